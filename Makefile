@@ -1,0 +1,75 @@
+# lowerbound: one command for each thing a person does here. `make` alone lists them.
+#
+# .venv is made and kept by .ci/venv from $(PYTHON) and constraints.txt; it is installed again only when
+# pyproject.toml or constraints.txt have changed.
+
+PYTHON ?= python3
+# Two workers of one thread each: the tests are many and small.
+JOBS ?= 2
+BIN := .venv/bin
+
+export PYTHON
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types layers pytest slow format build bench clean venv venv-test
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+demo: export OMP_NUM_THREADS =
+demo: venv  ## train on the images that come with the package, evaluate, write runs/demo/report.html
+	$(BIN)/lowerbound fit fashion-small --out runs/demo --force
+	$(BIN)/lowerbound evaluate runs/demo --samples 100
+	$(BIN)/lowerbound report runs/demo
+
+test: venv-test  ## everything that must hold before a commit: lint, types, layers, tests, doctests, README
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory types
+	@$(MAKE) --no-print-directory layers
+	@$(MAKE) --no-print-directory pytest
+
+lint: venv-test  ## ruff: rules and formatting
+	@printf '\n== lint: ruff ==\n'
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: venv-test  ## basedpyright on src
+	@printf '\n== types: basedpyright ==\n'
+	@$(BIN)/basedpyright --pythonpath $(BIN)/python
+
+layers: venv-test  ## import-linter: who may import whom
+	@printf '\n== layers: import-linter ==\n'
+	@$(BIN)/lint-imports --no-logo --no-cache
+
+pytest: venv-test  ## tests, doctests of src, snippets of README.md and docs (ARGS="-k word" to choose)
+	@printf '\n== tests: pytest ==\n'
+	@$(BIN)/python -m pytest -n $(JOBS) --doctest-modules tests src/lowerbound $(ARGS)
+
+slow: venv-test  ## the tests that learn for minutes
+	@printf '\n== slow tests: pytest ==\n'
+	@$(BIN)/python -m pytest -n $(JOBS) -m slow --timeout 3600 tests $(ARGS)
+
+format: venv-test  ## let ruff rewrite what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+build: venv-test  ## wheel and source archive in dist/, and what the wheel holds
+	@rm -rf dist
+	@PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m build
+	@$(BIN)/python -m zipfile -l dist/*.whl
+
+bench: venv-test  ## run benchmarks/*.py, which write benchmarks/results/*.json (see benchmarks/README.md)
+	@set -e; for script in benchmarks/*.py; do \
+	  [ -e "$$script" ] || { echo "no benchmarks yet"; exit 0; }; \
+	  printf '\n== %s ==\n' "$$script"; OMP_NUM_THREADS= $(BIN)/python "$$script"; done
+
+clean:  ## remove caches and build outputs; keeps .venv and runs/
+	rm -rf dist build .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv:
+	@sh .ci/venv core
+
+venv-test:
+	@sh .ci/venv test

@@ -1,0 +1,157 @@
+"""Variational autoencoders made into real software.
+
+The five shapes: `Conditional`, `VAE`, `Trace`, `Objective`, `fit`. The short way: `AutoVAE`.
+
+    >>> import lowerbound as lb
+    >>> lb.ELBO().formula
+    'E_q[log p(x|z)] - KL(q(z|x) || p(z))'
+
+Names are imported when they are first used, so that `import lowerbound` is immediate.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from lowerbound._version import __version__
+
+if TYPE_CHECKING:
+    from lowerbound import (
+        applications,
+        catalogue,
+        data,
+        distributions,
+        errors,
+        evaluation,
+        likelihoods,
+        models,
+        networks,
+        objectives,
+        posteriors,
+        priors,
+        testing,
+        training,
+    )
+    from lowerbound.applications import (
+        decode,
+        encode,
+        generate,
+        interpolate,
+        reconstruct,
+        traverse,
+    )
+    from lowerbound.catalogue import load
+    from lowerbound.conditional import Conditional
+    from lowerbound.data import Batch, Data, Schema, read
+    from lowerbound.errors import LowerboundError
+    from lowerbound.estimator import AutoVAE
+    from lowerbound.evaluation import evaluate
+    from lowerbound.models import VAE
+    from lowerbound.objectives import ELBO, IWAE, Annealed, BetaELBO, FreeBits, Objective
+    from lowerbound.trace import Bound, Trace
+    from lowerbound.training import Fit, Training, fit
+
+_MODULES = (
+    "applications",
+    "catalogue",
+    "data",
+    "distributions",
+    "errors",
+    "evaluation",
+    "likelihoods",
+    "models",
+    "networks",
+    "objectives",
+    "posteriors",
+    "priors",
+    "testing",
+    "training",
+)
+_HOMES = {
+    "ELBO": "objectives",
+    "IWAE": "objectives",
+    "VAE": "models",
+    "Annealed": "objectives",
+    "AutoVAE": "estimator",
+    "Batch": "data",
+    "BetaELBO": "objectives",
+    "Bound": "trace",
+    "Conditional": "conditional",
+    "Data": "data",
+    "Fit": "training",
+    "FreeBits": "objectives",
+    "LowerboundError": "errors",
+    "Objective": "objectives",
+    "Schema": "data",
+    "Trace": "trace",
+    "Training": "training",
+    "decode": "applications",
+    "encode": "applications",
+    "evaluate": "evaluation",
+    "fit": "training",
+    "generate": "applications",
+    "interpolate": "applications",
+    "load": "catalogue",
+    "read": "data",
+    "reconstruct": "applications",
+    "traverse": "applications",
+}
+
+__all__ = [
+    "ELBO",
+    "IWAE",
+    "VAE",
+    "Annealed",
+    "AutoVAE",
+    "Batch",
+    "BetaELBO",
+    "Bound",
+    "Conditional",
+    "Data",
+    "Fit",
+    "FreeBits",
+    "LowerboundError",
+    "Objective",
+    "Schema",
+    "Trace",
+    "Training",
+    "__version__",
+    "applications",
+    "catalogue",
+    "data",
+    "decode",
+    "distributions",
+    "encode",
+    "errors",
+    "evaluate",
+    "evaluation",
+    "fit",
+    "generate",
+    "interpolate",
+    "likelihoods",
+    "load",
+    "models",
+    "networks",
+    "objectives",
+    "posteriors",
+    "priors",
+    "read",
+    "reconstruct",
+    "testing",
+    "training",
+    "traverse",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        value: object = import_module(f"lowerbound.{name}")
+    elif name in _HOMES:
+        value = getattr(import_module(f"lowerbound.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module 'lowerbound' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

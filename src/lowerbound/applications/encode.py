@@ -1,0 +1,52 @@
+"""From examples to where they lie in the latent space."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lowerbound.applications.chunks import by_chunks
+from lowerbound.data import Examples
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """The posterior q(z|x) of `N` examples, on the CPU.
+
+    Attributes:
+        mean: Posterior means, `(N, D)`.
+        scale: Posterior standard deviations of single units, `(N, D)`.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+
+def encode(model: nn.Module, examples: Examples | Tensor) -> Encoding:
+    """Where examples lie in the latent space: mean and spread of q(z|x).
+
+    Args:
+        model: A `VAE`.
+        examples: `N` examples, or an array `(N, *event)`, in the units of the data.
+
+    Returns:
+        Means and standard deviations, `(N, D)`; no noise is drawn, and no row depends on another.
+
+    Raises:
+        ShapeError: The examples have another shape than the model's.
+    """
+    x = as_rows(examples)
+
+    def step(chunk: Tensor) -> Tensor:
+        q = model.posterior(chunk)  # type: ignore[operator]
+        return torch.stack([q.mean, q.variance.sqrt()], dim=1)
+
+    mean, scale = by_chunks(model, x, step).unbind(dim=1)
+    return Encoding(mean, scale)
+
+
+def as_rows(examples: Examples | Tensor) -> Tensor:
+    """The examples as one tensor `(N, *event)`, with 0 where nothing was observed."""
+    if isinstance(examples, Examples):
+        return examples.batch(slice(None)).filled()
+    return torch.as_tensor(examples)

@@ -1,0 +1,24 @@
+"""Names for models: recipes that assemble parts, and runs that say which recipe made them."""
+
+# importing a recipe's module enters it in the catalogue
+from lowerbound.catalogue import auto, beta_vae, iwae, vae  # noqa: F401  isort: skip
+from lowerbound.catalogue.assemble import Assembly, assemble, build
+from lowerbound.catalogue.parts import Parts
+from lowerbound.catalogue.recipe import Recipe, recipe, recipe_named, recipes
+from lowerbound.catalogue.runs import Run, RunWriter, describe_data, load, save
+
+__all__ = [
+    "Assembly",
+    "Parts",
+    "Recipe",
+    "Run",
+    "RunWriter",
+    "assemble",
+    "build",
+    "describe_data",
+    "load",
+    "recipe",
+    "recipe_named",
+    "recipes",
+    "save",
+]

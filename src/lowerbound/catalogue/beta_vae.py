@@ -1,0 +1,29 @@
+"""The VAE with a weighted rate."""
+
+from lowerbound.catalogue.guided import guided
+from lowerbound.catalogue.parts import Parts
+from lowerbound.catalogue.recipe import recipe
+from lowerbound.data import Schema
+from lowerbound.models import VAE
+from lowerbound.objectives import BetaELBO, Objective
+
+
+@recipe(
+    "beta-vae",
+    title="Beta-VAE",
+    year=2017,
+    source="Higgins et al., ICLR 2017; Alemi et al., arXiv 1711.00464",
+    formula=BetaELBO.formula,
+    use="Fewer, more independent latents (beta > 1), or sharper reconstructions (beta < 1).",
+)
+def beta_vae(
+    schema: Schema,
+    parts: Parts,
+    *,
+    beta: float = 4.0,
+    samples: int = 1,
+    beta_warm_up: float = 0.0,
+    free_bits: float = 0.0,
+) -> tuple[VAE, Objective]:
+    """The VAE, trained with its rate weighted by beta."""
+    return parts.assemble(schema), guided(BetaELBO(beta, samples), beta_warm_up, free_bits)

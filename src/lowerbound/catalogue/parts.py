@@ -1,0 +1,199 @@
+"""From names to parts: the one place where a string becomes a factor of a model."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from lowerbound import likelihoods, networks, posteriors, priors
+from lowerbound.data import Schema
+from lowerbound.errors import SettingError
+from lowerbound.models import VAE
+
+LikelihoodName = Literal["auto", "bernoulli", "gaussian", "discretized-logistic", "categorical"]
+PosteriorName = Literal["diagonal", "full"]
+NetworkName = Literal["auto", "mlp", "residual"]
+ScaleName = Literal["auto", "fixed", "shared", "per-dimension"]
+
+#: Latent units beyond this are not chosen by themselves: the ELBO leaves those it cannot use idle.
+MOST_LATENTS = 32
+#: Parameters beyond this are taken for a slip of the keyboard.
+MOST_PARAMETERS = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The factors of a VAE, by name. "auto" and None are chosen from the schema.
+
+    Args:
+        latents: Number of latent units.
+        likelihood: p(x|z).
+        posterior: q(z|x): "diagonal", or "full" for correlated units.
+        network: Encoder and decoder: "mlp", or "residual" for convolutions on images.
+        hidden: Widths of an MLP's hidden layers, encoder first; the decoder has them reversed.
+        channels: Width of a residual network's first stage.
+        blocks: Residual blocks in each stage.
+        scale: Standard deviation of a Gaussian likelihood.
+        sigma: Its value, or where it starts, in units of the data's own standard deviation.
+    """
+
+    latents: int | None = None
+    likelihood: LikelihoodName = "auto"
+    posterior: PosteriorName = "diagonal"
+    network: NetworkName = "auto"
+    hidden: tuple[int, ...] = (512, 512)
+    channels: int = 32
+    blocks: int = 1
+    scale: ScaleName = "auto"
+    sigma: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.latents is not None and not 1 <= self.latents <= 65536:
+            raise SettingError(f"latents must be from 1 to 65536, got {self.latents}")
+        if len(self.hidden) > 64 or not all(1 <= width <= 65536 for width in self.hidden):
+            raise SettingError(
+                f"hidden must be at most 64 widths from 1 to 65536, got {_few(self.hidden)}"
+            )
+        if not 1 <= self.channels <= 4096 or not 0 <= self.blocks <= 64:
+            raise SettingError(
+                "channels must be from 1 to 4096 and blocks from 0 to 64, got "
+                f"{self.channels} and {self.blocks}"
+            )
+        if not (math.isfinite(self.sigma) and self.sigma > 0):
+            raise SettingError(f"sigma must be a positive number, got {self.sigma}")
+
+    def chosen(self, schema: Schema) -> "Parts":
+        """The same with every choice made."""
+        likelihood = self.likelihood
+        if likelihood == "auto":
+            likelihood = likelihood_for(schema)
+        network = self.network
+        if network == "auto":
+            network = "residual" if schema.is_image and min(schema.shape[1:]) > 8 else "mlp"
+        latents = self.latents
+        if latents is None:
+            latents = max(1, min(MOST_LATENTS, (schema.dimensions + 1) // 2))
+        scale = self.scale
+        if scale == "auto":
+            scale = "shared" if schema.is_image else "per-dimension"
+        return replace(
+            self, likelihood=likelihood, network=network, latents=latents, scale=scale
+        )
+
+    def assemble(self, schema: Schema) -> VAE:
+        """The VAE of these parts, for data of this schema.
+
+        Raises:
+            SettingError: Two parts do not go together, or with the data.
+        """
+        parts = self.chosen(schema)
+        if parts.network == "residual" and not schema.is_image:
+            raise SettingError("network 'residual' needs images, the data has none; use mlp")
+        latents = parts.latents
+        if latents is None:  # chosen() always sets it
+            raise SettingError("latents were not chosen")
+        posterior = {
+            "diagonal": posteriors.DiagonalGaussian,
+            "full": posteriors.FullGaussian,
+        }[parts.posterior]
+        encoder = parts._encoder(schema, posterior.parameters_shape(latents))
+        return VAE(
+            priors.StandardNormal(latents),
+            posterior(nn.Sequential(standardize(schema), encoder)),
+            parts._likelihood(schema, latents),
+        )
+
+    def _encoder(self, schema: Schema, outputs: tuple[int, ...]) -> nn.Module:
+        if self.network == "mlp":
+            network = networks.MLP(schema.shape, outputs, self.hidden)
+            last = network.layers[-1]
+        else:
+            network = networks.ResidualEncoder(schema.shape, outputs, self.channels, self.blocks)
+            last = network.head
+        start_small(last)
+        return network
+
+    def _decoder(self, schema: Schema, latents: int, parameters: int) -> nn.Module:
+        outputs = (parameters, *schema.shape)
+        if self.network == "mlp":
+            return networks.MLP((latents,), outputs, self.hidden[::-1])
+        return networks.ResidualDecoder((latents,), outputs, self.channels, self.blocks)
+
+    def _likelihood(self, schema: Schema, latents: int) -> nn.Module:
+        check_likelihood(self.likelihood, schema)
+        if self.likelihood == "bernoulli":
+            return likelihoods.Bernoulli(self._decoder(schema, latents, 1))
+        if self.likelihood == "gaussian":
+            location, unit = units_of(schema)
+            decoder = self._decoder(schema, latents, 1)
+            return likelihoods.Gaussian(decoder, self._scale(schema), location, unit)
+        levels = schema.levels or 2
+        if self.likelihood == "categorical":
+            return likelihoods.Categorical(self._decoder(schema, latents, levels), levels)
+        return likelihoods.DiscretizedLogistic(self._decoder(schema, latents, 2), levels)
+
+    def _scale(self, schema: Schema) -> nn.Module:
+        if self.scale == "fixed":
+            return likelihoods.FixedScale(self.sigma)
+        if self.scale == "shared":
+            return likelihoods.SharedScale(self.sigma)
+        return likelihoods.PerDimensionScale(schema.shape, self.sigma)
+
+
+def likelihood_for(schema: Schema) -> LikelihoodName:
+    """The likelihood that a kind of data is given by itself."""
+    if schema.kind == "binary":
+        return "bernoulli"
+    return "gaussian" if schema.kind == "real" else "discretized-logistic"
+
+
+def check_likelihood(name: str, schema: Schema) -> None:
+    """Raise `SettingError`, with the choices, if a likelihood does not fit the kind of data."""
+    fitting = {
+        "binary": ("bernoulli", "categorical"),
+        "real": ("gaussian",),
+        "8-bit": ("discretized-logistic", "categorical"),
+        "ordinal": ("discretized-logistic", "categorical"),
+    }[schema.kind]
+    if name in fitting:
+        return
+    choices = " or ".join(f"--likelihood {choice}" for choice in fitting)
+    if name == "bernoulli" and schema.is_discrete:
+        raise SettingError(
+            f"likelihood 'bernoulli' needs values 0 or 1, and a grey level is no probability: "
+            f"the data is {schema.describe()}; use {choices}, or --binarize"
+        )
+    if name == "gaussian" and schema.is_discrete:
+        raise SettingError(
+            f"likelihood 'gaussian' is a density and the data is {schema.describe()}, whose "
+            f"values are countable: its log-likelihood could grow without bound; use {choices}"
+        )
+    raise SettingError(f"likelihood '{name}' does not fit {schema.describe()}; use {choices}")
+
+
+def standardize(schema: Schema) -> networks.Standardize:
+    """The layer that brings the data to numbers of order one."""
+    location, unit = units_of(schema)
+    return networks.Standardize(location, unit)
+
+
+def units_of(schema: Schema) -> tuple[Tensor, Tensor]:
+    """Where the data lies and how far it spreads, broadcastable against an example."""
+    if schema.location is not None and schema.unit is not None:
+        return torch.as_tensor(schema.location), torch.as_tensor(schema.unit)
+    middle = ((schema.levels or 2) - 1) / 2
+    return torch.tensor(middle), torch.tensor(middle)
+
+
+def start_small(layer: nn.Module) -> None:
+    """Start a last layer near zero, so that q(z|x) starts near the prior and the rate near 0."""
+    if isinstance(layer, nn.Linear):
+        with torch.no_grad():
+            layer.weight.mul_(0.1)
+            layer.bias.zero_()
+
+
+def _few(values: tuple[int, ...]) -> str:
+    return str(values) if len(values) <= 8 else f"{len(values)} of them"

@@ -1,0 +1,28 @@
+"""The variational autoencoder as it was first published."""
+
+from lowerbound.catalogue.guided import guided
+from lowerbound.catalogue.parts import Parts
+from lowerbound.catalogue.recipe import recipe
+from lowerbound.data import Schema
+from lowerbound.models import VAE
+from lowerbound.objectives import ELBO, Objective
+
+
+@recipe(
+    "vae",
+    title="Variational autoencoder",
+    year=2014,
+    source="Kingma & Welling, arXiv 1312.6114; Rezende, Mohamed & Wierstra, arXiv 1401.4082",
+    formula=ELBO.formula,
+    use="The baseline that every other model is measured against.",
+)
+def vae(
+    schema: Schema,
+    parts: Parts,
+    *,
+    samples: int = 1,
+    beta_warm_up: float = 0.0,
+    free_bits: float = 0.0,
+) -> tuple[VAE, Objective]:
+    """Gaussian prior and posterior, trained on the ELBO."""
+    return parts.assemble(schema), guided(ELBO(samples), beta_warm_up, free_bits)

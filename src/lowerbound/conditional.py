@@ -1,0 +1,30 @@
+"""The one noun of the library: a distribution that depends on a context."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+
+class Conditional(nn.Module, ABC):
+    """A conditional distribution p(. | context).
+
+    Prior, likelihood and posterior are three uses of it:
+
+    ==========  =========================  ==========================
+    use         context                    distribution over
+    ==========  =========================  ==========================
+    prior       None, or a label           z, event `(D,)`
+    posterior   x, `(B, *event)`           z, batch `(B,)`
+    likelihood  z, `(K, B, D)`             x, batch `(K, B)`
+    ==========  =========================  ==========================
+
+    A subclass is final; to vary one, wrap it or write another.
+    """
+
+    #: How the distribution is written, such as "N(m(x), diag s(x)^2)".
+    formula: str = ""
+
+    @abstractmethod
+    def forward(self, context: Tensor | None = None) -> Distribution:
+        """The distribution given `context`, batched over its leading axes."""

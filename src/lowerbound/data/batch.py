@@ -1,0 +1,53 @@
+"""The one thing that data hands over to a model."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some examples, as stored.
+
+    Args:
+        x: The data `(B, *event)`, in the schema's dtype and never rescaled.
+        observed: Which cells are known, bool `(B, *event)`; None when all are. Missing means
+            False here, never NaN in `x`.
+        condition: What a conditional model is told, `(B, ...)`.
+        weight: How much each example counts, `(B,)`; None when all count alike.
+
+    Example:
+        >>> batch = Batch(torch.ones(2, 3), observed=torch.tensor([[True, True, False]] * 2))
+        >>> batch.filled()[0]
+        tensor([1., 1., 0.])
+    """
+
+    x: Tensor
+    observed: Tensor | None = None
+    condition: Tensor | None = None
+    weight: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.x.shape[0]
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch on another device."""
+        return Batch(
+            self.x.to(device),
+            None if self.observed is None else self.observed.to(device),
+            None if self.condition is None else self.condition.to(device),
+            None if self.weight is None else self.weight.to(device),
+        )
+
+    def filled(self) -> Tensor:
+        """`x` with 0 in every unobserved cell, `(B, *event)`; `x` itself when all are observed.
+
+        Whatever an unobserved cell holds (NaN, inf, 1e30) is gone from value and gradient alike.
+        """
+        if self.observed is None:
+            return self.x
+        # where, not multiplication by the mask: nan * 0 is nan
+        return torch.where(
+            self.observed, self.x, torch.zeros((), dtype=self.x.dtype).to(self.x.device)
+        )

@@ -1,0 +1,139 @@
+"""From what a reader found to a data set: infer, split, measure."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from lowerbound.data.examples import Data, Examples, fingerprint
+from lowerbound.data.infer import Inferred, infer
+from lowerbound.data.notes import Note
+from lowerbound.data.raw import TEST, TRAIN, VALIDATION, Raw
+from lowerbound.data.schema import Field, Schema
+from lowerbound.data.splits import content_order, split, thin
+from lowerbound.errors import DataError
+
+
+def build(raw: Raw, *, binarize: bool, seed: int, limit: int | None) -> Data:
+    """A data set out of what a reader found.
+
+    Args:
+        raw: All examples.
+        binarize: Make every cell 0 or 1.
+        seed: Of the split.
+        limit: The most examples to keep, over all parts in proportion; None for all.
+
+    Raises:
+        DataError: The examples cannot be modelled, or are too few.
+    """
+    inferred = infer(raw, binarize=binarize)
+    if limit is not None and limit < len(raw.values):
+        rows = _limited(inferred.values, raw.part, limit, seed)
+        raw = replace(
+            raw,
+            values=raw.values[rows],
+            part=None if raw.part is None else raw.part[rows],
+            label=None if raw.label is None else raw.label[rows],
+        )
+        kept = Note(f"limited to {len(rows):,} of {len(inferred.values):,} examples, by content")
+        inferred = infer(raw, binarize=binarize)  # a column may have become constant
+        inferred = replace(inferred, notes=(kept, *inferred.notes))
+    parts = split(inferred.values, raw.part, seed=seed, where=raw.where)
+    schema, notes = _schema(inferred, inferred.values[parts.train], raw.where)
+    train, validation, test = (
+        _examples(inferred.values, raw, rows)
+        for rows in (parts.train, parts.validation, parts.test)
+    )
+    return Data(
+        schema=schema,
+        train=train,
+        validation=validation,
+        test=test,
+        source=raw.where,
+        notes=(*raw.notes, *inferred.notes, *notes, *parts.notes, *_leaks(inferred.values, raw)),
+        split={**parts.record, "limit": limit},
+        fingerprint=fingerprint(schema, train, validation, test),
+    )
+
+
+def _limited(values: np.ndarray, part: np.ndarray | None, limit: int, seed: int) -> np.ndarray:
+    if part is None:
+        return thin(values, limit, seed)
+    kept = []
+    for k in (TRAIN, VALIDATION, TEST):
+        rows = np.flatnonzero(part == k)
+        if len(rows):
+            share = max(1, round(limit * len(rows) / len(part)))
+            kept.append(rows[thin(values[rows], share, seed)])
+    return np.concatenate(kept)
+
+
+def _leaks(values: np.ndarray, raw: Raw) -> tuple[Note, ...]:
+    """A warning when examples of a given test part are also in its training part."""
+    if raw.part is None or not (raw.part != TRAIN).any():
+        return ()
+    order, sizes = content_order(values, 0)
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    held = raw.part[order] != TRAIN
+    shared = np.intersect1d(group[held], group[~held])
+    count = int(np.isin(group[held], shared).sum())
+    what = "examples of the given validation or test part found in its training part too"
+    return (Note(what, count),) if count else ()
+
+
+def _schema(inferred: Inferred, train: np.ndarray, where: str) -> tuple[Schema, tuple[Note, ...]]:
+    shape = inferred.values.shape[1:]
+    location = unit = None
+    notes: tuple[Note, ...] = ()
+    if inferred.kind == "real":
+        location, unit, notes = _measure(train, inferred.names, where)
+    if inferred.names is not None:
+        fields = tuple(
+            Field(
+                name,
+                inferred.kind,
+                (),
+                inferred.levels,
+                None if location is None else (location[i],),
+                None if unit is None else (unit[i],),
+            )
+            for i, name in enumerate(inferred.names)
+        )
+    else:
+        name = "image" if len(shape) == 3 else "x"
+        fields = (Field(name, inferred.kind, shape, inferred.levels, location, unit),)
+    schema = Schema(fields, shape, inferred.constants, inferred.threshold, inferred.precision)
+    return schema, notes
+
+
+def _measure(
+    train: np.ndarray, names: tuple[str, ...] | None, where: str
+) -> tuple[tuple[float, ...], tuple[float, ...], tuple[Note, ...]]:
+    """Mean and standard deviation of the training split: one a column, or one for all pixels."""
+    axis = 0 if train.ndim == 2 else None
+    with np.errstate(over="ignore", invalid="ignore"):
+        location = np.atleast_1d(train.mean(axis=axis, dtype=np.float64))
+        unit = np.atleast_1d(train.std(axis=axis, dtype=np.float64))
+    if not (np.isfinite(location).all() and np.isfinite(unit).all()):
+        raise DataError(
+            f"{where} has values up to {np.abs(train).max():g}, too large to measure; rescale"
+        )
+    still = unit <= 0
+    unit[still] = 1.0
+    notes = ()
+    if still.any():
+        places = np.flatnonzero(still)
+        listed = tuple(names[p] if names else f"column {p + 1}" for p in places[:4])
+        notes = (
+            Note("columns constant in the training split: their unit is 1", len(places), listed),
+        )
+    return tuple(location.tolist()), tuple(unit.tolist()), notes
+
+
+def _examples(values: np.ndarray, raw: Raw, rows: np.ndarray) -> Examples:
+    return Examples(
+        torch.from_numpy(np.ascontiguousarray(values[rows])),
+        None,
+        None if raw.label is None else torch.from_numpy(raw.label[rows].astype(np.int64)),
+        raw.label_names,
+    )

@@ -1,0 +1,98 @@
+"""Examples in memory, and the three splits of a data set."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lowerbound.data.batch import Batch
+from lowerbound.data.notes import Note
+from lowerbound.data.schema import Schema
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Some examples, packed as the schema says.
+
+    Args:
+        x: The data as stored, `(N, *shape)`.
+        observed: Which cells are known, bool `(N, *shape)`; None when all are.
+        label: The class of each example, int64 `(N,)`, where the source had classes.
+        label_names: What class 0, 1, ... is called.
+
+    Example:
+        >>> examples = Examples(torch.zeros(10, 3))
+        >>> len(examples), len(examples.batch(slice(0, 4)))
+        (10, 4)
+    """
+
+    x: Tensor
+    observed: Tensor | None = None
+    label: Tensor | None = None
+    label_names: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return self.x.shape[0]
+
+    def batch(self, index: Tensor | slice) -> Batch:
+        """The examples at `index` as a `Batch`; a slice copies nothing."""
+        return Batch(self.x[index], None if self.observed is None else self.observed[index])
+
+    def select(self, index: Tensor | slice) -> "Examples":
+        """The examples at `index`, with their labels."""
+        return Examples(
+            self.x[index],
+            None if self.observed is None else self.observed[index],
+            None if self.label is None else self.label[index],
+            self.label_names,
+        )
+
+    def to(self, device: torch.device | str) -> "Examples":
+        """The same examples on another device."""
+        return Examples(
+            self.x.to(device),
+            None if self.observed is None else self.observed.to(device),
+            None if self.label is None else self.label.to(device),
+            self.label_names,
+        )
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set, ready to train on.
+
+    Args:
+        schema: What an example is; measured on the training split only.
+        train: What the model learns from.
+        validation: For early stopping and learning curves.
+        test: Touched only when a model is evaluated.
+        source: Where it came from, in words.
+        notes: What was noticed or done while reading.
+        split: How the splits were made: rule, seed, fractions, counts.
+        fingerprint: sha256 over the schema and the contents of all splits.
+    """
+
+    schema: Schema
+    train: Examples
+    validation: Examples
+    test: Examples
+    source: str
+    notes: tuple[Note, ...] = ()
+    split: dict[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+
+
+def fingerprint(schema: Schema, *parts: Examples) -> str:
+    """sha256, in hexadecimal, over the schema and the contents of `parts` in their order."""
+    digest = hashlib.sha256(json.dumps(schema.to_json(), sort_keys=True).encode())
+    for part in parts:
+        for tensor in (part.x, part.observed, part.label):
+            if tensor is None:
+                digest.update(b"none;")
+                continue
+            digest.update(f"{tensor.dtype}{tuple(tensor.shape)};".encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,153 @@
+"""Training, validation and test, decided by the contents of each example and by nothing else.
+
+The hash of an example, not its place in a file or a random number generator's stream, says where it
+goes: the split is the same after the rows are shuffled and under every version of every library.
+"""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from lowerbound.data.notes import Note
+from lowerbound.data.raw import TEST, TRAIN, VALIDATION
+from lowerbound.errors import DataError, SettingError
+
+LEAST_DISTINCT = 10
+LARGEST_PART = 5000
+FRACTION = 10
+RULE = "blake2b(seed, contents), whole groups of identical examples, in ascending order"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which rows go where: int64 indices, a record for the run, and what was noticed."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    record: dict[str, Any]
+    notes: tuple[Note, ...] = ()
+
+
+def content_order(x: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows in the order of their hashes, and the sizes of the groups of identical rows.
+
+    Args:
+        x: The examples `(N, ...)`, as stored.
+        seed: Any whole number of 64 bits.
+
+    Returns:
+        Int64 `(N,)` row numbers, and int64 `(G,)` group sizes that add up to N.
+    """
+    if not -(2**63) <= seed < 2**63:
+        raise SettingError(f"seed is a whole number of 64 bits, got {seed}")
+    rows = np.ascontiguousarray(x).reshape(len(x), -1)
+    if rows.dtype.kind == "f":
+        rows = rows + 0.0  # -0.0 equals 0.0, so it must hash like it
+    rows = rows.astype(rows.dtype.newbyteorder("<"), copy=False)
+    start = blake2b(seed.to_bytes(8, "little", signed=True), digest_size=16)
+    digests = bytearray()
+    for row in rows:
+        state = start.copy()
+        state.update(row.data)
+        digests += state.digest()
+    keys = np.frombuffer(bytes(digests), dtype=">u8").reshape(-1, 2)
+    order = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: identical rows keep their order
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (keys[order][1:] != keys[order][:-1]).any(axis=1)
+    starts = np.flatnonzero(new)
+    return order, np.diff(np.append(starts, len(order)))
+
+
+def thin(x: np.ndarray, limit: int, seed: int) -> np.ndarray:
+    """Rows of a subset of `limit` examples, chosen by content, in their first order."""
+    return np.sort(content_order(x, seed)[0][:limit])
+
+
+def split(x: np.ndarray, part: np.ndarray | None = None, *, seed: int = 0, where: str) -> Split:
+    """Divide examples into training, validation and test.
+
+    Parts that the source already has are kept. A missing validation or test part is a tenth of the
+    training part, at most 5000 and at least one example. Identical examples land on one side.
+
+    Args:
+        x: The examples `(N, ...)`, as stored.
+        part: The source's own parts, int8 `(N,)`, or None.
+        seed: Chooses another split of the same rule.
+        where: What to call the data in messages.
+
+    Raises:
+        DataError: There are fewer than 10 distinct examples to divide.
+    """
+    part = np.zeros(len(x), np.int8) if part is None else part
+    pool, given_validation, given_test = (
+        np.flatnonzero(part == k) for k in (TRAIN, VALIDATION, TEST)
+    )
+    order, sizes = content_order(x[pool], seed)
+    _refuse_few(len(pool), len(sizes), where)
+    order = pool[order]
+    side = np.full(len(sizes), TRAIN)
+    target = min(len(pool) // FRACTION or 1, LARGEST_PART)
+    for k, given in ((TEST, given_test), (VALIDATION, given_validation)):
+        if not len(given):
+            _take(side, sizes, k, target)
+    row_side = np.repeat(side, sizes)
+    train = order[row_side == TRAIN]
+    validation = given_validation if len(given_validation) else order[row_side == VALIDATION]
+    test = given_test if len(given_test) else order[row_side == TEST]
+    record = {
+        "rule": RULE,
+        "seed": seed,
+        "validation": "given" if len(given_validation) else f"1/{FRACTION}, at most {LARGEST_PART}",
+        "test": "given" if len(given_test) else f"1/{FRACTION}, at most {LARGEST_PART}",
+        "counts": {"train": len(train), "validation": len(validation), "test": len(test)},
+        "distinct": len(sizes),
+    }
+    return Split(train, validation, test, record, _duplicates(len(pool), len(sizes)))
+
+
+def _take(side: np.ndarray, sizes: np.ndarray, part: int, target: int) -> None:
+    """Give `part` whole groups in order until `target` rows are reached; at least one group."""
+    free = np.flatnonzero(side == TRAIN)
+    left = target
+    for group in free:
+        if sizes[group] <= left:
+            side[group] = part
+            left -= sizes[group]
+            if left == 0:
+                return
+    if left == target:  # every group is larger than the target: take the smallest
+        side[free[np.argmin(sizes[free])]] = part
+
+
+def _refuse_few(count: int, distinct: int, where: str) -> None:
+    if distinct >= LEAST_DISTINCT:
+        return
+    if count == 1:
+        found = f"{where} holds a single example"
+    elif distinct == 1:
+        found = f"all {count:,} examples of {where} are identical"
+    else:
+        found = f"{where} has {distinct} distinct examples"
+    raise DataError(
+        f"{found}; training, validation and test need at least {LEAST_DISTINCT} distinct ones: "
+        "give more examples"
+    )
+
+
+def _duplicates(count: int, distinct: int) -> tuple[Note, ...]:
+    if count == distinct:
+        return ()
+    notes = [
+        Note("examples identical to another one: kept on its side of the split", count - distinct)
+    ]
+    if count > 2 * distinct:
+        notes.append(
+            Note(
+                f"only {distinct:,} of {count:,} examples are distinct: validation and test hold "
+                "combinations that training never sees"
+            )
+        )
+    return tuple(notes)

@@ -1,0 +1,16 @@
+"""What torch.distributions lacks: sums in float64, discretised densities, closed-form divergences."""
+
+from lowerbound.distributions.detach import detached
+from lowerbound.distributions.discretized_logistic import DiscretizedLogistic
+from lowerbound.distributions.independent import Independent, accumulate
+from lowerbound.distributions.kl import analytic_kl
+from lowerbound.distributions.log_prob import log_prob
+
+__all__ = [
+    "DiscretizedLogistic",
+    "Independent",
+    "accumulate",
+    "analytic_kl",
+    "detached",
+    "log_prob",
+]

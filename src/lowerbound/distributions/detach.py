@@ -1,0 +1,44 @@
+"""A distribution with its parameters held constant, for path-wise gradients."""
+
+from functools import singledispatch
+
+from torch.distributions import Distribution, MultivariateNormal, Normal
+
+from lowerbound.distributions.independent import Independent
+from lowerbound.errors import SettingError
+
+
+@singledispatch
+def detached(distribution: Distribution) -> Distribution:
+    """The same distribution, whose log-density has no gradient but that through the value.
+
+    Register a new family with `detached.register`.
+
+    Raises:
+        SettingError: The family is not registered.
+
+    Source: Roeder, Wu & Duvenaud (2017), section 3, arXiv 1703.09194.
+    """
+    raise SettingError(
+        f"no path-wise gradient for {type(distribution).__name__}; use gradient='total', or "
+        "register the family with lowerbound.distributions.detached.register"
+    )
+
+
+@detached.register
+def _(distribution: Normal) -> Normal:
+    return Normal(distribution.loc.detach(), distribution.scale.detach(), validate_args=False)
+
+
+@detached.register
+def _(distribution: Independent) -> Independent:
+    return Independent(detached(distribution.base_dist), distribution.reinterpreted_batch_ndims)
+
+
+@detached.register
+def _(distribution: MultivariateNormal) -> MultivariateNormal:
+    return MultivariateNormal(
+        distribution.loc.detach(),
+        scale_tril=distribution._unbroadcasted_scale_tril.detach(),
+        validate_args=False,
+    )

@@ -1,0 +1,31 @@
+"""log p(x) of whatever was observed of x, in float64."""
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from lowerbound.distributions.independent import Independent, accumulate
+from lowerbound.errors import SupportError
+
+
+def log_prob(distribution: Distribution, value: Tensor, observed: Tensor | None = None) -> Tensor:
+    """Log-density of `value`, of its observed cells only where a mask is given.
+
+    Args:
+        distribution: Event shape `(*event)`.
+        value: `(..., *event)`, with a valid filler where nothing was observed.
+        observed: Booleans that broadcast against `value`, or None when all cells are observed.
+
+    Returns:
+        `(...)`, nats, float64.
+
+    Raises:
+        SupportError: A mask is given but the cells are dependent, so none can be left out.
+    """
+    if observed is None:
+        return accumulate(distribution.log_prob(value), 0)
+    if not isinstance(distribution, Independent):
+        raise SupportError(
+            f"{type(distribution).__name__} has dependent cells and cannot leave unobserved ones "
+            "out; use a likelihood of independent cells, or data without gaps"
+        )
+    return distribution.log_prob(value, observed)

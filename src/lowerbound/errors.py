@@ -1,0 +1,88 @@
+"""The exceptions of lowerbound: one line each, both sides and the remedy.
+
+::
+
+    LowerboundError
+    ├── DataError          (ValueError)   data that cannot be used: missing, empty, broken, not numbers
+    │   └── ShapeError                    data of another shape than the model's
+    ├── SupportError       (ValueError)   values that a likelihood gives no probability to
+    ├── SettingError       (ValueError)   an impossible value of an option
+    │   └── UnknownNameError              a name that nothing has; names its neighbours
+    ├── RunError           (ValueError)   a run on disk that cannot be read
+    ├── OutputError        (OSError)      a result that cannot be written
+    ├── NonFiniteError     (ArithmeticError) training left the numbers behind
+    └── MissingExtraError  (ImportError)  an optional package is absent; names the extra
+
+Every message is a single line a user can act on. The command line prints it and exits with 1
+(2 for `SettingError`: the command was misused).
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class LowerboundError(Exception):
+    """Any error that lowerbound raises on purpose."""
+
+
+class DataError(LowerboundError, ValueError):
+    """Data that cannot be used, and what to do about it."""
+
+
+class ShapeError(DataError):
+    """Data of another shape than the model was made for."""
+
+
+class SupportError(LowerboundError, ValueError):
+    """Values outside the support of a likelihood, such as grey levels under a Bernoulli."""
+
+
+class SettingError(LowerboundError, ValueError):
+    """An option with an impossible value."""
+
+
+class UnknownNameError(SettingError):
+    """A name that nothing has.
+
+    Args:
+        noun: What was looked for, such as "recipe".
+        name: The name as it was given.
+        known: The names there are.
+
+    Example:
+        >>> raise UnknownNameError("recipe", "vampp", ["vae", "vamp"])
+        Traceback (most recent call last):
+        ...
+        lowerbound.errors.UnknownNameError: no recipe 'vampp'; did you mean 'vamp'?
+    """
+
+    def __init__(self, noun: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        near = get_close_matches(name, known, n=1, cutoff=0.5)
+        remedy = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known)}"
+        super().__init__(f"no {noun} {name!r}; {remedy}")
+
+
+class RunError(LowerboundError, ValueError):
+    """A run directory that cannot be read as one: truncated, foreign, newer or hostile."""
+
+
+class OutputError(LowerboundError, OSError):
+    """A result that cannot be written: it exists, the place is not writable, the disk is full."""
+
+
+class NonFiniteError(LowerboundError, ArithmeticError):
+    """A bound or gradient that is not a finite number; names the step and the term."""
+
+
+class MissingExtraError(LowerboundError, ImportError):
+    """An optional package is absent.
+
+    Args:
+        purpose: What needs it, as the start of a sentence.
+        package: The package that is absent.
+        extra: The extra of lowerbound that brings it.
+    """
+
+    def __init__(self, purpose: str, package: str, extra: str) -> None:
+        super().__init__(f"{purpose} needs {package}: pip install 'lowerbound[{extra}]'")

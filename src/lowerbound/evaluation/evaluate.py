@@ -1,0 +1,169 @@
+"""An honest statement of how good a model is, with standard errors."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lowerbound.data import Data, Examples
+from lowerbound.evaluation.evidence import Evidence, evidence
+
+#: A latent unit is active if its posterior mean varies more than this over the data.
+#: Source: Burda, Grosse & Salakhutdinov (2016), section 5.2, arXiv 1509.00519.
+ACTIVE_THRESHOLD = 0.01
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over examples and its standard error; None where it is not defined.
+
+    Attributes:
+        mean: The mean.
+        standard_error: Standard deviation over examples / sqrt(N): how far the mean may be from
+            that over the whole population; None for a single example.
+        unit: What it is counted in.
+    """
+
+    mean: float
+    standard_error: float | None
+    unit: str = "nats per example"
+
+    @classmethod
+    def of(cls, values: Tensor, unit: str = "nats per example") -> "Estimate":
+        """The mean of `(N,)` values."""
+        count = len(values)
+        error = float(values.std() / math.sqrt(count)) if count > 1 else None
+        return cls(float(values.mean()), error, unit)
+
+    def __str__(self) -> str:
+        error = "" if self.standard_error is None else f" ± {self.standard_error:.2f}"
+        return f"{self.mean:.2f}{error} {self.unit}"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How good a model is on some examples.
+
+    Attributes:
+        data: What was evaluated on.
+        split: Which part of it.
+        examples: How many examples.
+        samples: Draws of z for each.
+        elbo: Evidence lower bound.
+        log_likelihood: Importance-weighted lower bound on log p(x), at least the ELBO in
+            expectation and closer to the truth as `samples` grows.
+        bits_per_dimension: -log_likelihood / (dimensions ln 2); None where x is continuous.
+        bits_per_dimension_reason: Why it is None, otherwise None.
+        rate: KL(q(z|x) || p(z)).
+        distortion: -E_q[log p(x|z)].
+        latents: Number of latent units.
+        active_units: Those whose posterior mean varies over the examples by more than `threshold`.
+        threshold: On the variance of the posterior mean.
+        unit_rate: Rate of each unit in nats, or None.
+    """
+
+    data: str
+    split: str
+    examples: int
+    samples: int
+    elbo: Estimate
+    log_likelihood: Estimate
+    bits_per_dimension: Estimate | None
+    bits_per_dimension_reason: str | None
+    rate: Estimate
+    distortion: Estimate
+    latents: int
+    active_units: int
+    threshold: float
+    unit_rate: tuple[float, ...] | None
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values."""
+        return asdict(self)
+
+
+def evaluate(
+    model: nn.Module,
+    data: Data | Examples | Tensor,
+    *,
+    samples: int = 100,
+    seed: int | None = 0,
+    name: str = "data",
+    split: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """State how good a model is: bounds on log p(x), rate, distortion and active units.
+
+    Args:
+        model: Anything with a `trace`.
+        data: A `Data`, of which the test split is read, or examples, or an array `(N, *event)`,
+            of which everything is read.
+        samples: Draws `K` for each example.
+        seed: Of the draws; None for a fresh one.
+        name: What the data is called; for a `Data`, where it came from.
+        split: Which part the examples are; "test" for a `Data`, "all" otherwise.
+        progress: Called with (examples done, examples in all).
+
+    Returns:
+        The statement. Every number is a log-likelihood of the data as stored, in nats.
+
+    Raises:
+        SettingError: `samples` is less than 1.
+        DataError: There are no examples.
+        SupportError: An example is impossible under the likelihood.
+    """
+    if isinstance(data, Data):
+        name, split, examples = data.source, split or "test", data.test
+    else:
+        examples = data if isinstance(data, Examples) else Examples(torch.as_tensor(data))
+    likelihood = getattr(model, "likelihood", None)
+    if hasattr(likelihood, "check"):
+        x = examples.x if examples.observed is None else examples.x[examples.observed]
+        likelihood.check(x, name)
+    found = evidence(model, examples, samples, seed=seed, progress=progress)
+    return summarize(found, examples, getattr(likelihood, "is_discrete", None), name, split)
+
+
+def summarize(
+    found: Evidence,
+    examples: Examples,
+    is_discrete: bool | None,
+    name: str = "data",
+    split: str | None = None,
+) -> Evaluation:
+    """The statement that follows from values for each example."""
+    bits, reason = None, None
+    dimensions = math.prod(examples.x.shape[1:])
+    if examples.observed is not None:
+        reason = "some cells are missing, so examples have different numbers of dimensions"
+    elif is_discrete:
+        nats = -found.log_likelihood / (dimensions * math.log(2.0))
+        bits = Estimate.of(nats, "bits per dimension")
+    elif is_discrete is None:
+        reason = "the likelihood does not say whether it is a probability or a density"
+    else:
+        reason = "x is continuous: log p(x) is a density and depends on the unit of measurement"
+    variance = (
+        found.means.var(dim=0, unbiased=False)
+        if len(examples) > 1
+        else torch.zeros(found.means.shape[1])
+    )
+    return Evaluation(
+        data=name,
+        split=split or "all",
+        examples=len(examples),
+        samples=found.samples,
+        elbo=Estimate.of(found.elbo),
+        log_likelihood=Estimate.of(found.log_likelihood),
+        bits_per_dimension=bits,
+        bits_per_dimension_reason=reason,
+        rate=Estimate.of(found.rate),
+        distortion=Estimate.of(found.distortion),
+        latents=found.means.shape[1],
+        active_units=int((variance > ACTIVE_THRESHOLD).sum()),
+        threshold=ACTIVE_THRESHOLD,
+        unit_rate=None if found.unit_rate is None else tuple(found.unit_rate.tolist()),
+    )

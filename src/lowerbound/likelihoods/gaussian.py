@@ -1,0 +1,145 @@
+"""The likelihood of real-valued cells, with a scale that is fixed, shared or per dimension."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, Normal
+
+from lowerbound.errors import SettingError, SupportError
+from lowerbound.likelihoods.likelihood import Likelihood
+
+#: Smallest standard deviation a learned scale may reach, in units of the data: without a floor
+#: the density of a cell that repeats itself exactly grows without bound.
+SMALLEST_SCALE = 1e-4
+
+
+class FixedScale(nn.Module):
+    """A standard deviation that is given and not learned.
+
+    Args:
+        value: The standard deviation, positive, in units of `Gaussian(unit=...)`.
+
+    Raises:
+        SettingError: `value` is not positive and finite.
+    """
+
+    value: Tensor
+
+    def __init__(self, value: float = 1.0) -> None:
+        super().__init__()
+        if not (math.isfinite(value) and value > 0):
+            raise SettingError(f"a standard deviation must be positive, got {value!r}")
+        self.register_buffer("value", torch.tensor(float(value)))
+
+    def forward(self) -> Tensor:
+        """The standard deviation, a scalar."""
+        return self.value
+
+    def extra_repr(self) -> str:
+        """Its value."""
+        return f"{self.value.item():g}"
+
+
+class PerDimensionScale(nn.Module):
+    """A learned standard deviation for each cell of x, the same for every z.
+
+    Args:
+        shape: The event shape of x, or `()` for one scale that all cells share.
+        initial: Where learning starts, in units of `Gaussian(unit=...)`.
+
+    Raises:
+        SettingError: `initial` is not positive and finite.
+    """
+
+    def __init__(self, shape: Sequence[int], initial: float = 1.0) -> None:
+        super().__init__()
+        if not (math.isfinite(initial) and initial > 0):
+            raise SettingError(f"a standard deviation must be positive, got {initial!r}")
+        self.log_scale = nn.Parameter(torch.full(tuple(shape), math.log(initial)))
+
+    def forward(self) -> Tensor:
+        """The standard deviations, `shape`, never below `SMALLEST_SCALE`."""
+        return self.log_scale.exp().clamp(min=SMALLEST_SCALE)
+
+    def extra_repr(self) -> str:
+        """Its shape."""
+        return f"shape={tuple(self.log_scale.shape)}"
+
+
+class SharedScale(PerDimensionScale):
+    """One learned standard deviation that all cells share, as in probabilistic PCA.
+
+    Args:
+        initial: Where learning starts, in units of `Gaussian(unit=...)`.
+    """
+
+    def __init__(self, initial: float = 1.0) -> None:
+        super().__init__((), initial)
+
+
+class Gaussian(Likelihood):
+    """p(x|z) = N(x; a + b m(z), diag (b s)^2), a density of the data as stored.
+
+    The network works in standardised units; `location` a and `unit` b bring it back to those of
+    the data, so that log p(x|z) needs no correction for a change of variables.
+
+    Args:
+        network: Maps `(..., D)` to means `(..., 1, *event)`.
+        scale: The standard deviation s: `FixedScale`, `SharedScale` or `PerDimensionScale`.
+        location: a, a number or a tensor that broadcasts against the event.
+        unit: b, positive, likewise. A float64 tensor makes the density float64.
+
+    Raises:
+        SettingError: `unit` is not positive everywhere.
+
+    Source: Kingma & Welling (2014), appendix C.2, arXiv 1312.6114; a scale learned but not a
+        function of z: Lucas et al. (2019), arXiv 1911.02469.
+
+    Example:
+        >>> from lowerbound.networks import MLP
+        >>> p = Gaussian(MLP((2,), (1, 4)), SharedScale())
+        >>> p(torch.zeros(3, 5, 2)).log_prob(torch.ones(5, 4)).shape
+        torch.Size([3, 5])
+    """
+
+    formula = "N(x; m(z), diag s^2)"
+    name = "gaussian"
+    is_discrete = False
+    location: Tensor
+    unit: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        scale: nn.Module | None = None,
+        location: float | Tensor = 0.0,
+        unit: float | Tensor = 1.0,
+    ) -> None:
+        super().__init__(network)
+        self.scale = SharedScale() if scale is None else scale
+        self.register_buffer("location", torch.as_tensor(location).detach().clone())
+        self.register_buffer("unit", torch.as_tensor(unit).detach().clone())
+        if not self.unit.is_meta and not bool((self.unit > 0).all()):
+            raise SettingError("the unit of a Gaussian likelihood must be positive everywhere")
+
+    @property
+    def parameters_per_cell(self) -> int:
+        """One mean; the scale is a parameter of the likelihood itself."""
+        return 1
+
+    def cells(self, parameters: Tensor) -> Distribution:
+        """Gaussian cells from their standardised means, `(..., *event, 1)`."""
+        mean = self.location + self.unit * parameters.squeeze(-1)
+        scale = (self.unit * self.scale()).expand_as(mean)
+        return Normal(mean, scale, validate_args=False)
+
+    def check(self, x: Tensor, name: str = "x") -> None:
+        """Raise `SupportError` unless every value is finite."""
+        bad = int((~torch.isfinite(x)).sum()) if x.is_floating_point() else 0
+        if bad:
+            raise SupportError(
+                f"likelihood 'gaussian' needs finite values, got {bad:,} that are not in '{name}'; "
+                "leave those rows out, or fill them in"
+            )

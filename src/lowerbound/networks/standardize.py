@@ -1,0 +1,35 @@
+"""From the units of the data to those a network likes."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Standardize(nn.Module):
+    """x -> (x - location) / unit, computed in the precision of the data, then float32.
+
+    Args:
+        location: A number or tensor that broadcasts against the event.
+        unit: Likewise, positive.
+
+    Example:
+        >>> Standardize(127.5, 127.5)(torch.tensor([0, 255], dtype=torch.uint8))
+        tensor([-1.,  1.])
+    """
+
+    location: Tensor
+    unit: Tensor
+
+    def __init__(self, location: float | Tensor, unit: float | Tensor) -> None:
+        super().__init__()
+        self.register_buffer("location", torch.as_tensor(location).detach().clone())
+        self.register_buffer("unit", torch.as_tensor(unit).detach().clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shape, float32."""
+        return ((x - self.location) / self.unit).to(torch.float32)
+
+    def extra_repr(self) -> str:
+        """Its numbers, or their shape."""
+        if self.location.numel() == 1:
+            return f"location={self.location.item():g}, unit={self.unit.item():g}"
+        return f"location and unit of shape {tuple(self.location.shape)}"

@@ -1,0 +1,48 @@
+"""Warm-up: an objective whose rate counts less while training is young."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lowerbound.objectives.objective import Objective, Wrapper
+from lowerbound.trace import Bound, Trace
+
+
+@dataclass(frozen=True)
+class Annealed(Wrapper):
+    """Another objective, the weight of its rate multiplied by a schedule.
+
+    Args:
+        objective: What is annealed.
+        schedule: From the fraction of training done, in [0, 1], to a weight; it should reach 1.
+
+    Source: Bowman et al. (2016), section 3.1, arXiv 1511.06349; Sonderby et al. (2016),
+        section 2.3, arXiv 1602.02282.
+
+    Example:
+        >>> from lowerbound.objectives import ELBO
+        >>> Annealed(ELBO(), lambda done: min(1.0, done / 0.1)).at(0.05).beta
+        0.5
+    """
+
+    objective: Objective
+    schedule: Callable[[float], float]
+
+    def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
+        """The objective as it is when annealing is over."""
+        return self.objective.reduce(trace, beta)
+
+    def at(self, fraction: float) -> Objective:
+        """The objective under the weight that the schedule gives."""
+        return Tempered(self.objective.at(fraction), float(self.schedule(fraction)))
+
+
+@dataclass(frozen=True)
+class Tempered(Wrapper):
+    """Another objective at one fixed further weight of its rate."""
+
+    objective: Objective
+    beta: float
+
+    def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
+        """See `Objective.reduce`."""
+        return self.objective.reduce(trace, self.beta * beta)

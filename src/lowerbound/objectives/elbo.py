@@ -1,0 +1,102 @@
+"""The evidence lower bound, and its weighted form."""
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from lowerbound.errors import SettingError
+from lowerbound.objectives.objective import Objective, positive_samples
+from lowerbound.trace import Bound, Gradient, Trace
+
+
+def rate_of(trace: Trace) -> Tensor:
+    """KL(q(z|x) || p(z)) of each example, `(B,)`, nats: closed form if there is one, else drawn."""
+    if trace.kl:
+        return sum_groups(trace).mean(dim=0)
+    return (trace.log_qz - trace.log_pz).mean(dim=0)
+
+
+def sum_groups(trace: Trace) -> Tensor:
+    """The closed-form rates summed over units and groups, `(1 or K, B)`, nats."""
+    total: Tensor | None = None
+    for units in trace.kl.values():
+        group = units.sum(dim=-1)
+        total = group if total is None else total + group
+    if total is None:
+        raise SettingError("this trace has no closed-form rate; use a sampled one")
+    return total
+
+
+def penalty_of(trace: Trace) -> Tensor | float:
+    """The sum of the model's own penalties, `(B,)`, or 0."""
+    return sum(trace.penalties.values(), start=0.0)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class ELBO(Objective):
+    """The evidence lower bound, E_q[log p(x|z)] - KL(q(z|x) || p(z)) <= log p(x).
+
+    The KL is exact where a closed form exists, and estimated from the draws otherwise.
+
+    Args:
+        samples: Draws `K` of z for each example.
+        analytic: Use a closed form of the KL where there is one.
+        gradient: "total", or "path" for the sticking-the-landing estimator, which needs
+            `analytic=False` to have any effect on the gradient.
+
+    Raises:
+        SettingError: `samples` is less than 1.
+
+    Source: Kingma & Welling (2014), equations 3 (closed form) and 2 (drawn), arXiv 1312.6114.
+
+    Example:
+        >>> ELBO(samples=8).formula
+        'E_q[log p(x|z)] - KL(q(z|x) || p(z))'
+    """
+
+    samples: int = 1
+    analytic: bool = True
+    gradient: Gradient = "total"
+    formula = "E_q[log p(x|z)] - KL(q(z|x) || p(z))"
+
+    def __post_init__(self) -> None:
+        positive_samples(self.samples)
+
+    def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
+        """See `Objective.reduce`: -(distortion + beta rate)."""
+        distortion = -trace.log_px.mean(dim=0)
+        drawn = (trace.log_qz - trace.log_pz).mean(dim=0)
+        rate = sum_groups(trace).mean(dim=0) if self.analytic and trace.kl else drawn
+        return Bound(-(distortion + beta * rate) - penalty_of(trace), distortion, rate)
+
+
+@dataclass(frozen=True)
+class BetaELBO(Objective):
+    """The ELBO with a weighted rate, E_q[log p(x|z)] - beta KL(q(z|x) || p(z)).
+
+    A lower bound on log p(x) for beta >= 1 only. Beta weighs nats against nats: it means the same
+    for every likelihood and image size.
+
+    Args:
+        beta: Weight of the rate, not negative; 1 is the ELBO.
+        samples: Draws `K` of z for each example.
+
+    Raises:
+        SettingError: `beta` is negative or not finite, or `samples` is less than 1.
+
+    Source: Higgins et al. (2017), equation 4, ICLR; Alemi et al. (2018), arXiv 1711.00464.
+    """
+
+    beta: float = 4.0
+    samples: int = 1
+    formula = "E_q[log p(x|z)] - beta KL(q(z|x) || p(z))"
+
+    def __post_init__(self) -> None:
+        positive_samples(self.samples)
+        if not (math.isfinite(self.beta) and self.beta >= 0):
+            raise SettingError(f"beta must be a number of at least 0, got {self.beta!r}")
+
+    def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
+        """See `Objective.reduce`."""
+        return ELBO(self.samples).reduce(trace, beta * self.beta)

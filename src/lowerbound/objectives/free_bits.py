@@ -1,0 +1,71 @@
+"""Free bits: a rate below a floor costs nothing more."""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from lowerbound.errors import SettingError
+from lowerbound.objectives.elbo import ELBO, BetaELBO
+from lowerbound.objectives.objective import Objective, Wrapper
+from lowerbound.trace import Bound, Trace
+
+
+@dataclass(frozen=True)
+class FreeBits(Wrapper):
+    """An ELBO in which each latent unit may use `nats` of rate for free.
+
+    The rate KL_j of unit j, averaged over the batch, is replaced by max(nats, KL_j), so that units
+    below the floor are not pushed to the prior. No bound on log p(x): it guides training only,
+    and it is the one objective in which the rows of a batch meet.
+
+    Args:
+        objective: The ELBO or beta-ELBO that is floored, possibly annealed.
+        nats: Floor for each unit, not negative.
+
+    Raises:
+        SettingError: `nats` is negative, the objective does not use the rate in closed form, or
+            the model has no such rate (raised by `reduce`).
+
+    Source: Kingma et al. (2016), equation 15, arXiv 1606.04934.
+    """
+
+    objective: Objective
+    nats: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.nats) and self.nats >= 0):
+            raise SettingError(f"free bits must be a number of at least 0, got {self.nats!r}")
+        inside = self.objective.criterion
+        if not isinstance(inside, BetaELBO) and not (isinstance(inside, ELBO) and inside.analytic):
+            raise SettingError(
+                f"free bits floor the closed-form rate of an ELBO, which {type(inside).__name__} "
+                "does not use; leave them out"
+            )
+
+    @property
+    def formula(self) -> str:  # type: ignore[override]
+        """That of the objective, each unit's rate floored."""
+        return f"{self.objective.formula}, at least {self.nats:g} nats a unit"
+
+    def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
+        """See `Objective.reduce`; the floor is taken on averages over the batch."""
+        if not trace.kl:
+            raise SettingError(
+                "free bits need a rate in closed form, and this model has none; leave them out"
+            )
+        excess = _excess(trace, self.nats)
+        floor = excess.expand(1, trace.log_px.shape[1], 1)
+        bound = self.objective.reduce(replace(trace, kl={**trace.kl, "floor": floor}), beta)
+        return Bound(bound.value, bound.distortion, bound.rate - excess)
+
+    def at(self, fraction: float) -> Objective:
+        """The floor over what the objective is at that fraction."""
+        return FreeBits(self.objective.at(fraction), self.nats)
+
+
+def _excess(trace: Trace, nats: float) -> Tensor:
+    """How far the floored rate exceeds the rate, a scalar in nats."""
+    units = [kl.mean(dim=(0, 1)) for kl in trace.kl.values()]
+    return torch.stack([(u.clamp(min=nats) - u).sum() for u in units]).sum()

@@ -1,0 +1,82 @@
+"""What an objective is: it asks a model for one trace and reduces it to a bound."""
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from lowerbound.errors import SettingError
+from lowerbound.trace import Bound, Gradient, LatentVariableModel, Trace
+
+if TYPE_CHECKING:
+    from lowerbound.data.batch import Batch
+
+
+class Objective(ABC):
+    """A quantity in nats to maximise, one value for each example.
+
+    An objective sees a model only through its trace. It holds no state: what changes during
+    training (`Annealed`) is a function of how much of the training is done.
+    """
+
+    #: How many draws of z the trace needs.
+    samples: int = 1
+    #: Which derivative of log q(z|x) the trace carries.
+    gradient: Gradient = "total"
+    #: The formula, as a statistician would write it.
+    formula: str = ""
+
+    @abstractmethod
+    def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
+        """Reduce the samples of a trace.
+
+        Args:
+            trace: Log-densities `(K, B)`.
+            beta: Further weight of the rate, in [0, infinity); 1 leaves the objective as it is.
+
+        Returns:
+            A bound for each of the `B` examples, nats.
+        """
+
+    def __call__(self, model: LatentVariableModel, batch: "Batch") -> Bound:
+        """Trace the model on a batch and reduce it."""
+        return self.reduce(model.trace(batch, self.samples, self.gradient))
+
+    def at(self, fraction: float) -> "Objective":
+        """The objective in force when this fraction, in [0, 1], of the training is done."""
+        return self
+
+    @property
+    def criterion(self) -> "Objective":
+        """The objective by which held-out data judges a model: without annealing or floors."""
+        return self
+
+
+def positive_samples(samples: int) -> None:
+    """Raise `SettingError` unless `samples` is a whole number of at least 1."""
+    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
+        raise SettingError(f"samples must be a whole number of at least 1, got {samples!r}")
+
+
+class Wrapper(Objective):
+    """An objective around another one, whose draws and gradient it takes over."""
+
+    objective: Objective
+
+    @property
+    def samples(self) -> int:  # type: ignore[override]
+        """Those of the objective inside."""
+        return self.objective.samples
+
+    @property
+    def gradient(self) -> Gradient:  # type: ignore[override]
+        """That of the objective inside."""
+        return self.objective.gradient
+
+    @property
+    def formula(self) -> str:  # type: ignore[override]
+        """That of the objective inside."""
+        return self.objective.formula
+
+    @property
+    def criterion(self) -> Objective:
+        """That of the objective inside: what only guides training judges no model."""
+        return self.objective.criterion

@@ -1,0 +1,53 @@
+"""The Gaussian posterior with independent units."""
+
+from torch import Tensor, nn
+from torch.distributions import Normal
+
+from lowerbound.conditional import Conditional
+from lowerbound.distributions import Independent
+from lowerbound.errors import ShapeError
+
+
+class DiagonalGaussian(Conditional):
+    """q(z|x) = N(m(x), diag s(x)^2), the mean-field Gaussian.
+
+    Args:
+        network: Maps `(B, *event)` to `(B, 2, D)`: the mean m and log s. Log s is held within
+            [-15, 15], where its exponential and the square of that are finite in float32.
+
+    Raises:
+        ShapeError: The network's output is not `(B, 2, D)` (raised by `forward`).
+
+    Source: Kingma & Welling (2014), equation 9, arXiv 1312.6114.
+
+    Example:
+        >>> import torch
+        >>> from lowerbound.networks import MLP
+        >>> q = DiagonalGaussian(MLP((4,), (2, 3)))
+        >>> q(torch.zeros(5, 4)).rsample((7,)).shape
+        torch.Size([7, 5, 3])
+    """
+
+    formula = "N(m(x), diag s(x)^2)"
+
+    #: Axes of the network's output for `latents` units.
+    @staticmethod
+    def parameters_shape(latents: int) -> tuple[int, int]:
+        """What the network must put out for one example: `(2, D)`."""
+        return (2, latents)
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, context: Tensor | None = None) -> Independent:
+        """The posterior of each x in `context`, `(B, *event)`."""
+        output = self.network(context)
+        if output.ndim < 2 or output.shape[-2] != 2:
+            raise ShapeError(
+                "a diagonal Gaussian needs a network that puts out (batch, 2, latents), "
+                f"got {tuple(output.shape)}; build it with outputs=(2, latents)"
+            )
+        mean, log_scale = output.unbind(dim=-2)
+        scale = log_scale.clamp(-15.0, 15.0).exp()
+        return Independent(Normal(mean, scale, validate_args=False), 1)

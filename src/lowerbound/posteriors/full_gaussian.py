@@ -1,0 +1,52 @@
+"""The Gaussian posterior with correlated units."""
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import MultivariateNormal
+
+from lowerbound.conditional import Conditional
+from lowerbound.errors import ShapeError
+
+
+class FullGaussian(Conditional):
+    """q(z|x) = N(m(x), L(x) L(x)^T) with L lower triangular, its diagonal positive.
+
+    Args:
+        network: Maps `(B, *event)` to `(B, D + 1, D)`: the mean m, then the rows of a square
+            matrix of which the strict lower triangle and the exponential of the diagonal make L.
+
+    Raises:
+        ShapeError: The network's output is not `(B, D + 1, D)` (raised by `forward`).
+
+    Source: Kingma & Welling (2019), section 2.5.1, arXiv 1906.02691.
+
+    Example:
+        >>> from lowerbound.networks import MLP
+        >>> q = FullGaussian(MLP((4,), FullGaussian.parameters_shape(3)))
+        >>> q(torch.zeros(5, 4)).rsample((7,)).shape
+        torch.Size([7, 5, 3])
+    """
+
+    formula = "N(m(x), L(x) L(x)^T)"
+
+    @staticmethod
+    def parameters_shape(latents: int) -> tuple[int, int]:
+        """What the network must put out for one example: `(D + 1, D)`."""
+        return (latents + 1, latents)
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, context: Tensor | None = None) -> MultivariateNormal:
+        """The posterior of each x in `context`, `(B, *event)`."""
+        output = self.network(context)
+        if output.ndim < 2 or output.shape[-2] != output.shape[-1] + 1:
+            raise ShapeError(
+                "a full Gaussian needs a network that puts out (batch, latents + 1, latents), "
+                f"got {tuple(output.shape)}; build it with outputs=(latents + 1, latents)"
+            )
+        mean, square = output[..., 0, :], output[..., 1:, :]
+        log_diagonal = torch.diagonal(square, dim1=-2, dim2=-1).clamp(-15.0, 15.0)
+        factor = square.tril(diagonal=-1) + torch.diag_embed(log_diagonal.exp())
+        return MultivariateNormal(mean, scale_tril=factor, validate_args=False)

@@ -1,0 +1,46 @@
+"""Random state taken at the boundary and given back untouched."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from lowerbound.errors import SettingError
+
+
+def fresh_seed() -> int:
+    """A seed nobody chose, small enough to write down."""
+    return secrets.randbelow(2**31)
+
+
+@contextmanager
+def seeded(seed: int | None, device: torch.device | str = "cpu") -> Iterator[int]:
+    """Run a block under its own random state; the caller's is untouched afterwards.
+
+    Args:
+        seed: A whole number in [0, 2^63), or None for a fresh one.
+        device: Its generator is forked too.
+
+    Yields:
+        The seed in force, so that it can be recorded.
+
+    Raises:
+        SettingError: The seed is not a whole number in range.
+
+    Example:
+        >>> with seeded(7):
+        ...     a = torch.rand(1)
+        >>> with seeded(7):
+        ...     bool((torch.rand(1) == a).all())
+        True
+    """
+    if seed is None:
+        seed = fresh_seed()
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise SettingError(f"seed must be a whole number in [0, 2^63), got {seed!r}")
+    device = torch.device(device)
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield seed

@@ -1,0 +1,149 @@
+"""The directory of a run: which files it has, and how an old one makes way for a new one."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from lowerbound.errors import OutputError, RunError
+from lowerbound.storage.files import cannot_write, write_atomically
+from lowerbound.storage.spec import Spec
+from lowerbound.storage.weights import read_weights, write_weights
+
+
+class RunDirectory:
+    """`spec.json`, `weights.safetensors`, `metrics.jsonl` and `report.html` of one run.
+
+    Args:
+        path: The directory.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.spec_path = self.path / "spec.json"
+        self.weights_path = self.path / "weights.safetensors"
+        self.metrics_path = self.path / "metrics.jsonl"
+        self.report_path = self.path / "report.html"
+        self._aside: Path | None = None
+
+    def is_run(self) -> bool:
+        """Whether it holds a run, complete or not."""
+        return self.spec_path.is_file()
+
+    def check_free(self, *, force: bool = False) -> None:
+        """Raise `OutputError` unless a new run may be made here.
+
+        Args:
+            force: An old run may be replaced; anything else that is here never is.
+
+        Raises:
+            OutputError: The directory exists (and is not a run, or `force` is not set), or cannot
+                be made.
+        """
+        if os.path.lexists(self.path):
+            if not self.path.is_dir():
+                raise OutputError(f"{self.path} exists and is no directory; choose another --out")
+            empty = not any(self.path.iterdir())
+            if not empty and not force:
+                raise OutputError(
+                    f"{self.path} exists; choose another --out, or --force to replace it"
+                )
+            if not empty and not self.is_run():
+                raise OutputError(
+                    f"{self.path} holds something else than a run, and is left alone; choose "
+                    "another --out"
+                )
+        parent = self.path.absolute().parent
+        while not parent.exists():
+            parent = parent.parent
+        if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+            raise OutputError(f"cannot write {self.path}: {parent} is not writable")
+
+    def create(self, spec: Spec, *, force: bool = False) -> None:
+        """Begin a run. An old one is put aside until the new one has weights of its own.
+
+        Raises:
+            OutputError: As `check_free`, or the disk is full.
+        """
+        self.check_free(force=force)
+        try:
+            if self.is_run():
+                self._aside = self.path.with_name(f".{self.path.name}.old-{os.getpid()}")
+                os.rename(self.path, self._aside)
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.write_spec(spec)
+            write_atomically(self.metrics_path, b"")
+        except OSError as error:
+            self.abandon()
+            if isinstance(error, OutputError):
+                raise
+            raise cannot_write(self.path, error) from error
+
+    def abandon(self) -> None:
+        """Undo `create` for a run that never got weights: the old one, if any, comes back."""
+        if self.weights_path.exists():
+            return
+        for path in (self.spec_path, self.metrics_path, self.report_path):
+            with suppress(OSError):
+                path.unlink()
+        with suppress(OSError):
+            self.path.rmdir()
+        if self._aside is not None:
+            with suppress(OSError):
+                os.rename(self._aside, self.path)
+                self._aside = None
+
+    def write_spec(self, spec: Spec) -> None:
+        """Write `spec.json`."""
+        write_atomically(self.spec_path, spec.to_json())
+
+    def write_weights(self, tensors: Mapping[str, Tensor]) -> None:
+        """Write `weights.safetensors`; from now on the old run is not needed."""
+        write_weights(self.weights_path, tensors)
+        if self._aside is not None:
+            shutil.rmtree(self._aside, ignore_errors=True)
+            self._aside = None
+
+    def read_weights(self, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Read `weights.safetensors`; see `lowerbound.storage.weights.read_weights`."""
+        return read_weights(self.weights_path, expected)
+
+    def append_metrics(self, record: Mapping[str, Any]) -> None:
+        """Add one line to `metrics.jsonl`."""
+        try:
+            with self.metrics_path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise cannot_write(self.metrics_path, error) from error
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """All whole lines of `metrics.jsonl`; a last one cut short by a kill is left out."""
+        if not self.metrics_path.is_file():
+            return []
+        records = []
+        for line in self.metrics_path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(record, dict):
+                records.append(record)
+        return records
+
+    def read_spec(self) -> Spec:
+        """Read `spec.json`.
+
+        Raises:
+            RunError: There is no such directory, it is no run, or the spec is damaged.
+        """
+        if not self.path.is_dir():
+            what = "is not the directory of a run" if self.path.exists() else "does not exist"
+            raise RunError(f"{self.path} {what}; fit one with: lowerbound fit DATA --out {self.path}")
+        if not self.is_run():
+            raise RunError(f"{self.path} has no spec.json: it is not a run of lowerbound")
+        return Spec.read(self.spec_path)

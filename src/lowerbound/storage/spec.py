@@ -1,0 +1,151 @@
+"""What `spec.json` says: everything needed to build a run's model again, and how it came about."""
+
+import json
+import platform
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from lowerbound._version import __version__
+from lowerbound.data import Schema
+from lowerbound.errors import DataError, RunError
+
+#: The format this version writes. Readers of later versions keep reading it.
+FORMAT_VERSION = 1
+_FORMAT = "lowerbound-run"
+#: A spec larger than this is not one.
+_MOST_BYTES = 64 * 2**20
+_DEEPEST = 20
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A run, apart from its weights.
+
+    Attributes:
+        recipe: Name in the catalogue.
+        settings: The recipe's arguments, all of them, as plain JSON values.
+        training: Settings of `Training`, likewise.
+        schema: What the data is.
+        data: source, fingerprint, split, notes and reading options.
+        seed: Of initialisation, shuffling and noise.
+        command: The command line, or empty.
+        versions: Of Python and the packages that matter.
+        result: stopped, epochs, best_epoch and seconds; empty while training is going on.
+    """
+
+    recipe: str
+    settings: dict[str, Any]
+    training: dict[str, Any]
+    schema: Schema
+    data: dict[str, Any]
+    seed: int
+    command: list[str] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> bytes:
+        """The contents of `spec.json`."""
+        values = {
+            "format": _FORMAT,
+            "format_version": FORMAT_VERSION,
+            "recipe": self.recipe,
+            "settings": self.settings,
+            "training": self.training,
+            "schema": self.schema.to_json(),
+            "data": self.data,
+            "seed": self.seed,
+            "command": self.command,
+            "versions": self.versions or current_versions(),
+            "result": self.result,
+        }
+        return (json.dumps(values, indent=1, allow_nan=False) + "\n").encode()
+
+    @classmethod
+    def read(cls, path: Path) -> "Spec":
+        """Read and check `spec.json`.
+
+        Raises:
+            RunError: It is missing, truncated, foreign, of a newer format, or not to be believed.
+        """
+        values = _read_json(path)
+        if not isinstance(values, dict) or values.get("format") != _FORMAT:
+            raise RunError(f"{path} was not written by lowerbound; give the directory of a run")
+        number = values.get("format_version")
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise RunError(f"{path} has format version {number!r}, which never was; fit again")
+        if number > FORMAT_VERSION:
+            raise RunError(
+                f"{path} has format version {number}, this lowerbound {__version__} reads up to "
+                f"{FORMAT_VERSION}; upgrade with pip install -U lowerbound"
+            )
+        for name, kind in _KINDS.items():
+            value = values.get(name)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise RunError(f"{path} is damaged: '{name}' should be a {_WORDS[kind]}")
+        if not 0 <= values["seed"] < 2**63:
+            raise RunError(f"{path} is damaged: 'seed' is out of range")
+        try:
+            schema = Schema.from_json(values["schema"])
+        except DataError as error:
+            raise RunError(f"{path} is damaged: {error}") from error
+        return cls(**{**{name: values[name] for name in _KINDS}, "schema": schema})
+
+
+_KINDS: dict[str, type] = {
+    "recipe": str,
+    "settings": dict,
+    "training": dict,
+    "schema": dict,
+    "data": dict,
+    "seed": int,
+    "command": list,
+    "versions": dict,
+    "result": dict,
+}
+_WORDS = {str: "text", dict: "table", int: "whole number", list: "list"}
+
+
+def current_versions() -> dict[str, str]:
+    """Of Python and the packages that numbers depend on."""
+    found = {"python": platform.python_version(), "lowerbound": __version__}
+    for package in ("torch", "numpy", "safetensors"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        size = path.stat().st_size
+        if size > _MOST_BYTES:
+            raise RunError(f"{path} is {size:,} bytes, too large for a run; fit again")
+        values = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} cannot be read; give the directory of a run") from error
+    except (json.JSONDecodeError, RecursionError, ValueError) as error:
+        if isinstance(error, RunError):
+            raise
+        raise RunError(f"{path} is truncated or damaged; restore it, or fit again") from error
+    if _depth(values) > _DEEPEST:
+        raise RunError(f"{path} is damaged: it is nested too deeply")
+    return values
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _depth(value: Any) -> int:
+    deepest, todo = 0, [(value, 1)]
+    while todo:
+        inner, depth = todo.pop()
+        deepest = max(deepest, depth)
+        if isinstance(inner, dict):
+            todo += [(v, depth + 1) for v in inner.values()]
+        elif isinstance(inner, list):
+            todo += [(v, depth + 1) for v in inner]
+    return deepest

@@ -1,0 +1,21 @@
+"""`fit`, the one place where a bound becomes a loss."""
+
+from lowerbound.training.callbacks import Callback, Step, StopTraining
+from lowerbound.training.fit import fit
+from lowerbound.training.history import Epoch, Fit, Terms
+from lowerbound.training.schedules import Constant, WarmUp, WarmUpCosine
+from lowerbound.training.settings import Training
+
+__all__ = [
+    "Callback",
+    "Constant",
+    "Epoch",
+    "Fit",
+    "Step",
+    "StopTraining",
+    "Terms",
+    "Training",
+    "WarmUp",
+    "WarmUpCosine",
+    "fit",
+]

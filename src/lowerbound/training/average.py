@@ -1,0 +1,64 @@
+"""The exponential moving average of a model's weights."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class WeightAverage:
+    """w_bar <- d w_bar + (1 - d) w after every update, with d rising to `decay` at the start.
+
+    Args:
+        model: Whose parameters are averaged; buffers are not.
+        decay: In [0, 1); None makes the average the weights themselves.
+
+    Source: the ramp d_t = min(decay, (1 + t) / (10 + t)) is that of TensorFlow's
+        `ExponentialMovingAverage(num_updates=...)`: early weights are forgotten quickly.
+    """
+
+    def __init__(self, model: nn.Module, decay: float | None) -> None:
+        self.decay = decay
+        self.updates = 0
+        self._live = [p for p in model.parameters() if p.requires_grad]
+        self._mean = [p.detach().clone() for p in self._live] if decay is not None else []
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take the present weights into the average."""
+        if self.decay is None or not self._live:
+            return
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        torch._foreach_lerp_(self._mean, [p.detach() for p in self._live], 1.0 - decay)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Inside, the model has the averaged weights; afterwards its own again."""
+        if self.decay is None:
+            yield
+            return
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    @torch.no_grad()
+    def _swap(self) -> None:
+        for live, mean in zip(self._live, self._mean, strict=True):
+            held = live.detach().clone()
+            live.copy_(mean)
+            mean.copy_(held)
+
+    def state(self) -> dict[str, Tensor | int]:
+        """What `restore` needs to go on."""
+        return {"updates": self.updates} | {f"mean.{i}": m for i, m in enumerate(self._mean)}
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Tensor | int]) -> None:
+        """Go on from a `state`."""
+        self.updates = int(state["updates"])
+        for i, mean in enumerate(self._mean):
+            mean.copy_(state[f"mean.{i}"])  # type: ignore[arg-type]

@@ -1,0 +1,54 @@
+"""What may watch a training, and end it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from lowerbound.training.history import Epoch
+
+
+class StopTraining(Exception):
+    """Raised by a callback to end training in good order; its message is the reason."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One update.
+
+    Attributes:
+        epoch: The epoch it belongs to, from 1.
+        index: Its place in the epoch, from 1.
+        per_epoch: Updates in an epoch.
+        examples: Training examples seen in this epoch so far.
+        fraction: How much of the training is done, in [0, 1].
+        sums: bound, elbo, distortion and rate summed over the epoch's examples so far, on the
+            device: reading them there and then would make it wait, so read them seldom.
+    """
+
+    epoch: int
+    index: int
+    per_epoch: int
+    examples: int
+    fraction: float
+    sums: Tensor
+
+
+#: Gives a copy of the weights that would be kept if training ended now.
+Snapshot = Callable[[], Mapping[str, Tensor]]
+
+
+class Callback:
+    """Watches a training. Override what is of interest; raise `StopTraining` to end it."""
+
+    def on_start(self, epochs: int | None, per_epoch: int) -> None:
+        """Training begins: so many epochs (None when a clock ends it) of so many updates."""
+
+    def on_step(self, step: Step) -> None:
+        """An update was made."""
+
+    def on_epoch(self, epoch: Epoch, best: Snapshot) -> None:
+        """An epoch ended and was validated."""
+
+    def on_end(self, stopped: str) -> None:
+        """Training ended, for the reason given."""

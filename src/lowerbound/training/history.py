@@ -1,0 +1,79 @@
+"""What training leaves behind: one record an epoch, and the result."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Means over examples, in nats.
+
+    Attributes:
+        bound: The objective's value: what is maximised (train), or its criterion (held-out).
+        elbo: -(distortion + rate), whatever the objective.
+        distortion: -E_q[log p(x|z)].
+        rate: KL(q(z|x) || p(z)).
+    """
+
+    bound: float
+    elbo: float
+    distortion: float
+    rate: float
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training examples.
+
+    Attributes:
+        epoch: From 1.
+        updates: Updates made since the beginning.
+        seconds: Wall-clock time since the beginning.
+        examples_per_second: Training examples seen a second in this epoch.
+        learning_rate: At the end of the epoch.
+        train: Means over the epoch, under the weights as they changed.
+        held_out: Under the averaged weights at its end, on the validation split.
+        best: Whether the held-out bound was the best so far.
+    """
+
+    epoch: int
+    updates: int
+    seconds: float
+    examples_per_second: float
+    learning_rate: float
+    train: Terms
+    held_out: Terms
+    best: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain numbers."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> "Epoch":
+        """The inverse of `to_json`."""
+        parts = {"train": Terms(**record["train"]), "held_out": Terms(**record["held_out"])}
+        return cls(**{**record, **parts})
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The result of a training.
+
+    Attributes:
+        model: The model, holding the weights of the best epoch.
+        history: One record an epoch.
+        best: The epoch whose weights were kept, or None when none was finished.
+        stopped: Why training ended: "epochs", "minutes", "patience", or what a callback said.
+        seed: The seed it ran under.
+        seconds: Wall-clock time.
+    """
+
+    model: nn.Module
+    history: tuple[Epoch, ...]
+    best: Epoch | None
+    stopped: str
+    seed: int
+    seconds: float

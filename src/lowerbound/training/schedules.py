@@ -1,0 +1,84 @@
+"""Numbers that change as training goes on: functions of the fraction of it that is done."""
+
+import math
+from dataclasses import dataclass
+
+from lowerbound.errors import SettingError
+
+
+@dataclass(frozen=True)
+class Constant:
+    """1 throughout.
+
+    Example:
+        >>> Constant()(0.3)
+        1.0
+    """
+
+    def __call__(self, fraction: float) -> float:
+        """The factor in force when `fraction` of the training is done."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """From 0 straight up to 1, then 1.
+
+    Args:
+        over: Fraction of the training that the way up takes, in [0, 1]. A fraction and not a
+            number of epochs, so that a short training is warmed up in full, too.
+
+    Raises:
+        SettingError: `over` is outside [0, 1].
+
+    Example:
+        >>> [WarmUp(over=0.5)(done) for done in (0.0, 0.25, 0.5, 1.0)]
+        [0.0, 0.5, 1.0, 1.0]
+    """
+
+    over: float = 0.1
+
+    def __post_init__(self) -> None:
+        _fraction("warm-up", self.over)
+
+    def __call__(self, fraction: float) -> float:
+        """The factor in force when `fraction` of the training is done."""
+        return 1.0 if fraction >= self.over else fraction / self.over
+
+
+@dataclass(frozen=True)
+class WarmUpCosine:
+    """From 0 up to 1, then down to `floor` along half a cosine.
+
+    Args:
+        over: Fraction of the training that the way up takes, in [0, 1].
+        floor: Where the way down ends, in [0, 1].
+
+    Raises:
+        SettingError: `over` or `floor` is outside [0, 1].
+
+    Source: Loshchilov & Hutter (2017), equation 5 without restarts, arXiv 1608.03983.
+
+    Example:
+        >>> [round(WarmUpCosine(over=0.5, floor=0.1)(done), 2) for done in (0.25, 0.5, 0.75, 1.0)]
+        [0.5, 1.0, 0.55, 0.1]
+    """
+
+    over: float = 0.05
+    floor: float = 0.01
+
+    def __post_init__(self) -> None:
+        _fraction("warm-up", self.over)
+        _fraction("floor", self.floor)
+
+    def __call__(self, fraction: float) -> float:
+        """The factor in force when `fraction` of the training is done."""
+        if fraction < self.over:
+            return fraction / self.over
+        down = 1.0 if self.over >= 1.0 else (min(fraction, 1.0) - self.over) / (1.0 - self.over)
+        return self.floor + (1.0 - self.floor) * 0.5 * (1.0 + math.cos(math.pi * down))
+
+
+def _fraction(name: str, value: float) -> None:
+    if not 0.0 <= value <= 1.0:
+        raise SettingError(f"{name} must be a fraction in [0, 1], got {value!r}")

@@ -1,0 +1,79 @@
+"""How a model is trained, in one frozen place."""
+
+import math
+from dataclasses import dataclass
+
+from lowerbound.errors import SettingError
+from lowerbound.training.schedules import WarmUpCosine
+
+
+@dataclass(frozen=True)
+class Training:
+    """Settings of `fit`.
+
+    Args:
+        epochs: Passes over the training examples, at least 1.
+        minutes: A budget of wall-clock time; when given, it ends the training and the schedules
+            follow the clock, so that two runs need not agree to the last bit.
+        batch_size: Examples in one update, at least 1.
+        learning_rate: The peak, positive.
+        warm_up: Fraction of the training over which the learning rate rises from 0 to its peak.
+        final_rate: The learning rate at the end, as a fraction of the peak; in between it falls
+            along half a cosine. 1 keeps it constant.
+        weight_decay: Decoupled decay of weights (AdamW); 0 is Adam.
+        betas: Adam's decay rates of the first and second moments.
+        epsilon: Adam's guard against division by zero, positive.
+        clip: Longest gradient allowed, in the l2 norm; None to leave gradients alone.
+        average: Decay of the exponential moving average of the weights, which is what is
+            validated and kept; None to keep the last weights themselves.
+        patience: Epochs without a better held-out bound after which training stops; None never.
+
+    Raises:
+        SettingError: A value is impossible.
+
+    Source: Adam: Kingma & Ba (2015), arXiv 1412.6980; AdamW: Loshchilov & Hutter (2019),
+        arXiv 1711.05101; averaging: Polyak & Juditsky (1992).
+    """
+
+    epochs: int = 50
+    minutes: float | None = None
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    warm_up: float = 0.05
+    final_rate: float = 0.01
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+    clip: float | None = 100.0
+    average: float | None = 0.999
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            if value is None and name == "patience":
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise SettingError(f"{name} must be a whole number of at least 1, got {value!r}")
+        for name in ("learning_rate", "epsilon", "minutes", "clip"):
+            value = getattr(self, name)
+            if value is None and name in ("minutes", "clip"):
+                continue
+            if not _number(value) or value <= 0:
+                raise SettingError(f"{name} must be a positive number, got {value!r}")
+        if not _number(self.weight_decay) or self.weight_decay < 0:
+            raise SettingError(f"weight_decay must be at least 0, got {self.weight_decay!r}")
+        self.schedule(0.0)  # checks warm_up and final_rate
+        decays = [*self.betas] + ([] if self.average is None else [self.average])
+        if not all(_number(value) and 0 <= value < 1 for value in decays):
+            raise SettingError(
+                f"betas and average must lie in [0, 1), got {self.betas!r} and {self.average!r}"
+            )
+
+    def schedule(self, fraction: float) -> float:
+        """The learning rate, as a fraction of its peak, when `fraction` of training is done."""
+        return WarmUpCosine(self.warm_up, self.final_rate)(fraction)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
