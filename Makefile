@@ -20,8 +20,6 @@ help:  ## list these targets
 demo: export OMP_NUM_THREADS =
 demo: venv  ## train on the images that come with the package, evaluate, write runs/demo/report.html
 	$(BIN)/lowerbound fit fashion-small --out runs/demo --force
-	$(BIN)/lowerbound evaluate runs/demo --samples 100
-	$(BIN)/lowerbound report runs/demo
 
 test: venv-test  ## everything that must hold before a commit: lint, types, layers, tests, doctests, README
 	@$(MAKE) --no-print-directory lint
@@ -59,10 +57,10 @@ build: venv-test  ## wheel and source archive in dist/, and what the wheel holds
 	@PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m build
 	@$(BIN)/python -m zipfile -l dist/*.whl
 
-bench: venv-test  ## run benchmarks/*.py, which write benchmarks/results/*.json (see benchmarks/README.md)
-	@set -e; for script in benchmarks/*.py; do \
-	  [ -e "$$script" ] || { echo "no benchmarks yet"; exit 0; }; \
-	  printf '\n== %s ==\n' "$$script"; OMP_NUM_THREADS= $(BIN)/python "$$script"; done
+bench: venv-test  ## run the benchmarks, which write benchmarks/results/*.json (see benchmarks/README.md)
+	@set -e; for script in twin networks; do \
+	  printf '\n== benchmarks/%s.py ==\n' "$$script"; \
+	  OMP_NUM_THREADS= $(BIN)/python "benchmarks/$$script.py"; done
 
 clean:  ## remove caches and build outputs; keeps .venv and runs/
 	rm -rf dist build .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -38,7 +38,7 @@ def in_words(schema: Schema, parts: Parts) -> tuple[str, ...]:
         "categorical": f"each cell is one of {schema.levels} classes",
     }
     networks = {
-        "residual": "a residual convolutional pair, because the data is images",
+        "residual": "a residual convolutional pair, because the data is images of some size",
         "mlp": f"fully connected layers of {' and '.join(map(str, parts.hidden)) or 'no'} units, "
         f"because the data is {'small images' if schema.is_image else 'vectors'}",
     }

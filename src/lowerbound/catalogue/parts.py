@@ -19,6 +19,9 @@ ScaleName = Literal["auto", "fixed", "shared", "per-dimension"]
 
 #: Latent units beyond this are not chosen by themselves: the ELBO leaves those it cannot use idle.
 MOST_LATENTS = 32
+#: Images of up to so many cells get an MLP: it reaches the same bound in a fraction of the time
+#: (benchmarks/results/networks.json). Beyond, its first layer outgrows a convolutional pair.
+SMALL_IMAGE = 1024
 #: Parameters beyond this are taken for a slip of the keyboard.
 MOST_PARAMETERS = 2_000_000_000
 
@@ -71,7 +74,8 @@ class Parts:
             likelihood = likelihood_for(schema)
         network = self.network
         if network == "auto":
-            network = "residual" if schema.is_image and min(schema.shape[1:]) > 8 else "mlp"
+            large = schema.is_image and schema.dimensions > SMALL_IMAGE
+            network = "residual" if large else "mlp"
         latents = self.latents
         if latents is None:
             latents = max(1, min(MOST_LATENTS, (schema.dimensions + 1) // 2))

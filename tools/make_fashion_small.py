@@ -1,6 +1,6 @@
 """Make fashion-small out of Fashion-MNIST: the images of each class with the smallest hashes.
 
-    python benchmarks/make_fashion_small.py FOLDER
+    python tools/make_fashion_small.py FOLDER
 
 FOLDER holds the four IDX files. The choice depends on the images alone (blake2b), so anybody can
 make the same file again.

@@ -1,0 +1,97 @@
+"""A variational autoencoder in one hundred lines: python vae_in_100_lines.py fashion-small
+
+The twin of `lowerbound fit`: same networks, bound and optimiser. A test holds its bound and its
+gradient equal to the library's, and benchmarks/twin.py compares what both learn.
+"""
+
+import copy
+import math
+import sys
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn.functional import logsigmoid
+
+import lowerbound as lb
+
+
+def mlp(inputs, hidden, outputs):
+    """Fully connected layers with the SiLU between them."""
+    layers = [(nn.Linear(a, b), nn.SiLU()) for a, b in pairwise([inputs, *hidden, outputs])]
+    return nn.Sequential(*sum(layers, ())[:-1])
+
+
+def log_discretized_logistic(x, location, log_scale, levels):
+    """log(F(b) - F(a)) for the bin (a, b) of level x; the end bins reach to infinity."""
+    half, rate = 1 / (levels - 1), (-log_scale.clamp(-9, 5)).exp()
+    centre = 2 * half * x - 1 - location
+    below = torch.where(x < levels - 1, logsigmoid((centre + half) * rate), 0.0)
+    above = torch.where(x > 0, logsigmoid((half - centre) * rate), 0.0)
+    inner = (x > 0) & (x < levels - 1)
+    return below + above + torch.where(inner, (-torch.expm1(-2 * half * rate)).log(), 0.0)
+
+
+class VAE(nn.Module):
+    """p(z) = N(0, I), q(z|x) = N(m, diag s^2), p(x|z) Bernoulli or discretised logistic."""
+
+    def __init__(self, dimensions, levels, latents=32, hidden=(512, 512)):
+        super().__init__()
+        self.levels, self.parameters_per_cell = levels, 1 if levels == 2 else 2
+        self.encoder = mlp(dimensions, hidden, 2 * latents)
+        self.decoder = mlp(latents, hidden[::-1], self.parameters_per_cell * dimensions)
+        with torch.no_grad():  # q(z|x) starts near the prior
+            self.encoder[-1].weight.mul_(0.1)
+            self.encoder[-1].bias.zero_()
+
+    def log_likelihood(self, x, z):
+        """log p(x|z), summed over the cells in float64."""
+        p = self.decoder(z).chunk(self.parameters_per_cell, dim=-1)
+        if self.levels > 2:
+            return log_discretized_logistic(x, *p, self.levels).sum(-1, dtype=torch.float64)
+        return (x * logsigmoid(p[0]) + (1 - x) * logsigmoid(-p[0])).sum(-1, dtype=torch.float64)
+
+    def elbo(self, x):
+        """log p(x) >= E_q[log p(x|z)] - KL(q(z|x) || p(z)), by one draw of z; nats, (B,)."""
+        middle = (self.levels - 1) / 2
+        mean, log_scale = self.encoder((x - middle) / middle).chunk(2, dim=-1)
+        z = mean + log_scale.exp() * torch.randn_like(mean)
+        kl = 0.5 * (mean**2 + (2 * log_scale).exp() - 1) - log_scale
+        return self.log_likelihood(x, z) - kl.sum(-1, dtype=torch.float64)
+
+
+def train(model, x, validation, epochs, batch_size=128, learning_rate=1e-3, average=0.999):
+    """Adam, warm-up then cosine; returns the averaged model that validates best."""
+    mean_model, best, best_bound = copy.deepcopy(model), None, -math.inf
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    total, step = epochs * math.ceil(len(x) / batch_size), 0
+    for _ in range(epochs):
+        for chosen in torch.randperm(len(x)).split(batch_size):
+            done = step / total
+            down = 0.01 + 0.99 * (1 + math.cos(math.pi * (done - 0.05) / 0.95)) / 2
+            optimizer.param_groups[0]["lr"] = learning_rate * min(done / 0.05, down)
+            optimizer.zero_grad()
+            (-model.elbo(x[chosen].float()).mean()).backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 100.0)
+            optimizer.step()
+            step += 1
+            keep = min(average, (1 + step) / (10 + step))
+            with torch.no_grad():
+                for slow, fast in zip(mean_model.parameters(), model.parameters(), strict=True):
+                    slow.lerp_(fast, 1 - keep)
+        if (bound := evaluate(mean_model, validation)) > best_bound:
+            best, best_bound = copy.deepcopy(mean_model), bound
+    return best
+
+
+@torch.no_grad()
+def evaluate(model, x):
+    """The mean ELBO over a data set, nats per example."""
+    return float(torch.cat([model.elbo(part.float()) for part in x.split(500)]).mean())
+
+
+if __name__ == "__main__":
+    data = lb.read(sys.argv[1])
+    xs = [part.x.flatten(1) for part in (data.train, data.validation, data.test)]
+    vae = train(VAE(xs[0].shape[1], data.schema.levels), xs[0], xs[1], epochs=20)
+    print(f"held-out ELBO {evaluate(vae, xs[2]):.2f} nats per example")
