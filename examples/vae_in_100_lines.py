@@ -60,7 +60,7 @@ class VAE(nn.Module):
         return self.log_likelihood(x, z) - kl.sum(-1, dtype=torch.float64)
 
 
-def train(model, x, validation, epochs, batch_size=128, learning_rate=1e-3, average=0.999):
+def train(model, x, validation, epochs, batch_size=128, learning_rate=2e-3, average=0.999):
     """Adam, warm-up then cosine; returns the averaged model that validates best."""
     mean_model, best, best_bound = copy.deepcopy(model), None, -math.inf
     optimizer = torch.optim.Adam(model.parameters(), fused=True)

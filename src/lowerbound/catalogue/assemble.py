@@ -19,7 +19,7 @@ from lowerbound.seeding import seeded
 from lowerbound.training import Training
 
 #: Updates after which a model of default size is usually trained; sets the default of `epochs`.
-USUAL_UPDATES = 4000
+USUAL_UPDATES = 2500
 #: Bounds of that default.
 FEWEST_EPOCHS, MOST_EPOCHS = 20, 1000
 

@@ -38,7 +38,7 @@ class Training:
     epochs: int = 50
     minutes: float | None = None
     batch_size: int = 128
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     warm_up: float = 0.05
     final_rate: float = 0.01
     weight_decay: float = 0.0
