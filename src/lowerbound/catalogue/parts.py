@@ -125,7 +125,7 @@ class Parts:
             return networks.MLP((latents,), outputs, self.hidden[::-1])
         return networks.ResidualDecoder((latents,), outputs, self.channels, self.blocks)
 
-    def _likelihood(self, schema: Schema, latents: int) -> nn.Module:
+    def _likelihood(self, schema: Schema, latents: int) -> likelihoods.Likelihood:
         check_likelihood(self.likelihood, schema)
         if self.likelihood == "bernoulli":
             return likelihoods.Bernoulli(self._decoder(schema, latents, 1))

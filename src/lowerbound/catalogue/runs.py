@@ -60,7 +60,9 @@ def load(path: str | Path, *, device: torch.device | str = "cpu") -> Run:
         tensors = directory.read_weights(expected)
         assembly = _rebuild(spec)
     except SettingError as error:
-        raise RunError(f"{directory.spec_path} cannot be built: {error}") from error
+        why = str(error)
+        why = why if len(why) <= 300 else f"{why[:297]}..."  # a hostile name may be megabytes long
+        raise RunError(f"{directory.spec_path} cannot be built: {why}") from error
     assembly.model.load_state_dict(tensors)
     model = assembly.model.to(device).eval()
     history = tuple(_epochs(directory))
@@ -81,10 +83,19 @@ def _epochs(directory: RunDirectory) -> list[Epoch]:
     return epochs
 
 
-def describe_data(data: Data, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What a run records of its data; `options` are the arguments it was read with."""
+def describe_data(
+    data: Data, options: Mapping[str, Any] | None = None, location: str | None = None
+) -> dict[str, Any]:
+    """What a run records of its data.
+
+    Args:
+        data: The data.
+        options: The other arguments it was read with.
+        location: What `read` was given: a named set or a whole path; None if it was an array.
+    """
     return {
         "source": data.source,
+        "location": location,
         "fingerprint": data.fingerprint,
         "split": data.split,
         "notes": [str(note) for note in data.notes],
@@ -93,15 +104,21 @@ def describe_data(data: Data, options: Mapping[str, Any] | None = None) -> dict[
 
 
 def spec_of(
-    assembly: Assembly, data: Data, seed: int, *, command: list[str] | None = None, **options: Any
+    assembly: Assembly,
+    data: Data,
+    seed: int,
+    *,
+    command: list[str] | None = None,
+    location: str | None = None,
+    **options: Any,
 ) -> Spec:
-    """The spec of a training that is about to begin."""
+    """The spec of a training that is about to begin; see `describe_data`."""
     return Spec(
         recipe=assembly.recipe.name,
         settings=assembly.settings,
         training=training_to_json(assembly.training),
         schema=data.schema,
-        data=describe_data(data, options),
+        data=describe_data(data, options, location),
         seed=seed,
         command=command or [],
     )

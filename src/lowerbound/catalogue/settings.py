@@ -96,14 +96,14 @@ def convert(name: str, value: Any, kind: Any) -> Any:
         return kind(value)
     except (ValueError, OverflowError):
         noun = "a whole number" if kind is int else "a number"
-        raise SettingError(f"{name} must be {noun}, got {value!r}") from None
+        raise SettingError(f"{name} must be {noun}, got {_shown(value)}") from None
 
 
 def _sequence(name: str, value: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     if isinstance(value, str):
         value = [part for part in value.strip("()[] ").split(",") if part.strip()]
     if not isinstance(value, list | tuple) or len(value) > 1000:
-        raise SettingError(f"{name} must be numbers with commas between, got {value!r}")
+        raise SettingError(f"{name} must be numbers with commas between, got {_shown(value)}")
     values = tuple(convert(name, part, arguments[0]) for part in value)
     if Ellipsis not in arguments and len(values) != len(arguments):
         raise SettingError(f"{name} must be {len(arguments)} numbers, got {len(values)}")
@@ -115,5 +115,11 @@ def _boolean(name: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
     if str(value).lower() not in words:
-        raise SettingError(f"{name} must be true or false, got {value!r}")
+        raise SettingError(f"{name} must be true or false, got {_shown(value)}")
     return words[str(value).lower()]
+
+
+def _shown(value: Any) -> str:
+    """The value on one short line, however long it is."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."

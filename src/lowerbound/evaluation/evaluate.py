@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lowerbound.data import Data, Examples
+from lowerbound.errors import UnknownNameError
 from lowerbound.evaluation.evidence import Evidence, evidence
 
 #: A latent unit is active if its posterior mean varies more than this over the data.
@@ -99,30 +100,35 @@ def evaluate(
 
     Args:
         model: Anything with a `trace`.
-        data: A `Data`, of which the test split is read, or examples, or an array `(N, *event)`,
-            of which everything is read.
+        data: A `Data`, of which one split is read, or examples, or an array `(N, *event)`, of
+            which everything is read.
         samples: Draws `K` for each example.
         seed: Of the draws; None for a fresh one.
         name: What the data is called; for a `Data`, where it came from.
-        split: Which part the examples are; "test" for a `Data`, "all" otherwise.
+        split: Which part of a `Data` to read, "test" if None; otherwise what the examples are
+            called, "all" if None.
         progress: Called with (examples done, examples in all).
 
     Returns:
         The statement. Every number is a log-likelihood of the data as stored, in nats.
 
     Raises:
-        SettingError: `samples` is less than 1.
+        SettingError: `samples` is less than 1, or a `Data` has no such split.
         DataError: There are no examples.
         SupportError: An example is impossible under the likelihood.
     """
     if isinstance(data, Data):
-        name, split, examples = data.source, split or "test", data.test
+        name, split = data.source, split or "test"
+        parts = {"train": data.train, "validation": data.validation, "test": data.test}
+        if split not in parts:
+            raise UnknownNameError("split", split, parts)
+        examples = parts[split]
     else:
         examples = data if isinstance(data, Examples) else Examples(torch.as_tensor(data))
     likelihood = getattr(model, "likelihood", None)
-    if hasattr(likelihood, "check"):
-        x = examples.x if examples.observed is None else examples.x[examples.observed]
-        likelihood.check(x, name)
+    check = getattr(likelihood, "check", None)
+    if check is not None:
+        check(examples.x if examples.observed is None else examples.x[examples.observed], name)
     found = evidence(model, examples, samples, seed=seed, progress=progress)
     return summarize(found, examples, getattr(likelihood, "is_discrete", None), name, split)
 

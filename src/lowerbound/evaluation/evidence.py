@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lowerbound.data import Examples
+from lowerbound.data import Batch, Examples
 from lowerbound.errors import DataError, SettingError
 from lowerbound.objectives import ELBO
 from lowerbound.seeding import seeded
@@ -87,7 +87,7 @@ def evidence(
         with seeded(seed, device):
             for start in range(0, len(examples), rows):
                 batch = examples.batch(slice(start, start + rows)).to(device)
-                *columns, units = _batch(model, batch, samples, draws)
+                columns, units = _batch(model, batch, samples, draws)
                 parts.append(tuple(column.cpu() for column in columns))
                 if units is not None:
                     unit_rates.append(units.sum(dim=0).cpu())
@@ -101,23 +101,27 @@ def evidence(
     return Evidence(elbo, log_likelihood, distortion, rate, unit_rate, means, samples)
 
 
-def _batch(model, batch, samples: int, draws: int):  # type: ignore[no-untyped-def]
+def _batch(
+    model: nn.Module, batch: Batch, samples: int, draws: int
+) -> tuple[tuple[Tensor, ...], Tensor | None]:
     """Columns (elbo, log_likelihood, distortion, rate, means) of one batch, and its unit rates."""
-    total, distortion, rate = None, 0.0, 0.0
-    trace = None
+    total: Tensor | None = None
+    sums: list[Tensor] = []
     for first in range(0, samples, draws):
         count = min(draws, samples - first)
-        trace = model.trace(batch, count)
+        trace = model.trace(batch, count)  # type: ignore[operator]
         bound = ELBO(count).reduce(trace)
-        distortion = distortion + bound.distortion * count
-        rate = rate + bound.rate * count
+        sums.append(torch.stack([bound.distortion, bound.rate]) * count)
         # a running log of the sum of weights: the mean is over weights, not over their logs
-        chunk = trace.log_weight.logsumexp(dim=0)
+        chunk: Tensor = trace.log_weight.logsumexp(dim=0)
         total = chunk if total is None else torch.logaddexp(total, chunk)
-    distortion, rate = distortion / samples, rate / samples
-    means = trace.posterior.mean.flatten(start_dim=1).double()
-    units = None
-    if len(trace.kl) == 1:
-        (kl,) = trace.kl.values()
-        units = kl.mean(dim=0)
-    return -(distortion + rate), total - math.log(samples), distortion, rate, means, units
+        if first + count == samples:
+            distortion, rate = torch.stack(sums).sum(dim=0) / samples
+            means = trace.posterior.mean.flatten(start_dim=1).cpu().double()
+            units = None
+            if len(trace.kl) == 1:
+                (kl,) = trace.kl.values()
+                units = kl.mean(dim=0)
+            log_likelihood = total - math.log(samples)
+            return (-(distortion + rate), log_likelihood, distortion, rate, means), units
+    raise SettingError("samples must be at least 1")

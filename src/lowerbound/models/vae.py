@@ -93,18 +93,19 @@ class VAE(nn.Module):
             ("likelihood", "p(x|z)", self.likelihood),
             ("posterior", "q(z|x)", self.posterior),
         ]
-        lines = ["VAE   p(x, z) = p(z) p(x|z),   q(z|x) approximates p(z|x)"]
+        lines = ["VAE: p(x, z) = p(z) p(x|z), and q(z|x) approximates p(z|x)"]
         for name, symbol, factor in factors:
-            count = sum(p.numel() for p in factor.parameters())
-            size = f"{count:,} parameters" if count else "no parameters"
             formula = getattr(factor, "formula", "") or type(factor).__name__
-            lines.append(f"  {name:<11}{symbol:<7} = {formula:<34} {size:>20}")
+            lines.append(f"  {name:<10} {symbol:<6} = {formula:<36} {_count(factor):>18}")
             network = getattr(factor, "network", None)
             if network is not None:
-                lines.append(f"  {'':<20} {_describe(network)}")
-        total = sum(p.numel() for p in self.parameters())
-        lines.append(f"  {'':<55} {f'{total:,} parameters in all':>27}")
+                lines.append(f"    {_describe(network)}")
+        lines.append(f"  {'in all':<57} {_count(self):>18}")
         return "\n".join(lines)
+
+
+def _count(module: nn.Module) -> str:
+    return f"{sum(p.numel() for p in module.parameters()):,} parameters"
 
 
 def _sizes(shape: torch.Size) -> str:

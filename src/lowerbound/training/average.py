@@ -31,7 +31,8 @@ class WeightAverage:
             return
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        torch._foreach_lerp_(self._mean, [p.detach() for p in self._live], 1.0 - decay)
+        live = [p.detach() for p in self._live]
+        torch._foreach_lerp_(self._mean, live, 1.0 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
     @contextmanager
     def applied(self) -> Iterator[None]:

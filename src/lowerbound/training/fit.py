@@ -140,7 +140,9 @@ class _Trainer:
     def result(self, stopped: str) -> Fit:
         """Put the weights to keep into the model."""
         if self.best is None:
-            self.best_weights = self.weights()
+            present = self.weights()
+            if all(bool(torch.isfinite(t).all()) for t in present.values()):
+                self.best_weights = present  # otherwise those it began with
         self.model.load_state_dict(self.best_weights)
         seconds = time.perf_counter() - self.started
         return Fit(self.model, tuple(self.history), self.best, stopped, self.seed, seconds)

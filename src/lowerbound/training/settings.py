@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any, TypeGuard
 
 from lowerbound.errors import SettingError
 from lowerbound.training.schedules import WarmUpCosine
@@ -56,10 +57,10 @@ class Training:
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise SettingError(f"{name} must be a whole number of at least 1, got {value!r}")
         for name in ("learning_rate", "epsilon", "minutes", "clip"):
-            value = getattr(self, name)
+            value: Any = getattr(self, name)
             if value is None and name in ("minutes", "clip"):
                 continue
-            if not _number(value) or value <= 0:
+            if not (_number(value) and value > 0):
                 raise SettingError(f"{name} must be a positive number, got {value!r}")
         if not _number(self.weight_decay) or self.weight_decay < 0:
             raise SettingError(f"weight_decay must be at least 0, got {self.weight_decay!r}")
@@ -75,5 +76,5 @@ class Training:
         return WarmUpCosine(self.warm_up, self.final_rate)(fraction)
 
 
-def _number(value: object) -> bool:
+def _number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and math.isfinite(value)

@@ -1,0 +1,86 @@
+"""All commands, in the order in which a person meets them."""
+
+import inspect
+from typing import Annotated, Any
+
+import typer
+
+from lowerbound.cli import (
+    catalogue,
+    data,
+    decode,
+    encode,
+    evaluate,
+    fit,
+    generate,
+    interpolate,
+    reconstruct,
+    report,
+    traverse,
+)
+from lowerbound.cli.console import say
+
+HELP = """Variational autoencoders: train one on your data, know how good it is, put it to use.
+
+\b
+Examples:
+  lowerbound data fashion-small                 what would be learned from
+  lowerbound fit fashion-small --out runs/one   train, evaluate, report
+  lowerbound generate runs/one --count 64       new examples in samples.png
+  lowerbound evaluate runs/one --json           bounds on log p(x) as JSON
+
+DATA is a named set, a folder of images, or a .npy, .npz, .csv, .tsv or .parquet file.
+
+Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted, 143 terminated.
+"""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from lowerbound._version import __version__
+
+        say(f"lowerbound {__version__}")
+        raise typer.Exit
+
+
+# Plain help: rich's would cost a third of a second and wrap the examples.
+app = typer.Typer(
+    name="lowerbound",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+)
+
+
+@app.callback(help=HELP)
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", help="Show the traceback of an error; works after a command too."),
+    ] = False,
+) -> None:
+    """Take the options of the whole program; `main` has already acted on --debug."""
+
+
+_COMMANDS: tuple[tuple[str, Any, str], ...] = (
+    ("data", data, "What data is, and what would be chosen for it."),
+    ("catalogue", catalogue, "The recipes for --model, and their settings."),
+    ("fit", fit, "Train a model on data, evaluate it, report."),
+    ("evaluate", evaluate, "How good a run is, with standard errors."),
+    ("report", report, "Write the report of a run again."),
+    ("generate", generate, "Make new examples."),
+    ("reconstruct", reconstruct, "Encode examples and decode them again."),
+    ("encode", encode, "From examples to latent vectors."),
+    ("decode", decode, "From latent vectors to examples."),
+    ("interpolate", interpolate, "The way from one example to another."),
+    ("traverse", traverse, "What single latent units do."),
+)
+for _name, _module, _about in _COMMANDS:
+    _help = inspect.getdoc(_module.command) or ""
+    # \b keeps the lines of a paragraph as they are
+    _help = _help.replace("Examples:\n", "\b\nExamples:\n")
+    app.command(_name, help=_help, short_help=_about)(_module.command)

@@ -1,0 +1,116 @@
+"""Options that several commands share, and how their text is read."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lowerbound.errors import SettingError
+
+if TYPE_CHECKING:
+    from lowerbound.catalogue import Run
+
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a trained run.")]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="N", help="Of the random draws; a fresh one if left out."),
+]
+Device = Annotated[
+    str,
+    typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:N, mps; auto: cuda if there."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout instead.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
+Binarize = Annotated[
+    bool, typer.Option("--binarize", help="Make every value 0 or 1, cut at half of its range.")
+]
+ImageSize = Annotated[
+    str | None,
+    typer.Option("--image-size", metavar="HxW", help="Crop and resize picture files to this."),
+]
+
+
+def out_option(help: str) -> typer.models.OptionInfo:
+    """The option that says where a result goes."""
+    return typer.Option("--out", "-o", metavar="PATH", help=help)
+
+
+def image_size_of(text: str | None) -> tuple[int, int] | None:
+    """(height, width) from "HxW" or from one number for both.
+
+    Raises:
+        SettingError: It is neither.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"\s*(\d{1,6})\s*(?:[xX×,]\s*(\d{1,6}))?\s*", text)
+    sides = [int(side) for side in found.groups() if side] if found else []
+    if not sides or min(sides) < 1:
+        raise SettingError(f"--image-size is HxW, such as 32x32, got {text!r}")
+    return sides[0], sides[-1]
+
+
+def settings_from(pairs: list[str]) -> dict[str, str]:
+    """Settings from "key=value" texts.
+
+    Raises:
+        SettingError: There is no equals sign, or a key comes twice.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        key = key.strip().replace("-", "_")
+        if not equals or not key:
+            raise SettingError(f"--set takes key=value, got {pair!r}; such as --set hidden=256,256")
+        if key in found:
+            raise SettingError(f"--set gives {key!r} twice; give it once")
+        found[key] = value.strip()
+    return found
+
+
+def device_of(name: str) -> str:
+    """The device that `name` means, if this machine has it.
+
+    Raises:
+        SettingError: No such device; the message names those there are.
+    """
+    import torch
+
+    there = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        there.append("mps")
+    if name == "auto":
+        return "cuda" if len(there) > 1 and there[1].startswith("cuda") else "cpu"
+    if not re.fullmatch(r"cpu|mps|cuda(:\d{1,4})?", name):
+        raise SettingError(f"no device {name!r}; available here: {', '.join(there)}")
+    if name in there or (name == "cuda" and "cuda:0" in there):
+        return name
+    raise SettingError(f"device {name!r} is not available; available here: {', '.join(there)}")
+
+
+def seed_of(seed: int | None, *, default: int | None = None) -> int:
+    """The seed to use: the one given, else the default, else a fresh one.
+
+    Raises:
+        SettingError: It is out of range.
+    """
+    from lowerbound.seeding import fresh_seed
+
+    if seed is None:
+        return fresh_seed() if default is None else default
+    if not 0 <= seed < 2**63:
+        raise SettingError(f"--seed must be a whole number in [0, 2^63), got {seed}")
+    return seed
+
+
+def open_run(path: Path, device: str = "cpu") -> "Run":
+    """Load a run onto a device.
+
+    Raises:
+        SettingError: No such device.
+        RunError: The run cannot be read.
+    """
+    from lowerbound.catalogue import load
+
+    return load(path, device=device_of(device))

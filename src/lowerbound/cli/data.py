@@ -1,0 +1,109 @@
+"""`lowerbound data`: what would be learned from."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lowerbound.cli.common import Binarize, ImageSize, Json, image_size_of
+from lowerbound.errors import SettingError
+
+if TYPE_CHECKING:
+    from lowerbound.data import Data
+
+
+def command(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DATA", help="Named set, folder of images, .npy, .npz, .csv, .tsv, .parquet."
+        ),
+    ] = None,
+    binarize: Binarize = False,
+    image_size: ImageSize = None,
+    json: Json = False,
+) -> None:
+    """Say what DATA is and what would be chosen for it; without DATA, list the named sets.
+
+    Examples:
+      lowerbound data
+      lowerbound data fashion-small
+      lowerbound data photos/ --image-size 64x64
+      lowerbound data table.csv --json
+    """
+    size = image_size_of(image_size)
+    if source is None:
+        if binarize or size is not None:
+            raise SettingError("--binarize and --image-size need DATA; see lowerbound data --help")
+        list_named(json)
+        return
+    from lowerbound.catalogue import assemble
+    from lowerbound.cli.console import say, say_json, working, wrapped
+    from lowerbound.data import read
+
+    with working("reading the data"):
+        data = read(source, binarize=binarize, image_size=size)
+        assembly = assemble("auto", data.schema, examples=len(data.train), seed=0)
+    if json:
+        say_json(
+            {
+                **about(data),
+                "likelihood": assembly.settings["likelihood"],
+                "network": assembly.settings["network"],
+                "latents": assembly.settings["latents"],
+                "words": list(assembly.words),
+            }
+        )
+        return
+    counts = data.split["counts"]
+    say(f"{data.source}: {sum(counts.values()):,} examples")
+    say(
+        f"Split: {counts['train']:,} training, {counts['validation']:,} validation, "
+        f"{counts['test']:,} test, by content."
+    )
+    for sentence in (*assembly.words, *(f"Note: {note}." for note in data.notes)):
+        say(wrapped(sentence))
+
+
+def about(data: "Data") -> dict[str, Any]:
+    """What a data set is, as JSON values."""
+    schema = data.schema
+    fields = [
+        {"name": field.name, "kind": field.kind, "shape": list(field.shape), "levels": field.levels}
+        for field in schema.fields
+    ]
+    return {
+        "source": data.source,
+        "schema": schema.describe(),
+        "kind": schema.kind,
+        "shape": list(schema.shape),
+        "levels": schema.levels,
+        "dimensions": schema.dimensions,
+        "fields": fields,
+        "constants": [column.name for column in schema.constants],
+        "split": data.split,
+        "notes": [str(note) for note in data.notes],
+        "fingerprint": data.fingerprint,
+    }
+
+
+def list_named(json: bool) -> None:
+    """The named sets, whether they are here, and how to get them."""
+    from lowerbound.cli.console import say, say_json
+    from lowerbound.data import named_sets
+
+    if json:
+        names = ("name", "description", "licence", "how_to_get")
+        say_json(
+            [
+                {**{key: getattr(known, key) for key in names}, "available": known.available()}
+                for known in named_sets()
+            ]
+        )
+        return
+    for known in named_sets():
+        say(f"{known.name}  ({'here' if known.available() else 'not here'})")
+        say(f"  {known.description}; {known.licence}")
+        if not known.available():
+            say(f"  to get it: {known.how_to_get}")
+        say()
+    say("Or a folder of images, or a .npy, .npz, .csv, .tsv or .parquet file.")

@@ -1,0 +1,56 @@
+"""`lowerbound encode`: where examples lie in the latent space."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lowerbound.cli.common import Device, Force, RunPath, open_run, out_option
+
+FORMS = (".npy", ".csv", ".parquet")
+
+
+def command(
+    path: RunPath,
+    source: Annotated[str, typer.Argument(metavar="DATA", help="Examples to encode.")],
+    out: Annotated[Path, out_option("z.npy, z.csv or z.parquet.")] = Path("z.npy"),
+    scale: Annotated[
+        bool, typer.Option("--scale", help="Add the posterior standard deviations, s0, s1, ...")
+    ] = False,
+    force: Force = False,
+    device: Device = "auto",
+) -> None:
+    """Write the posterior mean of every example, one row each, in the order of DATA.
+
+    The columns of a .csv or .parquet are z0, z1, ... and, with --scale, s0, s1, ...; a .npy has the
+    same columns without names.
+
+    Examples:
+      lowerbound encode runs/one images.npy --out z.npy
+      lowerbound encode runs/one photos/ --out z.csv --scale
+    """
+    from lowerbound.applications import encode
+    from lowerbound.cli.console import say, tell, working
+    from lowerbound.cli.output import check_output, form_of, write_array, write_table
+    from lowerbound.cli.sources import read_for
+
+    form = form_of(out, FORMS)
+    check_output(out, form, force=force)
+    run = open_run(path, device)
+    with working("reading the data"):
+        examples = read_for(source, run.schema)
+    with working("encoding"):
+        encoding = encode(run.model, examples)
+    parts = {"z": encoding.mean.numpy()}
+    if scale:
+        parts["s"] = encoding.scale.numpy()
+    import numpy as np
+
+    values = np.concatenate(list(parts.values()), axis=1)
+    names = [f"{letter}{unit}" for letter, part in parts.items() for unit in range(part.shape[1])]
+    if form == ".npy":
+        write_array(out, values)
+    else:
+        write_table(out, names, values)
+    tell(f"{len(values):,} examples, {encoding.mean.shape[1]} latent units")
+    say(out)

@@ -1,0 +1,103 @@
+"""Examples that a model made, written in the form of the data."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lowerbound.applications.pictures import contact_sheet, to_image, to_pixels
+from lowerbound.cli.output import (
+    FOLDER,
+    check_output,
+    form_of,
+    write_array,
+    write_folder,
+    write_picture,
+    write_table,
+)
+from lowerbound.errors import SettingError
+
+if TYPE_CHECKING:
+    from lowerbound.data import Schema
+
+#: Pixels that a small picture is enlarged to, at least, on a sheet.
+SEEN_AT = 32
+#: Pictures on one sheet, at most, and cells of examples in memory.
+MOST_ON_A_SHEET, MOST_CELLS = 4096, 2**29
+
+
+def forms(schema: "Schema") -> tuple[str, ...]:
+    """The kinds of file that examples of a schema can be written as, the usual one first."""
+    if schema.is_image:
+        return (".png", FOLDER, ".npy")
+    return (".csv", ".parquet", ".npy") if schema.is_table else (".npy", ".csv", ".parquet")
+
+
+def place(out: Path | None, name: str, schema: "Schema", *, force: bool) -> tuple[Path, str]:
+    """Where a result goes and in which form; checked before any work is done."""
+    known = forms(schema)
+    path = Path(f"{name}{known[0]}") if out is None else out
+    form = form_of(path, known)
+    check_output(path, form, force=force)
+    return path, form
+
+
+def check_count(count: int, schema: "Schema", form: str) -> None:
+    """Raise `SettingError` for a number of examples that cannot be made or shown."""
+    if count < 1:
+        raise SettingError(f"--count must be a whole number of at least 1, got {count}")
+    if form == ".png" and count > MOST_ON_A_SHEET:
+        raise SettingError(
+            f"{count:,} pictures do not fit on one sheet of {MOST_ON_A_SHEET:,}; "
+            "choose --out with a folder or .npy"
+        )
+    if count * schema.dimensions > MOST_CELLS:
+        most = max(1, MOST_CELLS // schema.dimensions)
+        raise SettingError(f"{count:,} examples do not fit in memory; make {most:,} at a time")
+
+
+def write_examples(
+    path: Path, form: str, x: Tensor, schema: "Schema", *, columns: int | None = None
+) -> None:
+    """Write `(N, *event)` examples.
+
+    Args:
+        path: Where.
+        form: From `place`.
+        x: In the units of the data: draws, or means, which lie between the levels.
+        schema: What the data is.
+        columns: Pictures in a row of a sheet.
+    """
+    if form == ".png":
+        write_picture(path, sheet(to_pixels(x, schema), columns))
+    elif form == FOLDER:
+        write_folder(path, [to_image(pixels) for pixels in to_pixels(x, schema)])
+    else:
+        values = unpacked(x, schema)
+        if form == ".npy":
+            write_array(path, values)
+        else:
+            write_table(path, schema.columns, values)
+
+
+def unpacked(x: Tensor, schema: "Schema") -> np.ndarray:
+    """As an array with the columns of the source, those that never varied included."""
+    values = stored(x, schema).numpy()
+    return schema.unpack(values) if values.ndim == 2 else values
+
+
+def stored(x: Tensor, schema: "Schema") -> Tensor:
+    """Whole numbers in the data's own type; means, which lie between, as they are."""
+    if schema.levels is not None and bool((x == x.round()).all()):
+        return x.round().to(schema.dtype)
+    return x.to(torch.float64 if schema.precision == "float64" else torch.float32)
+
+
+def sheet(pixels: np.ndarray, columns: int | None = None):  # type: ignore[no-untyped-def]
+    """A contact sheet on which small pictures are enlarged enough to be seen."""
+    enlarge = max(1, math.ceil(SEEN_AT / max(pixels.shape[1:3])))
+    columns = min(columns, len(pixels)) if columns else None
+    return contact_sheet(pixels, columns, gap=1 if enlarge > 2 else 2, enlarge=enlarge)

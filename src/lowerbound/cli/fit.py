@@ -1,0 +1,113 @@
+"""`lowerbound fit`: train a model on data."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lowerbound.cli.common import (
+    Binarize,
+    Device,
+    ImageSize,
+    Json,
+    device_of,
+    image_size_of,
+    out_option,
+    seed_of,
+    settings_from,
+)
+from lowerbound.errors import SettingError
+
+
+def command(
+    context: typer.Context,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA", help="Named set, folder of images, .npy, .npz, .csv, .tsv or .parquet."
+        ),
+    ],
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME", help="Recipe; see lowerbound catalogue.")
+    ] = "auto",
+    out: Annotated[
+        Path | None, out_option("Directory of the run; runs/DATA-MODEL if left out.")
+    ] = None,
+    latents: Annotated[
+        int | None, typer.Option("--latents", metavar="N", help="Latent units; chosen if left out.")
+    ] = None,
+    likelihood: Annotated[
+        str | None,
+        typer.Option(
+            "--likelihood", metavar="NAME", help="p(x|z); follows from the data if left out."
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", metavar="N", help="Passes over the training examples.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", metavar="M", help="Train this long instead.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any other setting; may be repeated."),
+    ] = None,
+    binarize: Binarize = False,
+    image_size: ImageSize = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an old run at --out.")] = False,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Of weights, shuffling and noise.")
+    ] = 0,
+    device: Device = "auto",
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Write report.html at the end.")
+    ] = True,
+    json: Json = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the final figures and errors only.")
+    ] = False,
+) -> None:
+    """Train a model on DATA, evaluate it on held-out examples, write a report.
+
+    Likelihood, networks and sizes follow from the data unless they are given. The best weights on
+    the validation split are kept; Ctrl-C ends training early and keeps them too.
+
+    Examples:
+      lowerbound fit fashion-small
+      lowerbound fit photos/ --image-size 64x64 --minutes 30 --out runs/photos
+      lowerbound fit table.csv --latents 4 --epochs 100
+      lowerbound fit digits --model beta-vae --set beta=4 --set hidden=256,256
+      lowerbound fit scans.npy --binarize --json > result.json
+
+    The split into training, validation and test depends on the data alone, not on --seed, so that
+    runs can be compared. See lowerbound catalogue MODEL for all settings.
+    """
+    from lowerbound.cli.order import Order
+    from lowerbound.cli.train import train
+
+    settings = settings_from(setting or [])
+    options = {"latents": latents, "likelihood": likelihood, "epochs": epochs, "minutes": minutes}
+    for name, value in options.items():
+        if value is not None and name in settings:
+            raise SettingError(f"--{name} and --set {name}= say the same thing; give one of them")
+        if value is not None:
+            settings[name] = str(value)
+    if "epochs" in settings and "minutes" in settings:
+        raise SettingError("--epochs and --minutes exclude each other; give one of them")
+    order = Order(
+        source=source,
+        model=model,
+        out=out,
+        settings=settings,
+        binarize=binarize,
+        image_size=image_size_of(image_size),
+        force=force,
+        seed=seed_of(seed),
+        device=device_of(device),
+        report=report,
+        json=json,
+        quiet=quiet,
+    )
+    code = train(order)
+    if code:
+        raise typer.Exit(code)

@@ -1,0 +1,94 @@
+"""What `lowerbound fit` was asked for, and what it tells of it, in words and as JSON."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lowerbound.catalogue import Assembly
+from lowerbound.cli.console import wrapped
+from lowerbound.data import Data
+from lowerbound.evaluation import Evaluation
+from lowerbound.training import Fit
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for; the arguments of `lowerbound fit`, read."""
+
+    source: str
+    model: str
+    out: Path | None
+    settings: dict[str, str]
+    binarize: bool
+    image_size: tuple[int, int] | None
+    force: bool
+    seed: int
+    device: str
+    report: bool
+    json: bool
+    quiet: bool
+
+
+def introduce(
+    assembly: Assembly, data: Data, order: Order, inform: Callable[[object], None]
+) -> None:
+    """What was found in the data, what was chosen for it, and the model."""
+    counts = data.split["counts"]
+    inform(
+        f"{data.source}: {counts['train']:,} training, {counts['validation']:,} validation, "
+        f"{counts['test']:,} test examples"
+    )
+    training = assembly.training
+    length = f"{training.minutes:g} minutes" if training.minutes else f"{training.epochs} epochs"
+    recipe = (
+        f"Recipe {assembly.recipe.name}: maximise {assembly.recipe.formula}; {length} in batches "
+        f"of {training.batch_size}, seed {order.seed}, on {order.device}."
+    )
+    notes = [f"Note: {note}." for note in data.notes]
+    for sentence in (*assembly.words, *notes, recipe):
+        inform(wrapped(sentence, stderr=True))
+    inform(f"\n{assembly.model}\n")
+
+
+def in_words(result: Fit) -> str:
+    """Why training ended, and which epoch was kept."""
+    reasons = {
+        "epochs": "all epochs are done",
+        "minutes": "the time is up",
+        "patience": "the held-out bound no longer gets better",
+    }
+    kept = "" if result.best is None else f"; epoch {result.best.epoch} was best and is kept"
+    count = len(result.history)
+    done = f"{count} epoch{'s' * (count != 1)} in {result.seconds:,.1f} s"
+    return f"{reasons.get(result.stopped, result.stopped)} ({done}){kept}"
+
+
+def summary(
+    order: Order,
+    assembly: Assembly,
+    data: Data,
+    out: Path,
+    result: Fit,
+    evaluation: Evaluation | None,
+    report: Path | None,
+) -> dict[str, Any]:
+    """What --json prints."""
+    return {
+        "run": os.fspath(out),
+        "recipe": assembly.recipe.name,
+        "settings": assembly.settings,
+        "schema": data.schema.describe(),
+        "counts": data.split["counts"],
+        "notes": [str(note) for note in data.notes],
+        "parameters": sum(p.numel() for p in assembly.model.parameters()),
+        "seed": order.seed,
+        "device": order.device,
+        "stopped": result.stopped,
+        "epochs": len(result.history),
+        "best_epoch": None if result.best is None else result.best.epoch,
+        "seconds": round(result.seconds, 3),
+        "evaluation": None if evaluation is None else evaluation.to_json(),
+        "report": None if report is None else os.fspath(report),
+    }

@@ -1,0 +1,126 @@
+"""Where results go: the suffix of the name decides; nothing is overwritten without being asked."""
+
+import csv
+import io
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from lowerbound.errors import MissingExtraError, OutputError, SettingError
+from lowerbound.storage import check_new, write_atomically
+
+FOLDER = "a folder"
+
+
+def form_of(path: Path | str, known: Sequence[str]) -> str:
+    """What a name's suffix asks for: one of `known`, such as ".npy" or `FOLDER`.
+
+    Raises:
+        SettingError: Another suffix; names those there are.
+    """
+    text = os.fspath(path)
+    suffix = Path(text).suffix.lower()
+    is_folder = not suffix or text.endswith(("/", os.sep)) or Path(text).is_dir()
+    form = FOLDER if is_folder else suffix
+    if form not in known:
+        got = "a name without a suffix" if form == FOLDER else f"'{form}'"
+        listed = [name if name != FOLDER else "a folder (no suffix)" for name in known]
+        raise SettingError(f"--out {text}: cannot write {got} here; choose {', '.join(listed)}")
+    return form
+
+
+def check_output(path: Path, form: str, *, force: bool) -> None:
+    """Refuse, before any work is done, what could not be written in the end.
+
+    Raises:
+        OutputError: It exists and `force` is not set, it is a folder that holds other things than
+            pictures of ours, or its place cannot be written to.
+        MissingExtraError: A .parquet without pyarrow.
+    """
+    if form == ".parquet":
+        _pyarrow()
+    if form != FOLDER and path.is_dir():
+        raise OutputError(f"{path} is a directory; choose another name")
+    if form == FOLDER and path.is_dir():
+        here = os.listdir(path)
+        if not here:
+            return
+        if any(not re.fullmatch(r"\d{5,}\.png", name) for name in here):
+            raise OutputError(f"{path} holds other things and is left alone; choose another --out")
+    check_new(path, force=force)
+
+
+def write_array(path: Path, values: np.ndarray) -> None:
+    """A `.npy` file."""
+    plain = np.ascontiguousarray(values)
+    write_atomically(path, lambda file: np.save(file, plain, allow_pickle=False))
+
+
+def write_table(path: Path, names: Sequence[str] | None, values: np.ndarray | list[Any]) -> None:
+    """A `.csv` or `.parquet` file; numbers are written so that they read back the same."""
+    if path.suffix.lower() == ".parquet":
+        _write_parquet(path, names, np.asarray(values))
+        return
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, lineterminator="\n")
+    if names is not None:
+        rows.writerow(names)
+    for row in values:
+        rows.writerow([cell.item() if cell.dtype.kind in "iub" else str(cell) for cell in row])
+    write_atomically(path, text.getvalue().encode("utf-8"))
+
+
+def write_picture(path: Path, picture: Image.Image) -> None:
+    """A `.png` file."""
+    write_atomically(path, _png(picture))
+
+
+def write_folder(path: Path, pictures: Sequence[Image.Image]) -> None:
+    """A folder of 00000.png, 00001.png, ...; it appears whole, or not at all."""
+    path = Path(os.path.normpath(path))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    old = path.with_name(f".{path.name}.old-{os.getpid()}")
+    try:
+        temporary.mkdir()
+        for index, picture in enumerate(pictures):
+            write_atomically(temporary / f"{index:05}.png", _png(picture))
+        if path.is_dir():
+            os.rename(path, old)
+        os.rename(temporary, path)
+    except OSError as error:
+        if old.is_dir() and not path.exists():
+            os.rename(old, path)
+        if isinstance(error, OutputError):
+            raise OutputError(str(error).replace(os.fspath(temporary), os.fspath(path))) from error
+        raise OutputError(
+            f"cannot write {path}: {(error.strerror or str(error)).lower()}"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _png(picture: Image.Image) -> Callable[[BinaryIO], None]:
+    return lambda file: picture.save(file, format="PNG")
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingExtraError("writing .parquet", "pyarrow", "parquet") from error
+    return pyarrow
+
+
+def _write_parquet(path: Path, names: Sequence[str] | None, values: np.ndarray) -> None:
+    pyarrow = _pyarrow()
+    names = names or [f"x{index}" for index in range(values.shape[1])]
+    table = pyarrow.table({name: values[:, index] for index, name in enumerate(names)})
+    write_atomically(path, lambda file: pyarrow.parquet.write_table(table, file))

@@ -1,0 +1,70 @@
+"""`lowerbound reconstruct`: what the model keeps of examples."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lowerbound.cli.common import Device, Force, RunPath, open_run, out_option
+from lowerbound.errors import SettingError
+
+#: Examples on a sheet where nobody says how many, and pairs in one of its rows.
+SHOWN, PAIRS = 32, 4
+
+
+def command(
+    path: RunPath,
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="DATA", help="Examples; the run's own test split if left out."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        out_option("reconstructions.png, .npy, a folder (images); .csv, .parquet, .npy (other)."),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option("--count", "-n", metavar="N", help="The first N; 32 on a sheet, else all."),
+    ] = None,
+    force: Force = False,
+    device: Device = "auto",
+) -> None:
+    """Encode examples and decode them again, without drawing any noise.
+
+    A .png shows each original with its reconstruction to the right of it; so does each file of a
+    folder. Arrays and tables hold the reconstructions only, row by row.
+
+    Examples:
+      lowerbound reconstruct runs/one
+      lowerbound reconstruct runs/one photos/ --count 16 --out pairs.png
+      lowerbound reconstruct runs/one images.npy --out there-and-back.npy
+    """
+    if count is not None and count < 1:
+        raise SettingError(f"--count must be a whole number of at least 1, got {count}")
+    import torch
+
+    from lowerbound.applications import reconstruct
+    from lowerbound.cli.console import say, working
+    from lowerbound.cli.examples import check_count, place, write_examples
+    from lowerbound.cli.output import FOLDER
+    from lowerbound.cli.sources import examples_of
+
+    run = open_run(path, device)
+    target, form = place(out, "reconstructions", run.schema, force=force)
+    with working("reading the data"):
+        examples = examples_of(run, source)
+    wanted = count or (SHOWN if form == ".png" else len(examples))
+    examples = examples.select(slice(0, wanted))
+    check_count(2 * len(examples), run.schema, form)
+    with working("reconstructing"):
+        x = reconstruct(run.model, examples)
+        if form in (".png", FOLDER):
+            pairs = [examples.x.double(), x.double()]
+            if form == ".png":
+                both = torch.stack(pairs, dim=1).flatten(0, 1)
+                write_examples(target, form, both, run.schema, columns=2 * PAIRS)
+            else:
+                write_examples(target, form, torch.cat(pairs, dim=-1), run.schema)
+        else:
+            write_examples(target, form, x, run.schema)
+    say(target)

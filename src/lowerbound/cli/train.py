@@ -1,0 +1,167 @@
+"""What `lowerbound fit` does, step by step."""
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lowerbound.catalogue import Assembly, Run, RunWriter, assemble, load, recipe_named
+from lowerbound.catalogue.parts import Parts
+from lowerbound.catalogue.runs import spec_of
+from lowerbound.catalogue.settings import check_settings, settings_of
+from lowerbound.cli.console import say, say_json, tell, warn, working
+from lowerbound.cli.figures import show_evaluation
+from lowerbound.cli.order import Order, in_words, introduce, summary
+from lowerbound.cli.progress import TrainingProgress
+from lowerbound.cli.signals import AtOnce, StopOnSignal
+from lowerbound.cli.sources import absolute, stem_of
+from lowerbound.data import Data, read
+from lowerbound.errors import NonFiniteError
+from lowerbound.evaluation import Evaluation, evaluate
+from lowerbound.storage import RunDirectory
+from lowerbound.training import Callback, Fit, Training, fit
+
+
+def train(order: Order) -> int:
+    """Read, assemble, train, save, evaluate, report; the exit code."""
+    inform = _silent if order.quiet else tell
+    check_before_reading(order)
+    with working("reading the data", quiet=order.quiet):
+        data = read(order.source, binarize=order.binarize, image_size=order.image_size)
+        assembly = assemble(
+            order.model, data.schema, order.settings, examples=len(data.train), seed=order.seed
+        )
+    introduce(assembly, data, order, inform)
+    out = order.out or free_name(f"runs/{stem_of(order.source)}-{order.model}")
+    result, code = learn(order, assembly, data, out)
+    inform(f"stopped: {in_words(result)}")
+    if result.best is None:
+        tell("no epoch was finished, so there is nothing to keep")
+        return code or 1
+    if code:
+        tell(f"the best weights so far are in {out}")
+        if order.json:
+            say_json(summary(order, assembly, data, out, result, None, None))
+        return code
+    inform(f"saved in {out}")
+    try:
+        return conclude(order, assembly, data, out, result)
+    except KeyboardInterrupt:
+        tell(f"interrupted after training; the run is whole in {out}")
+        return 130
+
+
+def check_before_reading(order: Order) -> None:
+    """Refuse what is wrong whatever the data is.
+
+    Raises:
+        SettingError: A recipe, a setting or a value that cannot be.
+        OutputError: The run cannot be written there.
+    """
+    recipe = recipe_named(order.model)
+    given = check_settings(recipe, order.settings)
+    known = settings_of(recipe)
+    for group, kind in (("model", Parts), ("training", Training)):
+        kind(**{name: value for name, value in given.items() if known[name].group == group})
+    if order.out is not None:
+        RunDirectory(order.out).check_free(force=order.force)
+    else:
+        RunDirectory(free_name("runs/data-auto")).check_free()
+
+
+def learn(order: Order, assembly: Assembly, data: Data, out: Path) -> tuple[Fit, int]:
+    """Train while writing the run; the result, and the exit code if a signal ended it."""
+    options: dict[str, Any] = {"binarize": True} if order.binarize else {}
+    if order.image_size is not None:
+        options["image_size"] = list(order.image_size)
+    where = absolute(order.source)
+    spec = spec_of(assembly, data, order.seed, command=command_line(), location=where, **options)
+    screen = TrainingProgress()
+    stopper = StopOnSignal(first=screen.close)
+    with stopper.listening():
+        writer = RunWriter(out, spec, force=order.force)
+        watchers: Sequence[Callback] = [writer, stopper, *([] if order.quiet else [screen])]
+        try:
+            result = fit(
+                assembly.model,
+                assembly.objective,
+                data,
+                assembly.training,
+                seed=order.seed,
+                device=order.device,
+                callbacks=watchers,
+            )
+            if result.best is not None:
+                writer.finish(result)
+        except NonFiniteError as error:
+            screen.close()
+            kept = getattr(error, "fit", None)
+            if kept is None or kept.best is None:
+                raise
+            writer.finish(kept)
+            raise NonFiniteError(f"{error}; they are in {out}") from error
+        except AtOnce:
+            screen.close()
+            saved = writer.directory.weights_path.exists()
+            tell(
+                f"stopped at once; {f'earlier weights are in {out}' if saved else 'nothing saved'}"
+            )
+            raise
+        finally:
+            screen.close()
+            writer.abandon()  # which leaves alone a run that has weights
+    return result, stopper.code
+
+
+def conclude(order: Order, assembly: Assembly, data: Data, out: Path, result: Fit) -> int:
+    """Evaluate the run as it is on disk, write its report, say where things are; the exit code."""
+    run = load(out, device=order.device)
+    with working("evaluating on the test split", quiet=order.quiet) as progress:
+        evaluation = evaluate(run.model, data, samples=100, progress=progress)
+    if not order.json:
+        show_evaluation(evaluation)
+    report, failure = None, None
+    if order.report:
+        try:
+            report = _report(run, data, evaluation, order.quiet)
+        except Exception as error:  # the figures are still told, and then this
+            failure = error
+    if order.json:
+        say_json(summary(order, assembly, data, out, result, evaluation, report))
+    elif report is not None:
+        say(f"report: {report}")
+    if failure is not None:
+        warn(f"the run is whole in {out}; only its report was not written")
+        raise failure
+    if not order.json and not order.quiet:
+        tell("\nnext:")
+        for line in ("generate {0}", "reconstruct {0}", "evaluate {0} --samples 1000"):
+            tell(f"  lowerbound {line.format(shlex.quote(os.fspath(out)))}")
+    return 0
+
+
+def _report(run: Run, data: Data, evaluation: Evaluation, quiet: bool) -> Path:
+    from lowerbound.report import write_report
+
+    with working("writing the report", quiet=quiet):
+        return write_report(run, data, evaluation)
+
+
+def free_name(wanted: str) -> Path:
+    """The name itself or, where it is taken, the same with -2, -3, ..."""
+    path, number = Path(wanted), 1
+    while os.path.lexists(path):
+        number += 1
+        path = Path(f"{wanted}-{number}")
+    return path
+
+
+def command_line() -> list[str]:
+    """The command as it was typed."""
+    return ["lowerbound", *(os.fsencode(word).decode("utf-8", "replace") for word in sys.argv[1:])]
+
+
+def _silent(text: object) -> None:
+    """Say nothing."""

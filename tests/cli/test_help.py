@@ -1,0 +1,71 @@
+"""What a person sees first, and how long it takes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from lowerbound._version import __version__
+
+COMMANDS = [
+    "data", "catalogue", "fit", "evaluate", "report", "generate", "reconstruct",
+    "encode", "decode", "interpolate", "traverse",
+]  # fmt: skip
+HEAVY = """
+import json, sys
+from lowerbound.cli import main
+code = main(json.loads(sys.argv[1]))
+heavy = {"torch", "numpy", "sklearn", "PIL", "scipy", "jinja2"} & set(sys.modules)
+sys.exit(code or bool(heavy))
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], ["fit", "--help"], ["generate", "--help"]],
+    ids=" ".join,
+)
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    command = [sys.executable, "-c", HEAVY, json.dumps(arguments)]
+    assert subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_every_command_has_examples(lowerbound, name: str) -> None:
+    done = lowerbound(name, "--help")
+    assert done.code == 0
+    assert f"\n    lowerbound {name}" in done.out or f"lowerbound {name}" in done.out
+    assert "Examples:\n    lowerbound" in done.out
+
+
+@pytest.mark.parametrize("arguments", [(), *((name,) for name in COMMANDS)], ids=str)
+def test_help_fits_in_eighty_columns(lowerbound, arguments: tuple[str, ...]) -> None:
+    done = lowerbound(*arguments, "--help")
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_every_command_is_listed_with_one_whole_line(lowerbound) -> None:
+    done = lowerbound("--help")
+    listed = done.out.split("Commands:\n")[1].splitlines()
+    assert [line.split()[0] for line in listed] == COMMANDS
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed)
+
+
+def test_no_arguments_are_a_call_for_help(lowerbound) -> None:
+    assert lowerbound().out == lowerbound("--help").out
+
+
+def test_the_version_is_printed(lowerbound) -> None:
+    assert lowerbound("--version") == (0, f"lowerbound {__version__}\n", "")
+
+
+def test_a_closed_pipe_is_left_without_a_word() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "lowerbound.cli", "data"], stdout=writer, stderr=subprocess.PIPE
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
