@@ -290,7 +290,7 @@ def test_each_empty_folder_has_its_own_message(tmp_path: Path):
         ("empty", "is empty"),
         ("csv", "only 1 .csv"),
         ("broken", "1 file skipped: broken"),
-        ("absent", "no such file or folder|no data set"),
+        ("absent", "no such file or folder|no file, folder or data set"),
     ):
         with pytest.raises((DataError, SettingError), match=words) as caught:
             read(str(tmp_path / name))

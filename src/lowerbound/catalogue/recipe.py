@@ -62,8 +62,8 @@ def recipe(name: str, **about: Any) -> Callable[[Build], Build]:
 
 
 def recipes() -> tuple[Recipe, ...]:
-    """Every recipe, in the order they were entered."""
-    return tuple(_RECIPES.values())
+    """Every recipe: the default first, then by year."""
+    return tuple(sorted(_RECIPES.values(), key=lambda r: (r.name != "auto", r.year, r.name)))
 
 
 def recipe_named(name: str) -> Recipe:

@@ -39,7 +39,7 @@ def build(raw: Raw, *, binarize: bool, seed: int, limit: int | None) -> Data:
         inferred = infer(raw, binarize=binarize)  # a column may have become constant
         inferred = replace(inferred, notes=(kept, *inferred.notes))
     parts = split(inferred.values, raw.part, seed=seed, where=raw.where)
-    schema, notes = _schema(inferred, inferred.values[parts.train], raw.where)
+    schema, notes = schema_of(inferred, inferred.values[parts.train], raw.where)
     train, validation, test = (
         _examples(inferred.values, raw, rows)
         for rows in (parts.train, parts.validation, parts.test)
@@ -81,7 +81,8 @@ def _leaks(values: np.ndarray, raw: Raw) -> tuple[Note, ...]:
     return (Note(what, count),) if count else ()
 
 
-def _schema(inferred: Inferred, train: np.ndarray, where: str) -> tuple[Schema, tuple[Note, ...]]:
+def schema_of(inferred: Inferred, train: np.ndarray, where: str) -> tuple[Schema, tuple[Note, ...]]:
+    """The schema of what was inferred, its location and unit measured on the training examples."""
     shape = inferred.values.shape[1:]
     location = unit = None
     notes: tuple[Note, ...] = ()

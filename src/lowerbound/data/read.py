@@ -157,7 +157,7 @@ def _path(source: object) -> Path | None:
         raise DataError(f"cannot read {text[:80]!r}: {error.strerror}") from error
     bare = isinstance(source, str) and not path.suffix and os.sep not in text and "/" not in text
     if bare:
-        raise UnknownNameError("data set", text, names())
+        raise UnknownNameError("file, folder or data set", text, names())
     raise DataError(f"no such file or folder: {text!r}")
 
 
