@@ -1,0 +1,74 @@
+"""HTML and SVG that cannot be broken out of: whatever is put in is escaped, once."""
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+#: Elements that have no end tag.
+_VOID = frozenset({"img", "br"})
+
+
+class Html(str):
+    """Text that is markup already; templates leave it as it is."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        """What jinja2 asks for before it escapes."""
+        return str(self)
+
+
+def element(name: str, *children: str, **attributes: Any) -> Html:
+    """One element.
+
+    Args:
+        name: Its tag.
+        *children: `Html` as it is, other text escaped.
+        **attributes: Values; None leaves one out. `class_` is class, `stroke_width` stroke-width.
+
+    Example:
+        >>> element("b", "1 < 2", title='"')
+        '<b title="&quot;">1 &lt; 2</b>'
+    """
+    opening = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_text(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    if name in _VOID:
+        return Html(f"<{name}{opening}>")
+    inside = "".join(child if isinstance(child, Html) else escape(child) for child in children)
+    return Html(f"<{name}{opening}>{inside}</{name}>")
+
+
+def joined(parts: list[Html]) -> Html:
+    """Elements one after the other."""
+    return Html("".join(parts))
+
+
+def _text(value: Any) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Something to look at.
+
+    Attributes:
+        title: What it is, in few words.
+        body: A chart, pictures or a table.
+        caption: What to see in it.
+        legend: Swatch class and name of each kind of mark.
+    """
+
+    title: str
+    body: Html
+    caption: str = ""
+    legend: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Why there is nothing to look at, in a sentence."""
+
+    why: str

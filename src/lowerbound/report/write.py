@@ -1,0 +1,171 @@
+"""One HTML file about a run, to read and to hand on."""
+
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from lowerbound.catalogue import Run
+from lowerbound.data import Data, Examples
+from lowerbound.errors import LowerboundError
+from lowerbound.evaluation import Evaluation
+from lowerbound.objectives import ELBO, IWAE, BetaELBO
+from lowerbound.report import again, facts, figures
+from lowerbound.report.columns import Columns
+from lowerbound.report.curves import learning_curves, rate_distortion
+from lowerbound.report.formula import pretty
+from lowerbound.report.latents import Latents, latent_map, latents_of, unit_bars
+from lowerbound.report.markup import Html, Missing, Panel
+from lowerbound.report.pictures import Gallery
+from lowerbound.storage.files import write_atomically
+
+
+def write_report(
+    run: Run, data: Data | None, evaluation: Evaluation | None, path: Path | None = None
+) -> Path:
+    """Write the report of a run: one HTML file that needs nothing else, not even a network.
+
+    What cannot be shown is left out with a sentence. The same run gives the same file.
+
+    Args:
+        run: The run.
+        data: What it was trained on, of which the test split is shown; None if it is not at hand.
+        evaluation: How good the model is; None if nobody measured.
+        path: Where to write; `report.html` in the run's directory if None.
+
+    Returns:
+        Where the report is.
+
+    Raises:
+        OutputError: The place cannot be written.
+    """
+    path = run.path / "report.html" if path is None else Path(path)
+    write_atomically(path, render(run, data, evaluation).encode("utf-8", "replace"))
+    return path
+
+
+def render(run: Run, data: Data | None, evaluation: Evaluation | None) -> str:
+    """The text of the report."""
+    test, why = _held_out(run, data)
+    found = _attempt(lambda: latents_of(run, test, evaluation))
+    shown = _of_images(run, test, found) if run.schema.is_image else _of_columns(run, test)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    files = resources.files("lowerbound.report")
+    template = environment.from_string(files.joinpath("report.html.j2").read_text("utf-8"))
+    return template.render(
+        style=Html(files.joinpath("style.css").read_text("utf-8")),
+        title=facts.title_of(run),
+        source=facts.source_of(run),
+        facts=facts.facts(run),
+        notes=facts.notes(run),
+        doubts=facts.doubts(run, data, evaluation) + ([why] if why else []),
+        evaluation=evaluation,
+        headlines=[] if evaluation is None else figures.headlines(evaluation),
+        model=_model(run),
+        curves=[
+            learning_curves(run.history),
+            rate_distortion(run.history),
+        ],
+        shown=shown,
+        latents=[
+            _about(found, latent_map),
+            _about(found, unit_bars),
+        ],
+        command=again.command_of(run),
+        snippet=again.snippet_of(run),
+    )
+
+
+def _held_out(run: Run, data: Data | None) -> tuple[Examples | None, str]:
+    """The examples to show, or why there are none."""
+    if data is None:
+        return None, "The data was not at hand: whatever needs held-out examples is left out."
+    if data.schema.shape != run.schema.shape or data.schema.kind != run.schema.kind:
+        return None, (
+            f"The data given is {data.schema.describe()}, the run was trained on "
+            f"{run.schema.describe()}: whatever needs held-out examples is left out."
+        )
+    if len(data.test) == 0:
+        return None, "There are no held-out examples: whatever needs them is left out."
+    return data.test, ""
+
+
+def _of_images(run: Run, test: Examples | None, latents: Any) -> list[Panel | Missing]:
+    gallery = Gallery(run, test)
+
+    def traversals(found: Latents) -> Panel:
+        return gallery.traversals(found.order, found.rates)
+
+    return [
+        _attempt(lambda: gallery.samples(draw=False)),
+        _attempt(lambda: gallery.samples(draw=True)),
+        _attempt(gallery.reconstructions),
+        _attempt(gallery.interpolations),
+        _about(latents, traversals),
+    ]
+
+
+def _of_columns(run: Run, test: Examples | None) -> list[Panel | Missing]:
+    columns = Columns(run, test)
+    return [
+        _attempt(columns.samples), _attempt(columns.histograms), _attempt(columns.reconstructions)
+    ]  # fmt: skip
+
+
+def _attempt(make: Callable[[], Any]) -> Any:
+    """What `make` makes, or the reason why it cannot be made."""
+    try:
+        return make()
+    except LowerboundError as error:
+        return Missing(f"Left out: {error}.")
+
+
+def _about(found: Any, make: Callable[[Any], Any]) -> Any:
+    return found if isinstance(found, Missing) else _attempt(lambda: make(found))
+
+
+def _model(run: Run) -> dict[str, Any]:
+    """The model and its objective, in formulas and words."""
+    model, criterion = run.model, run.objective.criterion
+    names = (("p(z)", "prior"), ("p(x|z)", "likelihood"), ("q(z|x)", "posterior"))
+    factors = []
+    for symbol, name in names:
+        factor = getattr(model, name)
+        formula = getattr(factor, "formula", "") or type(factor).__name__
+        size = sum(parameter.numel() for parameter in factor.parameters())
+        factors.append((name, pretty(symbol), pretty(formula), size))
+    is_bound = isinstance(criterion, ELBO | IWAE) or (
+        isinstance(criterion, BetaELBO) and criterion.beta >= 1
+    )
+    where = []
+    if isinstance(criterion, BetaELBO):
+        where.append(f"β = {criterion.beta:g}")
+    if run.objective.samples > 1:
+        where.append(f"K = {run.objective.samples}")
+    guides = []
+    if run.spec.settings.get("beta_warm_up"):
+        guides.append(
+            "While training is young the rate counts less (warm-up over "
+            f"{run.spec.settings['beta_warm_up']:.0%} of it): the training curve begins with that."
+        )
+    if run.spec.settings.get("free_bits"):
+        guides.append(
+            f"Each unit has {run.spec.settings['free_bits']:g} nats of rate for free: the training "
+            "curve is of that objective, the held-out curve of the bound without it."
+        )
+    return {
+        "joint": pretty("p(x, z) = p(z) p(x|z)"),
+        "approximation": pretty("q(z|x)"),
+        "target": pretty("p(z|x)"),
+        "factors": factors,
+        "objective": pretty(criterion.formula),
+        "evidence": pretty("log p(x)") if is_bound else None,
+        "where": ", ".join(where),
+        "guides": guides,
+        "text": str(model),
+        "settings": [*run.spec.settings.items(), *run.spec.training.items()],
+    }
