@@ -50,8 +50,8 @@ def main() -> None:
     )
     quick = parser.parse_args().quick
     cases = {
-        "fashion-mnist binarized": (lb.read("fashion-mnist", binarize=True), 20),
-        "fashion-small 8-bit": (lb.read("fashion-small"), 60),
+        "fashion-mnist binarized": (lb.read("fashion-mnist", binarize=True), 10),
+        "fashion-small 8-bit": (lb.read("fashion-small"), 30),
     }
     rows = []
     for name, (data, epochs) in cases.items():
