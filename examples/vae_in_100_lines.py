@@ -54,9 +54,10 @@ class VAE(nn.Module):
     def elbo(self, x):
         """log p(x) >= E_q[log p(x|z)] - KL(q(z|x) || p(z)), by one draw of z; nats, (B,)."""
         middle = (self.levels - 1) / 2
-        mean, log_scale = self.encoder((x - middle) / middle).chunk(2, dim=-1)
-        z = mean + log_scale.exp() * torch.randn_like(mean)
-        kl = 0.5 * (mean**2 + (2 * log_scale).exp() - 1) - log_scale
+        mean, h = self.encoder((x - middle) / middle).chunk(2, dim=-1)
+        scale = torch.where(h > 0, 1 + h, h.clamp(-15, 0).exp())  # exp(h), but tame beyond 1
+        z = mean + scale * torch.randn_like(mean)
+        kl = 0.5 * (mean**2 + scale**2 - 1) - scale.log()
         return self.log_likelihood(x, z) - kl.sum(-1, dtype=torch.float64)
 
 

@@ -6,19 +6,21 @@ from torch.distributions import Normal
 from lowerbound.conditional import Conditional
 from lowerbound.distributions import Independent
 from lowerbound.errors import ShapeError
+from lowerbound.posteriors.scale import positive_scale
 
 
 class DiagonalGaussian(Conditional):
     """q(z|x) = N(m(x), diag s(x)^2), the mean-field Gaussian.
 
     Args:
-        network: Maps `(B, *event)` to `(B, 2, D)`: the mean m and log s. Log s is held within
-            [-15, 15], where its exponential and the square of that are finite in float32.
+        network: Maps `(B, *event)` to `(B, 2, D)`: the mean m, and h with s = `positive_scale(h)`,
+            which is log s for every s up to 1.
 
     Raises:
         ShapeError: The network's output is not `(B, 2, D)` (raised by `forward`).
 
     Source: Kingma & Welling (2014), equation 9, arXiv 1312.6114.
+    Differs: in the scale, see `lowerbound.posteriors.scale.positive_scale`.
 
     Example:
         >>> import torch
@@ -30,7 +32,6 @@ class DiagonalGaussian(Conditional):
 
     formula = "N(m(x), diag s(x)^2)"
 
-    #: Axes of the network's output for `latents` units.
     @staticmethod
     def parameters_shape(latents: int) -> tuple[int, int]:
         """What the network must put out for one example: `(2, D)`."""
@@ -48,6 +49,5 @@ class DiagonalGaussian(Conditional):
                 "a diagonal Gaussian needs a network that puts out (batch, 2, latents), "
                 f"got {tuple(output.shape)}; build it with outputs=(2, latents)"
             )
-        mean, log_scale = output.unbind(dim=-2)
-        scale = log_scale.clamp(-15.0, 15.0).exp()
-        return Independent(Normal(mean, scale, validate_args=False), 1)
+        mean, h = output.unbind(dim=-2)
+        return Independent(Normal(mean, positive_scale(h), validate_args=False), 1)

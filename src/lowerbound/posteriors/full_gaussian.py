@@ -6,6 +6,7 @@ from torch.distributions import MultivariateNormal
 
 from lowerbound.conditional import Conditional
 from lowerbound.errors import ShapeError
+from lowerbound.posteriors.scale import positive_scale
 
 
 class FullGaussian(Conditional):
@@ -13,7 +14,7 @@ class FullGaussian(Conditional):
 
     Args:
         network: Maps `(B, *event)` to `(B, D + 1, D)`: the mean m, then the rows of a square
-            matrix of which the strict lower triangle and the exponential of the diagonal make L.
+            matrix of which the strict lower triangle and `positive_scale` of the diagonal make L.
 
     Raises:
         ShapeError: The network's output is not `(B, D + 1, D)` (raised by `forward`).
@@ -47,6 +48,6 @@ class FullGaussian(Conditional):
                 f"got {tuple(output.shape)}; build it with outputs=(latents + 1, latents)"
             )
         mean, square = output[..., 0, :], output[..., 1:, :]
-        log_diagonal = torch.diagonal(square, dim1=-2, dim2=-1).clamp(-15.0, 15.0)
-        factor = square.tril(diagonal=-1) + torch.diag_embed(log_diagonal.exp())
+        diagonal = positive_scale(torch.diagonal(square, dim1=-2, dim2=-1))
+        factor = square.tril(diagonal=-1) + torch.diag_embed(diagonal)
         return MultivariateNormal(mean, scale_tril=factor, validate_args=False)
