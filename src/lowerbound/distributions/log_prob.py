@@ -1,7 +1,7 @@
 """log p(x) of whatever was observed of x, in float64."""
 
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, MultivariateNormal
 
 from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.errors import SupportError
@@ -22,6 +22,13 @@ def log_prob(distribution: Distribution, value: Tensor, observed: Tensor | None 
         SupportError: A mask is given but the cells are dependent, so none can be left out.
     """
     if observed is None:
+        if type(distribution) is MultivariateNormal and value.device.type != "mps":
+            # solving with L multiplies rounding errors by its condition: in float32 they overflow
+            factor = distribution._unbroadcasted_scale_tril.double()
+            distribution = MultivariateNormal(
+                distribution.loc.double(), scale_tril=factor, validate_args=False
+            )
+            value = value.double()
         return accumulate(distribution.log_prob(value), 0)
     if not isinstance(distribution, Independent):
         raise SupportError(

@@ -1,0 +1,79 @@
+"""Checks that know how often they err, models with known answers, and a ladder for every part.
+
+    >>> import lowerbound as lb
+    >>> lb.testing.check_prior(lb.priors.StandardNormal(3))
+
+Run `check_prior`, `check_posterior`, `check_likelihood`, `check_objective` and `check_model` on
+parts of your own; each raises AssertionError with a sentence that says what is wrong.
+"""
+
+from lowerbound.testing.assertions import (
+    assert_close_gradient,
+    assert_frequencies,
+    assert_mean,
+    assert_mean_at_most,
+    assert_uniform_ranks,
+)
+from lowerbound.testing.calibration import (
+    check_calibration,
+    check_known_answer,
+    check_known_gradient,
+)
+from lowerbound.testing.conformance import (
+    check_close,
+    check_likelihood,
+    check_posterior,
+    check_prior,
+)
+from lowerbound.testing.enumerable import BernoulliMixture
+from lowerbound.testing.models import check_model
+from lowerbound.testing.noise import cubature, given_noise
+from lowerbound.testing.objectives import check_importance_weighted, check_objective
+from lowerbound.testing.planted import Planted
+from lowerbound.testing.reference import Joint, LinearGaussian
+from lowerbound.testing.table import (
+    LIKELIHOODS,
+    OBJECTIVES,
+    POSTERIORS,
+    PRIORS,
+    RECIPES,
+    SCHEMAS,
+    example_batch,
+    latent_batch,
+    likelihood_of,
+    posterior_of,
+)
+
+__all__ = [
+    "LIKELIHOODS",
+    "OBJECTIVES",
+    "POSTERIORS",
+    "PRIORS",
+    "RECIPES",
+    "SCHEMAS",
+    "BernoulliMixture",
+    "Joint",
+    "LinearGaussian",
+    "Planted",
+    "assert_close_gradient",
+    "assert_frequencies",
+    "assert_mean",
+    "assert_mean_at_most",
+    "assert_uniform_ranks",
+    "check_calibration",
+    "check_close",
+    "check_importance_weighted",
+    "check_known_answer",
+    "check_known_gradient",
+    "check_likelihood",
+    "check_model",
+    "check_objective",
+    "check_posterior",
+    "check_prior",
+    "cubature",
+    "example_batch",
+    "given_noise",
+    "latent_batch",
+    "likelihood_of",
+    "posterior_of",
+]

@@ -1,0 +1,115 @@
+"""Two checks on the whole of a model: against its known answer, and by simulation."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from lowerbound.data import Batch
+from lowerbound.models import VAE
+from lowerbound.objectives import ELBO, IWAE
+from lowerbound.seeding import seeded
+from lowerbound.testing.assertions import assert_uniform_ranks
+from lowerbound.testing.conformance import check_close
+from lowerbound.testing.noise import cubature, given_noise
+from lowerbound.testing.reference import LinearGaussian
+from lowerbound.trace import LatentVariableModel
+
+
+def check_known_answer(
+    reference: LinearGaussian, model: LatentVariableModel, *, seed: int = 0
+) -> None:
+    """Assert that the exact posterior makes every draw the evidence.
+
+    log p(x, z_k) - log q(z_k|x) = log p(x) for every k, hence ELBO (drawn) = IWAE_K = log p(x).
+
+    Args:
+        reference: Knows the answer.
+        model: Should be the same model, with an exact posterior: `reference.vae(...)`.
+        seed: Of data and draws.
+
+    Raises:
+        AssertionError: A weight or a bound is not the evidence.
+
+    Example:
+        >>> reference = LinearGaussian.random(latents=2, dimensions=4)
+        >>> check_known_answer(reference, reference.vae())
+    """
+    x = reference.sample(6, seed).x
+    evidence = reference.log_evidence(x)
+    with seeded(seed), torch.no_grad():
+        trace = model.trace(Batch(x), 5)
+        check_close(trace.log_weight, evidence, "log p(x, z) - log q(z|x)")
+        for objective in (ELBO(3, analytic=False), IWAE(1), IWAE(7)):
+            value = objective(model, Batch(x)).value
+            check_close(value, evidence, f"{type(objective).__name__}({objective.samples})")
+
+
+def check_known_gradient(reference: LinearGaussian, model: VAE) -> None:
+    """Assert that the gradient of the bound is that of the evidence, and none for the encoder.
+
+    grad E_q[log p(x, z) - log q(z|x)] = grad log p(x) at q(z|x) = p(z|x) (Fisher's identity),
+    exact under cubature, for the drawn rate and for its closed form.
+
+    Args:
+        reference: Knows the answer.
+        model: `reference.vae(...)`, its posterior exact.
+
+    Raises:
+        AssertionError: A gradient is another one.
+    """
+    x = reference.sample(6).x
+    decoder = list(model.likelihood.network.parameters())  # type: ignore[union-attr,operator]
+    encoder = list(model.posterior.parameters())
+    leaves = [t.detach().clone().requires_grad_() for t in (reference.weight, reference.bias)]
+    evidence = LinearGaussian(leaves[0], leaves[1], reference.scale).log_evidence(x).sum()
+    expected = [*torch.autograd.grad(evidence, leaves), *(torch.zeros_like(p) for p in encoder)]
+    names = ["W", "b", *("the encoder" for _ in encoder)]
+    for analytic in (False, True):
+        objective = ELBO(2 * reference.latents, analytic)
+        with given_noise(cubature(reference.latents)):
+            value = objective(model, Batch(x)).value.sum()
+        wanted = [*decoder, *encoder]
+        got = torch.autograd.grad(value, wanted, allow_unused=True)
+        for name, one, other in zip(names, got, expected, strict=True):
+            kind = "closed" if analytic else "drawn"
+            one = torch.zeros_like(other) if one is None else one
+            check_close(one, other, f"the gradient of the ELBO ({kind} rate) for {name}", 1e-8)
+
+
+def check_calibration(
+    reference: LinearGaussian,
+    posterior: Callable[[Tensor], Distribution],
+    *,
+    simulations: int = 20_000,
+    draws: int = 31,
+    resolves: float = 0.02,
+    seed: int = 0,
+) -> None:
+    """Assert that truths rank uniformly among posterior draws: z ~ p(z), x ~ p(x|z), then q(z|x).
+
+    Args:
+        reference: The joint law to simulate.
+        posterior: q(z|x) from x, batch `(N,)`, event `(D,)`.
+        simulations: How many.
+        draws: Posterior draws among which each truth is ranked.
+        resolves: As in `assert_uniform_ranks`.
+        seed: Of the simulation.
+
+    Raises:
+        AssertionError: The ranks of a latent unit are not uniform: q is not the posterior.
+
+    Source: Cook, Gelman & Rubin (2006); Talts et al. (2018), arXiv 1804.06788.
+
+    Example:
+        >>> reference = LinearGaussian.random(latents=2, dimensions=3)
+        >>> check_calibration(reference, reference.posterior)
+    """
+    joint = reference.sample(simulations, seed)
+    with seeded(seed + 1), torch.no_grad():
+        z = posterior(joint.x).sample(torch.Size([draws]))
+    ranks = (z < joint.z).sum(dim=0)
+    for unit in range(reference.latents):
+        name = f"the ranks of latent unit {unit}"
+        assert_uniform_ranks(ranks[:, unit], draws, resolves=resolves, name=name)

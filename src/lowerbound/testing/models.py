@@ -1,0 +1,201 @@
+"""What a whole model must keep: run this on a model of your own, with a batch of its data."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from lowerbound.data import Batch
+from lowerbound.distributions import log_prob
+from lowerbound.models import VAE
+from lowerbound.objectives import ELBO, Objective
+from lowerbound.seeding import seeded
+from lowerbound.testing.assertions import assert_mean
+from lowerbound.testing.conformance import check_close
+from lowerbound.testing.laws import check_copies, check_finite, check_shape, perturbed
+from lowerbound.trace import Trace
+
+#: What an unobserved cell may hold without leaving a trace.
+JUNK = (0.5, 1e30, math.inf, math.nan)
+_DENSITIES = ("log_px", "log_pz", "log_qz")
+
+
+def check_model(
+    model: nn.Module, batch: Batch, objective: Objective | None = None, *, seed: int = 0
+) -> None:
+    """Run the conformance ladder on a model.
+
+    Densities are `(K, B)`, float64, finite, also for extreme data; gradients reach every parameter;
+    every row has noise of its own and sees no other row; what was not observed leaves no trace in
+    bound or gradient; the densities are those of the parts; closed forms of the rate agree with
+    the draws; copies and saved weights give the same numbers.
+
+    Args:
+        model: Anything with a `trace`. A copy is checked.
+        batch: Some of its data, at least 3 rows, all observed.
+        objective: What it is trained on; the ELBO if None.
+        seed: Of the draws.
+
+    Raises:
+        AssertionError: It breaks a rule; the message says which.
+    """
+    objective = objective or ELBO(samples=2)
+    with seeded(seed):
+        model = perturbed(model).eval()
+        check_traces(model, batch)
+        check_gradients(model, batch, objective)
+        check_rows(model, batch)
+        check_masks(model, batch, objective)
+        if isinstance(model, VAE):
+            check_factors(model, batch)
+        check_rate(model, batch)
+        check_extremes(model, batch, objective)
+        check_copies(model, "the model")
+
+
+def traced(model: nn.Module, batch: Batch, samples: int = 3, seed: int = 0) -> Trace:
+    """A trace under a seed of its own: the same noise for the same shapes."""
+    with seeded(seed):
+        return model.trace(batch, samples)  # type: ignore[operator]
+
+
+def check_traces(model: nn.Module, batch: Batch) -> None:
+    """Shapes, float64, finite numbers, and the same numbers for the same seed."""
+    rows = len(batch)
+    for samples in (1, 3):
+        trace = traced(model, batch, samples)
+        for name in _DENSITIES:
+            check_shape(getattr(trace, name), (samples, rows), name)
+            check_finite(getattr(trace, name), name)
+        if tuple(trace.z.shape[:2]) != (samples, rows):
+            raise AssertionError(f"z has shape {tuple(trace.z.shape)}: it starts with (K, B)")
+        for name, kl in trace.kl.items():
+            check_finite(kl, f"the KL of group '{name}'")
+            if kl.ndim != 3 or kl.shape[0] not in (1, samples) or kl.shape[1] != rows:
+                raise AssertionError(f"the KL of group '{name}' is (1 or K, B, units)")
+            if kl.dtype != torch.float64:
+                raise AssertionError(f"the KL of group '{name}' is {kl.dtype}, not float64")
+    if not torch.equal(traced(model, batch).log_px, traced(model, batch).log_px):
+        raise AssertionError("the same seed gives two traces")
+
+
+def check_gradients(model: nn.Module, batch: Batch, objective: Objective) -> None:
+    """The bound's gradient is finite and reaches every parameter."""
+    parameters = dict(model.named_parameters())
+    with seeded(0):
+        value = objective(model, batch).value.sum()  # type: ignore[arg-type]
+    gradients = torch.autograd.grad(value, list(parameters.values()), allow_unused=True)
+    for name, gradient in zip(parameters, gradients, strict=True):
+        if gradient is None or not bool((gradient != 0).any()):
+            raise AssertionError(f"no gradient of the bound reaches '{name}'")
+        check_finite(gradient, f"the gradient for '{name}'")
+
+
+def check_rows(model: nn.Module, batch: Batch) -> None:
+    """Row i never sees row j, in densities and gradients; every row has its own noise."""
+    x = batch.x.clone()
+    x[-1] = x[0]
+    x[1] = x[0]
+    before, after = traced(model, batch), traced(model, Batch(x))
+    untouched = [i for i in range(len(x)) if i not in (1, len(x) - 1)]
+    for name in (*_DENSITIES, "z"):
+        one, other = getattr(before, name), getattr(after, name)
+        if not torch.equal(one[:, untouched], other[:, untouched]):
+            raise AssertionError(f"{name} of one row depends on another row of the batch")
+    noise = after.z[:, 0] != after.z[:, 1]
+    if not bool(noise.any()) or torch.equal(after.z[0], after.z[1]):
+        raise AssertionError("two rows, or two draws, share their noise: draws must differ")
+    order = torch.arange(len(x)).roll(1)
+    rolled = traced(model, Batch(batch.x[order])).posterior
+    if hasattr(before.posterior, "mean"):
+        mean = before.posterior.mean[order]
+        check_close(rolled.mean, mean, "the posterior mean of a row that was moved", 1e-4)
+
+
+def check_masks(model: nn.Module, batch: Batch, objective: Objective) -> None:
+    """Bound and gradient are bit-equal whatever an unobserved cell holds; it has no gradient."""
+    x = batch.x if batch.x.is_floating_point() else batch.x.float()
+    everything = torch.ones(x.shape, dtype=torch.bool)
+    full = traced(model, Batch(x, everything))
+    plain = traced(model, Batch(x))
+    for name in _DENSITIES:
+        if not torch.equal(getattr(full, name), getattr(plain, name)):
+            raise AssertionError(f"{name} differs between a mask that hides nothing and no mask")
+    observed = torch.rand(x.shape) < 0.6
+    observed[0] = False
+    results = [_masked(model, objective, x, observed, junk) for junk in (0.0, *JUNK)]
+    for junk, result in zip(JUNK, results[1:], strict=True):
+        for name, one, other in zip(_names(model), results[0], result, strict=True):
+            if not torch.equal(one, other):
+                raise AssertionError(f"{name} changes when an unobserved cell holds {junk}")
+            check_finite(other, f"{name}, where an unobserved cell holds {junk},")
+        if bool((result[1][~observed] != 0).any()):
+            raise AssertionError("an unobserved cell has a gradient")
+    nothing = traced(model, Batch(x, ~everything))
+    check_close(nothing.log_px, torch.zeros(()), "log p(x|z) where nothing was observed")
+
+
+def _masked(
+    model: nn.Module, objective: Objective, x: Tensor, observed: Tensor, junk: float
+) -> list[Tensor]:
+    leaf = torch.where(observed, x, junk).requires_grad_()
+    with seeded(0):
+        value = objective(model, Batch(leaf, observed)).value  # type: ignore[arg-type]
+    wanted = [leaf, *model.parameters()]
+    gradients = torch.autograd.grad(value.sum(), wanted, allow_unused=True)
+    return [
+        value.detach(),
+        *(
+            torch.zeros_like(to) if gradient is None else gradient
+            for to, gradient in zip(wanted, gradients, strict=True)
+        ),
+    ]
+
+
+def _names(model: nn.Module) -> list[str]:
+    return [
+        "the bound",
+        "the gradient for x",
+        *(f"the gradient for '{name}'" for name, _ in model.named_parameters()),
+    ]
+
+
+def check_factors(model: VAE, batch: Batch) -> None:
+    """The trace holds log p(x|z), log p(z) and log q(z|x) of the model's own parts."""
+    trace = traced(model, batch)
+    parts = {
+        "log_px": log_prob(model.likelihood(trace.z), batch.x),
+        "log_pz": log_prob(model.prior(), trace.z),
+        "log_qz": log_prob(model.posterior(batch.x), trace.z),
+    }
+    for name, value in parts.items():
+        check_close(getattr(trace, name), value, f"{name} of the trace")
+
+
+def check_rate(model: nn.Module, batch: Batch) -> None:
+    """Closed forms of KL(q(z|x) || p(z)) are the mean of log q(z|x) - log p(z)."""
+    few = Batch(batch.x[:2])
+    with torch.no_grad():
+        samples = max(200, min(4000, 40_000 // math.prod(few.x.shape[1:])))
+        trace = traced(model, few, samples)
+        if not trace.kl:
+            return
+        closed = sum((kl.sum(dim=-1).mean(dim=0) for kl in trace.kl.values()), torch.zeros(2))
+        drawn = trace.log_qz - trace.log_pz
+        resolves = 0.05 + 9 * drawn.std(dim=0) / samples**0.5
+        assert_mean(drawn, closed, resolves=resolves, name="the drawn KL(q || p)")
+
+
+def check_extremes(model: nn.Module, batch: Batch, objective: Objective) -> None:
+    """Data at the ends of its range, or a million units away, gives numbers and gradients."""
+    x = batch.x
+    far = [x * 1e6, -x * 1e6] if x.is_floating_point() else []
+    for extreme in (x.min().expand_as(x), x.max().expand_as(x), *far):
+        trace = traced(model, Batch(extreme))
+        for name in _DENSITIES:
+            check_finite(getattr(trace, name), f"{name} of extreme data")
+        value = objective.reduce(traced(model, Batch(extreme), objective.samples)).value
+        gradients = torch.autograd.grad(value.sum(), list(model.parameters()), allow_unused=True)
+        for gradient in gradients:
+            if gradient is not None:
+                check_finite(gradient, "a gradient of extreme data")

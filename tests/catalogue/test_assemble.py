@@ -1,0 +1,170 @@
+"""Assembling a model for data: what is chosen, what is refused, and what it costs."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from lowerbound import likelihoods, networks, posteriors
+from lowerbound.catalogue import Parts, assemble, build, recipes
+from lowerbound.catalogue.parts import check_likelihood, likelihood_for
+from lowerbound.data import Field, Schema
+from lowerbound.errors import SettingError
+from lowerbound.objectives import ELBO, IWAE, Annealed, BetaELBO, FreeBits
+from lowerbound.testing import SCHEMAS
+
+CHOSEN = {
+    "binary 5": (likelihoods.Bernoulli, networks.MLP),
+    "8-bit 1x28x28": (likelihoods.DiscretizedLogistic, networks.MLP),
+    "ordinal 5": (likelihoods.DiscretizedLogistic, networks.MLP),
+    "real 5": (likelihoods.Gaussian, networks.MLP),
+    "binary 3x5x7": (likelihoods.Bernoulli, networks.MLP),
+}
+
+
+@pytest.mark.parametrize("schema", CHOSEN)
+def test_the_likelihood_follows_from_the_kind_of_data(schema):
+    model, _ = build("auto", SCHEMAS[schema])
+    law, network = CHOSEN[schema]
+    assert type(model.likelihood) is law
+    assert isinstance(model.likelihood.network, network)
+    if SCHEMAS[schema].levels and law is likelihoods.DiscretizedLogistic:
+        assert model.likelihood.levels == SCHEMAS[schema].levels
+
+
+def test_large_images_get_a_residual_pair():
+    schema = Schema((Field("image", "8-bit", (3, 40, 40), 256),), (3, 40, 40))
+    model, _ = build("auto", schema, channels=4)
+    assert isinstance(model.likelihood.network, networks.ResidualDecoder)
+    assert "residual" in " ".join(assemble("auto", schema, {"channels": 4}).words)
+
+
+def test_a_gaussian_is_in_the_units_of_the_data():
+    model, _ = build("vae", SCHEMAS["real-float64 5"])
+    assert model.likelihood.location.item() == 2.0
+    assert model.likelihood.unit.item() == 3.0
+    assert model.likelihood.unit.dtype == torch.float64
+    scales = {"fixed": likelihoods.FixedScale, "shared": likelihoods.SharedScale,
+              "per-dimension": likelihoods.PerDimensionScale}  # fmt: skip
+    for name, kind in scales.items():
+        found = build("vae", SCHEMAS["real 5"], scale=name, sigma=0.5)[0].likelihood.scale
+        assert type(found) is kind
+        assert torch.allclose(found().detach(), torch.tensor(0.5))
+
+
+def test_levels_are_brought_to_the_axis_from_minus_one_to_one():
+    model, _ = build("vae", SCHEMAS["8-bit 1x28x28"], latents=2)
+    layer = model.posterior.network[0]
+    assert layer(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
+
+
+def test_the_number_of_latents_is_chosen_and_may_be_given():
+    assert [Parts().chosen(SCHEMAS[s]).latents for s in ("real 1", "real 5")] == [1, 3]
+    assert Parts().chosen(SCHEMAS["8-bit 1x28x28"]).latents == 32
+    assert build("vae", SCHEMAS["real 5"], latents=7)[0].prior.latents == 7
+
+
+def test_the_decoder_has_the_hidden_layers_of_the_encoder_reversed():
+    model, _ = build("vae", SCHEMAS["real 5"], hidden=[9, 4], latents=2)
+    encoder, decoder = model.posterior.network[-1], model.likelihood.network
+    assert (str(encoder), str(decoder)) == ("MLP 5-9-4-4", "MLP 2-4-9-5")
+
+
+def test_recipes_give_their_objectives():
+    schema = SCHEMAS["real 5"]
+    assert build("vae", schema)[1] == ELBO(1)
+    assert build("auto", schema, samples=3)[1] == ELBO(3)
+    assert build("beta-vae", schema, beta=2.0)[1] == BetaELBO(2.0, 1)
+    assert build("iwae", schema)[1] == IWAE(5)
+    guided = build("vae", schema, free_bits=0.25, beta_warm_up=0.1)[1]
+    assert isinstance(guided, Annealed)
+    assert guided.objective == FreeBits(ELBO(1), 0.25)
+    assert guided.at(0.05).beta == pytest.approx(0.5)
+    assert isinstance(build("vae", schema, posterior="full")[0].posterior, posteriors.FullGaussian)
+
+
+MISFITS = [
+    ("8-bit 1x28x28", {"likelihood": "bernoulli"}, r"no probability.*discretized-logistic"),
+    ("ordinal 5", {"likelihood": "bernoulli"}, r"categorical, or --binarize"),
+    ("8-bit 1x28x28", {"likelihood": "gaussian"}, r"is a density.*discretized-logistic"),
+    ("binary 5", {"likelihood": "gaussian"}, r"use --likelihood bernoulli or"),
+    ("real 5", {"likelihood": "bernoulli"}, r"does not fit.*use --likelihood gaussian"),
+    ("real 5", {"likelihood": "categorical"}, r"does not fit.*use --likelihood gaussian"),
+    ("binary 5", {"likelihood": "discretized-logistic"}, r"use --likelihood bernoulli"),
+    ("real 5", {"network": "residual"}, r"needs images.*use mlp"),
+    ("real 5", {"posterior": "full", "free_bits": 0.1, "samples": 0}, "at least 1"),
+]
+
+
+@pytest.mark.parametrize(("schema", "settings", "words"), MISFITS)
+def test_parts_that_do_not_fit_are_refused_with_the_choices(schema, settings, words):
+    with pytest.raises(SettingError, match=words):
+        build("vae", SCHEMAS[schema], **settings)
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_the_likelihood_chosen_always_fits(schema):
+    check_likelihood(likelihood_for(SCHEMAS[schema]), SCHEMAS[schema])
+
+
+@pytest.mark.parametrize("name", [recipe.name for recipe in recipes()])
+def test_settings_written_down_build_the_same_model_again(name):
+    first = assemble(name, SCHEMAS["8-bit 3x5x7"], {"latents": 3, "hidden": [4]}, seed=1)
+    written = json.loads(json.dumps(first.settings))
+    again = assemble(name, SCHEMAS["8-bit 3x5x7"], written, seed=1)
+    assert again.settings == first.settings
+    assert again.objective == first.objective
+    for one, other in zip(first.model.parameters(), again.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_seed_decides_the_initial_weights_and_the_callers_state_is_left_alone():
+    before = torch.get_rng_state()
+    one, other, third = (
+        assemble("vae", SCHEMAS["real 5"], {"hidden": [4]}, seed=seed).model.state_dict()
+        for seed in (1, 1, 2)
+    )
+    assert torch.equal(torch.get_rng_state(), before)
+    key = "posterior.network.1.layers.0.weight"
+    assert torch.equal(one[key], other[key])
+    assert not torch.equal(one[key], third[key])
+
+
+def test_training_is_sized_to_the_number_of_examples():
+    few = assemble("vae", SCHEMAS["real 5"], examples=100).training
+    many = assemble("vae", SCHEMAS["real 5"], examples=1_000_000).training
+    assert (few.batch_size, many.batch_size) == (16, 128)
+    assert few.epochs > many.epochs == 20
+    given = assemble("vae", SCHEMAS["real 5"], {"epochs": 3, "batch_size": 5}, examples=100)
+    assert (given.training.epochs, given.training.batch_size) == (3, 5)
+
+
+def test_a_model_on_meta_takes_no_memory_and_has_the_same_tensors():
+    settings = {"latents": 65536, "hidden": [65536]}  # 13 thousand million bytes and more
+    schema = SCHEMAS["real 5"]
+    with pytest.raises(SettingError, match="parameters, more than"):
+        assemble("vae", schema, settings)
+    with torch.device("meta"):
+        model = Parts(latents=4096, hidden=(65536,)).assemble(schema)
+    assert all(p.is_meta for p in model.parameters())
+    for name, entry in SCHEMAS.items():
+        with torch.device("meta"):
+            empty = build("auto", entry, hidden=[4])[0]
+        full = build("auto", entry, hidden=[4])[0]
+        shapes = [{k: (v.shape, v.dtype) for k, v in m.state_dict().items()} for m in (empty, full)]
+        assert shapes[0] == shapes[1], name
+
+
+def test_the_posterior_starts_near_the_prior():
+    for schema in ("8-bit 1x28x28", "real 5"):
+        model, _ = build("auto", SCHEMAS[schema], latents=4)
+        last = [m for m in model.posterior.modules() if isinstance(m, nn.Linear)][-1]
+        assert not bool(last.bias.any())
+
+
+def test_the_choice_is_told_in_words():
+    words = assemble("auto", SCHEMAS["real 5"], {"latents": 4}).words
+    assert any("real vectors of 5" in sentence for sentence in words)
+    assert any("Gaussian" in sentence for sentence in words)
+    assert any(sentence.startswith("4 latent units") for sentence in words)

@@ -1,0 +1,107 @@
+"""Settings by name: from text and JSON to their types, and what is refused."""
+
+import pytest
+
+from lowerbound.catalogue import assemble, recipe_named, recipes
+from lowerbound.catalogue.settings import check_settings, convert, settings_of
+from lowerbound.errors import SettingError, UnknownNameError
+from lowerbound.testing import SCHEMAS
+
+VAE = recipe_named("vae")
+
+CONVERTED = [
+    ("latents", "16", 16),
+    ("latents", 16.0, 16),
+    ("latents", "auto", None),
+    ("latents", None, None),
+    ("hidden", "400,200", (400, 200)),
+    ("hidden", "(400, 200)", (400, 200)),
+    ("hidden", [400, 200], (400, 200)),
+    ("hidden", "", ()),
+    ("sigma", "0.5", 0.5),
+    ("sigma", 2, 2.0),
+    ("likelihood", "gaussian", "gaussian"),
+    ("betas", "0.8,0.99", (0.8, 0.99)),
+    ("minutes", "none", None),
+    ("minutes", "1.5", 1.5),
+    ("epochs", "7", 7),
+    ("clip", "None", None),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "expected"), CONVERTED)
+def test_text_and_json_become_the_type_of_the_setting(name, given, expected):
+    got = check_settings(VAE, {name: given})[name]
+    assert got == expected
+    assert type(got) is type(expected)
+
+
+REFUSED = [
+    ("latents", "many", "latents must be a whole number, got 'many'"),
+    ("latents", 1.5, "whole number"),
+    ("latents", True, "whole number"),
+    ("latents", [3], "whole number"),
+    ("latents", "1e9", "whole number"),
+    ("sigma", "wide", "sigma must be a number"),
+    ("sigma", {}, "number"),
+    ("sigma", 10**400, "number"),
+    ("hidden", 5, "numbers with commas"),
+    ("hidden", "a,b", "whole number"),
+    ("hidden", ["1"] * 1001, "numbers with commas"),
+    ("betas", "0.9", "betas must be 2 numbers, got 1"),
+    ("likelihood", "gausian", "no likelihood 'gausian'; did you mean 'gaussian'"),
+    ("network", ["mlp"], "no network"),
+    ("posterior", None, "no posterior 'None'; there are: diagonal, full"),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "words"), REFUSED, ids=lambda v: str(v)[:20])
+def test_what_is_not_of_its_type_is_refused_in_one_short_line(name, given, words):
+    with pytest.raises(SettingError, match=words) as caught:
+        check_settings(VAE, {name: given})
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300  # a list of thousands was once repeated in full
+
+
+def test_unknown_names_answer_with_their_neighbours():
+    with pytest.raises(UnknownNameError, match="no setting 'latnets'; did you mean 'latents'"):
+        check_settings(VAE, {"latnets": 3})
+    with pytest.raises(UnknownNameError, match="no recipe 'vea'; did you mean 'vae'"):
+        recipe_named("vea")
+    with pytest.raises(UnknownNameError, match="there are: auto, beta-vae, iwae, vae"):
+        recipe_named("zzzzzz")
+    with pytest.raises(UnknownNameError, match="setting 'beta'"):
+        check_settings(VAE, {"beta": 2.0})  # that of another recipe
+
+
+IMPOSSIBLE = [
+    {"latents": 0}, {"latents": 10**9}, {"hidden": [0]}, {"hidden": [10**9]},
+    {"hidden": [8] * 65}, {"channels": 0}, {"channels": 10**6}, {"blocks": -1}, {"blocks": 100},
+    {"sigma": 0.0}, {"sigma": "nan"}, {"sigma": "inf"}, {"samples": 0}, {"beta_warm_up": 2.0},
+    {"beta_warm_up": "nan"}, {"free_bits": -1.0}, {"epochs": 0}, {"learning_rate": "nan"},
+    {"batch_size": 0}, {"hidden": [65536] * 64},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", IMPOSSIBLE, ids=str)
+def test_impossible_values_are_refused_before_any_memory_is_taken(settings):
+    with pytest.raises(SettingError) as caught:
+        assemble("vae", SCHEMAS["real 5"], settings)
+    assert len(str(caught.value)) < 300
+
+
+def test_every_recipe_has_all_settings_of_its_parts_and_training_and_its_own():
+    for entry in recipes():
+        known = settings_of(entry)
+        assert {"latents", "hidden", "epochs", "batch_size"} <= set(known)
+        assert {s.group for s in known.values()} == {"model", "objective", "training"}
+        assert entry.title and entry.source and entry.formula and entry.use
+    assert settings_of(recipe_named("beta-vae"))["beta"].default == 4.0
+
+
+def test_conversion_reads_booleans_too():
+    assert convert("flag", "yes", bool) is True
+    assert convert("flag", "0", bool) is False
+    assert convert("flag", True, bool) is True
+    with pytest.raises(SettingError, match="true or false"):
+        convert("flag", "perhaps", bool)

@@ -1,0 +1,105 @@
+"""Networks: any size in, any size out, every row by itself."""
+
+import itertools
+
+import pytest
+import torch
+from torch import nn
+
+from lowerbound.errors import SettingError, ShapeError
+from lowerbound.networks import MLP, ResidualDecoder, ResidualEncoder, Standardize
+from lowerbound.networks.residual import SMALLEST, stages
+from lowerbound.testing import assert_close_gradient
+
+SIZES = [(1, 1), (1, 9), (7, 7), (8, 8), (5, 7), (28, 28), (33, 20), (40, 1), (29, 64)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_residual_networks_take_and_give_images_of_any_size(size, channels):
+    image = (channels, *size)
+    encoder = ResidualEncoder(image, (2, 3), channels=4)
+    decoder = ResidualDecoder((3,), (2, *image), channels=4)
+    assert encoder(torch.randn(2, *image)).shape == (2, 2, 3)
+    assert decoder(torch.randn(4, 2, 3)).shape == (4, 2, 2, *image)
+    assert f"{size[0]}x{size[1]}" in str(encoder)
+    assert f"{size[0]}x{size[1]}" in str(decoder)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_stages_halve_until_a_fully_connected_layer_is_small_enough(size):
+    sizes = stages(*size)
+    assert sizes[0] == size
+    assert min(sizes[-1]) <= SMALLEST
+    assert max(sizes[-1]) <= 4 * SMALLEST
+    for (h, w), (half_h, half_w) in itertools.pairwise(sizes):
+        assert (half_h, half_w) == ((h + 1) // 2, (w + 1) // 2)
+
+
+def test_every_pixel_of_the_output_depends_on_the_latents_and_every_input_pixel_counts():
+    decoder = ResidualDecoder((2,), (1, 1, 9, 13), channels=4)
+    change = decoder(torch.ones(2)) - decoder(-torch.ones(2))
+    assert bool((change != 0).all())
+    x = torch.randn(1, 1, 9, 13, requires_grad=True)
+    encoder = ResidualEncoder((1, 9, 13), (4,), channels=4)
+    (gradient,) = torch.autograd.grad(encoder(x).sum(), x)
+    assert bool((gradient != 0).all())
+
+
+def test_residual_blocks_start_as_the_identity():
+    encoder = ResidualEncoder((1, 5, 5), (2,), channels=4)
+    x = torch.randn(2, 4, 5, 5)
+    block = encoder.convolutions[1]
+    assert torch.equal(block(x), x)
+
+
+def test_gradients_of_networks_are_those_of_their_differences():
+    x = torch.randn(2, 3, dtype=torch.float64)
+    assert_close_gradient(MLP((3,), (2, 2), (5,)).double(), [x])
+    image = torch.randn(1, 1, 3, 4, dtype=torch.float64)
+    assert_close_gradient(ResidualEncoder((1, 3, 4), (2,), channels=2).double(), [image])
+    assert_close_gradient(ResidualDecoder((3,), (1, 1, 3, 9), channels=2).double(), [x])
+
+
+def test_an_mlp_without_hidden_layers_is_a_linear_map():
+    network = MLP((2, 3), (4,), hidden=())
+    assert isinstance(network.layers[0], nn.Linear)
+    assert len(network.layers) == 1
+    x = torch.randn(5, 7, 2, 3)
+    expected = x.flatten(2) @ network.layers[0].weight.T + network.layers[0].bias
+    assert torch.allclose(network(x), expected, atol=1e-6)
+    assert str(network) == "MLP 6-4"
+
+
+def test_standardize_computes_in_the_precision_of_the_data():
+    # 1e9 and 1e9 + 1 are the same float32: subtracting first keeps the difference
+    layer = Standardize(torch.tensor(1e9, dtype=torch.float64), 1.0)
+    got = layer(torch.tensor([1e9, 1e9 + 1], dtype=torch.float64))
+    assert got.tolist() == [0.0, 1.0]
+    assert got.dtype == torch.float32
+    assert Standardize(127.5, 127.5)(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1, 1]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: MLP((0,), (1,)),
+        lambda: MLP((1,), (1,), (0,)),
+        lambda: ResidualEncoder((3,), (1,)),
+        lambda: ResidualEncoder((1, 0, 3), (1,)),
+        lambda: ResidualDecoder((1,), (1, 1, 2, 2), channels=0),
+        lambda: ResidualDecoder((1,), (1, 1, 2, 2), blocks=-1),
+    ],
+)
+def test_impossible_sizes_are_refused(build):
+    with pytest.raises(SettingError):
+        build()
+
+
+def test_inputs_of_another_shape_are_refused_with_both_sides():
+    with pytest.raises(ShapeError, match=r"takes \(3,\), got \(2, 4\)"):
+        MLP((3,), (1,))(torch.zeros(2, 4))
+    with pytest.raises(ShapeError, match=r"takes images \(1, 5, 5\)"):
+        ResidualEncoder((1, 5, 5), (1,))(torch.zeros(2, 1, 5, 6))
+    with pytest.raises(ShapeError, match="takes 3 latents"):
+        ResidualDecoder((3,), (1, 1, 5, 5))(torch.zeros(2, 4))

@@ -1,0 +1,97 @@
+"""Weights on disk: checked in name, shape, type, number and checksum."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from lowerbound.errors import RunError
+from lowerbound.networks import MLP
+from lowerbound.storage import load_weights, read_weights, write_weights
+
+TENSORS = {
+    "a": torch.randn(3, 2),
+    "b": torch.tensor(1.5, dtype=torch.float64),
+    "c": torch.arange(4),
+    "d": torch.randn(2, 2).bfloat16(),
+    "e": torch.tensor([True, False]),
+    "f": torch.randn(3, 4).T,
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    write_weights(tmp_path / "w", TENSORS)
+    return tmp_path / "w"
+
+
+def test_what_is_written_is_read_to_the_last_bit(path: Path):
+    found = read_weights(path, {name: t.to("meta") for name, t in TENSORS.items()})
+    for name, tensor in TENSORS.items():
+        assert torch.equal(found[name], tensor)
+        assert found[name].dtype == tensor.dtype
+
+
+def test_a_model_gets_its_weights_back(tmp_path: Path):
+    one, other = MLP((3,), (2,), (4,)), MLP((3,), (2,), (4,))
+    write_weights(tmp_path / "w", one.state_dict())
+    load_weights(other, tmp_path / "w")
+    for a, b in zip(one.parameters(), other.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def refused(path: Path, words: str, expected=TENSORS) -> None:
+    with pytest.raises(RunError, match=words) as caught:
+        read_weights(path, expected)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_another_models_weights_are_refused_by_name_shape_and_type(path: Path):
+    refused(path, "'c' is in only one", {k: v for k, v in TENSORS.items() if k != "c"})
+    refused(path, "'z' is in only one", {**TENSORS, "z": torch.zeros(1)})
+    refused(path, r"'a' is \(3, 2\), the model's is \(2, 3\)", {**TENSORS, "a": torch.zeros(2, 3)})
+    refused(path, "'a' has another number type", {**TENSORS, "a": torch.zeros(3, 2).double()})
+
+
+def test_a_file_that_is_missing_or_foreign_is_refused(tmp_path: Path):
+    refused(tmp_path / "none", "is missing")
+    refused(tmp_path, "is missing")
+    save_file({k: v.contiguous() for k, v in TENSORS.items()}, tmp_path / "foreign")
+    refused(tmp_path / "foreign", "not written by lowerbound")
+    (tmp_path / "text").write_text("hello")
+    refused(tmp_path / "text", "truncated or damaged")
+    (tmp_path / "empty").touch()
+    refused(tmp_path / "empty", "truncated or damaged")
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.1, 0.5, 0.99])
+def test_a_truncated_file_is_refused(path: Path, keep: float):
+    contents = path.read_bytes()
+    path.write_bytes(contents[: int(keep * len(contents))])
+    refused(path, "truncated or damaged")
+
+
+def test_one_flipped_bit_of_a_number_is_seen(path: Path):
+    contents = bytearray(path.read_bytes())
+    contents[-3] ^= 1
+    path.write_bytes(contents)
+    refused(path, "checksum is wrong")
+
+
+def test_a_header_that_claims_more_than_there_is_is_refused(path: Path):
+    for claim in (2**63, 2**40, 10**8):
+        path.write_bytes(claim.to_bytes(8, "little") + b"{}")
+        refused(path, "truncated or damaged")
+    header = json.dumps({"a": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}})
+    path.write_bytes(len(header).to_bytes(8, "little") + header.encode())
+    refused(path, "truncated or damaged")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite_are_refused(tmp_path: Path, value: float):
+    tensors = {"a": torch.tensor([1.0, value])}
+    write_weights(tmp_path / "w", tensors)
+    refused(tmp_path / "w", "not finite in 'a'", tensors)

@@ -1,0 +1,84 @@
+"""Every part and every recipe climbs the ladder, and none escapes it."""
+
+import pytest
+import torch
+
+from lowerbound import likelihoods, objectives, posteriors, priors
+from lowerbound.catalogue import assemble, recipes
+from lowerbound.likelihoods import Likelihood
+from lowerbound.testing import (
+    LIKELIHOODS,
+    OBJECTIVES,
+    POSTERIORS,
+    PRIORS,
+    RECIPES,
+    SCHEMAS,
+    check_likelihood,
+    check_model,
+    check_objective,
+    check_posterior,
+    check_prior,
+    example_batch,
+    latent_batch,
+    likelihood_of,
+    posterior_of,
+)
+
+
+def test_the_table_lists_everything_that_the_packages_export():
+    assert set(PRIORS) == set(priors.__all__)
+    assert set(POSTERIORS) == set(posteriors.__all__)
+    assert set(LIKELIHOODS) == set(likelihoods.__all__) - {Likelihood.__name__}
+    assert set(OBJECTIVES) == set(objectives.__all__) - {"Objective"}
+    assert set(RECIPES) == {recipe.name for recipe in recipes()}
+
+
+@pytest.mark.parametrize("latents", [1, 3])
+@pytest.mark.parametrize("name", PRIORS)
+def test_every_prior_climbs_the_ladder(name: str, latents: int):
+    check_prior(PRIORS[name](latents))
+
+
+@pytest.mark.parametrize(("shape", "latents"), [((4,), 3), ((1,), 1), ((1, 2, 3), 2)])
+@pytest.mark.parametrize("name", POSTERIORS)
+def test_every_posterior_climbs_the_ladder(name: str, shape: tuple[int, ...], latents: int):
+    check_posterior(posterior_of(name, shape, latents), torch.randn(4, *shape))
+
+
+@pytest.mark.parametrize("shape", [(2,), (1,), (1, 2, 2)])
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_every_likelihood_climbs_the_ladder(name: str, shape: tuple[int, ...]):
+    check_likelihood(likelihood_of(name, shape), latent_batch().float())
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_objective_climbs_the_ladder(name: str):
+    claim = OBJECTIVES[name]
+    check_objective(claim.build(), bound=claim.bound, tight=claim.tight)
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_climbs_the_ladder_on_every_kind_of_data(name: str, schema: str):
+    made = assemble(name, SCHEMAS[schema], RECIPES[name], seed=0)
+    check_model(made.model, example_batch(SCHEMAS[schema]), made.objective)
+
+
+OPTIONS = [
+    ("8-bit 3x5x7", {"network": "residual"}),
+    ("8-bit 1x1x1", {"network": "residual", "posterior": "full"}),
+    ("binary 3x5x7", {"network": "residual", "likelihood": "categorical"}),
+    ("ordinal 5", {"likelihood": "categorical"}),
+    ("ordinal 1x1x1", {"likelihood": "categorical"}),
+    ("real 5", {"scale": "fixed", "sigma": 0.3, "posterior": "full"}),
+    ("real 3x5x7", {"scale": "per-dimension"}),
+    ("real-float64 5", {"scale": "shared", "hidden": []}),
+    ("real 1", {"latents": 1, "posterior": "full"}),
+    ("binary 1", {"latents": 1}),
+]
+
+
+@pytest.mark.parametrize(("schema", "options"), OPTIONS, ids=[f"{s} {o}" for s, o in OPTIONS])
+def test_every_choice_of_parts_climbs_the_ladder(schema: str, options: dict):
+    made = assemble("vae", SCHEMAS[schema], {**RECIPES["vae"], **options}, seed=0)
+    check_model(made.model, example_batch(SCHEMAS[schema]), made.objective)
