@@ -53,7 +53,7 @@ class VAE(nn.Module):
 
     def elbo(self, x):
         """log p(x) >= E_q[log p(x|z)] - KL(q(z|x) || p(z)), by one draw of z; nats, (B,)."""
-        middle = (self.levels - 1) / 2
+        x, middle = x.to(self.encoder[0].weight.dtype), (self.levels - 1) / 2
         mean, h = self.encoder((x - middle) / middle).chunk(2, dim=-1)
         scale = torch.where(h > 0, 1 + h, h.clamp(-15, 0).exp())  # exp(h), but tame beyond 1
         z = mean + scale * torch.randn_like(mean)
@@ -72,7 +72,7 @@ def train(model, x, validation, epochs, batch_size=128, learning_rate=2e-3, aver
             down = 0.01 + 0.99 * (1 + math.cos(math.pi * (done - 0.05) / 0.95)) / 2
             optimizer.param_groups[0]["lr"] = learning_rate * min(done / 0.05, down)
             optimizer.zero_grad()
-            (-model.elbo(x[chosen].float()).mean()).backward()
+            (-model.elbo(x[chosen]).mean()).backward()
             nn.utils.clip_grad_norm_(model.parameters(), 100.0)
             optimizer.step()
             step += 1
@@ -90,7 +90,7 @@ def evaluate(model, x):
     """The mean ELBO over a data set, nats per example, under the same noise each time."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return float(torch.cat([model.elbo(part.float()) for part in x.split(500)]).mean())
+        return float(torch.cat([model.elbo(part) for part in x.split(500)]).mean())
 
 
 if __name__ == "__main__":

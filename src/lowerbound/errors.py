@@ -3,7 +3,7 @@
 ::
 
     LowerboundError
-    ├── DataError          (ValueError)   data that cannot be used: missing, empty, broken, not numbers
+    ├── DataError          (ValueError)   data that cannot be used: empty, broken, not numbers
     │   └── ShapeError                    data of another shape than the model's
     ├── SupportError       (ValueError)   values that a likelihood gives no probability to
     ├── SettingError       (ValueError)   an impossible value of an option

@@ -20,7 +20,7 @@ def seeded(seed: int | None, device: torch.device | str = "cpu") -> Iterator[int
 
     Args:
         seed: A whole number in [0, 2^63), or None for a fresh one.
-        device: Its generator is forked too.
+        device: Its generator is forked and seeded too; no other one is touched.
 
     Yields:
         The seed in force, so that it can be recorded.
@@ -40,7 +40,14 @@ def seeded(seed: int | None, device: torch.device | str = "cpu") -> Iterator[int
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise SettingError(f"seed must be a whole number in [0, 2^63), got {seed!r}")
     device = torch.device(device)
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+    devices = [device] if device.type in ("cuda", "mps") else []
+    kind = device.type if devices else "cuda"
+    with torch.random.fork_rng(devices=devices, device_type=kind):
+        # not torch.manual_seed: it seeds every device there is, those that were not forked too
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        elif device.type == "mps":
+            torch.mps.manual_seed(seed)
         yield seed

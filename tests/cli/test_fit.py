@@ -167,3 +167,7 @@ def test_a_binarized_run_reads_its_data_back_in_the_same_way(lowerbound) -> None
 def test_report_prints_where_it_is(lowerbound, images: Path, report, tmp_path: Path) -> None:
     out = tmp_path / "r.html"
     assert lowerbound("report", images, "--samples", "2", "--out", out) == (0, f"{out}\n", "")
+    again = lowerbound("report", images, "--samples", "2", "--out", out)
+    assert again.code == 1 and "exists" in again.err
+    assert lowerbound("report", images, "--samples", "2", "--out", out, "--force").code == 0
+    assert lowerbound("report", images, "--out", "notes.txt").code == 2

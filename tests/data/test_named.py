@@ -80,7 +80,8 @@ def test_every_name_has_a_description_a_licence_and_a_way_to_get_it():
 
 def test_a_misspelt_name_is_answered_with_its_neighbour():
     with pytest.raises(
-        UnknownNameError, match="no file, folder or data set 'fashion-smal'; did you mean 'fashion-small'"
+        UnknownNameError,
+        match="no file, folder or data set 'fashion-smal'; did you mean 'fashion-small'",
     ):
         read("fashion-smal")
     with pytest.raises(DataError, match=r"no such file or folder: 'fashion/smal'"):

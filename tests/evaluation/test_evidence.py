@@ -6,6 +6,7 @@ import sys
 import pytest
 import torch
 
+import lowerbound as lb
 from lowerbound.data import Examples
 from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation import evidence
@@ -84,6 +85,19 @@ def test_no_chunk_holds_more_than_it_may(monkeypatch):
     evidence(model, Examples(x), 40)
     assert max(decoded) <= 200
     assert sum(decoded) == 50 * 40 * 5
+
+
+def test_a_cell_of_many_parameters_counts_as_many(monkeypatch):
+    """Twenty levels: as cells alone, a categorical of 256 levels took 128 times the memory."""
+    posterior = lb.posteriors.DiagonalGaussian(lb.networks.MLP((4,), (2, 2)))
+    likelihood = lb.likelihoods.Categorical(lb.networks.MLP((2,), (20, 4)), levels=20)
+    model = lb.VAE(lb.priors.StandardNormal(2), posterior, likelihood)
+    decoded = []
+    likelihood.network.register_forward_hook(lambda m, i, o: decoded.append(o.numel()))
+    monkeypatch.setattr(MODULE, "CELLS_AT_ONCE", 200)
+    evidence(model, Examples(torch.zeros(10, 4)), 10)
+    assert max(decoded) <= 2 * 200
+    assert sum(decoded) == 10 * 10 * 4 * 20
 
 
 def test_the_importance_weighted_bound_is_no_worse_than_the_elbo_and_below_the_evidence():

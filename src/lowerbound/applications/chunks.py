@@ -16,7 +16,7 @@ def device_of(model: nn.Module) -> torch.device:
 
 @torch.no_grad()
 def by_chunks(model: nn.Module, rows: Tensor, step: Callable[[Tensor], Tensor]) -> Tensor:
-    """Apply `step` to `ROWS_AT_ONCE` rows at a time, model in evaluation mode; result on the CPU."""
+    """`step` of all rows, `ROWS_AT_ONCE` at a time, model in evaluation mode; on the CPU."""
     was_training = model.training
     model.eval()
     device = device_of(model)

@@ -8,9 +8,7 @@ from lowerbound.errors import SettingError, ShapeError
 from lowerbound.seeding import seeded
 
 
-def generate(
-    model: nn.Module, count: int, *, draw: bool = True, seed: int | None = None
-) -> Tensor:
+def generate(model: nn.Module, count: int, *, draw: bool = True, seed: int | None = None) -> Tensor:
     """Draw new examples: z ~ p(z), then x ~ p(x|z).
 
     Args:
@@ -33,9 +31,7 @@ def generate(
         return _decode(model, z, draw)
 
 
-def decode(
-    model: nn.Module, z: Tensor, *, draw: bool = False, seed: int | None = None
-) -> Tensor:
+def decode(model: nn.Module, z: Tensor, *, draw: bool = False, seed: int | None = None) -> Tensor:
     """Decode latent vectors.
 
     Args:
@@ -72,11 +68,12 @@ def _decode(model: nn.Module, z: Tensor, draw: bool) -> Tensor:
 
 
 def mean_of(likelihood: torch.distributions.Distribution) -> Tensor:
-    """E[x] under p(x|z); for a categorical law over levels, whose mean torch leaves undefined,
-    the mean of the levels.
+    """E[x] under p(x|z), batch and event as there.
+
+    For a categorical law, whose mean torch leaves undefined, that of its levels 0, 1, ...
     """
     base = getattr(likelihood, "base_dist", likelihood)
     if isinstance(base, torch.distributions.Categorical):
-        levels = torch.arange(base.probs.shape[-1], dtype=base.probs.dtype, device=base.probs.device)
-        return base.probs @ levels
+        shares = base.probs
+        return shares @ torch.arange(shares.shape[-1], dtype=shares.dtype, device=shares.device)
     return likelihood.mean

@@ -3,9 +3,10 @@
 # importing a recipe's module enters it in the catalogue
 from lowerbound.catalogue import auto, beta_vae, iwae, vae  # noqa: F401  isort: skip
 from lowerbound.catalogue.assemble import Assembly, assemble, build
+from lowerbound.catalogue.origin import describe_data, recorded
 from lowerbound.catalogue.parts import Parts
 from lowerbound.catalogue.recipe import Recipe, recipe, recipe_named, recipes
-from lowerbound.catalogue.runs import Run, RunWriter, describe_data, load, save
+from lowerbound.catalogue.runs import Run, RunWriter, load, save
 
 __all__ = [
     "Assembly",
@@ -20,5 +21,6 @@ __all__ = [
     "recipe",
     "recipe_named",
     "recipes",
+    "recorded",
     "save",
 ]

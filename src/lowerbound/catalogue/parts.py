@@ -82,9 +82,7 @@ class Parts:
         scale = self.scale
         if scale == "auto":
             scale = "shared" if schema.is_image else "per-dimension"
-        return replace(
-            self, likelihood=likelihood, network=network, latents=latents, scale=scale
-        )
+        return replace(self, likelihood=likelihood, network=network, latents=latents, scale=scale)
 
     def assemble(self, schema: Schema) -> VAE:
         """The VAE of these parts, for data of this schema.

@@ -1,7 +1,6 @@
 """Runs: written while a recipe is trained, read back into the model they hold."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lowerbound.catalogue.assemble import Assembly, assemble, training_to_json
+from lowerbound.catalogue.origin import describe_data
 from lowerbound.data import Data, Schema
 from lowerbound.errors import RunError, SettingError
 from lowerbound.models import VAE
@@ -81,26 +81,6 @@ def _epochs(directory: RunDirectory) -> list[Epoch]:
         except (TypeError, KeyError, ValueError):
             continue
     return epochs
-
-
-def describe_data(
-    data: Data, options: Mapping[str, Any] | None = None, location: str | None = None
-) -> dict[str, Any]:
-    """What a run records of its data.
-
-    Args:
-        data: The data.
-        options: The other arguments it was read with.
-        location: What `read` was given: a named set or a whole path; None if it was an array.
-    """
-    return {
-        "source": data.source,
-        "location": location,
-        "fingerprint": data.fingerprint,
-        "split": data.split,
-        "notes": [str(note) for note in data.notes],
-        "options": dict(options or {}),
-    }
 
 
 def spec_of(

@@ -45,7 +45,7 @@ def command(
         raise SettingError(f"--samples must be a whole number of at least 1, got {samples}")
     from lowerbound.cli.console import say_json, working
     from lowerbound.cli.figures import show_evaluation
-    from lowerbound.cli.sources import own_data, part_of, read_for, same_data
+    from lowerbound.cli.sources import own_data, read_for, same_data
     from lowerbound.evaluation import evaluate
 
     seed = seed_of(seed)
@@ -54,7 +54,7 @@ def command(
         data = own_data(run) if source is None else same_data(run, source)
     if data is not None:
         name, part = data.source, split or "test"
-        examples = part_of(data, part)
+        examples = data.part(part)
     elif source is not None and split is None:
         name, part = source, "all"
         with working("reading the data"):

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from lowerbound.cli.common import Device, RunPath, open_run, out_option
+from lowerbound.cli.common import Device, Force, RunPath, open_run, out_option
 from lowerbound.errors import DataError
+
+FORMS = (".html",)
 
 
 def command(
@@ -15,6 +17,7 @@ def command(
     samples: Annotated[
         int, typer.Option("--samples", metavar="K", help="Draws of z for each test example.")
     ] = 100,
+    force: Force = False,
     device: Device = "auto",
 ) -> None:
     """Write the report of a run again, and print where it is.
@@ -27,10 +30,13 @@ def command(
       lowerbound report runs/one --samples 1000
     """
     from lowerbound.cli.console import say, warn, working
+    from lowerbound.cli.output import check_output, form_of
     from lowerbound.cli.sources import own_data
     from lowerbound.evaluation import evaluate
     from lowerbound.report import write_report
 
+    if out is not None:
+        check_output(out, form_of(out, FORMS), force=force)
     run = open_run(path, device)
     data = evaluation = None
     try:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lowerbound.cli.console import warn
 from lowerbound.errors import DataError, LowerboundError, ShapeError
@@ -42,9 +42,10 @@ def own_data(run: "Run", *, remedy: str = "give it with --data") -> "Data":
     Raises:
         DataError: The run does not say where it is, or it cannot be read any more.
     """
+    from lowerbound.catalogue import recorded
     from lowerbound.data import read
 
-    source, options = _recorded(run)
+    source, options = recorded(run.spec)
     if source is None:
         raise DataError(f"{run.path} does not say where its data is; {remedy}")
     try:
@@ -68,21 +69,17 @@ def own_data(run: "Run", *, remedy: str = "give it with --data") -> "Data":
 
 def same_data(run: "Run", source: str) -> "Data | None":
     """The run's own data if `source` holds exactly that, else None."""
+    from lowerbound.catalogue import recorded
     from lowerbound.data import read
 
-    recorded, options = _recorded(run)
-    if recorded is not None and absolute(source) == recorded:
+    location, options = recorded(run.spec)
+    if location is not None and absolute(source) == location:
         return own_data(run)
     try:
         data = read(source, **options)
     except LowerboundError:
         return None
     return data if data.fingerprint == run.spec.data.get("fingerprint") else None
-
-
-def part_of(data: "Data", split: str) -> "Examples":
-    """One split of a data set."""
-    return {"train": data.train, "validation": data.validation, "test": data.test}[split]
 
 
 def examples_of(run: "Run", source: str | None) -> "Examples":
@@ -100,19 +97,3 @@ def read_for(source: str, schema: "Schema") -> "Examples":
     for note in notes:
         warn(note)
     return examples
-
-
-def _recorded(run: "Run") -> tuple[str | None, dict[str, Any]]:
-    """Where a run's data was and how it was read; nothing in it is believed without a look."""
-    options, split = run.spec.data.get("options"), run.spec.data.get("split")
-    options = options if isinstance(options, dict) else {}
-    source = run.spec.data.get("location")
-    given: dict[str, Any] = {"binarize": options.get("binarize") is True}
-    size = options.get("image_size")
-    if isinstance(size, list) and len(size) == 2 and all(type(side) is int for side in size):
-        given["image_size"] = tuple(size)
-    for name in ("seed", "limit"):
-        value = split.get(name) if isinstance(split, dict) else None
-        if type(value) is int:
-            given[name] = value
-    return (source if isinstance(source, str) and source else None), given

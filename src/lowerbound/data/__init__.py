@@ -1,9 +1,16 @@
-"""Data: what it is (`Schema`), some of it (`Batch`), and how to read it (`read`)."""
+"""Data: what it is (`Schema`), some of it (`Batch`), and how to read it (`read`).
+
+`read` and `read_examples` take whatever a person has; `build` and `coerce` do the same for numbers
+that are in hand already (`Raw`).
+"""
 
 from lowerbound.data.batch import Batch
+from lowerbound.data.build import build
+from lowerbound.data.coerce import coerce
 from lowerbound.data.examples import Data, Examples
 from lowerbound.data.named import NamedSet, named_sets
 from lowerbound.data.notes import Note
+from lowerbound.data.raw import Raw
 from lowerbound.data.read import names, read, read_examples
 from lowerbound.data.schema import Constant, Field, Kind, Schema
 
@@ -16,7 +23,10 @@ __all__ = [
     "Kind",
     "NamedSet",
     "Note",
+    "Raw",
     "Schema",
+    "build",
+    "coerce",
     "named_sets",
     "names",
     "read",

@@ -10,11 +10,18 @@ from lowerbound.data.infer import Inferred, infer
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION, Raw
 from lowerbound.data.schema import Field, Schema
-from lowerbound.data.splits import content_order, split, thin
-from lowerbound.errors import DataError
+from lowerbound.data.splits import content_order, split, split_validation, thin
+from lowerbound.errors import DataError, SettingError
 
 
-def build(raw: Raw, *, binarize: bool, seed: int, limit: int | None) -> Data:
+def build(
+    raw: Raw,
+    *,
+    binarize: bool = False,
+    seed: int = 0,
+    limit: int | None = None,
+    test: bool = True,
+) -> Data:
     """A data set out of what a reader found.
 
     Args:
@@ -22,10 +29,16 @@ def build(raw: Raw, *, binarize: bool, seed: int, limit: int | None) -> Data:
         binarize: Make every cell 0 or 1.
         seed: Of the split.
         limit: The most examples to keep, over all parts in proportion; None for all.
+        test: Whether to set a test part aside; without it, that part is empty.
 
     Raises:
         DataError: The examples cannot be modelled, or are too few.
+        SettingError: No test part is wanted, but the source says which examples are its own.
     """
+    if not test and raw.part is not None:
+        raise SettingError(
+            f"{raw.where} has parts of its own; leave them out, or keep its test part"
+        )
     inferred = infer(raw, binarize=binarize)
     if limit is not None and limit < len(raw.values):
         rows = _limited(inferred.values, raw.part, limit, seed)
@@ -38,9 +51,12 @@ def build(raw: Raw, *, binarize: bool, seed: int, limit: int | None) -> Data:
         kept = Note(f"limited to {len(rows):,} of {len(inferred.values):,} examples, by content")
         inferred = infer(raw, binarize=binarize)  # a column may have become constant
         inferred = replace(inferred, notes=(kept, *inferred.notes))
-    parts = split(inferred.values, raw.part, seed=seed, where=raw.where)
-    schema, notes = schema_of(inferred, inferred.values[parts.train], raw.where)
-    train, validation, test = (
+    if test:
+        parts = split(inferred.values, raw.part, seed=seed, where=raw.where)
+    else:
+        parts = split_validation(inferred.values, seed=seed, where=raw.where)
+    schema, notes = _schema_of(inferred, inferred.values[parts.train], raw.where)
+    train, validation, held_out = (
         _examples(inferred.values, raw, rows)
         for rows in (parts.train, parts.validation, parts.test)
     )
@@ -48,11 +64,11 @@ def build(raw: Raw, *, binarize: bool, seed: int, limit: int | None) -> Data:
         schema=schema,
         train=train,
         validation=validation,
-        test=test,
+        test=held_out,
         source=raw.where,
         notes=(*raw.notes, *inferred.notes, *notes, *parts.notes, *_leaks(inferred.values, raw)),
         split={**parts.record, "limit": limit},
-        fingerprint=fingerprint(schema, train, validation, test),
+        fingerprint=fingerprint(schema, train, validation, held_out),
     )
 
 
@@ -81,7 +97,9 @@ def _leaks(values: np.ndarray, raw: Raw) -> tuple[Note, ...]:
     return (Note(what, count),) if count else ()
 
 
-def schema_of(inferred: Inferred, train: np.ndarray, where: str) -> tuple[Schema, tuple[Note, ...]]:
+def _schema_of(
+    inferred: Inferred, train: np.ndarray, where: str
+) -> tuple[Schema, tuple[Note, ...]]:
     """The schema of what was inferred, its location and unit measured on the training examples."""
     shape = inferred.values.shape[1:]
     location = unit = None

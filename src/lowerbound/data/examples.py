@@ -11,6 +11,7 @@ from torch import Tensor
 from lowerbound.data.batch import Batch
 from lowerbound.data.notes import Note
 from lowerbound.data.schema import Schema
+from lowerbound.errors import UnknownNameError
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,17 @@ class Data:
     notes: tuple[Note, ...] = ()
     split: dict[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
+
+    def part(self, name: str) -> Examples:
+        """One part of the split: "train", "validation" or "test".
+
+        Raises:
+            UnknownNameError: There is none of that name; names those there are.
+        """
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        if name not in parts:
+            raise UnknownNameError("split", name, parts)
+        return parts[name]
 
 
 def fingerprint(schema: Schema, *parts: Examples) -> str:

@@ -14,7 +14,7 @@ from lowerbound.errors import DataError, ShapeError
 Kind = Literal["binary", "8-bit", "ordinal", "real"]
 Precision = Literal["float32", "float64"]
 
-MOST_CELLS = 2**31
+MOST_CELLS = 2**26
 """A schema of more cells than this is refused: nobody means it, and allocating it would hurt."""
 
 
@@ -48,7 +48,7 @@ class Field:
         if any(size < 1 for size in self.shape):
             raise DataError(f"field {self.name!r} has the empty shape {self.shape}")
         if math.prod(self.shape) > MOST_CELLS:
-            raise DataError(f"field {self.name!r} has {math.prod(self.shape)} cells, over 2**31")
+            raise DataError(f"field {self.name!r} has {math.prod(self.shape)} cells, over 2**26")
         fixed = {"binary": 2, "8-bit": 256, "real": None}
         if self.kind in fixed and self.levels != fixed[self.kind]:
             raise DataError(

@@ -97,7 +97,7 @@ def _list(value: object, what: str, longest: int) -> list[Any]:
 def _shape(value: object, what: str) -> tuple[int, ...]:
     sizes = tuple(_whole(size, what, 1, MOST_CELLS) for size in _list(value, what, 3))
     if math.prod(sizes) > MOST_CELLS:
-        raise DataError(f"schema: {what} {sizes} has more than 2**31 cells")
+        raise DataError(f"schema: {what} {sizes} has more than 2**26 cells")
     return sizes
 
 

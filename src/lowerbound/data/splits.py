@@ -17,6 +17,8 @@ from lowerbound.errors import DataError, SettingError
 LEAST_DISTINCT = 10
 LARGEST_PART = 5000
 FRACTION = 10
+#: Validation examples where there is no test part, if three quarters are left to learn from.
+USUAL_VALIDATION = 10
 RULE = "blake2b(seed, contents), whole groups of identical examples, in ascending order"
 
 
@@ -97,15 +99,62 @@ def split(x: np.ndarray, part: np.ndarray | None = None, *, seed: int = 0, where
     train = order[row_side == TRAIN]
     validation = given_validation if len(given_validation) else order[row_side == VALIDATION]
     test = given_test if len(given_test) else order[row_side == TEST]
-    record = {
-        "rule": RULE,
-        "seed": seed,
-        "validation": "given" if len(given_validation) else f"1/{FRACTION}, at most {LARGEST_PART}",
-        "test": "given" if len(given_test) else f"1/{FRACTION}, at most {LARGEST_PART}",
-        "counts": {"train": len(train), "validation": len(validation), "test": len(test)},
-        "distinct": len(sizes),
+    made = f"1/{FRACTION}, at most {LARGEST_PART}"
+    how = {
+        "validation": "given" if len(given_validation) else made,
+        "test": "given" if len(given_test) else made,
     }
+    record = _record(seed, how, (train, validation, test), len(sizes))
     return Split(train, validation, test, record, _duplicates(len(pool), len(sizes)))
+
+
+def split_validation(x: np.ndarray, *, seed: int = 0, where: str) -> Split:
+    """Divide examples into training and validation, for a caller who keeps his own test examples.
+
+    Validation is a tenth, or ten examples where that is at most a quarter, and at most 5000.
+    Identical examples land on one side.
+
+    Args:
+        x: The examples `(N, ...)`, as stored.
+        seed: Chooses another split of the same rule.
+        where: What to call the data in messages.
+
+    Returns:
+        A split whose test part is empty.
+
+    Raises:
+        DataError: There are fewer than 10 distinct examples to divide.
+    """
+    order, sizes = content_order(x, seed)
+    count = len(x)
+    if len(sizes) < LEAST_DISTINCT:
+        # n_samples: scikit-learn's checks look for its own word, and so do its users
+        raise DataError(
+            f"{where} has n_samples = {count}, of which {len(sizes)} distinct; training and "
+            f"validation need at least {LEAST_DISTINCT} distinct examples: give more"
+        )
+    least = min(USUAL_VALIDATION, count // 4)
+    target = min(max(count // FRACTION, least), LARGEST_PART)
+    small = np.flatnonzero(sizes <= target)
+    held = small[np.cumsum(sizes[small]) <= target]
+    if not len(held):  # every group is larger than the target: take the smallest
+        held = np.array([np.argmin(sizes)])
+    judged = np.repeat(np.isin(np.arange(len(sizes)), held), sizes)
+    train, validation = order[~judged], order[judged]
+    how = {
+        "validation": f"1/{FRACTION}, at least {least}, at most {LARGEST_PART}",
+        "test": "none: the caller keeps his own",
+    }
+    none = order[:0]
+    return Split(train, validation, none, _record(seed, how, (train, validation, none), len(sizes)))
+
+
+def _record(
+    seed: int, how: dict[str, str], parts: tuple[np.ndarray, np.ndarray, np.ndarray], distinct: int
+) -> dict[str, Any]:
+    """What a run keeps of its split."""
+    counts = dict(zip(("train", "validation", "test"), map(len, parts), strict=True))
+    return {"rule": RULE, "seed": seed, **how, "counts": counts, "distinct": distinct}
 
 
 def _take(side: np.ndarray, sizes: np.ndarray, part: int, target: int) -> None:

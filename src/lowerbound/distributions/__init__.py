@@ -1,4 +1,4 @@
-"""What torch.distributions lacks: sums in float64, discretised densities, closed-form divergences."""
+"""What torch.distributions lacks: sums in float64, discretised densities, divergences."""
 
 from lowerbound.distributions.detach import detached
 from lowerbound.distributions.discretized_logistic import DiscretizedLogistic

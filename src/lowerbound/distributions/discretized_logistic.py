@@ -10,7 +10,7 @@ from torch.nn.functional import logsigmoid
 
 
 class DiscretizedLogistic(Distribution):
-    """P(x = k) = F(e_{k+1}) - F(e_k): mass of a logistic in bin k of `levels`, tails in the end bins.
+    """P(x = k) = F(e_{k+1}) - F(e_k): mass of a logistic in bin k; the end bins have its tails.
 
     Level k sits at 2 k / (levels - 1) - 1 in [-1, 1]; its bin reaches half a step to either side,
     the lowest to minus infinity and the highest to plus infinity, so that the masses sum to one.

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from lowerbound.data import Data, Examples
-from lowerbound.errors import UnknownNameError
 from lowerbound.evaluation.evidence import Evidence, evidence
 
 #: A latent unit is active if its posterior mean varies more than this over the data.
@@ -119,10 +118,7 @@ def evaluate(
     """
     if isinstance(data, Data):
         name, split = data.source, split or "test"
-        parts = {"train": data.train, "validation": data.validation, "test": data.test}
-        if split not in parts:
-            raise UnknownNameError("split", split, parts)
-        examples = parts[split]
+        examples = data.part(split)
     else:
         examples = data if isinstance(data, Examples) else Examples(torch.as_tensor(data))
     likelihood = getattr(model, "likelihood", None)

@@ -1,8 +1,8 @@
 """The likelihood of binary cells."""
 
 from torch import Tensor
-from torch.distributions import Distribution
 from torch.distributions import Bernoulli as TorchBernoulli
+from torch.distributions import Distribution
 
 from lowerbound.likelihoods.likelihood import Likelihood, check_levels
 

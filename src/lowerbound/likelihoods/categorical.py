@@ -1,8 +1,8 @@
 """The likelihood of levels without order."""
 
 from torch import Tensor, nn
-from torch.distributions import Distribution
 from torch.distributions import Categorical as TorchCategorical
+from torch.distributions import Distribution
 
 from lowerbound.errors import SettingError
 from lowerbound.likelihoods.likelihood import Likelihood, check_levels

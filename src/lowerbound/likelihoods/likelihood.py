@@ -60,8 +60,9 @@ class Likelihood(Conditional):
         axis = context.ndim - 1
         if output.ndim <= axis or output.shape[axis] != self.parameters_per_cell:
             raise ShapeError(
-                f"likelihood '{self.name}' needs a network that puts out {self.parameters_per_cell} "
-                f"parameters a cell, (..., {self.parameters_per_cell}, *event), got "
+                f"likelihood '{self.name}' needs a network that puts out "
+                f"{self.parameters_per_cell} parameters a cell, "
+                f"(..., {self.parameters_per_cell}, *event), got "
                 f"{tuple(output.shape)} from z of {tuple(context.shape)}"
             )
         return Independent(self.cells(output.movedim(axis, -1)), output.ndim - axis - 1)

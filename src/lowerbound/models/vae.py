@@ -3,8 +3,7 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch import nn
 
 from lowerbound.conditional import Conditional
 from lowerbound.data.batch import Batch

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -43,7 +44,7 @@ class MLP(nn.Module):
             )
         widths = [math.prod(self.inputs), *self.hidden, math.prod(self.outputs)]
         layers: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             layers += [nn.Linear(before, after), activation()]
         self.layers = nn.Sequential(*layers[:-1])
 

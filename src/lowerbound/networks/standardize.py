@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class Standardize(nn.Module):
-    """x -> (x - location) / unit, computed in the precision of the data, then float32.
+    """x -> (x - location) / unit, computed in the precision of the data, then in the default one.
 
     Args:
         location: A number or tensor that broadcasts against the event.
@@ -25,8 +25,8 @@ class Standardize(nn.Module):
         self.register_buffer("unit", torch.as_tensor(unit).detach().clone())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Same shape, float32."""
-        return ((x - self.location) / self.unit).to(torch.float32)
+        """Same shape, in torch's default floating-point type."""
+        return ((x - self.location) / self.unit).to(torch.get_default_dtype())
 
     def extra_repr(self) -> str:
         """Its numbers, or their shape."""

@@ -97,6 +97,11 @@ class BetaELBO(Objective):
         if not (math.isfinite(self.beta) and self.beta >= 0):
             raise SettingError(f"beta must be a number of at least 0, got {self.beta!r}")
 
+    @property
+    def is_bound(self) -> bool:  # type: ignore[override]
+        """For beta >= 1: the rate is not negative, so the value is at most the ELBO."""
+        return self.beta >= 1
+
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
         """See `Objective.reduce`."""
         return ELBO(self.samples).reduce(trace, beta * self.beta)

@@ -23,6 +23,8 @@ class Objective(ABC):
     gradient: Gradient = "total"
     #: The formula, as a statistician would write it.
     formula: str = ""
+    #: Whether its value is a lower bound on log p(x).
+    is_bound: bool = True
 
     @abstractmethod
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
@@ -75,6 +77,11 @@ class Wrapper(Objective):
     def formula(self) -> str:  # type: ignore[override]
         """That of the objective inside."""
         return self.objective.formula
+
+    @property
+    def is_bound(self) -> bool:  # type: ignore[override]
+        """Not claimed: a weight below 1 takes the value above that of the objective inside."""
+        return False
 
     @property
     def criterion(self) -> Objective:

@@ -11,7 +11,7 @@ from lowerbound.catalogue import Run
 from lowerbound.data import Data, Examples
 from lowerbound.errors import LowerboundError
 from lowerbound.evaluation import Evaluation
-from lowerbound.objectives import ELBO, IWAE, BetaELBO
+from lowerbound.objectives import BetaELBO
 from lowerbound.report import again, facts, figures
 from lowerbound.report.columns import Columns
 from lowerbound.report.curves import learning_curves, rate_distortion
@@ -138,9 +138,6 @@ def _model(run: Run) -> dict[str, Any]:
         formula = getattr(factor, "formula", "") or type(factor).__name__
         size = sum(parameter.numel() for parameter in factor.parameters())
         factors.append((name, pretty(symbol), pretty(formula), size))
-    is_bound = isinstance(criterion, ELBO | IWAE) or (
-        isinstance(criterion, BetaELBO) and criterion.beta >= 1
-    )
     where = []
     if isinstance(criterion, BetaELBO):
         where.append(f"β = {criterion.beta:g}")
@@ -163,7 +160,7 @@ def _model(run: Run) -> dict[str, Any]:
         "target": pretty("p(z|x)"),
         "factors": factors,
         "objective": pretty(criterion.formula),
-        "evidence": pretty("log p(x)") if is_bound else None,
+        "evidence": pretty("log p(x)") if criterion.is_bound else None,
         "where": ", ".join(where),
         "guides": guides,
         "text": str(model),

@@ -143,7 +143,9 @@ class RunDirectory:
         """
         if not self.path.is_dir():
             what = "is not the directory of a run" if self.path.exists() else "does not exist"
-            raise RunError(f"{self.path} {what}; fit one with: lowerbound fit DATA --out {self.path}")
+            raise RunError(
+                f"{self.path} {what}; fit one with: lowerbound fit DATA --out {self.path}"
+            )
         if not self.is_run():
             raise RunError(f"{self.path} has no spec.json: it is not a run of lowerbound")
         return Spec.read(self.spec_path)

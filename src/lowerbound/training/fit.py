@@ -100,7 +100,9 @@ class _Trainer:
         self.validation_seed = int(torch.randint(2**31, ()))
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         if not self.parameters:
-            raise SettingError("this model has no parameters to train; make some require a gradient")
+            raise SettingError(
+                "this model has no parameters to train; make some require a gradient"
+            )
         self.optimizer = _optimizer(self.parameters, training)
         self.average = WeightAverage(model, training.average)
         self.per_epoch = math.ceil(len(self.train) / training.batch_size)

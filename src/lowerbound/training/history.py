@@ -53,9 +53,19 @@ class Epoch:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "Epoch":
-        """The inverse of `to_json`."""
+        """The inverse of `to_json`.
+
+        Raises:
+            TypeError: It is no such record: a value is absent, too many, or no number.
+            KeyError: Likewise.
+        """
         parts = {"train": Terms(**record["train"]), "held_out": Terms(**record["held_out"])}
-        return cls(**{**record, **parts})
+        epoch = cls(**{**record, **parts})
+        terms = (epoch, epoch.train, epoch.held_out)
+        values = [value for part in terms for value in vars(part).values()]
+        if not all(isinstance(value, int | float | Terms) for value in values):
+            raise TypeError("an epoch is recorded in numbers")
+        return epoch
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,53 @@
+"""Where the data of a run came from: what is recorded, and how much of a record is believed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lowerbound.data import Data
+from lowerbound.storage import Spec
+
+
+def describe_data(
+    data: Data, options: Mapping[str, Any] | None = None, location: str | None = None
+) -> dict[str, Any]:
+    """What a run records of its data.
+
+    Args:
+        data: The data.
+        options: The other arguments it was read with.
+        location: What `read` was given: a named set or a whole path; None if it was an array.
+    """
+    return {
+        "source": data.source,
+        "location": location,
+        "fingerprint": data.fingerprint,
+        "split": data.split,
+        "notes": [str(note) for note in data.notes],
+        "options": dict(options or {}),
+    }
+
+
+def recorded(spec: Spec) -> tuple[str | None, dict[str, Any]]:
+    """Where a run's data was, and the arguments of `read` that give the same split again.
+
+    A spec may be a stranger's: what is not of the right type is left out, and no other argument
+    is ever taken from it.
+
+    Args:
+        spec: Of the run.
+
+    Returns:
+        What `read` was given, None if it was an array; and its other arguments by name.
+    """
+    options, split = spec.data.get("options"), spec.data.get("split")
+    options = options if isinstance(options, dict) else {}
+    location = spec.data.get("location")
+    given: dict[str, Any] = {"binarize": options.get("binarize") is True}
+    size = options.get("image_size")
+    if isinstance(size, list) and len(size) == 2 and all(type(side) is int for side in size):
+        given["image_size"] = tuple(size)
+    for name in ("seed", "limit"):
+        value = split.get(name) if isinstance(split, dict) else None
+        if type(value) is int:
+            given[name] = value
+    return (location if isinstance(location, str) and location else None), given

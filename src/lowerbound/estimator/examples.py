@@ -1,0 +1,62 @@
+"""X as scikit-learn hands it over, checked, and as the model stores it."""
+
+import math
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+from torch import Tensor
+
+from lowerbound.data import Data, Examples, Raw, Schema, arrays, build, coerce
+from lowerbound.errors import DataError
+
+
+def checked(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
+    """X as a finite numeric array, `(N, D)` or with the axes of images, by scikit-learn.
+
+    Args:
+        estimator: Of scikit-learn; its names and number of features are set, or compared.
+        X: What the caller gave.
+        reset: Whether to set them, as `fit` does.
+
+    Raises:
+        ValueError: It is no such array, or other than at fit; likewise `TypeError`.
+    """
+    if isinstance(X, str | bytes | os.PathLike):
+        raise DataError(
+            f"AutoVAE takes arrays and tables, got the path {os.fsdecode(X)!r}; read it first: "
+            "lowerbound.read(path).train.x"
+        )
+    if isinstance(X, Tensor):
+        X = arrays.as_array(X, "X")  # scikit-learn would not take one from another device
+    elif isinstance(X, list | tuple):
+        X = np.asarray(X)
+    if not hasattr(X, "ndim") or X.ndim <= 2:
+        X = validate_data(estimator, X, reset=reset)
+    else:
+        X = check_array(X, allow_nd=True, input_name="X", estimator=estimator)
+        if reset:
+            validate_data(estimator, X, reset=True, skip_check_array=True)  # forgets old names
+            estimator.n_features_in_ = math.prod(X.shape[1:])
+    X = arrays.check_array(X, "X")
+    return np.require(X, None, "W")  # torch warns of memory that it must not write to
+
+
+def data_of(X: np.ndarray, names: np.ndarray | None, seed: int) -> Data:
+    """X in a training and a validation part, with its schema; there is no test part."""
+    columns = None if names is None else tuple(names)
+    data = build(Raw("X", X, names=columns), seed=seed, test=False)
+    if X.ndim > 2 and data.schema.dimensions != X[0].size:
+        raise DataError("X has a fourth channel, alpha, which no model gives back; drop it")
+    return data
+
+
+def examples_of(X: np.ndarray, schema: Schema) -> Examples:
+    """X as a model of this schema stores it; warns of columns that never varied and now do."""
+    examples, notes = coerce(Raw("X", X), schema)
+    for note in notes if X.ndim == 2 else ():
+        warnings.warn(str(note), stacklevel=4)
+    return examples

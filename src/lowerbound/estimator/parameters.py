@@ -1,0 +1,76 @@
+"""The estimator's parameters: as settings of the catalogue, and as JSON values of a run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lowerbound.errors import SettingError
+
+#: Arguments that are settings of the catalogue under the same name, and what says "choose".
+SHORTCUTS: dict[str, Any] = {
+    "latents": None,
+    "likelihood": "auto",
+    "epochs": None,
+    "minutes": None,
+    "batch_size": None,
+    "learning_rate": None,
+}
+
+
+def settings_of(params: Mapping[str, Any]) -> dict[str, Any]:
+    """All that is given to the catalogue.
+
+    Args:
+        params: Of the estimator, by name.
+
+    Raises:
+        SettingError: `settings` is no dictionary, or says again what another argument says.
+    """
+    settings = params["settings"]
+    if settings is not None and not isinstance(settings, Mapping):
+        raise SettingError(f"settings must be a dictionary by name, got {settings!r}")
+    given = {
+        name: params[name]
+        for name, unset in SHORTCUTS.items()
+        if params[name] is not None and params[name] != unset
+    }
+    for name, value in dict(settings or {}).items():
+        if name in given:
+            raise SettingError(f"{name} is given twice, as an argument and in settings")
+        given[name] = value
+    return {name: own(value) for name, value in given.items()}
+
+
+def own(value: Any) -> Any:
+    """A number of numpy's, as a grid or a range has them, as one of Python's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def to_json(params: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Parameters as JSON values; a random generator as the seed that it gave."""
+    return {name: _plain(value, seed) for name, value in params.items()}
+
+
+def from_json(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What `to_json` wrote, as parameters: sequences are tuples."""
+    return {name: _tuples(value) for name, value in params.items()}
+
+
+def _plain(value: Any, seed: int) -> Any:
+    if isinstance(value, np.random.RandomState) or value is np.random:
+        return seed
+    value = own(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner, seed) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner, seed) for inner in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_tuples(inner) for inner in value)
+    if isinstance(value, dict):
+        return {key: _tuples(inner) for key, inner in value.items()}
+    return value

@@ -1,0 +1,24 @@
+"""The split without a test part: the caller keeps his own."""
+
+import numpy as np
+import pytest
+
+from lowerbound.data import Raw, build
+from lowerbound.data.splits import split_validation
+from lowerbound.errors import SettingError
+
+
+def test_without_a_test_part_identical_rows_are_on_one_side() -> None:
+    x = np.random.default_rng(0).normal(size=(12, 2))
+    few = split_validation(np.repeat(x, 5, axis=0), where="x")  # each group of 5 fits in 10
+    assert (len(few.train), len(few.validation), len(few.test)) == (50, 10, 0)
+    assert not set(few.train // 5) & set(few.validation // 5)
+    huge = split_validation(np.repeat(x[:10], 6000, axis=0)[1:], where="x")  # none fits in 5000
+    assert len(huge.validation) == 5999
+
+
+def test_a_test_part_of_the_source_is_not_learned_from_unasked() -> None:
+    x = np.random.default_rng(0).normal(size=(100, 3))
+    assert build(Raw("x", x), test=False).split["counts"]["test"] == 0
+    with pytest.raises(SettingError, match="parts of its own"):
+        build(Raw("x", x, part=np.repeat([0, 2], [80, 20]).astype(np.int8)), test=False)
