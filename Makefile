@@ -17,9 +17,8 @@ export OMP_NUM_THREADS ?= 1
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 
-demo: export OMP_NUM_THREADS =
 demo: venv  ## train on the images that come with the package, evaluate, write runs/demo/report.html
-	$(BIN)/lowerbound fit fashion-small --out runs/demo --force
+	@env -u OMP_NUM_THREADS $(BIN)/lowerbound fit fashion-small --out runs/demo --force
 
 test: venv-test  ## everything that must hold before a commit: lint, types, layers, tests, doctests, README
 	@$(MAKE) --no-print-directory lint
@@ -60,7 +59,7 @@ build: venv-test  ## wheel and source archive in dist/, and what the wheel holds
 bench: venv-test  ## run the benchmarks, which write benchmarks/results/*.json (see benchmarks/README.md)
 	@set -e; for script in twin networks; do \
 	  printf '\n== benchmarks/%s.py ==\n' "$$script"; \
-	  OMP_NUM_THREADS= $(BIN)/python "benchmarks/$$script.py"; done
+	  env -u OMP_NUM_THREADS $(BIN)/python "benchmarks/$$script.py"; done
 
 clean:  ## remove caches and build outputs; keeps .venv and runs/
 	rm -rf dist build .pytest_cache .ruff_cache .import_linter_cache .hypothesis

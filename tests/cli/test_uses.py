@@ -215,3 +215,26 @@ def test_the_catalogue_lists_recipes_and_their_settings(lowerbound) -> None:
     beta = next(setting for setting in found["settings"] if setting["name"] == "beta")
     assert beta["default"] == 4.0 and beta["group"] == "objective" and beta["type"] == "number"
     assert "  latents        from data" in lowerbound("catalogue", "vae").out
+
+
+@pytest.mark.parametrize("command", ["encode", "reconstruct"])
+def test_a_result_never_overwrites_the_data_it_is_made_from(
+    lowerbound, table: Path, command: str
+) -> None:
+    lowerbound("generate", table, "--count", 4, "--out", "mine.csv")
+    before = Path("mine.csv").read_text()
+    done = lowerbound(command, table, "mine.csv", "--out", "./mine.csv", "--force")
+    assert done.code == 1 and "is the data being read" in done.err
+    assert Path("mine.csv").read_text() == before
+
+
+@pytest.mark.parametrize("command", [["encode"], ["evaluate", "--data"], ["reconstruct"]])
+def test_a_row_beyond_all_measure_is_named_and_not_turned_into_nan(
+    lowerbound, table: Path, command: list[str]
+) -> None:
+    lowerbound("generate", table, "--count", 4, "--out", "mine.csv")
+    lines = Path("mine.csv").read_text().splitlines()
+    Path("mine.csv").write_text("\n".join([*lines[:3], "1e300,7,0.5", *lines[4:]]) + "\n")
+    verb, *option = command
+    done = lowerbound(verb, table, *option, "mine.csv")
+    assert done.code == 1 and "number 2" in done.err and done.err.count("\n") == 1

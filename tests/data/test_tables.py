@@ -263,3 +263,9 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r"lowerbound\[parquet\]"):
         read(write(tmp_path, b"PAR1", "x.parquet"))
+
+
+def test_values_too_small_to_measure_are_refused_and_not_called_constant():
+    values = np.random.default_rng(0).normal(size=(40, 2)) * 1e-300
+    with pytest.raises(DataError, match="too little to measure; rescale"):
+        read(values)

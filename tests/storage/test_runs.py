@@ -106,7 +106,7 @@ HOSTILE = [
     ("command", {}, "'command' should be a list"),
     ("versions", None, "'versions' should be a table"),
     ("schema", [], "'schema' should be a table"),
-    ("schema.shape", [2**31, 2**31, 2**31], "2\\*\\*31"),
+    ("schema.shape", [2**26, 2**26, 2**26], "2\\*\\*26"),
     ("schema.shape", [-1], "whole number"),
     ("schema.fields", [], "damaged"),
     ("schema.fields.0.levels", 10**9, "whole number"),

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from lowerbound.applications.chunks import by_chunks
 from lowerbound.data import Examples
+from lowerbound.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ def encode(model: nn.Module, examples: Examples | Tensor) -> Encoding:
 
     Raises:
         ShapeError: The examples have another shape than the model's.
+        DataError: An example is so extreme that its encoding is not a number.
     """
     x = as_rows(examples)
 
@@ -42,6 +44,13 @@ def encode(model: nn.Module, examples: Examples | Tensor) -> Encoding:
         return torch.stack([q.mean, q.variance.sqrt()], dim=1)
 
     mean, scale = by_chunks(model, x, step).unbind(dim=1)
+    finite = torch.isfinite(mean).flatten(start_dim=1).all(dim=1)
+    if not bool(finite.all()):
+        bad = (~finite).nonzero().flatten()
+        raise DataError(
+            f"{len(bad)} of the examples, the first of them number {int(bad[0])}, lie too far from "
+            "the training data to be encoded; look for extreme values"
+        )
     return Encoding(mean, scale)
 
 

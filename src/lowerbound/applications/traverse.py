@@ -23,7 +23,7 @@ def traverse(
         model: A `VAE` with a latent vector.
         units: Which units, from 0.
         around: Latent vector that the others keep, `(D,)`; the prior's mean if None.
-        reach: Each unit goes from -reach to +reach, in units of the prior's scale; positive.
+        reach: Each unit goes from -reach to +reach, in units of the prior's scale; positive and at most 1000.
         steps: Points on the way, at least 2.
 
     Returns:
@@ -38,8 +38,10 @@ def traverse(
     unknown = [unit for unit in units if not 0 <= unit < latents]
     if unknown or not units:
         raise SettingError(f"units are 0 to {latents - 1}, got {list(units)}")
-    if steps < 2 or not reach > 0:
-        raise SettingError(f"needs steps >= 2 and reach > 0, got steps={steps}, reach={reach}")
+    if steps < 2 or not 0 < reach <= 1000:
+        raise SettingError(
+            f"needs steps >= 2 and 0 < reach <= 1000, got steps={steps}, reach={reach}"
+        )
     centre = (prior.mean.cpu() if around is None else torch.as_tensor(around)).float()
     if tuple(centre.shape) != (latents,):
         raise ShapeError(f"around must be ({latents},), got {tuple(centre.shape)}")

@@ -40,7 +40,7 @@ def command(
 
     chosen = seed_of(seed)
     run = open_run(path, device)
-    target, form = place(out, "decoded", run.schema, force=force)
+    target, form = place(out, "decoded", run.schema, force=force, source=str(latents))
     z = read_latents(latents)
     check_count(len(z), run.schema, form)
     with working("decoding"):

@@ -35,7 +35,7 @@ def command(
     from lowerbound.cli.sources import read_for
 
     form = form_of(out, FORMS)
-    check_output(out, form, force=force)
+    check_output(out, form, force=force, source=source)
     run = open_run(path, device)
     with working("reading the data"):
         examples = read_for(source, run.schema)

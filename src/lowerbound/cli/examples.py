@@ -36,12 +36,17 @@ def forms(schema: "Schema") -> tuple[str, ...]:
     return (".csv", ".parquet", ".npy") if schema.is_table else (".npy", ".csv", ".parquet")
 
 
-def place(out: Path | None, name: str, schema: "Schema", *, force: bool) -> tuple[Path, str]:
-    """Where a result goes and in which form; checked before any work is done."""
+def place(
+    out: Path | None, name: str, schema: "Schema", *, force: bool, source: str | None = None
+) -> tuple[Path, str]:
+    """Where a result goes and in which form; checked before any work is done.
+
+    A result never overwrites `source`, the data it is made from.
+    """
     known = forms(schema)
     path = Path(f"{name}{known[0]}") if out is None else out
     form = form_of(path, known)
-    check_output(path, form, force=force)
+    check_output(path, form, force=force, source=source)
     return path, form
 
 

@@ -35,16 +35,18 @@ def form_of(path: Path | str, known: Sequence[str]) -> str:
     return form
 
 
-def check_output(path: Path, form: str, *, force: bool) -> None:
+def check_output(path: Path, form: str, *, force: bool, source: str | None = None) -> None:
     """Refuse, before any work is done, what could not be written in the end.
 
     Raises:
-        OutputError: It exists and `force` is not set, it is a folder that holds other things than
+        OutputError: It exists and `force` is not set, it is the file being read (`source`), it is a folder that holds other things than
             pictures of ours, or its place cannot be written to.
         MissingExtraError: A .parquet without pyarrow.
     """
     if form == ".parquet":
         _pyarrow()
+    if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
+        raise OutputError(f"{path} is the data being read; choose another --out")
     if form != FOLDER and path.is_dir():
         raise OutputError(f"{path} is a directory; choose another name")
     if form == FOLDER and path.is_dir():

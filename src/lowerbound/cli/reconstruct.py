@@ -50,7 +50,7 @@ def command(
     from lowerbound.cli.sources import examples_of
 
     run = open_run(path, device)
-    target, form = place(out, "reconstructions", run.schema, force=force)
+    target, form = place(out, "reconstructions", run.schema, force=force, source=source)
     with working("reading the data"):
         examples = examples_of(run, source)
     wanted = count or (SHOWN if form == ".png" else len(examples))

@@ -125,6 +125,10 @@ def _schema_of(
     return schema, notes
 
 
+#: Standard deviations below this, or their squares, would vanish in float32.
+SMALLEST_UNIT = 1e-30
+
+
 def _measure(
     train: np.ndarray, names: tuple[str, ...] | None, where: str
 ) -> tuple[tuple[float, ...], tuple[float, ...], tuple[Note, ...]]:
@@ -136,6 +140,13 @@ def _measure(
     if not (np.isfinite(location).all() and np.isfinite(unit).all()):
         raise DataError(
             f"{where} has values up to {np.abs(train).max():g}, too large to measure; rescale"
+        )
+    tiny = (unit > 0) & (unit < SMALLEST_UNIT)
+    tiny |= (unit == 0) & (np.ptp(train, axis=axis) > 0)
+    if tiny.any():
+        raise DataError(
+            f"{where} has values that differ by less than {SMALLEST_UNIT:g}, too little to measure; "
+            "rescale"
         )
     still = unit <= 0
     unit[still] = 1.0

@@ -90,7 +90,11 @@ def _numbers(column: Any, name: str, where: str) -> np.ndarray:
         return array
     missing, wrong = 0, None
     for row, cell in enumerate(array.tolist() if array.dtype.kind == "O" else array[:1].tolist()):
-        if cell is None or type(cell).__name__ in ("NAType", "NaTType") or cell != cell:
+        if (
+            cell is None
+            or type(cell).__name__ in ("NAType", "NaTType")
+            or (isinstance(cell, float) and cell != cell)
+        ):
             missing += 1
         elif not isinstance(cell, bool | int | float) and not hasattr(cell, "__float__"):
             wrong = (row, cell)

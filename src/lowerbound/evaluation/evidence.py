@@ -68,7 +68,7 @@ def evidence(
 
     Raises:
         SettingError: `samples` is less than 1.
-        DataError: There are no examples.
+        DataError: There are no examples, or one is so extreme that its bound is not a number.
 
     Source: Burda, Grosse & Salakhutdinov (2016), equation 8, arXiv 1509.00519.
     """
@@ -98,6 +98,13 @@ def evidence(
     finally:
         model.train(was_training)
     elbo, log_likelihood, distortion, rate, means = (torch.cat(c) for c in zip(*parts, strict=True))
+    finite = torch.isfinite(log_likelihood) & torch.isfinite(elbo)
+    if not bool(finite.all()):
+        bad = (~finite).nonzero().flatten()
+        raise DataError(
+            f"{len(bad)} of the examples, the first of them number {int(bad[0])}, have no finite "
+            "bound: they lie too far from the training data; look for extreme values"
+        )
     complete = len(unit_rates) == len(parts) and unit_rates[0].numel() == means.shape[1]
     unit_rate = torch.stack(unit_rates).sum(dim=0) / len(examples) if complete else None
     return Evidence(elbo, log_likelihood, distortion, rate, unit_rate, means, samples)

@@ -224,8 +224,9 @@ class _Trainer:
         if not bool(torch.isfinite(loss) & torch.isfinite(norm)):
             raise NonFiniteError(
                 f"update {self.updates + 1} (epoch {len(self.history) + 1}): "
-                f"{name_non_finite(trace, self.model)} is not finite; the last good weights are "
-                "kept. Try a smaller learning_rate, a smaller clip, or look for extreme values"
+                f"{name_non_finite(trace, self.model)} is not finite. Try a smaller learning_rate, "
+                "a smaller clip, or look for extreme values; the best weights so far stand, if an "
+                "epoch was finished"
             )
         self.optimizer.step()
         self.average.update()
@@ -247,8 +248,9 @@ class _Trainer:
         terms = Terms(*(sums / len(self.validation)).tolist())
         if not math.isfinite(terms.bound):
             raise NonFiniteError(
-                f"epoch {len(self.history) + 1}: the held-out bound is not finite; the last good "
-                "weights are kept. Try a smaller learning_rate, or look for extreme values"
+                f"epoch {len(self.history) + 1}: the held-out bound is not finite. Try a smaller "
+                "learning_rate, or look for extreme values; the best weights so far stand, if an "
+                "earlier epoch was finished"
             )
         return terms
 
