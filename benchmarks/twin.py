@@ -57,6 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="one epoch, one seed, nothing written")
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--only", default="", help="cases whose name has this in it, e.g. float32")
     options = parser.parse_args()
     quick = options.quick
     cases = {
@@ -67,6 +68,8 @@ def main() -> None:
     }
     rows = []
     for (name, precision), (data, epochs) in cases.items():
+        if options.only not in f"{name}, {precision}":
+            continue
         torch.set_default_dtype(precision)
         for seed in range(1 if quick else options.seeds):
             row = {"case": name, "precision": str(precision).removeprefix("torch.")}
@@ -84,7 +87,10 @@ def main() -> None:
                 "largest_difference": float(gaps.abs().max()),
                 "seeds": len(same),
             }
-        write("twin", {"unit": "nats per example", "summary": summary, "rows": rows})
+        write(
+            f"twin-{options.only}" if options.only else "twin",
+            {"unit": "nats per example", "summary": summary, "rows": rows},
+        )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ def traverse(
         model: A `VAE` with a latent vector.
         units: Which units, from 0.
         around: Latent vector that the others keep, `(D,)`; the prior's mean if None.
-        reach: Each unit goes from -reach to +reach, in units of the prior's scale; positive and at most 1000.
+        reach: Each unit goes from -reach to +reach, in units of the prior's scale; positive and
+            at most 1000.
         steps: Points on the way, at least 2.
 
     Returns:

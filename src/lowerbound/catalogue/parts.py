@@ -19,7 +19,7 @@ ScaleName = Literal["auto", "fixed", "shared", "per-dimension"]
 
 #: Latent units beyond this are not chosen by themselves: the ELBO leaves those it cannot use idle.
 MOST_LATENTS = 32
-#: Images of up to so many cells get an MLP: it reaches the same bound in a fraction of the time
+#: Images of up to so many cells get an MLP: on two cores it is far ahead after the same minutes
 #: (benchmarks/results/networks.json). Beyond, its first layer outgrows a convolutional pair.
 SMALL_IMAGE = 1024
 #: Parameters beyond this are taken for a slip of the keyboard.

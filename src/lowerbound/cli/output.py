@@ -39,8 +39,8 @@ def check_output(path: Path, form: str, *, force: bool, source: str | None = Non
     """Refuse, before any work is done, what could not be written in the end.
 
     Raises:
-        OutputError: It exists and `force` is not set, it is the file being read (`source`), it is a folder that holds other things than
-            pictures of ours, or its place cannot be written to.
+        OutputError: It exists and `force` is not set, it is the file being read (`source`), it is
+            a folder that holds other things than pictures of ours, or its place cannot be written.
         MissingExtraError: A .parquet without pyarrow.
     """
     if form == ".parquet":

@@ -145,8 +145,8 @@ def _measure(
     tiny |= (unit == 0) & (np.ptp(train, axis=axis) > 0)
     if tiny.any():
         raise DataError(
-            f"{where} has values that differ by less than {SMALLEST_UNIT:g}, too little to measure; "
-            "rescale"
+            f"{where} has values that differ by less than {SMALLEST_UNIT:g}, too little to "
+            "measure; rescale"
         )
     still = unit <= 0
     unit[still] = 1.0
