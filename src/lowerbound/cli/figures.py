@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 from lowerbound.cli.console import clean, say, show, wrapped
 
 if TYPE_CHECKING:
-    from lowerbound.evaluation import Evaluation
-    from lowerbound.evaluation.evaluate import Estimate
+    from lowerbound.evaluation import Estimate, Evaluation
 
 
 def show_evaluation(evaluation: "Evaluation") -> None:
@@ -47,7 +46,7 @@ def plus_minus(estimate: "Estimate", places: int = 2) -> str:
     """Mean and standard error.
 
     Example:
-        >>> from lowerbound.evaluation.evaluate import Estimate
+        >>> from lowerbound.evaluation import Estimate
         >>> plus_minus(Estimate(-101.234, 0.5))
         '-101.23 ± 0.50'
     """

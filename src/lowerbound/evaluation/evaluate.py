@@ -9,38 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from lowerbound.data import Data, Examples
+from lowerbound.evaluation.estimate import Estimate
 from lowerbound.evaluation.evidence import Evidence, evidence
 
 #: A latent unit is active if its posterior mean varies more than this over the data.
 #: Source: Burda, Grosse & Salakhutdinov (2016), section 5.2, arXiv 1509.00519.
 ACTIVE_THRESHOLD = 0.01
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over examples and its standard error; None where it is not defined.
-
-    Attributes:
-        mean: The mean.
-        standard_error: Standard deviation over examples / sqrt(N): how far the mean may be from
-            that over the whole population; None for a single example.
-        unit: What it is counted in.
-    """
-
-    mean: float
-    standard_error: float | None
-    unit: str = "nats per example"
-
-    @classmethod
-    def of(cls, values: Tensor, unit: str = "nats per example") -> "Estimate":
-        """The mean of `(N,)` values."""
-        count = len(values)
-        error = float(values.std() / math.sqrt(count)) if count > 1 else None
-        return cls(float(values.mean()), error, unit)
-
-    def __str__(self) -> str:
-        error = "" if self.standard_error is None else f" ± {self.standard_error:.2f}"
-        return f"{self.mean:.2f}{error} {self.unit}"
 
 
 @dataclass(frozen=True)

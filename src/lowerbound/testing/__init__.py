@@ -13,6 +13,7 @@ from lowerbound.testing.assertions import (
     assert_mean,
     assert_mean_at_most,
     assert_uniform_ranks,
+    check_close,
 )
 from lowerbound.testing.calibration import (
     check_calibration,
@@ -20,7 +21,6 @@ from lowerbound.testing.calibration import (
     check_known_gradient,
 )
 from lowerbound.testing.conformance import (
-    check_close,
     check_likelihood,
     check_posterior,
     check_prior,

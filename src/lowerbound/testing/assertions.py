@@ -6,6 +6,7 @@ that is wrong: so each states the discrepancy it `resolves`, and fails if its sa
 to see one of that size with probability 0.999 (`SEES_FROM` standard errors).
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -17,6 +18,17 @@ FAILS_BEYOND = 4.9
 SEES_FROM = 4.9 + 3.1
 #: What float64 arithmetic may lose, relative to the size of the numbers.
 ROUNDING = 1e-9
+
+
+def check_close(value: Tensor, expected: Tensor, name: str, tolerance: float = 1e-9) -> None:
+    """Raise AssertionError unless two tensors agree, relative to 1 + |expected|."""
+    value, expected = value.detach().double(), expected.detach().double()
+    error = (value - expected).abs() / (1 + expected.abs())
+    worst = float(error.max()) if error.numel() else 0.0
+    if not worst <= tolerance:
+        at = int(error.nan_to_num(nan=math.inf).flatten().argmax())
+        got, should = (t.expand(error.shape).flatten()[at] for t in (value, expected))
+        raise AssertionError(f"{name} is {float(got):.9g}, it should be {float(should):.9g}")
 
 
 def assert_mean(

@@ -10,8 +10,7 @@ from lowerbound.data import Batch
 from lowerbound.models import VAE
 from lowerbound.objectives import ELBO, IWAE
 from lowerbound.seeding import seeded
-from lowerbound.testing.assertions import assert_uniform_ranks
-from lowerbound.testing.conformance import check_close
+from lowerbound.testing.assertions import assert_uniform_ranks, check_close
 from lowerbound.testing.noise import cubature, given_noise
 from lowerbound.testing.reference import LinearGaussian
 from lowerbound.trace import LatentVariableModel

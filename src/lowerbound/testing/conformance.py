@@ -19,7 +19,7 @@ from lowerbound.errors import SupportError
 from lowerbound.likelihoods import Likelihood
 from lowerbound.priors import StandardNormal
 from lowerbound.seeding import seeded
-from lowerbound.testing.assertions import assert_mean
+from lowerbound.testing.assertions import assert_mean, check_close
 from lowerbound.testing.laws import DRAWS, check_copies, check_density, check_finite, check_shape
 
 _FAR = (1e-8, 1.0, 30.0, 1e4)
@@ -151,17 +151,6 @@ def check_likelihood(likelihood: Likelihood, z: Tensor, *, seed: int = 0) -> Non
         for wrong in (math.nan, math.inf, -3.5 if likelihood.is_discrete else -math.inf):
             _check_refused(likelihood, torch.full_like(x, wrong, dtype=torch.float64))
         check_copies(likelihood, "the likelihood")
-
-
-def check_close(value: Tensor, expected: Tensor, name: str, tolerance: float = 1e-9) -> None:
-    """Raise AssertionError unless two tensors agree, relative to 1 + |expected|."""
-    value, expected = value.detach().double(), expected.detach().double()
-    error = (value - expected).abs() / (1 + expected.abs())
-    worst = float(error.max()) if error.numel() else 0.0
-    if not worst <= tolerance:
-        at = int(error.nan_to_num(nan=math.inf).flatten().argmax())
-        got, should = (t.expand(error.shape).flatten()[at] for t in (value, expected))
-        raise AssertionError(f"{name} is {float(got):.9g}, it should be {float(should):.9g}")
 
 
 def _check_cells(law: Independent, likelihood: Likelihood) -> tuple[Tensor, Tensor]:

@@ -10,8 +10,7 @@ from lowerbound.distributions import log_prob
 from lowerbound.models import VAE
 from lowerbound.objectives import ELBO, Objective
 from lowerbound.seeding import seeded
-from lowerbound.testing.assertions import assert_mean
-from lowerbound.testing.conformance import check_close
+from lowerbound.testing.assertions import assert_mean, check_close
 from lowerbound.testing.laws import check_copies, check_finite, check_shape, perturbed
 from lowerbound.trace import Trace
 

@@ -12,7 +12,7 @@ from lowerbound.data import Batch
 from lowerbound.objectives import ELBO, Objective
 from lowerbound.objectives.objective import Wrapper
 from lowerbound.seeding import seeded
-from lowerbound.testing.conformance import check_close
+from lowerbound.testing.assertions import check_close
 from lowerbound.testing.enumerable import BernoulliMixture
 from lowerbound.testing.laws import check_finite, check_shape
 from lowerbound.trace import Bound, Trace
