@@ -51,3 +51,18 @@ def test_cuda_is_forked_where_it_is_in_use() -> None:
 def test_impossible_seeds_are_refused(seed) -> None:
     with pytest.raises(SettingError, match="seed must be"), seeded(seed):
         pass
+
+
+def test_a_stream_has_random_numbers_of_its_own():
+    """Data simulated under seed 0 met its own noise again when it was evaluated under seed 0."""
+    with seeded(0):
+        data = torch.randn(4)
+    with seeded(0, stream="evidence"):
+        draws = torch.randn(4)
+    with seeded(0, stream="evidence"):
+        again = torch.randn(4)
+    with seeded(0, stream="annealing"):
+        other = torch.randn(4)
+    assert torch.equal(draws, again)
+    assert not torch.equal(draws, data)
+    assert not torch.equal(draws, other)

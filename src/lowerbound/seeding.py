@@ -1,5 +1,6 @@
 """Random state taken at the boundary and given back untouched."""
 
+import hashlib
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +16,17 @@ def fresh_seed() -> int:
 
 
 @contextmanager
-def seeded(seed: int | None, device: torch.device | str = "cpu") -> Iterator[int]:
+def seeded(
+    seed: int | None, device: torch.device | str = "cpu", *, stream: str = ""
+) -> Iterator[int]:
     """Run a block under its own random state; the caller's is untouched afterwards.
 
     Args:
         seed: A whole number in [0, 2^63), or None for a fresh one.
         device: Its generator is forked and seeded too; no other one is touched.
+        stream: Random numbers of another name are other ones under the same seed. Whoever
+            measures with draws has a stream of its own: data that was simulated under seed 0 must
+            not meet its own noise again when it is evaluated under seed 0.
 
     Yields:
         The seed in force, so that it can be recorded.
@@ -44,10 +50,19 @@ def seeded(seed: int | None, device: torch.device | str = "cpu") -> Iterator[int
     kind = device.type if devices else "cuda"
     with torch.random.fork_rng(devices=devices, device_type=kind):
         # not torch.manual_seed: it seeds every device there is, those that were not forked too
-        torch.default_generator.manual_seed(seed)
+        state = _state(seed, stream)
+        torch.default_generator.manual_seed(state)
         if device.type == "cuda":
             with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
+                torch.cuda.manual_seed(state)
         elif device.type == "mps":
-            torch.mps.manual_seed(seed)
+            torch.mps.manual_seed(state)
         yield seed
+
+
+def _state(seed: int, stream: str) -> int:
+    """What generators are given: the seed itself without a stream."""
+    if not stream:
+        return seed
+    digest = hashlib.sha256(f"{stream} {seed}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

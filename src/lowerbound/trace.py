@@ -71,3 +71,12 @@ class LatentVariableModel(Protocol):
     def trace(self, batch: "Batch", samples: int = 1, gradient: Gradient = "total") -> Trace:
         """Draw `samples` times from q(z|x) and return the log-densities."""
         ...
+
+
+@runtime_checkable
+class JointModel(LatentVariableModel, Protocol):
+    """A model that can be asked for its joint density at any z, not only at draws of its own."""
+
+    def log_joint(self, batch: "Batch", z: Tensor) -> tuple[Tensor, Tensor]:
+        """log p(x|z) and log p(z) at `(K, B, D)` points, each `(K, B)`, nats, float64."""
+        ...

@@ -62,18 +62,23 @@ def test_chunks_of_draws_and_examples_give_what_one_computation_gives(monkeypatc
     model, x = wrong(reference), reference.sample(23).x
     bank, results = Bank(17, 23, 2), []
     monkeypatch.setattr("torch.distributions.normal._standard_normal", bank)
-    for cells, rows in ((10**9, 500), (5 * 4 * 3, 4), (1, 500), (10**9, 1)):
+    monkeypatch.setattr(MODULE, "FEWEST_CELLS", 1)
+    for cells, rows in ((10**9, 500), (5 * 17 * 4, 500), (5 * 12, 4), (1, 500), (10**9, 1)):
         monkeypatch.setattr(MODULE, "CELLS_AT_ONCE", cells)
         monkeypatch.setattr(MODULE, "EXAMPLES_AT_ONCE", rows)
         bank.row = bank.draw = 0
         results.append(evidence(model, Examples(x), 17))
     assert (17, 23) in bank.asked
-    assert (3, 4) in bank.asked
-    assert (2, 4) in bank.asked  # the last draws of a chunk are fewer
+    assert (17, 4) in bank.asked
+    assert (17, 3) in bank.asked  # the last examples are fewer
+    assert (12, 1) in bank.asked
+    assert (5, 1) in bank.asked  # the last draws of an example are fewer
     assert (1, 1) in bank.asked
     for result in results[1:]:
-        for name in ("elbo", "log_likelihood", "distortion", "rate", "means", "unit_rate"):
-            assert torch.allclose(getattr(result, name), getattr(results[0], name), rtol=1e-11)
+        for name in ("elbo", "log_likelihood", "distortion", "rate", "means", "unit_rate", "tail"):
+            assert torch.allclose(getattr(result, name), getattr(results[0], name), rtol=1e-11, equal_nan=True)
+        for k, bound in results[0].ladder.items():
+            assert torch.allclose(result.ladder[k], bound, rtol=1e-11)
 
 
 def test_no_chunk_holds_more_than_it_may(monkeypatch):
@@ -82,6 +87,7 @@ def test_no_chunk_holds_more_than_it_may(monkeypatch):
     decoded = []
     model.likelihood.network.register_forward_hook(lambda m, i, o: decoded.append(o.numel()))
     monkeypatch.setattr(MODULE, "CELLS_AT_ONCE", 200)
+    monkeypatch.setattr(MODULE, "FEWEST_CELLS", 1)
     evidence(model, Examples(x), 40)
     assert max(decoded) <= 200
     assert sum(decoded) == 50 * 40 * 5
@@ -95,6 +101,7 @@ def test_a_cell_of_many_parameters_counts_as_many(monkeypatch):
     decoded = []
     likelihood.network.register_forward_hook(lambda m, i, o: decoded.append(o.numel()))
     monkeypatch.setattr(MODULE, "CELLS_AT_ONCE", 200)
+    monkeypatch.setattr(MODULE, "FEWEST_CELLS", 1)
     evidence(model, Examples(torch.zeros(10, 4)), 10)
     assert max(decoded) <= 2 * 200
     assert sum(decoded) == 10 * 10 * 4 * 20

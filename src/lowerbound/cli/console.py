@@ -82,21 +82,36 @@ def console(*, stderr: bool = False) -> "Console":
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
+class Work:
+    """How far a piece of work is: called with (done, in all); `rename` says what it is now."""
+
+    def __init__(self, what: str, update: Callable[[str], None] = lambda text: None) -> None:
+        self.what, self._update = what, update
+
+    def __call__(self, done: int, total: int) -> None:
+        self._update(f"{self.what}  {done / max(total, 1):.0%}")
+
+    def rename(self, what: str) -> None:
+        """Another stage begins."""
+        self.what = what
+        self._update(what)
+
+
 @contextmanager
-def working(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+def working(what: str, *, quiet: bool = False) -> Iterator[Work]:
     """A spinner on stderr while something takes time, where stderr is a terminal.
 
     Yields:
-        A function of (done, in all) that shows how far it is.
+        What to call with (done, in all).
     """
     screen = console(stderr=True)
     if quiet or not screen.is_terminal:
-        yield lambda done, total: None
+        yield Work(what)
         return
     from rich.text import Text
 
     with screen.status(Text(what), refresh_per_second=5) as status:
-        yield lambda done, total: status.update(Text(f"{what}  {done / max(total, 1):.0%}"))
+        yield Work(what, lambda text: status.update(Text(text)))
 
 
 def prepare_streams() -> None:

@@ -7,6 +7,8 @@ import typer
 from lowerbound.cli.common import Device, Json, RunPath, open_run, seed_of
 from lowerbound.errors import SettingError, UnknownNameError
 
+#: What --full asks for where nothing else is said.
+FULL = {"samples": 5000, "quality": 1000, "examples": 100}
 SPLITS = ("test", "validation", "train")
 
 
@@ -17,32 +19,69 @@ def command(
         typer.Option("--data", metavar="DATA", help="Other data; the run's own if left out."),
     ] = None,
     samples: Annotated[
-        int, typer.Option("--samples", metavar="K", help="Draws of z for each example.")
-    ] = 100,
+        int | None,
+        typer.Option("--samples", metavar="K", help="Draws of z for each example (100)."),
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option("--split", metavar="NAME", help="test (if left out), validation or train."),
     ] = None,
+    ais: Annotated[
+        int,
+        typer.Option("--ais", metavar="N", help="Tighten N bounds by annealing."),
+    ] = 0,
+    gaps: Annotated[
+        int, typer.Option("--gaps", metavar="N", help="Optimise q(z|x) for N examples.")
+    ] = 0,
+    simulated: Annotated[
+        int,
+        typer.Option("--simulated", metavar="N", help="Hold N simulated examples between bounds."),
+    ] = 0,
+    quality: Annotated[
+        int, typer.Option("--quality", metavar="N", help="Compare N samples with the data.")
+    ] = 0,
+    features: Annotated[
+        str,
+        typer.Option(
+            "--features",
+            metavar="SPACE",
+            help="Where to compare: auto, pixels, pca, classifier, or an Inception .safetensors.",
+        ),
+    ] = "auto",
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="All of it: 5000 draws, and 100 examples (1000 samples) each."),
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the draws.")] = 0,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """State how good a run is: bounds on log p(x), rate, distortion, active units.
+    """State how good a run is, how sure that is, and where it falls short.
 
     Without --data, the test split of the data the run was trained on is read again. Other data is
     evaluated whole. Figures are nats per example, with one standard error; log p(x) is bounded by
-    importance weighting, which gets tighter as --samples grows.
+    importance weighting for more and more draws, and it is said whether more would still help.
+
+    --ais, --gaps, --simulated and --quality take minutes; --full asks for all of them. Samples are
+    compared with training and held-out data, beside which stand the same measures of real data.
 
     Examples:
       lowerbound evaluate runs/one
-      lowerbound evaluate runs/one --samples 5000
-      lowerbound evaluate runs/one --split validation --json
+      lowerbound evaluate runs/one --samples 5000 --ais 50
+      lowerbound evaluate runs/one --quality 1000 --features pca
+      lowerbound evaluate runs/one --full --json
       lowerbound evaluate runs/one --data other.npy
     """
     if split is not None and split not in SPLITS:
         raise UnknownNameError("split", split, SPLITS)
-    if samples < 1:
+    if samples is not None and samples < 1:
         raise SettingError(f"--samples must be a whole number of at least 1, got {samples}")
+    for flag, count in (("ais", ais), ("gaps", gaps), ("simulated", simulated)):
+        if count < 0:
+            raise SettingError(f"--{flag} must be a whole number of at least 0, got {count}")
+    if full:
+        samples, quality = samples or FULL["samples"], quality or FULL["quality"]
+        ais, gaps, simulated = (count or FULL["examples"] for count in (ais, gaps, simulated))
     from lowerbound.cli.console import say_json, working
     from lowerbound.cli.figures import show_evaluation
     from lowerbound.cli.sources import own_data, read_for, same_data
@@ -52,26 +91,32 @@ def command(
     run = open_run(path, device)
     with working("reading the data"):
         data = own_data(run) if source is None else same_data(run, source)
-    if data is not None:
-        name, part = data.source, split or "test"
-        examples = data.part(part)
-    elif source is not None and split is None:
-        name, part = source, "all"
-        with working("reading the data"):
-            examples = read_for(source, run.schema)
-    else:
+    if data is None and (split is not None or source is None):
         raise SettingError(
             f"{source!r} is not what {path} was trained on and has no splits; leave out --split"
         )
-    with working("evaluating") as progress:
+    if data is None and quality and source is not None and not full:
+        raise SettingError(
+            f"samples are compared with training and held-out data, and {source!r} has no splits; "
+            "leave out --data, or --quality"
+        )
+    with working("reading the data"):
+        examples = read_for(str(source), run.schema) if data is None else data
+    with working("evaluating") as work:
         evaluation = evaluate(
             run.model,
             examples,
-            samples=samples,
+            samples=samples or 100,
+            ais=ais,
+            gaps=gaps,
+            simulated=simulated,
+            quality=0 if data is None else quality,
+            features=features,
             seed=seed,
-            name=name,
-            split=part,
-            progress=progress,
+            name=source or "data",
+            split=split,
+            progress=work,
+            stage=work.rename,
         )
     if json:
         about = {"run": str(path), "recipe": run.spec.recipe, "seed": seed}

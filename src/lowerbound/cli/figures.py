@@ -9,37 +9,162 @@ if TYPE_CHECKING:
 
 
 def show_evaluation(evaluation: "Evaluation") -> None:
-    """Print a table of every figure with its standard error, and what it was measured on."""
+    """Print every figure with its standard error and what it was measured on, by sections."""
+    say(
+        f"{clean(evaluation.data)}: {evaluation.examples:,} examples ({evaluation.split}), "
+        f"{evaluation.samples:,} draws of z for each; ± is one standard error"
+    )
+    table([*_bounds(evaluation), *_latents(evaluation), *_generalisation(evaluation)])
+    if evaluation.bits_per_dimension_reason:
+        say(wrapped(f"No bits per dimension: {evaluation.bits_per_dimension_reason}."))
+    _show_ladder(evaluation)
+    _show_tightened(evaluation)
+    _show_gaps(evaluation)
+    _show_simulated(evaluation)
+    _show_quality(evaluation)
+
+
+#: What is in a row, its figure, its unit.
+Row = tuple[str, str, str]
+
+
+def table(rows: list[Row]) -> None:
+    """Print rows aligned; those that begin with "log p" in bold."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True, style="dim")
-    nats = "nats per example"
-    rows: list[tuple[str, str, str]] = [
-        ("log p(x), at least", plus_minus(evaluation.log_likelihood), nats),
-        ("ELBO", plus_minus(evaluation.elbo), nats),
-        ("  rate", plus_minus(evaluation.rate), nats),
-        ("  distortion", plus_minus(evaluation.distortion), nats),
+    drawn = Table(box=box.SIMPLE_HEAD, show_header=False, pad_edge=False)
+    drawn.add_column(no_wrap=True)
+    drawn.add_column(justify="right", no_wrap=True)
+    drawn.add_column(no_wrap=True, style="dim")
+    for name, value, unit in rows:
+        style = "bold" if name.startswith("log p") else ""
+        drawn.add_row(Text(name, style), Text(value, style), unit)
+    show(drawn)
+
+
+NATS = "nats per example"
+
+
+def _bounds(evaluation: "Evaluation") -> list[Row]:
+    rows = [
+        ("log p(x), at least", plus_minus(evaluation.log_likelihood), NATS),
+        ("ELBO", plus_minus(evaluation.elbo), NATS),
+        ("  rate", plus_minus(evaluation.rate), NATS),
+        ("  distortion", plus_minus(evaluation.distortion), NATS),
     ]
     if evaluation.bits_per_dimension is not None:
         bits = plus_minus(evaluation.bits_per_dimension, 4)
         rows.append(("bits per dimension", bits, "from log p(x)"))
+    return rows
+
+
+def _latents(evaluation: "Evaluation") -> list[Row]:
     used = f"{evaluation.active_units} of {evaluation.latents}"
-    rows.append(("active latent units", used, f"variance of the mean > {evaluation.threshold:g}"))
-    for name, value, unit in rows:
-        style = "bold" if name.startswith("log p") else ""
-        table.add_row(Text(name, style), Text(value, style), unit)
-    say(
-        f"{clean(evaluation.data)}: {evaluation.examples:,} examples ({evaluation.split}), "
-        f"{evaluation.samples} draws of z for each; ± is one standard error"
+    about = f"variance of the mean > {evaluation.threshold:g}"
+    rows = [("active latent units", used, about)]
+    if evaluation.information is not None:
+        told = evaluation.information.mutual_information
+        apart = evaluation.information.mismatch
+        of = f"nats, {evaluation.information.examples:,} examples mixed"
+        rows += [
+            ("  I(x; z)", f"{told.lower.mean:,.2f} to {told.upper.mean:,.2f}", of),
+            ("  KL(q(z) || p(z))", f"{apart.lower.mean:,.2f} to {apart.upper.mean:,.2f}", of),
+        ]
+    return rows
+
+
+def _generalisation(evaluation: "Evaluation") -> list[Row]:
+    seen = evaluation.generalisation
+    if seen is None:
+        return []
+    return [
+        ("training ELBO", plus_minus(seen.elbo), f"{seen.examples:,} training examples"),
+        ("  above the held-out one by", plus_minus(seen.gap), NATS),
+    ]
+
+
+def _show_ladder(evaluation: "Evaluation") -> None:
+    say("Bound on log p(x) by draws of z:")
+    table(
+        [
+            (f"  {rung.samples:,}", f"{rung.bound.mean:,.2f}", _draws(rung.bound))
+            for rung in evaluation.ladder
+        ]
     )
-    show(table)
-    if evaluation.bits_per_dimension_reason:
-        say(wrapped(f"No bits per dimension: {evaluation.bits_per_dimension_reason}."))
+    stated = evaluation.convergence
+    sentence = f"{stated.words[:1].upper()}{stated.words[1:]}."
+    say(wrapped(sentence))
+    heavy = stated.heavy_tailed
+    tails = "" if heavy is None else f"; {heavy:.0%} of the examples have heavy-tailed weights"
+    say(wrapped(f"Effective sample size, median: {stated.effective_samples:,.1f}{tails}."))
+    truth = evaluation.log_evidence
+    if stated.converged and truth is not None and truth.interval is not None:
+        low, high = truth.interval
+        say(wrapped(f"log p(x) of such data, 95 % interval: {low:,.2f} to {high:,.2f} {NATS}."))
+
+
+def _draws(estimate: "Estimate") -> str:
+    return "" if estimate.draw_error is None else f"± {estimate.draw_error:.3f} over draws"
+
+
+def _show_tightened(evaluation: "Evaluation") -> None:
+    found = evaluation.tightened
+    if found is None:
+        return
+    say(
+        f"\nAnnealed importance sampling, {found.examples:,} examples, {found.chains} ways of "
+        f"{found.temperatures:,} steps:"
+    )
+    table(
+        [
+            ("log p(x), at least", plus_minus(found.annealed), NATS),
+            ("  by plain weighting", plus_minus(found.importance_weighted), NATS),
+            ("  gain", plus_minus(found.gain), NATS),
+            ("  acceptance", f"{found.acceptance:.0%}", "65 % is best"),
+        ]
+    )
+
+
+def _show_gaps(evaluation: "Evaluation") -> None:
+    found = evaluation.gaps
+    if found is None:
+        return
+    say(f"\nWhere the ELBO is loose, {found.examples:,} examples:")
+    table(
+        [
+            ("amortisation gap", plus_minus(found.amortisation), "one encoder for all; or more"),
+            ("approximation gap", plus_minus(found.approximation), "the family of q; or more"),
+            ("ELBO of the encoder", plus_minus(found.encoder), NATS),
+            ("ELBO of the best q found", plus_minus(found.optimised), NATS),
+            ("log p(x), at least", plus_minus(found.log_likelihood), NATS),
+        ]
+    )
+
+
+def _show_simulated(evaluation: "Evaluation") -> None:
+    found = evaluation.simulated
+    if found is None:
+        return
+    low, high = found.interval
+    say(f"\nlog p(x) of {found.examples:,} examples simulated from the model:")
+    table(
+        [
+            ("at most", f"{found.upper.mean:,.2f}", _draws(found.upper)),
+            ("at least", f"{found.lower.mean:,.2f}", _draws(found.lower)),
+            ("at least, plain weighting", f"{found.importance_weighted.mean:,.2f}", NATS),
+            ("the truth lies between", f"{low:,.2f} and {high:,.2f}", "in 499 of 500 runs"),
+        ]
+    )
+
+
+def _show_quality(evaluation: "Evaluation") -> None:
+    if evaluation.quality is None:
+        return
+    say("\nHow good samples are:")
+    for line in evaluation.quality.lines():
+        say(line)
 
 
 def plus_minus(estimate: "Estimate", places: int = 2) -> str:

@@ -2,61 +2,32 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from lowerbound.data import Data, Examples
+from lowerbound.errors import SettingError
+from lowerbound.evaluation.amortisation import gaps as search_gaps
+from lowerbound.evaluation.annealed import Annealing, annealed
 from lowerbound.evaluation.estimate import Estimate
-from lowerbound.evaluation.evidence import Evidence, evidence
+from lowerbound.evaluation.evidence import evidence
+from lowerbound.evaluation.information import information
+from lowerbound.evaluation.quality import SampleQuality, sample_quality
+from lowerbound.evaluation.sandwich import sandwich
+from lowerbound.evaluation.simulate import simulate
+from lowerbound.evaluation.statement import Evaluation, Generalisation, Tightened, summarize
+from lowerbound.seeding import seeded
 
-#: A latent unit is active if its posterior mean varies more than this over the data.
-#: Source: Burda, Grosse & Salakhutdinov (2016), section 5.2, arXiv 1509.00519.
-ACTIVE_THRESHOLD = 0.01
+#: Draws for each training example, whose ELBO is compared with the held-out one: a mean over
+#: examples needs few draws of each.
+TRAIN_SAMPLES = 10
+#: Most training examples for that.
+TRAIN_EXAMPLES = 5000
 
-
-@dataclass(frozen=True)
-class Evaluation:
-    """How good a model is on some examples.
-
-    Attributes:
-        data: What was evaluated on.
-        split: Which part of it.
-        examples: How many examples.
-        samples: Draws of z for each.
-        elbo: Evidence lower bound.
-        log_likelihood: Importance-weighted lower bound on log p(x), at least the ELBO in
-            expectation and closer to the truth as `samples` grows.
-        bits_per_dimension: -log_likelihood / (dimensions ln 2); None where x is continuous.
-        bits_per_dimension_reason: Why it is None, otherwise None.
-        rate: KL(q(z|x) || p(z)).
-        distortion: -E_q[log p(x|z)].
-        latents: Number of latent units.
-        active_units: Those whose posterior mean varies over the examples by more than `threshold`.
-        threshold: On the variance of the posterior mean.
-        unit_rate: Rate of each unit in nats, or None.
-    """
-
-    data: str
-    split: str
-    examples: int
-    samples: int
-    elbo: Estimate
-    log_likelihood: Estimate
-    bits_per_dimension: Estimate | None
-    bits_per_dimension_reason: str | None
-    rate: Estimate
-    distortion: Estimate
-    latents: int
-    active_units: int
-    threshold: float
-    unit_rate: tuple[float, ...] | None
-
-    def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain values."""
-        return asdict(self)
+Progress = Callable[[int, int], None]
 
 
 def evaluate(
@@ -64,82 +35,161 @@ def evaluate(
     data: Data | Examples | Tensor,
     *,
     samples: int = 100,
+    ais: int = 0,
+    gaps: int = 0,
+    simulated: int = 0,
+    quality: int = 0,
+    features: str | Path = "auto",
+    annealing: Annealing | None = None,
     seed: int | None = 0,
     name: str = "data",
     split: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
+    stage: Callable[[str], None] | None = None,
 ) -> Evaluation:
-    """State how good a model is: bounds on log p(x), rate, distortion and active units.
+    """State how good a model is, how sure that is, and where it falls short.
+
+    Always: bounds on log p(x) for a ladder of draws and whether they have converged, rate and
+    distortion, active units, the rate taken apart, and, where `data` is a `Data`, the gap to the
+    training examples. On request, each for so many examples chosen at random:
 
     Args:
-        model: Anything with a `trace`.
+        model: Anything with a `trace`; the requests need the parts of a `VAE`.
         data: A `Data`, of which one split is read, or examples, or an array `(N, *event)`, of
             which everything is read.
         samples: Draws `K` for each example.
-        seed: Of the draws; None for a fresh one.
+        ais: Examples whose bound is tightened by annealed importance sampling.
+        gaps: Examples for which q is optimised, for the amortisation and approximation gaps.
+        simulated: Examples to simulate, whose log p(x) is bounded from both sides.
+        quality: Samples of the model to compare with the data, at least 50; needs a `Data`.
+        features: Where these are compared: "auto", "pixels", "pca", "classifier", or the path of
+            a .safetensors file with Inception weights.
+        annealing: Settings of `ais` and `simulated`.
+        seed: Of all draws; None for a fresh one.
         name: What the data is called; for a `Data`, where it came from.
         split: Which part of a `Data` to read, "test" if None; otherwise what the examples are
             called, "all" if None.
-        progress: Called with (examples done, examples in all).
+        progress: Called with (done, in all) within each stage.
+        stage: Called with the name of each stage that begins.
 
     Returns:
         The statement. Every number is a log-likelihood of the data as stored, in nats.
 
     Raises:
-        SettingError: `samples` is less than 1, or a `Data` has no such split.
+        SettingError: A number is out of range, or the model or the data does not allow a request.
+        UnknownNameError: A `Data` has no such split.
         DataError: There are no examples.
         SupportError: An example is impossible under the likelihood.
     """
-    if isinstance(data, Data):
-        name, split = data.source, split or "test"
-        examples = data.part(split)
+    for what, count in (("ais", ais), ("gaps", gaps), ("simulated", simulated)):
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise SettingError(f"{what} must be a whole number of at least 0, got {count!r}")
+    whole = data if isinstance(data, Data) else None
+    if quality and whole is None:
+        raise SettingError("samples are compared with training and held-out data; give a Data")
+    if whole is not None:
+        name, split = whole.source, split or "test"
+        examples = whole.part(split)
+    elif isinstance(data, Examples):
+        examples = data
     else:
-        examples = data if isinstance(data, Examples) else Examples(torch.as_tensor(data))
+        examples = Examples(torch.as_tensor(data))
+    begin = stage or (lambda words: None)
     likelihood = getattr(model, "likelihood", None)
     check = getattr(likelihood, "check", None)
     if check is not None:
         check(examples.x if examples.observed is None else examples.x[examples.observed], name)
+    with seeded(seed) as seed:
+        pass  # a fresh seed is drawn once, for all of it
+    begin("bounds on log p(x)")
     found = evidence(model, examples, samples, seed=seed, progress=progress)
-    return summarize(found, examples, getattr(likelihood, "is_discrete", None), name, split)
+    stated = summarize(found, examples, getattr(likelihood, "is_discrete", None), name, split)
+    if likelihood is not None and len(examples) > 1:
+        stated = replace(stated, information=information(model, examples, seed=seed))
+    if whole is not None and split != "train":
+        begin("training examples")
+        stated = replace(stated, generalisation=_generalisation(model, whole, stated, seed))
+    if ais:
+        begin("annealed importance sampling")
+        some = chosen(examples, ais, seed)
+        tightened = _tightened(model, some, annealing or Annealing(), samples, seed, progress)
+        stated = replace(stated, tightened=tightened)
+    if gaps:
+        begin("optimising q(z|x)")
+        some = chosen(examples, gaps, seed)
+        found_gaps = search_gaps(model, some, samples=samples, seed=seed, progress=progress)
+        stated = replace(stated, gaps=found_gaps)
+    if simulated:
+        begin("simulated examples")
+        between = sandwich(
+            model, simulated, annealing, samples=samples, seed=seed, progress=progress
+        )
+        stated = replace(stated, simulated=between)
+    if quality and whole is not None:
+        begin("sample quality")
+        held_out = examples if split != "train" else whole.test
+        stated = replace(stated, quality=_quality(model, whole, held_out, quality, features, seed))
+    return stated
 
 
-def summarize(
-    found: Evidence,
-    examples: Examples,
-    is_discrete: bool | None,
-    name: str = "data",
-    split: str | None = None,
-) -> Evaluation:
-    """The statement that follows from values for each example."""
-    bits, reason = None, None
-    dimensions = math.prod(examples.x.shape[1:])
-    if examples.observed is not None:
-        reason = "some cells are missing, so examples have different numbers of dimensions"
-    elif is_discrete:
-        nats = -found.log_likelihood / (dimensions * math.log(2.0))
-        bits = Estimate.of(nats, "bits per dimension")
-    elif is_discrete is None:
-        reason = "the likelihood does not say whether it is a probability or a density"
-    else:
-        reason = "x is continuous: log p(x) is a density and depends on the unit of measurement"
-    variance = (
-        found.means.var(dim=0, unbiased=False)
-        if len(examples) > 1
-        else torch.zeros(found.means.shape[1])
+def chosen(examples: Examples, count: int, seed: int | None) -> Examples:
+    """So many of the examples at random, or all if there are not more."""
+    if count >= len(examples):
+        return examples
+    with seeded(seed, stream="choice"):
+        return examples.select(torch.randperm(len(examples))[:count].sort().values)
+
+
+def _generalisation(
+    model: nn.Module, data: Data, stated: Evaluation, seed: int | None
+) -> Generalisation:
+    count = min(TRAIN_EXAMPLES, max(stated.examples, 500))
+    some = chosen(data.train, count, seed)
+    found = evidence(model, some, min(stated.samples, TRAIN_SAMPLES), seed=seed)
+    elbo = Estimate.of(found.elbo)
+    errors = (elbo.standard_error, stated.elbo.standard_error)
+    error = None if None in errors else math.hypot(*errors)  # type: ignore[arg-type]
+    return Generalisation(len(some), elbo, Estimate(elbo.mean - stated.elbo.mean, error))
+
+
+def _tightened(
+    model: nn.Module,
+    some: Examples,
+    annealing: Annealing,
+    samples: int,
+    seed: int | None,
+    progress: Progress | None,
+) -> Tightened:
+    ways = annealed(model, some, annealing, seed=seed, progress=progress)
+    plain = evidence(model, some, samples, seed=seed)
+    return Tightened(
+        examples=len(some),
+        temperatures=annealing.temperatures,
+        chains=annealing.chains,
+        importance_weighted=Estimate.of(plain.log_likelihood),
+        annealed=Estimate.of(ways.bound, draw_variance=ways.draw_variance),
+        gain=Estimate.of(ways.bound - plain.log_likelihood),
+        acceptance=float(ways.acceptance.mean()),
     )
-    return Evaluation(
-        data=name,
-        split=split or "all",
-        examples=len(examples),
-        samples=found.samples,
-        elbo=Estimate.of(found.elbo),
-        log_likelihood=Estimate.of(found.log_likelihood),
-        bits_per_dimension=bits,
-        bits_per_dimension_reason=reason,
-        rate=Estimate.of(found.rate),
-        distortion=Estimate.of(found.distortion),
-        latents=found.means.shape[1],
-        active_units=int((variance > ACTIVE_THRESHOLD).sum()),
-        threshold=ACTIVE_THRESHOLD,
-        unit_rate=None if found.unit_rate is None else tuple(found.unit_rate.tolist()),
+
+
+def _quality(
+    model: nn.Module,
+    data: Data,
+    held_out: Examples,
+    count: int,
+    features: str | Path,
+    seed: int | None,
+) -> SampleQuality:
+    _, samples = simulate(model, count, seed=seed)
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    return sample_quality(
+        samples,
+        data.train,
+        held_out,
+        schema=data.schema,
+        features=features,
+        most=max(50, min(count, 5000)),
+        seed=seed,
+        device=device,
     )

@@ -1,7 +1,7 @@
 """Bounds on log p(x) of every example, in chunks that fit in memory."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -9,14 +9,27 @@ from torch import Tensor, nn
 
 from lowerbound.data import Batch, Examples
 from lowerbound.errors import DataError, SettingError
+from lowerbound.evaluation.ladder import climb, rungs
+from lowerbound.evaluation.tails import pareto_shape
 from lowerbound.objectives import ELBO
+from lowerbound.objectives.elbo import sum_groups
 from lowerbound.objectives.objective import positive_samples
 from lowerbound.seeding import seeded
+from lowerbound.trace import Trace
 
-#: Cells of x, over draws and examples, that are decoded at a time, of at most two parameters each.
-CELLS_AT_ONCE = 4_000_000
+#: Cells of x, over draws and examples, that are decoded at a time, of at most two parameters each:
+#: few enough to stay near the processor, many enough to keep it busy.
+CELLS_AT_ONCE = 400_000
+#: On an accelerator, which has no use for small pieces, so many times as many.
+ACCELERATOR = 50
+#: A decoder's hidden layers take memory, too: no example counts for fewer cells than this.
+FEWEST_CELLS = 256
 #: Most examples encoded at a time.
 EXAMPLES_AT_ONCE = 500
+#: Logarithms of weights that are held at a time.
+WEIGHTS_AT_ONCE = 5_000_000
+#: Most draws for one example.
+MOST_SAMPLES = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,14 @@ class Evidence:
             posterior correlates the units or has no closed form.
         means: Posterior means, `(N, D)`.
         samples: Draws for each example.
+        ladder: The bound of k draws for some k up to `samples`, each from all the draws there
+            are, `(N,)`, nats.
+        ladder_variance: Variance of each of these over draws, `(N,)`, square nats.
+        elbo_variance: Variance of the ELBO over draws, `(N,)`, square nats; nan for one draw.
+        effective_samples: (sum_k w_k)^2 / sum_k w_k^2, `(N,)`: how many draws of equal weight
+            would say as much.
+        tail: Pareto shape of the largest weights, `(N,)`; nan for fewer than 25 draws. Beyond 0.7
+            the bound is dominated by weights that were not drawn.
     """
 
     elbo: Tensor
@@ -41,6 +62,29 @@ class Evidence:
     unit_rate: Tensor | None
     means: Tensor
     samples: int
+    ladder: Mapping[int, Tensor]
+    ladder_variance: Mapping[int, Tensor]
+    elbo_variance: Tensor
+    effective_samples: Tensor
+    tail: Tensor
+
+    @property
+    def draw_variance(self) -> Tensor:
+        """Variance of `log_likelihood` over draws, `(N,)`, square nats; nan for one draw."""
+        return self.ladder_variance[self.samples]
+
+    @property
+    def log_evidence(self) -> Tensor:
+        """The bound with its bias removed to first order, `(N,)`, nats; no longer a bound.
+
+        E[log mean w] = log p(x) - Var[w] / (2 K p(x)^2) + ..., and Var[w] / (K p(x)^2) is
+        1/ESS - 1/K.
+
+        Source: Nowozin (2018), proposition 1, ICLR; Burda et al. (2016), arXiv 1509.00519.
+        """
+        count = self.samples
+        spread = (1 / self.effective_samples - 1 / count).clamp_min(0.0)
+        return self.log_likelihood + 0.5 * spread * count / max(count - 1, 1)
 
 
 @torch.no_grad()
@@ -59,7 +103,7 @@ def evidence(
     Args:
         model: Anything with a `trace`.
         examples: `N` examples, at least 1.
-        samples: Draws `K` for each example.
+        samples: Draws `K` for each example, at most 10 million.
         seed: Of the draws; None for a fresh one.
         progress: Called with (examples done, examples in all).
 
@@ -67,70 +111,130 @@ def evidence(
         Values for each example.
 
     Raises:
-        SettingError: `samples` is less than 1.
+        SettingError: `samples` is out of range.
         DataError: There are no examples, or one is so extreme that its bound is not a number.
 
     Source: Burda, Grosse & Salakhutdinov (2016), equation 8, arXiv 1509.00519.
     """
     positive_samples(samples)
+    if samples > MOST_SAMPLES:
+        raise SettingError(f"samples must be at most {MOST_SAMPLES:,}, got {samples:,}")
     if len(examples) == 0:
         raise DataError("there are no examples to evaluate")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    # a categorical cell has a parameter a level: 256 of them fill the memory 128 times as fast
-    width = getattr(getattr(model, "likelihood", None), "parameters_per_cell", 1)
-    cells = max(1, math.prod(examples.x.shape[1:])) * max(1, width // 2)
-    rows = max(1, min(EXAMPLES_AT_ONCE, CELLS_AT_ONCE // cells))
-    draws = max(1, min(samples, CELLS_AT_ONCE // (cells * min(rows, len(examples)))))
+    rows, draws = chunk_sizes(model, examples, samples)
+    block = max(rows, min(EXAMPLES_AT_ONCE, WEIGHTS_AT_ONCE // samples) // rows * rows)
+    columns: list[dict[str, Tensor]] = []
+    gathered: list[_Rows] = []
     was_training = model.training
     model.eval()
-    parts: list[tuple[Tensor, ...]] = []
-    unit_rates: list[Tensor] = []
     try:
-        with seeded(seed, device):
+        with seeded(seed, device, stream="evidence"):
             for start in range(0, len(examples), rows):
                 batch = examples.batch(slice(start, start + rows)).to(device)
-                columns, units = _batch(model, batch, samples, draws)
-                parts.append(tuple(column.cpu() for column in columns))
-                if units is not None:
-                    unit_rates.append(units.sum(dim=0).cpu())
+                gathered.append(_Rows.of(model, batch, samples, draws))
+                end = min(start + rows, len(examples))
+                if end == len(examples) or end % block == 0:
+                    columns.append(_columns(gathered))
+                    gathered = []
                 if progress is not None:
-                    progress(min(start + rows, len(examples)), len(examples))
+                    progress(end, len(examples))
     finally:
         model.train(was_training)
-    elbo, log_likelihood, distortion, rate, means = (torch.cat(c) for c in zip(*parts, strict=True))
-    finite = torch.isfinite(log_likelihood) & torch.isfinite(elbo)
+    every = {key: torch.cat([c[key] for c in columns]) for key in columns[0]}
+    finite = torch.isfinite(every["log_likelihood"]) & torch.isfinite(every["elbo"])
     if not bool(finite.all()):
         bad = (~finite).nonzero().flatten()
         raise DataError(
             f"{len(bad)} of the examples, the first of them number {int(bad[0])}, have no finite "
             "bound: they lie too far from the training data; look for extreme values"
         )
-    complete = len(unit_rates) == len(parts) and unit_rates[0].numel() == means.shape[1]
-    unit_rate = torch.stack(unit_rates).sum(dim=0) / len(examples) if complete else None
-    return Evidence(elbo, log_likelihood, distortion, rate, unit_rate, means, samples)
+    units = every.pop("units")
+    return Evidence(
+        unit_rate=units.mean(dim=0) if units.shape[1] == every["means"].shape[1] else None,
+        samples=samples,
+        ladder={k: every.pop(f"bound {k}") for k in rungs(samples)},
+        ladder_variance={k: every.pop(f"variance {k}") for k in rungs(samples)},
+        **every,
+    )
 
 
-def _batch(
-    model: nn.Module, batch: Batch, samples: int, draws: int
-) -> tuple[tuple[Tensor, ...], Tensor | None]:
-    """Columns (elbo, log_likelihood, distortion, rate, means) of one batch, and its unit rates."""
-    total: Tensor | None = None
-    sums: list[Tensor] = []
-    for first in range(0, samples, draws):
-        count = min(draws, samples - first)
-        trace = model.trace(batch, count)  # type: ignore[operator]
-        bound = ELBO(count).reduce(trace)
-        sums.append(torch.stack([bound.distortion, bound.rate]) * count)
-        # a running log of the sum of weights: the mean is over weights, not over their logs
-        chunk: Tensor = trace.log_weight.logsumexp(dim=0)
-        total = chunk if total is None else torch.logaddexp(total, chunk)
-        if first + count == samples:
-            distortion, rate = torch.stack(sums).sum(dim=0) / samples
-            means = trace.posterior.mean.flatten(start_dim=1).cpu().double()
-            units = None
+def chunk_sizes(model: nn.Module, examples: Examples, samples: int) -> tuple[int, int]:
+    """How many examples, and how many draws of each, are decoded at a time."""
+    # a categorical cell has a parameter a level: 256 of them fill the memory 128 times as fast
+    width = getattr(getattr(model, "likelihood", None), "parameters_per_cell", 1)
+    cells = max(1, math.prod(examples.x.shape[1:])) * max(1, width // 2)
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    room = CELLS_AT_ONCE * (1 if device.type == "cpu" else ACCELERATOR)
+    decodes = max(1, room // max(cells, FEWEST_CELLS))
+    rows = max(1, min(EXAMPLES_AT_ONCE, decodes // samples))
+    return rows, max(1, min(samples, decodes // min(rows, len(examples))))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """All draws of a few examples, on the CPU."""
+
+    log_weight: Tensor
+    """`(K, B)`."""
+    terms: Tensor
+    """Distortion, rate and the variance of the ELBO over draws, `(3, B)`."""
+    means: Tensor
+    """`(B, D)`."""
+    units: Tensor
+    """Rate of each unit, `(B, D)`, or `(B, 0)` where it is not known."""
+
+    @classmethod
+    def of(cls, model: nn.Module, batch: Batch, samples: int, draws: int) -> "_Rows":
+        weights: list[Tensor] = []
+        sums = torch.zeros(2, len(batch))
+        units: list[Tensor] = []
+        terms: list[Tensor] = []
+        for first in range(0, samples, draws):
+            count = min(draws, samples - first)
+            trace: Trace = model.trace(batch, count)  # type: ignore[operator]
+            bound = ELBO(count).reduce(trace)
+            sums = sums + count * torch.stack([bound.distortion, bound.rate]).cpu()
+            terms.append(_elbo_of_draws(trace).cpu())
+            weights.append(trace.log_weight.cpu())
             if len(trace.kl) == 1:
                 (kl,) = trace.kl.values()
-                units = kl.mean(dim=0)
-            log_likelihood = total - math.log(samples)
-            return (-(distortion + rate), log_likelihood, distortion, rate, means), units
-    raise SettingError("samples must be at least 1")
+                units.append(count * kl.mean(dim=0).cpu())
+            means = trace.posterior.mean.flatten(start_dim=1).cpu().double()
+        elbo = torch.cat(terms)
+        variance = elbo.var(dim=0) / samples if samples > 1 else torch.full_like(elbo[0], math.nan)
+        known = len(units) == len(weights)
+        return cls(
+            torch.cat(weights),
+            torch.cat([sums / samples, variance.unsqueeze(0)]),
+            means,  # type: ignore[reportPossiblyUnbound]  # samples is at least 1
+            torch.stack(units).sum(dim=0) / samples if known else means.new_zeros(len(means), 0),  # type: ignore[reportPossiblyUnbound]
+        )
+
+
+def _elbo_of_draws(trace: Trace) -> Tensor:
+    """What each draw contributes to the ELBO, `(K, B)`."""
+    rate = sum_groups(trace) if trace.kl else trace.log_qz - trace.log_pz
+    return trace.log_px - rate
+
+
+def _columns(gathered: list[_Rows]) -> dict[str, Tensor]:
+    """Everything that is kept of some examples, `(B, ...)` each."""
+    log_weight = torch.cat([rows.log_weight for rows in gathered], dim=1)
+    distortion, rate, variance = torch.cat([rows.terms for rows in gathered], dim=1)
+    samples = len(log_weight)
+    columns = {
+        "elbo": -(distortion + rate),
+        "distortion": distortion,
+        "rate": rate,
+        "elbo_variance": variance,
+        "means": torch.cat([rows.means for rows in gathered]),
+        "units": torch.cat([rows.units for rows in gathered]),
+        "tail": pareto_shape(log_weight),
+    }
+    total = log_weight.logsumexp(dim=0)
+    columns["effective_samples"] = (2 * total - (2 * log_weight).logsumexp(dim=0)).exp()
+    for k in rungs(samples):
+        columns[f"bound {k}"], columns[f"variance {k}"] = climb(log_weight, k)
+    columns["log_likelihood"] = columns[f"bound {samples}"]
+    return columns

@@ -3,6 +3,7 @@
 from torch import Tensor
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Distribution
+from torch.nn.functional import softplus
 
 from lowerbound.likelihoods.likelihood import Likelihood, check_levels
 
@@ -51,10 +52,14 @@ class Bernoulli(Likelihood):
 
 
 class _FloatBernoulli(TorchBernoulli):
-    """As torch's, for values of any number type (data is stored as bytes)."""
+    """As torch's, for values 0 and 1 of any number type (data is stored as bytes).
+
+    log p(x) = -softplus((1 - 2 x) f): three passes over the logits where torch's takes eight.
+    """
 
     def log_prob(self, value: Tensor) -> Tensor:
-        return super().log_prob(value.to(self.logits.dtype))
+        # beyond the threshold softplus is its argument: exactly so in float64, too
+        return -softplus((1 - 2 * value.to(self.logits.dtype)) * self.logits, threshold=40.0)
 
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
         return _FloatBernoulli(logits=self.logits.expand(batch_shape), validate_args=False)

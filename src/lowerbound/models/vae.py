@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lowerbound.conditional import Conditional
 from lowerbound.data.batch import Batch
@@ -84,6 +84,16 @@ class VAE(nn.Module):
             posterior=q,
             kl={} if kl is None else {"z": kl.unsqueeze(0)},
         )
+
+    def log_joint(self, batch: Batch, z: Tensor) -> tuple[Tensor, Tensor]:
+        """log p(x|z) and log p(z) at given points, each `(K, B)`, nats, float64.
+
+        Args:
+            batch: `B` examples.
+            z: `(K, B, D)`.
+        """
+        log_px = log_prob(self.likelihood(z), batch.filled(), batch.observed)
+        return log_px, log_prob(self.prior(batch.condition), z)
 
     def __str__(self) -> str:
         """The factorisation, and how large each factor is."""

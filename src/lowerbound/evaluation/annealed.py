@@ -1,0 +1,243 @@
+"""Annealed importance sampling: from q(z|x) to p(x, z) in many small steps, and back."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lowerbound.data import Batch, Examples
+from lowerbound.distributions import detached, log_prob
+from lowerbound.errors import DataError, SettingError
+from lowerbound.evaluation.evidence import chunk_sizes
+from lowerbound.evaluation.hmc import hamiltonian
+from lowerbound.evaluation.ladder import log_mean_variance
+from lowerbound.seeding import seeded
+from lowerbound.trace import JointModel
+
+#: Acceptance that the pilot run steers each chain's step length to.
+#: Source: Beskos et al. (2013), theorem 3.6 (0.651 in the limit of many dimensions).
+ACCEPTANCE = 0.65
+#: Length of a step at the start of the pilot run, in standard deviations of q(z|x).
+FIRST_STEP = 0.3
+
+
+@dataclass(frozen=True)
+class Annealing:
+    """How the way from q(z|x) to p(x, z) is gone.
+
+    Args:
+        temperatures: Steps of the way, at least 1; more make both bounds tighter.
+        chains: Independent ways for each example, at least 2.
+        leapfrog: Steps of each Hamiltonian trajectory, at least 1.
+
+    Raises:
+        SettingError: A number is out of range.
+    """
+
+    temperatures: int = 100
+    chains: int = 16
+    leapfrog: int = 5
+
+    def __post_init__(self) -> None:
+        for name, least in (("temperatures", 1), ("chains", 2), ("leapfrog", 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise SettingError(
+                    f"{name} must be a whole number of at least {least}, got {value!r}"
+                )
+
+    def weights(self) -> Tensor:
+        """0 = b_0 < ... < b_T = 1 along a sigmoid: `(T + 1,)`, small steps at both ends.
+
+        Source: Wu et al. (2017), section 4.2 (the schedule of Grosse et al. 2015),
+            arXiv 1611.04273.
+        """
+        steps = torch.linspace(-1.0, 1.0, self.temperatures + 1, dtype=torch.float64)
+        bend = torch.sigmoid(4 * steps)
+        return (bend - bend[0]) / (bend[-1] - bend[0])
+
+
+@dataclass(frozen=True)
+class Annealed:
+    """Weights of the ways, all tensors on the CPU in float64.
+
+    Attributes:
+        log_weight: `(C, N)`, nats. Forward: exp of it estimates p(x) without bias. Reverse: exp
+            of minus it estimates 1 / p(x) without bias.
+        reverse: Whether the ways went from p(z|x) to q(z|x).
+        acceptance: Mean acceptance of the transitions, `(N,)`.
+    """
+
+    log_weight: Tensor
+    reverse: bool
+    acceptance: Tensor
+
+    @property
+    def bound(self) -> Tensor:
+        """On log p(x), `(N,)`, nats: from below in expectation, from above if `reverse`."""
+        sign = -1.0 if self.reverse else 1.0
+        return sign * ((sign * self.log_weight).logsumexp(dim=0) - math.log(len(self.log_weight)))
+
+    @property
+    def draw_variance(self) -> Tensor:
+        """Variance of `bound` over ways, `(N,)`, square nats."""
+        return log_mean_variance(-self.log_weight if self.reverse else self.log_weight)
+
+
+def annealed(
+    model: nn.Module,
+    examples: Examples,
+    annealing: Annealing | None = None,
+    *,
+    truth: Tensor | None = None,
+    seed: int | None = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Annealed:
+    """Bound log p(x) by annealed importance sampling with Hamiltonian transitions.
+
+    Every way passes through densities q(z|x)^(1-b) p(x, z)^b with b from 0 to 1, and its weight
+    is the product of the ratios of successive densities. A pilot run with chains of its own finds
+    the length of the steps, which then stand still, so that the weights are exactly unbiased.
+
+    Args:
+        model: With a `trace` and a `log_joint`; continuous latents in one tensor `(K, B, D)`.
+        examples: `N` examples.
+        annealing: The settings; the defaults if None.
+        truth: Exact draws from p(z|x), `(N, D)`: the ways go backwards from them and the bound is
+            one from above. They are known where x was simulated from the model.
+        seed: Of the draws; None for a fresh one.
+        progress: Called with (examples done, examples in all).
+
+    Returns:
+        Weights for each example.
+
+    Raises:
+        SettingError: The model has no `log_joint`.
+        DataError: There are no examples, or weights are not finite.
+        ShapeError: `truth` has another shape.
+
+    Source: Neal (2001), equations 7 to 10; for decoders: Wu et al. (2017), arXiv 1611.04273;
+        backwards: Grosse, Ghahramani & Adams (2015), arXiv 1511.02543.
+    Differs: from Wu et al. by starting at q(z|x) instead of the prior, which is nearer, and by
+        steps that a pilot run fixes instead of adapting them on the way.
+    """
+    annealing = annealing or Annealing()
+    if not isinstance(model, JointModel):
+        raise SettingError(
+            f"{type(model).__name__} has no log_joint, the density p(x, z) at any z, which "
+            "annealing needs; evaluate it without annealing"
+        )
+    if len(examples) == 0:
+        raise DataError("there are no examples to evaluate")
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    rows, _ = chunk_sizes(model, examples, annealing.chains)
+    was_training = model.training
+    model.eval()
+    parts = []
+    try:
+        with seeded(seed, device, stream="annealing"), _constant(model):
+            for start in range(0, len(examples), rows):
+                chosen = slice(start, start + rows)
+                batch = examples.batch(chosen).to(device)
+                exact = None if truth is None else truth[chosen].to(device)
+                parts.append(_Way(model, batch, annealing).run(exact))
+                if progress is not None:
+                    progress(min(start + rows, len(examples)), len(examples))
+    finally:
+        model.train(was_training)
+    log_weight, acceptance = (torch.cat(part, dim=-1).cpu() for part in zip(*parts, strict=True))
+    if not bool(torch.isfinite(log_weight).all()):
+        bad = int((~torch.isfinite(log_weight)).any(dim=0).nonzero()[0])
+        raise DataError(f"example {bad} has no finite weight: look for extreme values")
+    return Annealed(log_weight, truth is not None, acceptance)
+
+
+class _constant:
+    """The model's parameters without gradients, which only z needs here."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.wanted = [p for p in model.parameters() if p.requires_grad]
+
+    def __enter__(self) -> None:
+        for parameter in self.wanted:
+            parameter.requires_grad_(False)
+
+    def __exit__(self, *_: object) -> None:
+        for parameter in self.wanted:
+            parameter.requires_grad_(True)
+
+
+class _Way:
+    """The way from q(z|x) to p(x, z) for the examples of one batch."""
+
+    def __init__(self, model: JointModel, batch: Batch, annealing: Annealing) -> None:
+        self.model, self.batch, self.annealing = model, batch, annealing
+        trace = model.trace(batch, 1)
+        self.posterior = detached(trace.posterior)
+        self.scale = trace.posterior.variance.sqrt()
+        self.weights = annealing.weights().tolist()
+
+    def run(self, truth: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Log-weights `(C, B)` and mean acceptances `(B,)`, forward, or backward from `truth`."""
+        steps = self.pilot()
+        chains = torch.Size([self.annealing.chains])
+        if truth is None:
+            return self.forward(self.posterior.sample(chains), steps)
+        return self.backward(truth.to(self.scale.dtype).expand(*chains, *truth.shape), steps)
+
+    def pilot(self) -> list[Tensor]:
+        """Step lengths `(B,)` at each weight, found by chains that are then forgotten."""
+        z = self.posterior.sample(torch.Size([2]))
+        log_step = torch.full_like(self.scale[:, 0], math.log(FIRST_STEP))
+        steps = []
+        for weight in self.weights[1:]:
+            moved = hamiltonian(
+                self.density(weight), z, self.scale, log_step.exp(), self.annealing.leapfrog
+            )
+            z = moved.z
+            surprise = moved.acceptance.mean(dim=0) - ACCEPTANCE
+            log_step = (log_step + 0.1 * surprise.to(log_step.dtype)).clamp(-10.0, 1.0)
+            steps.append(log_step.exp())
+        return steps
+
+    def forward(self, z: Tensor, steps: list[Tensor]) -> tuple[Tensor, Tensor]:
+        log_weight = torch.zeros(z.shape[:2], dtype=torch.float64, device=z.device)
+        acceptance = torch.zeros_like(log_weight[0])
+        for index, (last, weight) in enumerate(
+            zip(self.weights[:-1], self.weights[1:], strict=True)
+        ):
+            log_weight += (weight - last) * self.ratio(z)
+            if index < len(steps) - 1:  # nothing is asked of z after the last weight
+                z, accepted = self.move(weight, z, steps[index])
+                acceptance += accepted
+        return log_weight, acceptance / max(1, len(steps) - 1)
+
+    def backward(self, z: Tensor, steps: list[Tensor]) -> tuple[Tensor, Tensor]:
+        log_weight = torch.zeros(z.shape[:2], dtype=torch.float64, device=z.device)
+        acceptance = torch.zeros_like(log_weight[0])
+        for index in reversed(range(len(steps))):
+            last, weight = self.weights[index], self.weights[index + 1]
+            log_weight += (weight - last) * self.ratio(z)
+            if index:
+                z, accepted = self.move(last, z, steps[index - 1])
+                acceptance += accepted
+        return log_weight, acceptance / max(1, len(steps) - 1)
+
+    def move(self, weight: float, z: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        moved = hamiltonian(self.density(weight), z, self.scale, step, self.annealing.leapfrog)
+        return moved.z, moved.acceptance.mean(dim=0).double()
+
+    def density(self, weight: float) -> Callable[[Tensor], Tensor]:
+        """(1 - b) log q(z|x) + b log p(x, z)."""
+        return lambda z: (1 - weight) * log_prob(self.posterior, z) + weight * self.joint(z)
+
+    def joint(self, z: Tensor) -> Tensor:
+        log_px, log_pz = self.model.log_joint(self.batch, z)
+        return log_px + log_pz
+
+    @torch.no_grad()
+    def ratio(self, z: Tensor) -> Tensor:
+        """log p(x, z) - log q(z|x), `(C, B)`."""
+        return self.joint(z) - log_prob(self.posterior, z)

@@ -1,0 +1,153 @@
+"""The importance-weighted bound for more and more draws, and whether it has stopped rising."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lowerbound.evaluation.estimate import CONFIDENCE, Estimate
+from lowerbound.evaluation.tails import HEAVY
+
+#: A bound that the last doubling of draws raised by less, in nats, has converged.
+TOLERANCE = 0.1
+#: Unless the weights of more than this share of the examples have a heavy tail.
+HEAVY_SHARE = 0.1
+
+
+def rungs(samples: int) -> tuple[int, ...]:
+    """Numbers of draws at which the bound is stated: 1, 5, 10, 50, 100 ..., K/2 and K.
+
+    Example:
+        >>> rungs(1000)
+        (1, 5, 10, 50, 100, 500, 1000)
+        >>> rungs(8)
+        (1, 4, 5, 8)
+    """
+    steps = {1, samples, max(1, samples // 2)}
+    decade = 1
+    while decade < samples:
+        steps |= {k for k in (decade, 5 * decade) if k < samples}
+        decade *= 10
+    return tuple(sorted(steps))
+
+
+def climb(log_weight: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The bound of k draws out of K, and its variance over draws.
+
+    The draws fall into groups of k, whose bounds are averaged: the expectation is that of k
+    draws, the variance what K draws allow.
+
+    Args:
+        log_weight: `(K, B)`, nats.
+        k: From 1 to K.
+
+    Returns:
+        The bound, `(B,)`, nats, and its variance over draws, `(B,)`, square nats: that between
+        groups, or with fewer than two groups `log_mean_variance`.
+    """
+    groups = len(log_weight) // k
+    used = log_weight[: groups * k].reshape(groups, k, -1)
+    bounds = used.logsumexp(dim=1) - math.log(k)
+    if groups > 1:
+        return bounds.mean(dim=0), bounds.var(dim=0) / groups
+    return bounds[0], log_mean_variance(used[0])
+
+
+def log_mean_variance(log_weight: Tensor) -> Tensor:
+    """Variance of the log of a mean of K weights, `(B,)`, square nats; nan for a single one.
+
+    The larger of two estimates: to first order 1/ESS - 1/K, which the heaviest of tails keep
+    below one, and half the variance between the logs of the means of two halves.
+
+    Args:
+        log_weight: `(K, B)`, nats.
+    """
+    half = len(log_weight) // 2
+    if half == 0:
+        return torch.full(log_weight.shape[1:], math.nan, dtype=torch.float64)
+    halves = torch.stack([part.logsumexp(dim=0) for part in log_weight[: 2 * half].split(half)])
+    return torch.maximum(first_order_variance(log_weight), halves.var(dim=0) / 2)
+
+
+def first_order_variance(log_weight: Tensor) -> Tensor:
+    """Var[w] / (K E[w]^2) estimated from `(K, B)` log-weights, K at least 2: `(B,)`.
+
+    It is 1/ESS - 1/K with the divisor K - 1, because the mean comes from the same weights.
+    """
+    count = len(log_weight)
+    shares = log_weight.double().log_softmax(dim=0)
+    inverse = (2 * shares).logsumexp(dim=0).exp()
+    return (inverse - 1 / count).clamp_min(0.0) * count / (count - 1)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """The bound of so many draws.
+
+    Attributes:
+        samples: Draws for each example.
+        bound: Its mean over examples.
+    """
+
+    samples: int
+    bound: Estimate
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """Whether more draws would still raise the bound on log p(x).
+
+    Attributes:
+        converged: The last doubling gained less than `TOLERANCE`, with 95 % confidence, and the
+            tails of the weights are light enough for that to mean something.
+        gain: What the last doubling of draws gained; None where there was one draw only. Under
+            the 1/K law of the bias, as much again is missing.
+        effective_samples: Median over examples of the effective sample size.
+        heavy_tailed: Share of examples whose weights have a Pareto shape above 0.7; None for
+            fewer than 25 draws.
+        words: The same in a sentence.
+    """
+
+    converged: bool
+    gain: Estimate | None
+    effective_samples: float
+    heavy_tailed: float | None
+    words: str
+
+
+def convergence(
+    ladder: Mapping[int, Tensor], effective_samples: Tensor, tail: Tensor
+) -> Convergence:
+    """State whether a ladder has converged in K.
+
+    Args:
+        ladder: The bound of each number of draws, `(N,)` each, nats; see `rungs`.
+        effective_samples: Of the largest number of draws, `(N,)`.
+        tail: Pareto shapes, `(N,)`.
+    """
+    samples = max(ladder)
+    effective = float(effective_samples.median())
+    known = ~tail.isnan()
+    heavy = float((tail[known] > HEAVY).double().mean()) if bool(known.any()) else None
+    if samples == 1:
+        words = "one draw cannot show whether more would help: use more samples"
+        return Convergence(False, None, effective, heavy, words)
+    gain = Estimate.of(ladder[samples] - ladder[max(1, samples // 2)])
+    least = gain.mean + CONFIDENCE * (gain.standard_error or 0.0)
+    step = f"doubling the draws from {samples // 2:,} to {samples:,} raised the bound by {gain}"
+    if heavy is None:
+        words = f"{step}; 25 draws at least are needed to judge the tails of the weights"
+        return Convergence(False, gain, effective, heavy, words)
+    if least >= TOLERANCE:
+        words = f"not converged: {step}, and more draws will raise it further"
+        return Convergence(False, gain, effective, heavy, words)
+    if heavy > HEAVY_SHARE:
+        words = (
+            f"not converged: {step}, but the weights of {heavy:.0%} of the examples are so "
+            "heavy-tailed that draws which matter are missing; annealed importance sampling "
+            "(ais) is tighter"
+        )
+        return Convergence(False, gain, effective, heavy, words)
+    return Convergence(True, gain, effective, heavy, f"converged: {step}")

@@ -1,0 +1,67 @@
+"""How heavy the tail of importance weights is: whether their mean can be trusted."""
+
+import math
+
+import torch
+from torch import Tensor
+
+#: Beyond this shape the error of an importance-weighted mean shrinks too slowly to be trusted.
+#: Source: Vehtari et al. (2024), section 3.2.4, arXiv 1507.02646.
+HEAVY = 0.7
+#: Fewest weights in a tail to which a shape can be fitted.
+FEWEST = 5
+
+
+def tail_length(samples: int) -> int:
+    """How many of the largest weights are the tail, min(K / 5, 3 sqrt K).
+
+    Source: Vehtari et al. (2024), section 4.1, arXiv 1507.02646.
+    """
+    return math.ceil(min(samples / 5, 3 * math.sqrt(samples)))
+
+
+def pareto_shape(log_weight: Tensor) -> Tensor:
+    """Shape k of a generalised Pareto law fitted to the largest weights: 1/k moments are finite.
+
+    Below 0.5 the variance of a mean of weights is finite; beyond 0.7 more draws hardly help.
+
+    Args:
+        log_weight: Logarithms of the weights, `(K, B)`, nats.
+
+    Returns:
+        `(B,)`, float64; nan where there are fewer than 25 draws, 0 where the weights of the tail
+        are all alike.
+
+    Source: Zhang & Stephens (2009), section 3; Vehtari et al. (2024), algorithm 1 and appendix C
+        (weak prior towards 0.5), arXiv 1507.02646.
+
+    Example:
+        >>> log_weight = -0.9 * torch.linspace(0, 1, 4002, dtype=torch.float64)[1:-1].log()
+        >>> float(pareto_shape(log_weight.unsqueeze(-1)))
+        0.9...
+    """
+    samples = log_weight.shape[0]
+    length = tail_length(samples)
+    if length < FEWEST or samples < 5 * FEWEST:
+        return torch.full(log_weight.shape[1:], math.nan, dtype=torch.float64)
+    largest = log_weight.double().topk(length + 1, dim=0).values
+    weight = (largest - largest[0]).exp()
+    excess = (weight[:-1] - weight[-1]).flip(0)  # (n, B), ascending
+    alike = excess[-1] <= 1e-12
+    excess = torch.where(alike, torch.linspace(0.1, 1.0, length).double().unsqueeze(-1), excess)
+    shape = _fit(excess.clamp_min(torch.finfo(torch.float64).tiny))
+    shape = (shape * length + 10 * 0.5) / (length + 10)
+    return torch.where(alike, 0.0, shape)
+
+
+def _fit(excess: Tensor) -> Tensor:
+    """The shape of `(n, B)` ascending exceedances: a posterior mean over a grid of scales."""
+    count = len(excess)
+    points = 30 + int(math.sqrt(count))
+    grid = torch.arange(1, points + 1, dtype=torch.float64).unsqueeze(-1) - 0.5
+    quartile = excess[int(count / 4 + 0.5) - 1]
+    theta = 1 / excess[-1] + (1 - (points / grid).sqrt()) / (3 * quartile)  # (points, B)
+    shape = torch.stack([torch.log1p(-t * excess).mean(dim=0) for t in theta])
+    profile = count * ((-theta / shape).log() - shape - 1)
+    best = (theta * profile.softmax(dim=0)).sum(dim=0)
+    return torch.log1p(-best * excess).mean(dim=0)
