@@ -12,7 +12,7 @@ export PYTHON
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types layers pytest slow format build bench clean venv venv-test
+.PHONY: help demo test lint types layers pytest slow format build bench mutants clean venv venv-test
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -57,9 +57,13 @@ build: venv-test  ## wheel and source archive in dist/, and what the wheel holds
 	@$(BIN)/python -m zipfile -l dist/*.whl
 
 bench: venv-test  ## run the benchmarks, which write benchmarks/results/*.json (see benchmarks/README.md)
-	@set -e; for script in twin networks; do \
+	@set -e; for script in twin networks certify; do \
 	  printf '\n== benchmarks/%s.py ==\n' "$$script"; \
 	  env -u OMP_NUM_THREADS $(BIN)/python "benchmarks/$$script.py"; done
+
+mutants: venv-test  ## change src in one place at a time and see whether a test notices (docs/mutants.md)
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[mutation]'
+	@$(BIN)/python tools/mutate.py --processes $(JOBS) $(ARGS)
 
 clean:  ## remove caches and build outputs; keeps .venv and runs/
 	rm -rf dist build .pytest_cache .ruff_cache .import_linter_cache .hypothesis

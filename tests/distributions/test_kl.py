@@ -65,6 +65,18 @@ def test_the_kl_of_a_full_normal_is_the_formula_of_numpy(size):
     assert got.item() == pytest.approx(full_formula(mean, factor, centre, spread), rel=1e-12)
 
 
+def test_the_kl_of_a_full_normal_is_taken_row_by_row_under_any_batch_shape():
+    mean, centre = torch.randn(2, 3, 2, dtype=F64), torch.randn(2, 3, 2, dtype=F64)
+    spread = torch.rand(2, 3, 2, dtype=F64) + 0.4
+    factor = torch.randn(2, 3, 2, 2, dtype=F64).tril(-1)
+    factor = factor + torch.diag_embed(torch.rand(2, 3, 2, dtype=F64) + 0.3)
+    got = analytic_kl(MultivariateNormal(mean, scale_tril=factor), diagonal(centre, spread))
+    assert got.shape == (2, 3, 1)
+    for row in np.ndindex(2, 3):
+        expected = full_formula(*(t[row].numpy() for t in (mean, factor, centre, spread)))
+        assert got[row].item() == pytest.approx(expected, rel=1e-12)
+
+
 def test_the_kl_of_a_full_normal_with_a_diagonal_factor_is_that_of_independent_units():
     mean, scale = torch.randn(3, 2, dtype=F64), torch.rand(3, 2, dtype=F64) + 0.5
     p = diagonal([0.3, -0.4], [0.8, 1.7])

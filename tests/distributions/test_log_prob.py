@@ -181,6 +181,38 @@ def test_a_detached_law_has_the_same_density_and_a_gradient_through_the_value_al
         assert torch.allclose(path, -score)
 
 
+def test_a_network_that_puts_out_nan_gets_a_density_of_nan():
+    # training reports it with a remedy: an error of torch from inside a law would hide that
+    nan = torch.full((2, 3), math.nan)
+    cases = [
+        Independent(Normal(nan, nan, validate_args=False), 1),
+        MultivariateNormal(nan, scale_tril=nan.new_full((2, 3, 3), math.nan), validate_args=False),
+    ]
+    for q in cases:
+        assert bool(log_prob(q, torch.zeros(2, 3)).isnan().all())
+        assert bool(log_prob(detached(q), torch.full((2, 3), math.nan)).isnan().all())
+    p = DiscretizedLogistic(nan, nan)
+    assert bool(p.log_prob(torch.ones(2, 3)).isnan().all())
+
+
+class OnMPS(torch.Tensor):
+    """Stands in for a tensor on a device without float64, which most machines lack."""
+
+    device = torch.device("mps")
+
+    def double(self):
+        raise TypeError("MPS has no float64")
+
+
+def test_what_has_no_float64_is_summed_in_float32():
+    plain = torch.randn(4, 2)
+    x = plain.as_subclass(OnMPS)
+    assert accumulate(x, 0).dtype == accumulate(x, 1).dtype == torch.float32
+    q = MultivariateNormal(torch.zeros(2), torch.eye(2))
+    assert log_prob(q, x).dtype == torch.float32
+    assert torch.allclose(log_prob(q, x).as_subclass(torch.Tensor), q.log_prob(plain))
+
+
 def test_a_family_without_path_is_refused_with_the_remedy():
     with pytest.raises(SettingError, match=r"Categorical.*gradient='total'.*register"):
         detached(Categorical(torch.ones(3)))

@@ -76,7 +76,9 @@ def test_chunks_of_draws_and_examples_give_what_one_computation_gives(monkeypatc
     assert (1, 1) in bank.asked
     for result in results[1:]:
         for name in ("elbo", "log_likelihood", "distortion", "rate", "means", "unit_rate", "tail"):
-            assert torch.allclose(getattr(result, name), getattr(results[0], name), rtol=1e-11, equal_nan=True)
+            assert torch.allclose(
+                getattr(result, name), getattr(results[0], name), rtol=1e-11, equal_nan=True
+            )
         for k, bound in results[0].ladder.items():
             assert torch.allclose(result.ladder[k], bound, rtol=1e-11)
 

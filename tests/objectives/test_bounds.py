@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from scipy import special
 
 from lowerbound.data import Batch
 from lowerbound.errors import SettingError
-from lowerbound.objectives import ELBO, IWAE, Annealed, BetaELBO, FreeBits
+from lowerbound.objectives import ELBO, IWAE, Annealed, BetaELBO, FreeBits, Objective
 from lowerbound.objectives.annealed import Tempered
 from lowerbound.testing import (
     BernoulliMixture,
@@ -235,6 +236,15 @@ def test_free_bits_floor_each_unit_averaged_over_the_batch(beta):
     assert torch.allclose(bound.elbo, ELBO(4).reduce(trace).value)
 
 
+def test_free_bits_floor_rates_that_differ_by_draw_averaged_over_draws_too():
+    trace = some_trace(samples=4)
+    units = torch.rand(4, 3, 2, dtype=F64)
+    held = Trace(trace.log_px, trace.log_pz, trace.log_qz, trace.z, trace.posterior, {"z": units})
+    floor = float(units.mean(dim=(0, 1)).max()) + 0.1
+    value = FreeBits(ELBO(4), floor).reduce(held).value
+    assert value.mean().item() == pytest.approx(trace.log_px.mean().item() - 2 * floor, rel=1e-12)
+
+
 def test_a_unit_below_the_floor_has_no_gradient_and_one_above_all_of_it():
     trace = some_trace()
     units = torch.tensor([[[0.0, 2.0], [0.1, 0.2], [0.2, 0.8]]], dtype=F64, requires_grad=True)
@@ -274,6 +284,74 @@ def test_impossible_numbers_of_draws_are_refused(samples):
 def test_impossible_weights_are_refused(beta):
     with pytest.raises(SettingError, match="at least 0"):
         BetaELBO(beta)
+
+
+def test_the_settings_of_an_objective_that_is_told_nothing_are_those_of_its_paper():
+    assert ELBO() == ELBO(samples=1, analytic=True, gradient="total")
+    assert BetaELBO() == BetaELBO(beta=4.0, samples=1)
+    assert IWAE() == IWAE(samples=5)
+    assert FreeBits(ELBO()) == FreeBits(ELBO(), nats=0.1)
+    assert BetaELBO().gradient == IWAE().gradient == "total"
+
+
+def test_what_is_a_lower_bound_says_so_and_what_is_none_does_not():
+    for bound in (ELBO(), IWAE(), BetaELBO(1.0), BetaELBO(4.0)):
+        assert bound.is_bound is True
+    for none in (BetaELBO(0.99), Annealed(ELBO(), WarmUp()), FreeBits(ELBO()), Tempered(ELBO(), 1)):
+        assert none.is_bound is False
+
+
+def test_an_objective_of_ones_own_needs_to_say_no_more_than_how_it_reduces():
+    class Own(Objective):
+        def reduce(self, trace, beta=1.0):
+            return ELBO().reduce(trace, beta)
+
+    assert (Own().samples, Own().gradient, Own().is_bound) == (1, "total", True)
+    own = Own()
+    assert own.at(0.5) is own.criterion is own
+
+
+def test_the_penalties_of_a_model_are_subtracted_from_every_objective():
+    trace = some_trace()
+    penalties = {"one": torch.tensor([1.0, 2.0, 3.0]), "other": torch.tensor([0.5, 0.0, 0.0])}
+    held = replace(trace, penalties=penalties)
+    for objective in (
+        ELBO(4),
+        IWAE(4),
+        BetaELBO(2.0, 4),
+        FreeBits(ELBO(4)),
+        Tempered(IWAE(4), 0.5),
+    ):
+        difference = objective.reduce(held).value - objective.reduce(trace).value
+        assert torch.allclose(difference, torch.tensor([-1.5, -2.0, -3.0], dtype=F64))
+
+
+def test_the_rate_without_a_closed_form_is_that_of_the_draws():
+    trace = some_trace()
+    drawn = Trace(trace.log_px, trace.log_pz, trace.log_qz, trace.z, trace.posterior)
+    expected = (trace.log_qz - trace.log_pz).mean(dim=0)
+    assert torch.allclose(IWAE(4).reduce(drawn).rate, expected, rtol=1e-12)
+    assert torch.allclose(ELBO(4).reduce(drawn).rate, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("inside", [ELBO(4), IWAE(4), BetaELBO(2.0, 4)])
+def test_every_wrapper_hands_on_the_further_weight_of_the_rate(inside):
+    trace = some_trace()
+    expected = inside.reduce(trace, beta=0.25).value
+    assert torch.equal(Annealed(inside, WarmUp()).reduce(trace, beta=0.25).value, expected)
+    assert torch.allclose(Tempered(inside, 0.5).reduce(trace, beta=0.5).value, expected)
+    if not isinstance(inside, IWAE):
+        assert torch.allclose(FreeBits(inside, 0.0).reduce(trace, beta=0.25).value, expected)
+
+
+def test_wrappers_inside_wrappers_are_taken_at_the_same_fraction():
+    trace = some_trace()
+    expected = ELBO(4).reduce(trace, beta=0.25 * 0.5).value
+    nested = Annealed(Annealed(ELBO(4), WarmUp(1.0)), WarmUp(0.5)).at(0.25)
+    assert torch.allclose(nested.reduce(trace).value, expected)
+    floored = FreeBits(Annealed(ELBO(4), WarmUp(1.0)), 0.0).at(0.25)
+    assert torch.allclose(floored.reduce(trace).value, ELBO(4).reduce(trace, beta=0.25).value)
+    assert floored.at(1.0).nats == 0.0
 
 
 def test_an_objective_asks_for_its_own_draws_and_gradient():

@@ -11,6 +11,7 @@ from torch import nn
 from lowerbound.distributions import log_prob
 from lowerbound.errors import ShapeError
 from lowerbound.posteriors import DiagonalGaussian, FullGaussian
+from lowerbound.posteriors.scale import positive_scale
 from lowerbound.testing import assert_close_gradient, assert_mean, given_noise
 
 F64 = torch.float64
@@ -109,6 +110,27 @@ def test_an_ill_conditioned_factor_gives_a_finite_density():
     value = -1e4
     q = full(torch.full((2, 3), value), torch.full((2, 3, 3), value))
     assert bool(torch.isfinite(log_prob(q, q.rsample((50,)))).all())
+
+
+def test_a_network_that_puts_out_nan_gets_a_density_of_nan():
+    # training reports it with a remedy: an error of torch from inside a law would hide that
+    nan = torch.full((2, 3), math.nan)
+    for q in (diagonal(nan, nan), full(nan, torch.full((2, 3, 3), math.nan))):
+        assert bool(log_prob(q, q.rsample((5,))).isnan().all())
+
+
+def test_a_network_without_an_axis_of_parameters_is_refused_for_any_number_of_examples():
+    # two rows of a network that puts out (batch, latents) were taken for one row's mean and scale
+    for build, rows in ((DiagonalGaussian, 2), (FullGaussian, 5)):
+        with pytest.raises(ShapeError, match="puts out"):
+            build(nn.Identity())(torch.zeros(rows, 4))
+
+
+def test_an_extreme_network_has_a_finite_gradient():
+    # exp(1e4) is infinite, and zero times its slope would be nan where it is not even used
+    h = torch.tensor([-1e4, -1.0, 0.0, 1.0, 1e4], requires_grad=True)
+    (slope,) = torch.autograd.grad(positive_scale(h).sum(), h)
+    assert slope.tolist() == pytest.approx([0.0, math.exp(-1), 1.0, 1.0, 1.0])
 
 
 def test_a_network_of_another_shape_is_refused_with_the_remedy():

@@ -30,6 +30,11 @@ def test_its_draws_are_centred_with_unit_covariance():
     assert_mean(z.unsqueeze(-1) * z.unsqueeze(-2), torch.eye(3), resolves=0.08)
 
 
+def test_a_point_that_is_nan_has_a_density_of_nan():
+    # training reports it with a remedy: an error of torch from inside the prior would hide that
+    assert bool(StandardNormal(2)().log_prob(torch.tensor([0.0, float("nan")])).isnan())
+
+
 def test_it_holds_nothing_that_is_saved():
     prior = StandardNormal(3)
     assert not prior.state_dict()

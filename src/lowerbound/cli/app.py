@@ -7,8 +7,11 @@ import typer
 
 from lowerbound.cli import (
     catalogue,
+    certify,
+    compare,
     data,
     decode,
+    doctor,
     encode,
     evaluate,
     fit,
@@ -71,6 +74,9 @@ _COMMANDS: tuple[tuple[str, Any, str], ...] = (
     ("catalogue", catalogue, "The recipes for --model, and their settings."),
     ("fit", fit, "Train a model on data, evaluate it, report."),
     ("evaluate", evaluate, "How good a run is, with standard errors."),
+    ("compare", compare, "Which of several runs is better, and how sure that is."),
+    ("doctor", doctor, "What is wrong with a run, and what to try."),
+    ("certify", certify, "Whether parts keep their promises, in numbers."),
     ("report", report, "Write the report of a run again."),
     ("generate", generate, "Make new examples."),
     ("reconstruct", reconstruct, "Encode examples and decode them again."),

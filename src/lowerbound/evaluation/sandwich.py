@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lowerbound.data import Examples
 from lowerbound.errors import SettingError
@@ -47,6 +47,7 @@ def sandwich(
     count: int = 50,
     annealing: Annealing | None = None,
     *,
+    joint: tuple[Tensor, Tensor] | None = None,
     samples: int = 1000,
     seed: int | None = 0,
     progress: Callable[[int, int], None] | None = None,
@@ -61,6 +62,8 @@ def sandwich(
         model: With `prior`, `likelihood`, `trace` and `log_joint`.
         count: Examples to simulate, at least 2.
         annealing: Its settings; the defaults if None.
+        joint: z `(N, D)` and x `(N, *event)` that were simulated from this model elsewhere, in
+            place of `count` new ones.
         samples: Draws of the importance-weighted bound beside it.
         seed: Of simulation and draws; None for a fresh one.
         progress: Called with (examples done, examples in all), over both directions.
@@ -75,7 +78,7 @@ def sandwich(
         raise SettingError(f"count must be a whole number of at least 2, got {count!r}")
     with seeded(seed, stream="sandwich") as seed:
         seeds = torch.randint(2**31, (4,)).tolist()
-    z, x = simulate(model, count, seed=seeds[3])
+    z, x = simulate(model, count, seed=seeds[3]) if joint is None else joint
     examples = Examples(x)
 
     def report(offset: int) -> Callable[[int, int], None]:
@@ -86,13 +89,13 @@ def sandwich(
         return on
 
     forward = annealed(model, examples, annealing, seed=seeds[0], progress=report(0))
-    back = annealed(model, examples, annealing, truth=z, seed=seeds[1], progress=report(count))
+    back = annealed(model, examples, annealing, truth=z, seed=seeds[1], progress=report(len(x)))
     weighted = evidence(model, examples, samples, seed=seeds[2])
     lower = Estimate.of(forward.bound, draw_variance=forward.draw_variance)
     upper = Estimate.of(back.bound, draw_variance=back.draw_variance)
     reach = [REACH * (side.draw_error or 0.0) for side in (lower, upper)]
     return Sandwich(
-        examples=count,
+        examples=len(x),
         importance_weighted=Estimate.of(
             weighted.log_likelihood, draw_variance=weighted.draw_variance
         ),

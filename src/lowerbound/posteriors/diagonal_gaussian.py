@@ -44,7 +44,7 @@ class DiagonalGaussian(Conditional):
     def forward(self, context: Tensor | None = None) -> Independent:
         """The posterior of each x in `context`, `(B, *event)`."""
         output = self.network(context)
-        if output.ndim < 2 or output.shape[-2] != 2:
+        if output.ndim < 3 or output.shape[-2] != 2:
             raise ShapeError(
                 "a diagonal Gaussian needs a network that puts out (batch, 2, latents), "
                 f"got {tuple(output.shape)}; build it with outputs=(2, latents)"

@@ -42,7 +42,7 @@ class FullGaussian(Conditional):
     def forward(self, context: Tensor | None = None) -> MultivariateNormal:
         """The posterior of each x in `context`, `(B, *event)`."""
         output = self.network(context)
-        if output.ndim < 2 or output.shape[-2] != output.shape[-1] + 1:
+        if output.ndim < 3 or output.shape[-2] != output.shape[-1] + 1:
             raise ShapeError(
                 "a full Gaussian needs a network that puts out (batch, latents + 1, latents), "
                 f"got {tuple(output.shape)}; build it with outputs=(latents + 1, latents)"

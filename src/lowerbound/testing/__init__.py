@@ -20,17 +20,25 @@ from lowerbound.testing.calibration import (
     check_known_answer,
     check_known_gradient,
 )
+from lowerbound.testing.certify import Certificate, certify
 from lowerbound.testing.conformance import (
     check_likelihood,
     check_posterior,
     check_prior,
 )
-from lowerbound.testing.enumerable import BernoulliMixture
+from lowerbound.testing.enumerable import Enumerable
+from lowerbound.testing.evidence import check_evidence
+from lowerbound.testing.ledger import Entry, Ledger
 from lowerbound.testing.models import check_model
 from lowerbound.testing.noise import cubature, given_noise
 from lowerbound.testing.objectives import check_importance_weighted, check_objective
+from lowerbound.testing.paths import check_path_gradient
 from lowerbound.testing.planted import Planted
-from lowerbound.testing.reference import Joint, LinearGaussian
+from lowerbound.testing.reference import Joint, LinearGaussian, Reference
+from lowerbound.testing.reference_belief import SigmoidBeliefNet
+from lowerbound.testing.reference_beta import BetaBernoulli
+from lowerbound.testing.reference_chain import LinearGaussianChain
+from lowerbound.testing.reference_mixture import BernoulliMixture, CategoricalMixture
 from lowerbound.testing.table import (
     LIKELIHOODS,
     OBJECTIVES,
@@ -43,6 +51,7 @@ from lowerbound.testing.table import (
     likelihood_of,
     posterior_of,
 )
+from lowerbound.testing.wrappers import check_annealed, check_free_bits
 
 __all__ = [
     "LIKELIHOODS",
@@ -52,22 +61,36 @@ __all__ = [
     "RECIPES",
     "SCHEMAS",
     "BernoulliMixture",
+    "BetaBernoulli",
+    "CategoricalMixture",
+    "Certificate",
+    "Entry",
+    "Enumerable",
     "Joint",
+    "Ledger",
     "LinearGaussian",
+    "LinearGaussianChain",
     "Planted",
+    "Reference",
+    "SigmoidBeliefNet",
     "assert_close_gradient",
     "assert_frequencies",
     "assert_mean",
     "assert_mean_at_most",
     "assert_uniform_ranks",
+    "certify",
+    "check_annealed",
     "check_calibration",
     "check_close",
+    "check_evidence",
+    "check_free_bits",
     "check_importance_weighted",
     "check_known_answer",
     "check_known_gradient",
     "check_likelihood",
     "check_model",
     "check_objective",
+    "check_path_gradient",
     "check_posterior",
     "check_prior",
     "cubature",

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from lowerbound.testing.ledger import Unit, enter
+
 #: Standard errors beyond which a mean is wrong: 1e-6 of right ones are, two-sided.
 FAILS_BEYOND = 4.9
 #: Standard errors that the smallest discrepancy of interest must span: 4.9 and the 0.999 quantile.
@@ -20,10 +22,25 @@ SEES_FROM = 4.9 + 3.1
 ROUNDING = 1e-9
 
 
-def check_close(value: Tensor, expected: Tensor, name: str, tolerance: float = 1e-9) -> None:
-    """Raise AssertionError unless two tensors agree, relative to 1 + |expected|."""
+def check_close(
+    value: Tensor, expected: Tensor, name: str, tolerance: float = 1e-9, unit: Unit = "nats"
+) -> None:
+    """Raise AssertionError unless two tensors agree, relative to 1 + |expected|.
+
+    Args:
+        value: What is checked; broadcasts against `expected`.
+        expected: What it should be.
+        name: What is compared, for the message and the ledger.
+        tolerance: Relative to 1 + |expected|.
+        unit: What both are counted in: "plain" where they are no log-densities, bounds or rates.
+
+    Raises:
+        AssertionError: A number differs by more, or is nan.
+    """
     value, expected = value.detach().double(), expected.detach().double()
-    error = (value - expected).abs() / (1 + expected.abs())
+    distance = (value - expected).abs()
+    enter(name, distance, unit)
+    error = distance / (1 + expected.abs())
     worst = float(error.max()) if error.numel() else 0.0
     if not worst <= tolerance:
         at = int(error.nan_to_num(nan=math.inf).flatten().argmax())
@@ -57,6 +74,7 @@ def assert_mean(
     mean, error, expected = _moments(samples, expected, resolves, name)
     rounding = ROUNDING * (1 + expected.abs())
     distance = (mean - expected).abs()
+    _enter_score(name, distance - rounding, error)
     _refuse(distance > FAILS_BEYOND * error + rounding, mean, expected, error, f"{name} is")
 
 
@@ -81,6 +99,7 @@ def assert_mean_at_most(
     """
     mean, error, limit = _moments(samples, limit, resolves, name)
     rounding = ROUNDING * (1 + limit.abs())
+    _enter_score(name, mean - limit - rounding, error)
     above = mean - limit > FAILS_BEYOND * error + rounding
     _refuse(above, mean, limit, error, f"{name} exceeds its limit:")
 
@@ -110,7 +129,9 @@ def assert_frequencies(
     _check_power(error, torch.as_tensor(resolves), len(samples), name)
     mean = hits.mean(dim=0)
     # one draw more or less is not normal where hardly one is expected
-    slack = FAILS_BEYOND * error + 24.0 / len(samples)
+    few = 24.0 / len(samples)
+    slack = FAILS_BEYOND * error + few
+    _enter_score(name, (mean - expected).abs() - few, error)
     _refuse((mean - expected).abs() > slack, mean, expected, error, f"{name} has frequency")
 
 
@@ -153,6 +174,7 @@ def assert_uniform_ranks(
     # Wilson & Hilferty (1931): the cube root of a chi-squared is nearly normal
     width = 2 / (9 * (bins - 1))
     score = (ratio ** (1 / 3) - (1 - width)) / width**0.5
+    enter(f"{name}: the shape", max(score, 0.0), "standard errors")
     if score > FAILS_BEYOND:
         raise AssertionError(f"{name} are not uniform: chi-squared is {score:.1f} standard errors")
 
@@ -207,6 +229,7 @@ def assert_close_gradient(
                 differences[cell] = (above - along(flat)) / (2 * width)
                 cells[cell] = at
         error = (gradient.flatten() - differences).abs().max()
+        enter(f"{name} of input {index}", error)
         if not float(error) <= tolerance * (1 + float(differences.abs().max())):
             raise AssertionError(
                 f"{name} of input {index} is off by {float(error):.3g}: autograd gives "
@@ -234,6 +257,11 @@ def _check_power(error: Tensor, resolves: Tensor, count: int, name: str) -> None
             f"{name}: {count:,} samples are too few to see a discrepancy of "
             f"{float(resolves.min()):.3g}; it takes {needed:,.0f}"
         )
+
+
+def _enter_score(name: str, excess: Tensor, error: Tensor) -> None:
+    """Enter a discrepancy, beyond what is allowed for rounding, in standard errors."""
+    enter(name, (excess.clamp(min=0.0) / error).nan_to_num(0.0, math.inf), "standard errors")
 
 
 def _refuse(wrong: Tensor, mean: Tensor, expected: Tensor, error: Tensor, words: str) -> None:

@@ -12,20 +12,19 @@ from lowerbound.objectives import ELBO, IWAE
 from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import assert_uniform_ranks, check_close
 from lowerbound.testing.noise import cubature, given_noise
-from lowerbound.testing.reference import LinearGaussian
+from lowerbound.testing.reference import LinearGaussian, Reference
 from lowerbound.trace import LatentVariableModel
 
 
-def check_known_answer(
-    reference: LinearGaussian, model: LatentVariableModel, *, seed: int = 0
-) -> None:
+def check_known_answer(reference: Reference, model: LatentVariableModel, *, seed: int = 0) -> None:
     """Assert that the exact posterior makes every draw the evidence.
 
     log p(x, z_k) - log q(z_k|x) = log p(x) for every k, hence ELBO (drawn) = IWAE_K = log p(x).
 
     Args:
         reference: Knows the answer.
-        model: Should be the same model, with an exact posterior: `reference.vae(...)`.
+        model: Should be the same model, with an exact posterior: `reference.vae(...)`, or the
+            reference itself where it has a `trace`.
         seed: Of data and draws.
 
     Raises:
@@ -74,11 +73,13 @@ def check_known_gradient(reference: LinearGaussian, model: VAE) -> None:
         for name, one, other in zip(names, got, expected, strict=True):
             kind = "closed" if analytic else "drawn"
             one = torch.zeros_like(other) if one is None else one
-            check_close(one, other, f"the gradient of the ELBO ({kind} rate) for {name}", 1e-8)
+            check_close(
+                one, other, f"the gradient of the ELBO ({kind} rate) for {name}", 1e-8, "plain"
+            )
 
 
 def check_calibration(
-    reference: LinearGaussian,
+    reference: Reference,
     posterior: Callable[[Tensor], Distribution],
     *,
     simulations: int = 20_000,
@@ -88,8 +89,10 @@ def check_calibration(
 ) -> None:
     """Assert that truths rank uniformly among posterior draws: z ~ p(z), x ~ p(x|z), then q(z|x).
 
+    Where draws equal the truth, as discrete ones do, its rank among them is drawn at random.
+
     Args:
-        reference: The joint law to simulate.
+        reference: The joint law to simulate; of it only `sample` is used.
         posterior: q(z|x) from x, batch `(N,)`, event `(D,)`.
         simulations: How many.
         draws: Posterior draws among which each truth is ranked.
@@ -108,7 +111,9 @@ def check_calibration(
     joint = reference.sample(simulations, seed)
     with seeded(seed + 1), torch.no_grad():
         z = posterior(joint.x).sample(torch.Size([draws]))
-    ranks = (z < joint.z).sum(dim=0)
-    for unit in range(reference.latents):
+        equal = (z == joint.z).sum(dim=0)
+        among = (torch.rand(equal.shape, dtype=torch.float64) * (equal + 1)).floor()
+    ranks = (z < joint.z).sum(dim=0) + among
+    for unit in range(joint.z.shape[1]):
         name = f"the ranks of latent unit {unit}"
         assert_uniform_ranks(ranks[:, unit], draws, resolves=resolves, name=name)

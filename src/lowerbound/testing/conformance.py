@@ -19,8 +19,16 @@ from lowerbound.errors import SupportError
 from lowerbound.likelihoods import Likelihood
 from lowerbound.priors import StandardNormal
 from lowerbound.seeding import seeded
-from lowerbound.testing.assertions import assert_mean, check_close
-from lowerbound.testing.laws import DRAWS, check_copies, check_density, check_finite, check_shape
+from lowerbound.testing.assertions import assert_close_gradient, assert_mean, check_close
+from lowerbound.testing.gradients import check_kl_by_quadrature, check_parameter_gradient
+from lowerbound.testing.laws import (
+    DRAWS,
+    check_copies,
+    check_density,
+    check_draw_gradients,
+    check_finite,
+    check_shape,
+)
 
 _FAR = (1e-8, 1.0, 30.0, 1e4)
 
@@ -29,7 +37,7 @@ def check_prior(prior: Conditional, *, seed: int = 0) -> None:
     """Run the conformance ladder on a prior p(z).
 
     Its event is `(D,)` and its batch empty; its log-density is finite, float64, integrates to one
-    and is that of its draws.
+    and is that of its draws; its gradient is that of finite differences.
 
     Args:
         prior: Called without a context.
@@ -50,7 +58,13 @@ def check_prior(prior: Conditional, *, seed: int = 0) -> None:
         check_shape(log_prob(p, z), (5, 4), "log p(z)")
         for size in _FAR:
             check_finite(log_prob(p, torch.full((1, latents), size)), f"log p(z) at {size:g}")
-        check_density(copy.deepcopy(prior).double()(None), "p(z)")
+        precise = copy.deepcopy(prior).double()
+        check_density(precise(None), "p(z)")
+        z = precise(None).sample(torch.Size([3])).double()
+        assert_close_gradient(
+            lambda z: log_prob(precise(None), z), [z], name="the gradient of log p(z)"
+        )
+        check_parameter_gradient(precise, lambda law: law(None), z, "log p(z)")
         check_copies(prior, "the prior")
 
 
@@ -59,8 +73,8 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
 
     Batch `(B,)`, event `(D,)`; draws carry gradients to every parameter; the density is finite,
     float64, integrates to one and is that of the draws, whose noise differs from row to row; no
-    row sees another; a closed form of KL(q || N(0, I)) agrees with its definition; holding the
-    parameters constant changes no value.
+    row sees another; a closed form of KL(q || N(0, I)) agrees with its definition, for up to 3
+    units by quadrature and in its gradient; holding the parameters constant changes no value.
 
     Args:
         posterior: With a network; parameters of floating point.
@@ -83,6 +97,7 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
         z = q.rsample(torch.Size([5]))
         density = log_prob(q, z)
         check_shape(density, (5, rows), "log q(z|x)")
+        check_finite(density, "log q(z|x) of its own draws")
         _check_reached(posterior, z.square().sum() + density.sum(), "q(z|x)")
         # within float32: the same value where parameters are held constant
         still = log_prob(detached(q), z.detach())
@@ -96,8 +111,13 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
             if torch.equal(one, other):
                 raise AssertionError("two rows of a batch share their noise: draws must differ")
             q = precise(x[:2])
+            z = q.sample(torch.Size([3]))
         check_density(q, "q(z|x)")
+        if x.is_floating_point():
+            check_draw_gradients(precise, x[:1].double(), "q(z|x)")
+        check_parameter_gradient(precise, lambda law: law(x[:2]), z, "log q(z|x)")
         _check_kl(q)
+        check_kl_by_quadrature(precise, x[:2])
         for size in _FAR[1:]:
             wild = posterior(torch.full_like(x, 1.0) * size if x.is_floating_point() else x)
             check_finite(log_prob(wild, wild.rsample()), f"log q(z|x) at x = {size:g}")
@@ -108,8 +128,9 @@ def check_likelihood(likelihood: Likelihood, z: Tensor, *, seed: int = 0) -> Non
     """Run the conformance ladder on a likelihood p(x|z) of independent cells.
 
     Batch that of z; the law of each cell sums or integrates to one; its mean, its draws and its
-    density agree; the event's log-density is the sum over its cells; cells that were not observed
-    leave no trace; impossible values are refused, draws never are; no row sees another.
+    density agree; the event's log-density is the sum over its cells, and its gradient that of
+    finite differences; cells that were not observed leave no trace; impossible values are refused,
+    draws never are; no row sees another.
 
     Args:
         likelihood: For small events, since each cell is integrated.
@@ -139,17 +160,26 @@ def check_likelihood(likelihood: Likelihood, z: Tensor, *, seed: int = 0) -> Non
         precise = copy.deepcopy(likelihood).double()
         law = precise(z.double())
         mean, variance = _check_cells(law, likelihood)
-        check_close(mean_of(law), mean, "the mean of p(x|z)", 1e-4)
+        check_close(mean_of(law), mean, "the mean of p(x|z)", 1e-4, "plain")
         draws = law.sample(torch.Size([DRAWS]))
-        likelihood.check(draws.flatten(end_dim=z.ndim - 1))
+        _check_own_draws(likelihood, draws.flatten(end_dim=z.ndim - 1))
         draws = draws.double()
         scale = variance.sqrt()
-        squares = (draws - draws.mean(dim=0)).square() / variance
+        assert_mean(draws, mean, resolves=0.12 * scale + 1e-9, name="the mean of draws of p(x|z)")
+        # about the known mean: about their own, two levels of equal mass would leave no spread
+        squares = (draws - mean).square() / variance
         assert_mean(squares.clamp(max=100), 1.0, resolves=0.9, name="the spread of draws of p(x|z)")
-        assert_mean(draws, mean, resolves=0.1 * scale + 1e-9, name="the mean of draws of p(x|z)")
         _check_sum(law, draws[0])
         for wrong in (math.nan, math.inf, -3.5 if likelihood.is_discrete else -math.inf):
             _check_refused(likelihood, torch.full_like(x, wrong, dtype=torch.float64))
+        data = law.sample()[0].double()
+        assert_close_gradient(
+            lambda z: log_prob(precise(z), data), [z.double()], name="the gradient of log p(x|z)"
+        )
+        check_parameter_gradient(precise, lambda law: law(z.double()), data, "log p(x|z)")
+        for size in _FAR[1:]:
+            far = log_prob(likelihood(size * z.sign()), x)
+            check_finite(far, f"log p(x|z) at |z| = {size:g}")
         check_copies(likelihood, "the likelihood")
 
 
@@ -170,7 +200,7 @@ def _check_cells(law: Independent, likelihood: Likelihood) -> tuple[Tensor, Tens
         weight = spread * (math.pi / 4000) / angle.cos().square()
     mass = weight * law.base_dist.log_prob(x.expand(-1, *law.batch_shape, *law.event_shape)).exp()
     what = "the sum over the levels" if likelihood.is_discrete else "the integral"
-    check_close(mass.sum(dim=0), torch.ones(()), f"{what} of a cell of p(x|z)", 1e-6)
+    check_close(mass.sum(dim=0), torch.ones(()), f"{what} of a cell of p(x|z)", 1e-6, "plain")
     mean = (mass * x).sum(dim=0)
     return mean.detach(), (mass * (x - mean).square()).sum(dim=0).detach()
 
@@ -183,6 +213,13 @@ def _check_sum(law: Independent, x: Tensor) -> None:
     check_close(log_prob(law, x), total, "log p(x|z), a sum over cells,")
     check_close(log_prob(law, x, torch.zeros_like(alone[0])), torch.zeros(()), "log p(nothing|z)")
     check_close(log_prob(law, x, alone.any(dim=0)), log_prob(law, x), "log p(x|z) of all cells")
+
+
+def _check_own_draws(likelihood: Likelihood, draws: Tensor) -> None:
+    try:
+        likelihood.check(draws)
+    except SupportError as error:
+        raise AssertionError(f"check() refuses its own draws: {error}") from error
 
 
 def _check_refused(likelihood: Likelihood, x: Tensor) -> None:

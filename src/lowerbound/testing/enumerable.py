@@ -1,103 +1,195 @@
-"""A discrete model small enough to enumerate: every expectation of it is a finite sum."""
+"""Discrete models small enough to enumerate: every expectation of them is a finite sum."""
 
-from dataclasses import replace
-from itertools import product
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import combinations_with_replacement
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Categorical
-from torch.nn.functional import logsigmoid
+from torch.distributions import Distribution
 
 from lowerbound.data import Batch
-from lowerbound.distributions import detached, log_prob
+from lowerbound.distributions import detached
+from lowerbound.errors import SettingError
 from lowerbound.objectives import Objective
 from lowerbound.seeding import seeded
+from lowerbound.testing.reference import Joint
 from lowerbound.trace import Bound, Gradient, Trace
 
+#: Most numbers that a sum over all draws may hold at a time.
+LARGEST = 20_000_000
 
-class BernoulliMixture(nn.Module):
-    """p(z) = Cat(pi), p(x|z) = prod_d Bernoulli(x_d; p_zd), q(z|x) = Cat(softmax(A x + c)).
 
-    No VAE: it has a `trace` of its own. Its exact posterior is of the form of q, so that A and c
-    can be set to it.
+class Enumerable(nn.Module, ABC):
+    """A model whose latent variable takes `M` values: evidence and posterior are sums over them.
 
-    Args:
-        states: Number `M` of values of z.
-        cells: Number of binary cells of x.
-        exact: Make q(z|x) the exact posterior; otherwise it is another law.
-        seed: Of the parameters.
-
-    Example:
-        >>> model = BernoulliMixture(exact=True)
-        >>> x = torch.tensor([[1.0, 0.0, 1.0, 1.0]], dtype=torch.float64)
-        >>> weights = model.trace(Batch(x), samples=5).log_weight
-        >>> bool((weights - model.log_evidence(x)).abs().max() < 1e-12)
-        True
+    It is no VAE: it has a `trace` of its own. A subclass says what the values are and what their
+    log-densities are; x has cells that take whole numbers from 0.
     """
 
-    def __init__(
-        self, states: int = 3, cells: int = 4, *, exact: bool = False, seed: int = 0
-    ) -> None:
-        super().__init__()
-        with seeded(seed):
-            numbers = [torch.randn(s, dtype=torch.float64) for s in ((states,), (states, cells))]
-            wrong = [torch.randn(s, dtype=torch.float64) for s in ((states, cells), (states,))]
-        self.prior_logits, self.cell_logits = (nn.Parameter(number) for number in numbers)
-        if exact:
-            outside = logsigmoid(-numbers[1]).sum(dim=-1)
-            wrong = [numbers[1], numbers[0].log_softmax(dim=-1) + outside]
-        self.encoder_weight, self.encoder_bias = (nn.Parameter(number) for number in wrong)
+    #: The values of z, `(M, D)`, float64.
+    states: Tensor
+    #: How many values each cell of x takes.
+    levels: int
+    #: How many cells x has.
+    cells: int
 
+    @abstractmethod
     def joint(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """log p(x|z) `(M, B)`, log p(z) `(M, 1)` and log q(z|x) `(M, B)` for every value of z."""
-        x = batch.filled().double()
-        cells = x * logsigmoid(self.cell_logits.unsqueeze(1))
-        cells = cells + (1 - x) * logsigmoid(-self.cell_logits.unsqueeze(1))
-        if batch.observed is not None:
-            cells = torch.where(batch.observed, cells, 0.0)
-        log_q = (x @ self.encoder_weight.T + self.encoder_bias).log_softmax(dim=-1).T
-        return cells.sum(dim=-1), self.prior_logits.log_softmax(dim=-1).unsqueeze(-1), log_q
+
+    @abstractmethod
+    def draw(self, state: Tensor) -> Tensor:
+        """x ~ p(x|z), `(N, cells)`, for the values of z with these indices, `(N,)`."""
 
     def trace(self, batch: Batch, samples: int = 1, gradient: Gradient = "total") -> Trace:
         """See `lowerbound.LatentVariableModel.trace`; discrete draws have no path."""
-        q = Categorical(logits=self.joint(batch)[2].T)
-        z = q.sample(torch.Size([samples]))
-        trace = self._at(batch, z)
-        return replace(trace, log_qz=log_prob(detached(q), z)) if gradient == "path" else trace
+        joint = self.joint(batch)
+        index = _law(self.states, joint[2]).sample_index(samples)
+        return self._at(joint, index.unsqueeze(1), gradient)
 
-    def log_evidence(self, x: Tensor) -> Tensor:
-        """log p(x) = log sum_z p(z) p(x|z), `(B,)`, nats."""
-        log_px, log_pz, _ = self.joint(Batch(x))
+    def log_evidence(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
+        """log p(x) = log sum_z p(z) p(x|z) of what was observed, `(B,)`, nats."""
+        log_px, log_pz, _ = self.joint(Batch(x, observed))
         return (log_px + log_pz).logsumexp(dim=0)
 
-    def log_posterior(self, x: Tensor) -> Tensor:
+    def log_posterior(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
         """log p(z|x), `(M, B)`."""
-        log_px, log_pz, _ = self.joint(Batch(x))
+        log_px, log_pz, _ = self.joint(Batch(x, observed))
         return (log_px + log_pz).log_softmax(dim=0)
 
+    def posterior(self, x: Tensor) -> "OverStates":
+        """p(z|x) of each row, batch `(B,)`, event `(D,)`."""
+        return _law(self.states, self.log_posterior(x))
+
+    def sample(self, count: int, seed: int = 0) -> Joint:
+        """Draw z ~ p(z), then x ~ p(x|z)."""
+        with seeded(seed), torch.no_grad():
+            log_pz = self.joint(Batch(self.support()[:1]))[1]
+            index = log_pz.flatten().exp().multinomial(count, replacement=True)
+            return Joint(self.states[index], self.draw(index).double())
+
+    def support(self) -> Tensor:
+        """Every value of x, `(levels^cells, cells)`, float64."""
+        return every(self.levels, self.cells)
+
     def expected(self, objective: Objective, batch: Batch) -> Bound:
-        """The expectation of an objective over its draws: a sum over all `M^K` of them."""
-        _, _, log_q = self.joint(batch)
-        states, rows = log_q.shape
-        every = torch.tensor(list(product(range(states), repeat=objective.samples)))  # (C, K)
-        chance = log_q[every].sum(dim=1).exp()  # (C, B)
-        z = every.T.repeat_interleave(rows, dim=1)  # (K, C B)
-        many = Batch(
-            batch.x.repeat(len(every), 1),
-            None if batch.observed is None else batch.observed.repeat(len(every), 1),
-        )
-        bound = objective.reduce(self._at(many, z))
+        """The expectation of an objective over its draws: a sum over all that they can be.
+
+        Draws in another order count as the same: `K` draws of `M` values are (K + M - 1 choose K)
+        multisets, each as often as it can be ordered.
+
+        Args:
+            objective: A function of the draws whose order it does not see.
+            batch: `B` examples.
+
+        Returns:
+            Expectations, each `(B,)`, nats, with their gradients.
+
+        Raises:
+            SettingError: The sum has more terms than memory should hold.
+        """
+        joint = self.joint(batch)
+        states, rows = joint[2].shape
+        size = math.comb(objective.samples + states - 1, states - 1) * objective.samples * rows
+        if size > LARGEST:
+            raise SettingError(
+                f"the expectation over {objective.samples} draws of {states} states is a sum over "
+                f"{size:,} numbers; take fewer draws or states"
+            )
+        draws = combinations_with_replacement(range(states), objective.samples)
+        index = torch.tensor(list(draws))  # (C, K)
+        counts = nn.functional.one_hot(index, states).sum(dim=1).double()
+        orders = math.lgamma(objective.samples + 1) - torch.lgamma(counts + 1).sum(dim=1)
+        chance = (joint[2][index].sum(dim=1) + orders.unsqueeze(-1)).exp()  # (C, B)
+        bound = objective.reduce(self._at(joint, index.T.unsqueeze(-1).expand(-1, -1, rows)))
         parts = (bound.value, bound.distortion, bound.rate)
         return Bound(*((chance * part.reshape(-1, rows)).sum(dim=0) for part in parts))
 
-    def _at(self, batch: Batch, z: Tensor) -> Trace:
-        log_px, log_pz, log_q = self.joint(batch)
+    def _at(
+        self, joint: tuple[Tensor, Tensor, Tensor], index: Tensor, gradient: Gradient = "total"
+    ) -> Trace:
+        """The trace at states `(K, C, B)`, its batch `C` times that of the joint."""
+        log_px, log_pz, log_q = joint
+        copies = index.shape[1]
+        index = index.flatten(start_dim=1)
+        log_px, log_q = log_px.repeat(1, copies), log_q.repeat(1, copies)
         kl = (log_q.exp() * (log_q - log_pz)).sum(dim=0)
+        still = log_q.detach() if gradient == "path" else log_q
         return Trace(
-            log_px=log_px.gather(0, z),
-            log_pz=log_pz.expand_as(log_px).gather(0, z),
-            log_qz=log_q.gather(0, z),
-            z=z.unsqueeze(-1).double(),
-            posterior=Categorical(logits=log_q.T),
+            log_px=log_px.gather(0, index),
+            log_pz=log_pz.expand_as(log_px).gather(0, index),
+            log_qz=still.gather(0, index),
+            z=self.states[index],
+            posterior=_law(self.states, log_q),
             kl={"z": kl.reshape(1, -1, 1)},
         )
+
+
+class OverStates(Distribution):
+    """A law over `M` vectors: a table of probabilities.
+
+    Args:
+        states: The vectors, `(M, D)`.
+        log_probabilities: `(B, M)`, normalised, nats.
+
+    Example:
+        >>> q = OverStates(torch.eye(2), torch.tensor([[0.25, 0.75]]).log())
+        >>> q.mean
+        tensor([[0.2500, 0.7500]])
+    """
+
+    has_rsample = False
+
+    def __init__(self, states: Tensor, log_probabilities: Tensor) -> None:
+        self.states, self.log_probabilities = states, log_probabilities
+        super().__init__(log_probabilities.shape[:1], states.shape[1:], validate_args=False)
+
+    def sample_index(self, samples: int) -> Tensor:
+        """Which of the vectors is drawn, `(samples, B)`."""
+        with torch.no_grad():
+            chance = self.log_probabilities.exp()
+            return chance.multinomial(samples, replacement=True).T
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Vectors, `(*sample_shape, B, D)`."""
+        drawn = self.states[self.sample_index(math.prod(sample_shape))]
+        return drawn.reshape(*sample_shape, *drawn.shape[1:])
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-probability of vectors `(..., B, D)`, nats; minus infinity for those it lacks."""
+        equal = (value.unsqueeze(-2) == self.states).all(dim=-1)
+        return torch.where(equal, self.log_probabilities, -math.inf).logsumexp(dim=-1)
+
+    @property
+    def mean(self) -> Tensor:
+        """E[z], `(B, D)`."""
+        return self.log_probabilities.exp() @ self.states
+
+    @property
+    def variance(self) -> Tensor:
+        """Var[z], `(B, D)`."""
+        return self.log_probabilities.exp() @ self.states.square() - self.mean.square()
+
+
+@detached.register
+def _(distribution: OverStates) -> OverStates:
+    return OverStates(distribution.states, distribution.log_probabilities.detach())
+
+
+def every(levels: int, cells: int) -> Tensor:
+    """All vectors of whole numbers 0 ... levels - 1, `(levels^cells, cells)`, float64.
+
+    Example:
+        >>> every(2, 2).tolist()
+        [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
+    """
+    count = torch.arange(levels**cells)
+    places = levels ** torch.arange(cells).flip(0)
+    return (count.unsqueeze(-1) // places % levels).double()
+
+
+def _law(states: Tensor, log_probabilities: Tensor) -> OverStates:
+    """From `(M, B)` to a law of batch `(B,)`."""
+    return OverStates(states, log_probabilities.T)

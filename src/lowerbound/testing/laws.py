@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch.distributions import Distribution, StudentT
 
 from lowerbound.distributions import log_prob
 from lowerbound.testing.assertions import assert_mean
+from lowerbound.testing.ledger import enter
 
 #: Draws of a statistical check: enough to see a tenth of a standard deviation.
 DRAWS = 20_000
@@ -18,8 +20,10 @@ def check_density(q: Distribution, name: str, draws: int = DRAWS) -> None:
     """Assert that a density over vectors integrates to one, and that its draws follow it.
 
     The integral is estimated by importance sampling from a Student law around the draws. The
-    draws are compared with the density by Stein's identities, E[d log q / dz_i] = 0 and
-    E[(z_i - m_i) d log q / dz_j] = -[i = j], which a shifted, rescaled or rotated draw violates.
+    draws, by `sample` and by `rsample` where there is one, are compared with the density by
+    Stein's identities, E[f'(z_i) + f(z_i) d log q / dz_i] = 0: with f = 1 and f = z - m, across
+    units too, a shifted, rescaled or rotated draw violates them; with f = tanh(z - m) and
+    f = exp(-(z - m)^2 / 2) one from another family of the same mean and variance does.
 
     Args:
         q: Batch `(B,)` or `()`, event `(D,)`, smooth; best in float64.
@@ -33,6 +37,8 @@ def check_density(q: Distribution, name: str, draws: int = DRAWS) -> None:
     """
     z = q.sample(torch.Size([draws])).double()
     centre, spread = z.mean(dim=0), z.std(dim=0)
+    if not bool((spread > 0).all()):
+        raise AssertionError(f"{name} gives the same draw again and again: draws must differ")
     deviation = (z - centre) / spread
     correlation = torch.einsum("n...i,n...j->...ij", deviation, deviation) / draws
     eye = torch.eye(z.shape[-1], dtype=z.dtype)
@@ -46,13 +52,62 @@ def check_density(q: Distribution, name: str, draws: int = DRAWS) -> None:
     ratio = (log_prob(q, points) - log_r).exp()
     assert_mean(ratio, 1.0, resolves=0.12, name=f"the integral of {name}")
 
+    _check_draws(q, z, f"the draws of {name}")
+    if q.has_rsample:
+        z = q.rsample(torch.Size([draws])).detach().double()
+        _check_draws(q, z, f"the draws of {name} by rsample")
+
+
+def _check_draws(q: Distribution, z: Tensor, name: str) -> None:
+    """Stein's identities on draws `(N, ..., D)`, in units of their own spread."""
+    spread = z.std(dim=0)
+    if not bool((spread > 0).all()):
+        raise AssertionError(f"{name}: the same draw again and again, draws must differ")
+    deviation = (z - z.mean(dim=0)) / spread
     inside = z.detach().requires_grad_()
     (score,) = torch.autograd.grad(log_prob(q, inside).sum(), inside)
     score = score.detach() * spread
-    assert_mean(score, 0.0, resolves=0.15, name=f"the draws of {name} against its density: shift")
+    assert_mean(score, 0.0, resolves=0.15, name=f"{name} against its density: shift")
     products = deviation.unsqueeze(-1) * score.unsqueeze(-2)
+    eye = torch.eye(z.shape[-1], dtype=z.dtype)
+    assert_mean(products, -eye, resolves=0.25, name=f"{name} against its density: scale")
+    bend, bump = deviation.tanh(), (-deviation.square() / 2).exp()
+    for kind, f, slope in (
+        ("peakedness", bend, 1 - bend.square()),
+        ("skewness", bump, -deviation * bump),
+    ):
+        what = f"{name} against its density: shape ({kind})"
+        assert_mean(slope + f * score, 0.0, resolves=0.1, name=what)
+
+
+def check_draw_gradients(
+    posterior: Callable[[Tensor], Distribution], x: Tensor, name: str, draws: int = DRAWS
+) -> None:
+    """Assert that draws carry the gradient they should.
+
+    The gradient of E_q[sum z^2] with respect to x, through the draws, is that of the sum of
+    m^2 + s^2. A mean or a scale that is detached changes no draw, and stops the encoder from
+    learning it.
+
+    Args:
+        posterior: From x, `(B, *event)`, to a law with mean and variance; in float64.
+        x: One example, `(1, *event)`, float64.
+        name: What it is, for the message.
+        draws: How many.
+
+    Raises:
+        AssertionError: A gradient is another one.
+
+    Source: Mohamed et al. (2020), sections 5 and 9.3, arXiv 1906.10652.
+    """
+    leaf = x.detach().clone().requires_grad_()
+    q = posterior(leaf)
+    (expected,) = torch.autograd.grad((q.mean.square() + q.variance).sum(), leaf)
+    rows = x.detach().expand(draws, *x.shape[1:]).clone().requires_grad_()
+    (drawn,) = torch.autograd.grad(posterior(rows).rsample().square().sum(), rows)
+    resolves = 0.1 + 0.1 * expected.abs() + 9 * drawn.std(dim=0) / draws**0.5
     assert_mean(
-        products, -eye, resolves=0.25, name=f"the draws of {name} against its density: scale"
+        drawn, expected.squeeze(0), resolves=resolves, name=f"the gradient of draws of {name}"
     )
 
 
@@ -80,13 +135,17 @@ def check_copies(module: nn.Module, name: str) -> None:
 
 def check_finite(value: Tensor, name: str) -> None:
     """Raise AssertionError unless every number is finite."""
-    if not bool(torch.isfinite(value).all()):
-        bad = int((~torch.isfinite(value)).sum())
-        raise AssertionError(f"{name} has {bad} of {value.numel()} numbers that are not finite")
+    wrong = ~torch.isfinite(value)
+    enter(f"{name} is finite", wrong)
+    if bool(wrong.any()):
+        raise AssertionError(
+            f"{name} has {int(wrong.sum())} of {value.numel()} numbers that are not finite"
+        )
 
 
 def check_shape(value: Tensor, shape: tuple[int, ...], name: str) -> None:
     """Raise AssertionError unless a tensor of float64 has this shape."""
+    enter(f"{name} has its shape", float(tuple(value.shape) != shape))
     if tuple(value.shape) != shape:
         raise AssertionError(f"{name} has shape {tuple(value.shape)}, it should be {shape}")
     if value.dtype != torch.float64:

@@ -1,8 +1,9 @@
 """What an objective must keep, seen on a model whose every expectation is a finite sum."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -13,9 +14,19 @@ from lowerbound.objectives import ELBO, Objective
 from lowerbound.objectives.objective import Wrapper
 from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import check_close
-from lowerbound.testing.enumerable import BernoulliMixture
+from lowerbound.testing.enumerable import Enumerable
 from lowerbound.testing.laws import check_finite, check_shape
+from lowerbound.testing.reference_belief import SigmoidBeliefNet
+from lowerbound.testing.reference_mixture import BernoulliMixture, CategoricalMixture
 from lowerbound.trace import Bound, Trace
+
+#: Models whose expectations are finite sums, each made with `exact=` and `seed=`.
+ENUMERABLE: Mapping[str, Callable[..., Enumerable]] = {
+    "Bernoulli mixture": BernoulliMixture,
+    "categorical mixture": CategoricalMixture,
+    "sigmoid belief net": partial(SigmoidBeliefNet, (2,), 3),
+    "deep sigmoid belief net": partial(SigmoidBeliefNet, (1, 2), 3),
+}
 
 
 def check_objective(objective: Objective, *, bound: bool = True, tight: bool = True) -> None:
@@ -23,11 +34,14 @@ def check_objective(objective: Objective, *, bound: bool = True, tight: bool = T
 
     Values are `(B,)`, float64 and finite; the order of rows and of draws means nothing; a nat of
     log p(x|z) is a nat of the value; rate and distortion are those of the model, neither weighted
-    nor floored; the expectation is at most log p(x), and equal to it under the exact posterior;
-    gradients reach every part of the model; when training is done nothing is annealed.
+    nor floored, and so are their gradients; the expectation is at most log p(x), and equal to it
+    under the exact posterior, where its gradient is that of log p(x) and none for the encoder
+    (Fisher's identity); gradients reach every part of the model; when training is done nothing is
+    annealed. Expectations are finite sums, on each of `ENUMERABLE`.
 
     Args:
-        objective: What is checked.
+        objective: What is checked; its expectation is a sum over multisets of its draws, so that
+            some tens of draws are the most.
         bound: It claims to be at most log p(x) in expectation.
         tight: It claims to equal log p(x) where the posterior is exact.
 
@@ -38,20 +52,31 @@ def check_objective(objective: Objective, *, bound: bool = True, tight: bool = T
         >>> from lowerbound.objectives import IWAE
         >>> check_objective(IWAE(samples=2))
     """
-    with seeded(0):
-        batch = Batch(torch.bernoulli(torch.full((5, 4), 0.5, dtype=torch.float64)))
-        model = BernoulliMixture(seed=1)
-        trace = model.trace(batch, objective.samples)
-        _check_shapes(objective, trace)
-        _check_order(objective, trace)
-        _check_units(objective, trace)
-        _check_expectation(objective, model, batch, bound)
-        if tight:
-            _check_tight(objective, batch)
-        _check_gradients(objective, model, batch)
-        now, finished = objective.reduce(trace), objective.at(1.0).reduce(trace)
-        check_close(finished.value, now.value, "the value when all of the training is done")
-        check_shape(objective.criterion.reduce(trace).value, (5,), "the criterion's value")
+    for name, build in ENUMERABLE.items():
+        with seeded(0):
+            try:
+                _check_on(objective, build, bound=bound, tight=tight)
+            except AssertionError as error:
+                raise AssertionError(f"on a {name}: {error}") from error
+
+
+def _check_on(
+    objective: Objective, build: Callable[..., Enumerable], *, bound: bool, tight: bool
+) -> None:
+    model = build(seed=1)
+    batch = Batch(model.sample(5, seed=1).x)
+    trace = model.trace(batch, objective.samples)
+    _check_shapes(objective, trace)
+    _check_order(objective, trace)
+    _check_units(objective, trace)
+    _check_groups(objective, trace)
+    _check_expectation(objective, model, batch, bound)
+    _check_gradients(objective, model, batch)
+    if tight:
+        _check_tight(objective, build(exact=True, seed=1), batch)
+    now, finished = objective.reduce(trace), objective.at(1.0).reduce(trace)
+    check_close(finished.value, now.value, "the value when all of the training is done")
+    check_shape(objective.criterion.reduce(trace).value, (5,), "the criterion's value")
 
 
 def check_importance_weighted(build: Callable[[int], Objective]) -> None:
@@ -72,13 +97,23 @@ def check_importance_weighted(build: Callable[[int], Objective]) -> None:
         >>> from lowerbound.objectives import IWAE
         >>> check_importance_weighted(IWAE)
     """
-    model = BernoulliMixture(seed=1)
-    batch = Batch(torch.eye(4, dtype=torch.float64))
+    for name, model in ENUMERABLE.items():
+        try:
+            _check_weights(build, model(seed=1))
+        except AssertionError as error:
+            raise AssertionError(f"on a {name}: {error}") from error
+
+
+def _check_weights(build: Callable[[int], Objective], model: Enumerable) -> None:
+    batch = Batch(model.support()[1:5])
+    evidence = model.log_evidence(batch.x).exp()
+    parameters = dict(model.named_parameters())
+    for samples in (1, 2, 3):
+        estimate = model.expected(_Exponential(build(samples)), batch).value
+        check_close(estimate, evidence, f"E[exp(value)] of {samples} draws, p(x),", unit="plain")
+        name = f"the gradient of E[exp(value)] of {samples} draws for"
+        check_equal_gradients(estimate.sum(), evidence.sum(), parameters, name)
     with torch.no_grad():
-        evidence = model.log_evidence(batch.x)
-        for samples in (1, 2, 3):
-            estimate = model.expected(_Exponential(build(samples)), batch).value
-            check_close(estimate, evidence.exp(), f"E[exp(value)] of {samples} draws, p(x),")
         values = [model.expected(build(samples), batch).value for samples in (1, 2, 3, 4)]
         check_close(values[0], model.expected(ELBO(), batch).value, "the value of one draw")
     for fewer, more in pairwise(values):
@@ -136,11 +171,14 @@ def _rows(trace: Trace, rows: Tensor) -> Trace:
 
 
 def _check_units(objective: Objective, trace: Trace) -> None:
-    before, shift = objective.reduce(trace), 7.0
-    after = objective.reduce(replace(trace, log_px=trace.log_px + shift))
-    check_close(after.value, before.value + shift, "the value after 7 nats more of log p(x|z)")
-    check_close(after.distortion, before.distortion - shift, "the distortion after 7 nats less")
-    check_close(after.rate, before.rate, "the rate, which log p(x|z) is no part of,")
+    before = objective.reduce(trace)
+    # an image has thousands of nats: whatever leaves the logarithm over- or underflows there
+    for shift in (7.0, -5000.0, 5000.0):
+        after = objective.reduce(replace(trace, log_px=trace.log_px + shift))
+        nats = f"{shift:g} nats more of log p(x|z)"
+        check_close(after.value, before.value + shift, f"the value after {nats}")
+        check_close(after.distortion, before.distortion - shift, f"the distortion after {nats}")
+        check_close(after.rate, before.rate, "the rate, which log p(x|z) is no part of,")
     penalty = torch.arange(5.0, dtype=torch.float64)
     charged = objective.reduce(replace(trace, penalties={"planted": penalty}))
     check_close(charged.value, before.value - penalty, "the value under a penalty")
@@ -154,30 +192,78 @@ def _check_units(objective: Objective, trace: Trace) -> None:
         )
 
 
-def _check_expectation(
-    objective: Objective, model: BernoulliMixture, batch: Batch, bound: bool
+def _check_groups(objective: Objective, trace: Trace) -> None:
+    """Units count alike in one group or in two, whose rate may vary with the draws."""
+    if not trace.kl:
+        return
+    samples, rows = trace.log_px.shape
+    units = torch.cat([kl.expand(samples, rows, -1) for kl in trace.kl.values()], dim=-1)
+    draws = torch.arange(float(samples), dtype=torch.float64).view(-1, 1, 1)
+    second = (3.0 + draws).expand(samples, rows, 2)
+    alone, together, apart = (
+        objective.reduce(replace(trace, kl=kl))
+        for kl in (
+            {"z": units},
+            {"z": torch.cat([units, second], dim=-1)},
+            {"z": units, "second": second},
+        )
+    )
+    check_close(apart.value, together.value, "the value of units in two groups, not one,")
+    check_close(apart.rate, together.rate, "the rate of units in two groups, not one,")
+    added = apart.rate - alone.rate
+    # nothing where the rate is estimated from draws of z
+    expected = second.sum(dim=-1).mean(dim=0) if bool((added != 0).any()) else torch.zeros(())
+    check_close(added, expected, "the rate that a second of two groups adds")
+
+
+def _check_expectation(objective: Objective, model: Enumerable, batch: Batch, bound: bool) -> None:
+    expected = model.expected(objective, batch)
+    log_px, log_pz, log_q = model.joint(batch)
+    rate = (log_q.exp() * (log_q - log_pz)).sum(dim=0)
+    distortion = -(log_q.exp() * log_px).sum(dim=0)
+    parameters = dict(model.named_parameters())
+    for got, sum_of, name in (
+        (expected.rate, rate, "rate, KL(q(z|x) || p(z)),"),
+        (expected.distortion, distortion, "distortion, -E[log p(x|z)],"),
+    ):
+        check_close(got, sum_of, f"the expected {name}")
+        what = f"the gradient of the expected {name} for"
+        check_equal_gradients(got.sum(), sum_of.sum(), parameters, what)
+    evidence = model.log_evidence(batch.x)
+    if bound and not bool((expected.value <= evidence + 1e-9).all()):
+        over = float((expected.value - evidence).detach().max())
+        raise AssertionError(f"the expected value exceeds log p(x) by {over:.4g} nats")
+
+
+def _check_tight(objective: Objective, exact: Enumerable, batch: Batch) -> None:
+    value = exact.expected(objective, batch).value
+    evidence = exact.log_evidence(batch.x)
+    check_close(value, evidence, "the value at the exact posterior")
+    name = "the gradient of the expected value at the exact posterior for"
+    check_equal_gradients(value.sum(), evidence.sum(), dict(exact.named_parameters()), name)
+
+
+def check_equal_gradients(
+    value: Tensor, expected: Tensor, parameters: Mapping[str, Tensor], name: str
 ) -> None:
-    with torch.no_grad():
-        expected = model.expected(objective, batch)
-        log_px, log_pz, log_q = model.joint(batch)
-        rate = (log_q.exp() * (log_q - log_pz)).sum(dim=0)
-        distortion = -(log_q.exp() * log_px).sum(dim=0)
-        check_close(expected.rate, rate, "the expected rate, KL(q(z|x) || p(z)),")
-        check_close(expected.distortion, distortion, "the expected distortion, -E[log p(x|z)],")
-        evidence = model.log_evidence(batch.x)
-        if bound and not bool((expected.value <= evidence + 1e-9).all()):
-            over = float((expected.value - evidence).max())
-            raise AssertionError(f"the expected value exceeds log p(x) by {over:.4g} nats")
+    """Raise AssertionError unless two numbers have the same gradient for every parameter.
+
+    A parameter that one of them does not depend on has gradient 0 there.
+    """
+    wanted = list(parameters.values())
+    got, should = (
+        torch.autograd.grad(number, wanted, retain_graph=True, allow_unused=True)
+        if number.requires_grad
+        else [None] * len(wanted)
+        for number in (value, expected)
+    )
+    for key, one, other in zip(parameters, got, should, strict=True):
+        zero = torch.zeros_like(parameters[key])
+        one, other = (zero if gradient is None else gradient for gradient in (one, other))
+        check_close(one, other, f"{name} '{key}'", 1e-8, "plain")
 
 
-def _check_tight(objective: Objective, batch: Batch) -> None:
-    with torch.no_grad():
-        exact = BernoulliMixture(exact=True, seed=1)
-        value = exact.expected(objective, batch).value
-        check_close(value, exact.log_evidence(batch.x), "the value at the exact posterior")
-
-
-def _check_gradients(objective: Objective, model: BernoulliMixture, batch: Batch) -> None:
+def _check_gradients(objective: Objective, model: Enumerable, batch: Batch) -> None:
     value = model.expected(objective, batch).value.sum()
     parameters = dict(model.named_parameters())
     gradients = torch.autograd.grad(value, list(parameters.values()), allow_unused=True)

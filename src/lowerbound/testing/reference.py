@@ -1,8 +1,9 @@
-"""The linear Gaussian model: a VAE whose evidence and posterior are known in closed form."""
+"""What a reference model knows, and the first of them: the linear Gaussian model."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -10,12 +11,39 @@ from torch.distributions import MultivariateNormal
 
 from lowerbound import likelihoods, posteriors, priors
 from lowerbound.conditional import Conditional
+from lowerbound.errors import DataError, SettingError
 from lowerbound.models import VAE
 from lowerbound.networks import MLP
 from lowerbound.seeding import seeded
 
 #: Makes a posterior or likelihood around a network.
 Around = Callable[[nn.Module], Conditional]
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Draws from p(z, x), row by row.
+
+    Attributes:
+        z: `(N, D)`.
+        x: `(N, *event)`.
+    """
+
+    z: Tensor
+    x: Tensor
+
+
+@runtime_checkable
+class Reference(Protocol):
+    """A model with known answers: it can be simulated, and its evidence is known."""
+
+    def sample(self, count: int, seed: int = 0) -> Joint:
+        """Draw z ~ p(z), then x ~ p(x|z)."""
+        ...
+
+    def log_evidence(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
+        """log p(x) of the observed cells of each row, `(B,)`, nats."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -62,6 +90,49 @@ class LinearGaussian:
             weight = torch.linalg.qr(weight).Q[:, :latents] * lengths
         return cls(weight, bias, torch.tensor(0.7, dtype=torch.float64))
 
+    @classmethod
+    def maximum_likelihood(cls, x: Tensor, latents: int) -> "LinearGaussian":
+        """The model of most likelihood for given data: probabilistic PCA.
+
+        W = U (L - s^2 I)^1/2 with the leading eigenvectors U and eigenvalues L of the covariance
+        of x (divided by N), s^2 the mean of the eigenvalues left over, b the mean of x. The
+        columns of W are orthogonal, so that a diagonal posterior is exact.
+
+        Args:
+            x: Data, `(N, X)`.
+            latents: Number `D` of latent units, at least 1.
+
+        Raises:
+            SettingError: `latents` is not from 1 to X - 1.
+            DataError: x lies in `latents` dimensions: no noise is left, and no maximum exists.
+
+        Source: Tipping & Bishop (1999), equations 7 and 8; that a linear VAE has this optimum:
+            Lucas et al. (2019), arXiv 1911.02469.
+
+        Example:
+            >>> reference = LinearGaussian.random(latents=2, dimensions=5)
+            >>> x = reference.sample(100).x
+            >>> best = LinearGaussian.maximum_likelihood(x, latents=2)
+            >>> bool(best.log_evidence(x).mean() > reference.log_evidence(x).mean())
+            True
+        """
+        x = x.double()
+        if not 1 <= latents < x.shape[1]:
+            raise SettingError(
+                f"probabilistic PCA of {x.shape[1]} dimensions has 1 to {x.shape[1] - 1} latents, "
+                f"got {latents}"
+            )
+        values, vectors = torch.linalg.eigh(torch.cov(x.T, correction=0))
+        values, vectors = values.flip(0), vectors.flip(1)
+        noise = values[latents:].mean()
+        if not float(noise) > 1e-12 * float(values[0]):
+            raise DataError(
+                f"x lies in {latents} dimensions or fewer: nothing is left for the noise of "
+                "probabilistic PCA, and its likelihood has no maximum; use fewer latents"
+            )
+        weight = vectors[:, :latents] * (values[:latents] - noise).clamp(min=0.0).sqrt()
+        return cls(weight, x.mean(dim=0), noise.sqrt())
+
     @property
     def latents(self) -> int:
         """Number `D` of latent units."""
@@ -79,15 +150,11 @@ class LinearGaussian:
             noise = torch.randn(count, self.dimensions, dtype=torch.float64)
         return Joint(z, z @ self.weight.T + self.bias + self.scale * noise)
 
-    def log_evidence(self, x: Tensor) -> Tensor:
-        """log p(x) of each row, `(B,)`, nats, by the density of the marginal itself."""
+    def log_evidence(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
+        """log p(x) of the observed cells of each row, `(B,)`, nats, by the marginal's density."""
         eye = torch.eye(self.dimensions, dtype=self.weight.dtype)
         covariance = self.weight @ self.weight.T + self.scale.square() * eye
-        centred = x - self.bias
-        _, log_determinant = torch.linalg.slogdet(covariance)
-        distance = (centred * torch.linalg.solve(covariance, centred.T).T).sum(dim=-1)
-        constant = self.dimensions * math.log(2 * math.pi)
-        return -0.5 * (distance + log_determinant + constant)
+        return gaussian_evidence(self.bias, covariance, x, observed)
 
     def posterior(self, x: Tensor) -> MultivariateNormal:
         """p(z|x) of each row, batch `(B,)`."""
@@ -146,14 +213,25 @@ class LinearGaussian:
         return shape(self.latents)
 
 
-@dataclass(frozen=True)
-class Joint:
-    """Draws from p(z, x), row by row.
+def gaussian_evidence(
+    mean: Tensor, covariance: Tensor, x: Tensor, observed: Tensor | None = None
+) -> Tensor:
+    """log N(x; m, C), of the observed cells of each row: a marginal of a Gaussian is a Gaussian.
 
-    Attributes:
-        z: `(N, D)`.
-        x: `(N, X)`.
+    Args:
+        mean: m, `(X,)`.
+        covariance: C, `(X, X)`.
+        x: `(B, X)`; an unobserved cell may hold anything.
+        observed: Booleans that broadcast against x; None when all cells are observed.
+
+    Returns:
+        `(B,)`, nats.
     """
-
-    z: Tensor
-    x: Tensor
+    known = torch.ones_like(x) if observed is None else observed.expand_as(x).to(x.dtype)
+    centred = torch.where(known > 0, x - mean, 0.0)
+    # an unobserved cell becomes a unit of its own, at its mean: no distance and no volume
+    both = known.unsqueeze(-1) * known.unsqueeze(-2)
+    within = both * covariance + torch.diag_embed(1 - known)
+    _, log_determinant = torch.linalg.slogdet(within)
+    distance = (centred * torch.linalg.solve(within, centred.unsqueeze(-1)).squeeze(-1)).sum(dim=-1)
+    return -0.5 * (distance + log_determinant + known.sum(dim=-1) * math.log(2 * math.pi))

@@ -1,0 +1,213 @@
+"""`lowerbound certify`: do the parts keep what they promise?"""
+
+import importlib
+import json as json_format
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lowerbound.cli.common import Force, Json, out_option
+from lowerbound.errors import LowerboundError, SettingError, UnknownNameError
+
+if TYPE_CHECKING:
+    from lowerbound.testing.certify import Certificate, Part
+    from lowerbound.testing.planted import Outcome
+
+KINDS = ("prior", "posterior", "likelihood", "objective")
+FORMS = (".json", ".md")
+
+
+def command(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PART", help="Names, kinds or MODULE:NAME; all if left out."),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--as", metavar="KIND", help="prior, posterior, likelihood or objective."),
+    ] = None,
+    planted: Annotated[
+        bool, typer.Option("--planted", help="Plant errors instead, and see each one caught.")
+    ] = False,
+    out: Annotated[Path | None, out_option("Write the table too: .json or .md.")] = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Check every part against the identities it must keep, and say how near each came.
+
+    PART is a name (DiagonalGaussian, vae), a kind (priors, posteriors, likelihoods, objectives,
+    recipes, references), or MODULE:NAME, a part of your own: a class or a function that makes it
+    from its network (a prior from its number of latents, an objective from nothing). Importing
+    MODULE runs its code. Errors are in nats, or in standard errors where a sample is compared;
+    beyond 4.9 of these a check fails. With --planted, errors are planted in right parts, to show
+    that the checks see them.
+
+    Examples:
+      lowerbound certify
+      lowerbound certify priors DiagonalGaussian
+      lowerbound certify my_parts:StudentPosterior --as posterior
+      lowerbound certify --planted --out planted.md
+    """
+    from lowerbound.cli.certificates import (
+        certificates_in_markdown,
+        outcomes_in_markdown,
+        show_certificates,
+        show_outcomes,
+    )
+    from lowerbound.cli.console import say_json, working
+    from lowerbound.cli.output import check_output, form_of
+
+    names = names or []
+    if planted and (names or kind is not None):
+        raise SettingError("--planted tries the whole corpus; leave out PART and --as")
+    if kind is not None and kind not in KINDS:
+        raise UnknownNameError("kind", kind, KINDS)
+    if kind is not None and not any(":" in name for name in names):
+        raise SettingError("--as says what a MODULE:NAME is, and there is none")
+    if out is not None:
+        check_output(out, form_of(out, FORMS), force=force)
+    results: Sequence[Any]
+    document: dict[str, Any]
+    if planted:
+        from lowerbound.testing.planted import try_corpus
+
+        with working("planting errors") as progress:
+            results = try_corpus(progress=progress)
+        show: Callable[..., None] = show_outcomes
+        markdown, bad = outcomes_in_markdown(results), missed(results)
+        summary = {"planted": len(results), "caught": len(results) - len(bad), "missed": len(bad)}
+        document = {**summary, "errors": [vars(result) for result in results]}
+    else:
+        from lowerbound.testing.certify import certify_parts
+
+        chosen = chosen_parts(names, kind)
+        with working("certifying") as progress:
+            results = certify_parts(chosen, progress)
+        show, markdown, bad = show_certificates, certificates_in_markdown(results), failed(results)
+        document = {"failed": len(bad), "parts": [result.to_json() for result in results]}
+    if out is not None:
+        write(out, document, markdown)
+    if json:
+        say_json(document)
+    else:
+        show(results)
+    if bad:
+        verb = "missed" if planted else "failed"
+        raise LowerboundError(f"{len(bad)} of {len(results)} {verb}: {', '.join(bad[:5])}")
+
+
+def chosen_parts(names: Sequence[str], kind: str | None) -> "list[Part]":
+    """Parts of the table and parts of one's own, in the order of the table, then as given."""
+    from lowerbound.testing.certify import parts
+
+    listed = [name for name in names if ":" not in name]
+    own = [own_part(name, kind) for name in names if ":" in name]
+    return [*(parts(listed) if listed or not own else ()), *own]
+
+
+def own_part(name: str, kind: str | None) -> "Part":
+    """A part of one's own, from MODULE:NAME.
+
+    Raises:
+        SettingError: There is no such module, or it does not say what kind of part it is.
+        UnknownNameError: The module has no such name.
+    """
+    from lowerbound.conditional import Conditional
+    from lowerbound.likelihoods import Likelihood
+    from lowerbound.networks import MLP
+    from lowerbound.objectives import Objective
+    from lowerbound.posteriors import DiagonalGaussian
+    from lowerbound.testing.certify import (
+        likelihood_part,
+        objective_part,
+        posterior_part,
+        prior_part,
+    )
+
+    thing: Any = imported(name)
+    if kind is None:
+        kind = kind_of(thing, {"likelihood": Likelihood, "objective": Objective})
+    if kind is None:
+        raise SettingError(f"what is {name}? say --as {', '.join(KINDS[:-1])} or {KINDS[-1]}")
+    if kind == "objective":
+        build: Callable[[], Any] = thing if not isinstance(thing, Objective) else lambda: thing
+        is_bound = bool(build().is_bound)
+        return objective_part(name, build, is_bound, tight=False)
+    if isinstance(thing, Conditional) or not callable(thing):
+        raise SettingError(f"{name} must be a class or a function that makes the {kind}")
+    if kind == "prior":
+        return prior_part(name, thing)
+    if kind == "posterior":
+        shape_of = getattr(thing, "parameters_shape", DiagonalGaussian.parameters_shape)
+        return posterior_part(
+            name, lambda shape, latents: thing(MLP(shape, shape_of(latents), hidden=(8,)))
+        )
+
+    def likelihood(shape: tuple[int, ...]) -> Any:
+        first: Any = thing(MLP((3,), (1, *shape), hidden=(8,)))
+        cells = first.parameters_per_cell
+        return thing(MLP((3,), (cells, *shape), hidden=(8,)))
+
+    return likelihood_part(name, likelihood)
+
+
+def kind_of(thing: Any, bases: dict[str, type]) -> str | None:
+    """The kind of a class or an object, where its class says so."""
+    kind = thing if isinstance(thing, type) else type(thing)
+    return next((name for name, base in bases.items() if issubclass(kind, base)), None)
+
+
+def imported(name: str) -> Any:
+    """What MODULE:NAME means, the current directory first."""
+    module_name, _, attribute = name.partition(":")
+    with current_directory_first():
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name and not module_name.startswith(error.name):
+                raise
+            raise SettingError(
+                f"no module {module_name!r} here or among the installed ones; PART is MODULE:NAME"
+            ) from error
+        except (ValueError, TypeError) as error:
+            raise SettingError(f"{name!r} is no MODULE:NAME") from error
+    if not hasattr(module, attribute):
+        public = [key for key in vars(module) if not key.startswith("_")]
+        raise UnknownNameError(f"part in {module_name}", attribute, public)
+    return getattr(module, attribute)
+
+
+@contextmanager
+def current_directory_first() -> Iterator[None]:
+    """Modules of the current directory can be imported, as `python -m` does."""
+    here = os.getcwd()
+    sys.path.insert(0, here)
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
+
+
+def failed(certificates: "Sequence[Certificate]") -> list[str]:
+    """Names of the parts that failed."""
+    return [certificate.name for certificate in certificates if certificate.failure is not None]
+
+
+def missed(outcomes: "Sequence[Outcome]") -> list[str]:
+    """Errors that were not seen, or not for their reason."""
+    return [f"{outcome.check}: {outcome.words}" for outcome in outcomes if not outcome.caught]
+
+
+def write(path: Path, document: dict[str, Any], markdown: str) -> None:
+    """A table in Markdown, or the document in JSON."""
+    from lowerbound.storage import write_atomically
+
+    is_markdown = path.suffix.lower() == ".md"
+    text = markdown if is_markdown else json_format.dumps(document, indent=1)
+    write_atomically(path, f"{text.rstrip()}\n".encode())

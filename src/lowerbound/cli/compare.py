@@ -1,0 +1,91 @@
+"""`lowerbound compare`: which of several runs is better."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lowerbound.cli.common import Json, seed_of
+from lowerbound.errors import SettingError
+
+if TYPE_CHECKING:
+    from lowerbound.compare import Comparison
+
+
+def command(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="RUN RUN...", help="Directories of trained runs.")
+    ],
+    source: Annotated[
+        str | None,
+        typer.Option("--data", metavar="DATA", help="Compare on this; their own test if left out."),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option("--samples", metavar="K", help="Draws of z for each example.")
+    ] = 100,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the draws.")] = 0,
+    json: Json = False,
+) -> None:
+    """State which of several runs is better, on the same held-out examples.
+
+    Differences are paired: mean, standard error and 95 % interval of log p(x) and ELBO, example by
+    example. What one of the runs was trained or validated on is left out, and runs whose figures
+    are not of the same thing are refused. Of more than two runs, the best is set against each of
+    the others, under Bonferroni's correction for all pairs.
+
+    Examples:
+      lowerbound compare runs/one runs/two
+      lowerbound compare runs/* --samples 1000
+      lowerbound compare runs/one runs/two --data new.npy --json
+    """
+    if len(paths) < 2:
+        raise SettingError("compare needs at least two runs; give another one")
+    if samples < 1:
+        raise SettingError(f"--samples must be a whole number of at least 1, got {samples}")
+    from lowerbound.cli.console import say_json, working
+    from lowerbound.compare import compare_runs
+
+    seed = seed_of(seed)
+    with working("comparing") as progress:
+        comparison = compare_runs(
+            *paths, data=source, samples=samples, seed=seed, progress=progress
+        )
+    if json:
+        say_json({"seed": seed, **comparison.to_json()})
+    else:
+        show_comparison(comparison)
+
+
+def show_comparison(comparison: "Comparison") -> None:
+    """Print the verdicts first, then the figures they rest on."""
+    from lowerbound.cli.console import say, wrapped
+
+    for difference in comparison.differences:
+        say(wrapped(f"{difference.verdict}."))
+    say(
+        f"\n{comparison.data}: {comparison.examples:,} examples, {comparison.samples} draws of z "
+        "for each; nats per example, ± is one standard error"
+    )
+    for run in comparison.runs:
+        say(
+            f"  {run.run} ({run.recipe}): log p(x) at least {_figure(run.log_likelihood)}, "
+            f"ELBO {_figure(run.elbo)}"
+        )
+    for difference in comparison.differences:
+        say(f"\n{difference.first} minus {difference.second}")
+        for name, found in (("log p(x)", difference.log_likelihood), ("ELBO", difference.elbo)):
+            low, high = found.interval
+            say(
+                f"  {name:<9} {found.mean:+,.2f} ± {found.standard_error:,.2f}, "
+                f"{100 * found.confidence:.4g} % interval {low:+,.2f} to {high:+,.2f}, first better on "
+                f"{found.first_better:.0%}"
+            )
+    say()
+    for note in (comparison.correction, *comparison.notes):
+        say(wrapped(f"Note: {note}."))
+
+
+def _figure(estimate) -> str:  # type: ignore[no-untyped-def]
+    from lowerbound.cli.figures import plus_minus
+
+    return plus_minus(estimate)

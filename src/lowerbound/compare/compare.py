@@ -1,0 +1,192 @@
+"""Which of several runs is better, on the same examples, and how sure that is."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from os import PathLike
+from typing import Any
+
+from lowerbound.catalogue import Run, load
+from lowerbound.compare.common import common_held_out
+from lowerbound.compare.comparable import check_comparable
+from lowerbound.compare.paired import Paired, paired
+from lowerbound.evaluation import Estimate, Evidence, convergence, evidence
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One run on the common examples.
+
+    Attributes:
+        run: Its directory.
+        recipe: Its recipe.
+        log_likelihood: Importance-weighted lower bound on log p(x).
+        elbo: Evidence lower bound.
+        converged: Whether more draws would raise the former no further.
+        words: The same in a sentence.
+    """
+
+    run: str
+    recipe: str
+    log_likelihood: Estimate
+    elbo: Estimate
+    converged: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One run minus another, on the same examples.
+
+    Attributes:
+        first: Directory of the one.
+        second: Of the other.
+        log_likelihood: Paired difference of the bounds on log p(x).
+        elbo: Paired difference of the ELBOs.
+        verdict: Which is better, in words, by the bound on log p(x).
+    """
+
+    first: str
+    second: str
+    log_likelihood: Paired
+    elbo: Paired
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several runs on the same held-out examples.
+
+    Attributes:
+        data: What they were compared on.
+        examples: How many examples.
+        samples: Draws of z for each.
+        runs: In the order in which they were given.
+        differences: The first run minus the second or, of more than two runs, the best minus each
+            of the others.
+        correction: How several comparisons were allowed for.
+        notes: What is to be said of the examples and of the bounds.
+    """
+
+    data: str
+    examples: int
+    samples: int
+    runs: tuple[Standing, ...]
+    differences: tuple[Difference, ...]
+    correction: str
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values."""
+        return asdict(self)
+
+
+def compare_runs(
+    *runs: Run | str | PathLike[str],
+    data: Any = None,
+    samples: int = 100,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Comparison:
+    """Compare runs by paired differences of their bounds on the same held-out examples.
+
+    Two runs are compared with each other; of more, the best with each of the others, under
+    intervals corrected for all pairs (Bonferroni), since the best was chosen by the same figures.
+
+    Args:
+        *runs: At least 2 loaded runs or directories.
+        data: What to compare on, as `Data` or anything `read` takes; the runs' own test examples
+            if None. What a run was trained or validated on is left out.
+        samples: Draws of z for each example.
+        seed: Of the draws, the same for each run.
+        progress: Called with (runs done, runs in all).
+
+    Returns:
+        The comparison; every figure in nats per example.
+
+    Raises:
+        SettingError: The runs are not of the same thing, or no example is left.
+        DataError: The data cannot be read, or has fewer than 5 common examples.
+        RunError: A run cannot be read.
+    """
+    loaded = [run if isinstance(run, Run) else load(run) for run in runs]
+    check_comparable(loaded, data_given=data is not None)
+    examples, name, notes = common_held_out(loaded, data)
+    if len({str(run.spec.data.get("fingerprint")) for run in loaded}) > 1:
+        notes += (
+            "the runs were trained on different examples: the difference is one of data and model",
+        )
+    found: list[Evidence] = []
+    for done, run in enumerate(loaded):
+        found.append(evidence(run.model, examples, samples, seed=seed))
+        if progress is not None:
+            progress(done + 1, len(loaded))
+    names = [str(run.path) for run in loaded]
+    standings = tuple(_standing(run, values) for run, values in zip(loaded, found, strict=True))
+    for standing in standings:
+        if not standing.converged:
+            notes += (f"log p(x) of {standing.run} is {standing.words}",)
+    if not all(standing.converged for standing in standings):
+        notes += ("a difference smaller than that may be one of posteriors: use more --samples",)
+    if len(loaded) == 2:
+        pairs, comparisons = [(0, 1)], 1
+        correction = "one comparison, of the first run with the second: no correction"
+    else:
+        best = max(range(len(found)), key=lambda i: float(found[i].log_likelihood.mean()))
+        pairs = [(best, i) for i in range(len(found)) if i != best]
+        comparisons = len(found) * (len(found) - 1) // 2
+        correction = (
+            f"the best against each other run; Bonferroni over all {comparisons} pairs, since the "
+            "best was chosen by the same figures"
+        )
+    differences = tuple(
+        difference(names[i], found[i], names[j], found[j], comparisons) for i, j in pairs
+    )
+    return Comparison(name, len(examples), samples, standings, differences, correction, notes)
+
+
+def difference(
+    first: str, first_found: Evidence, second: str, second_found: Evidence, comparisons: int = 1
+) -> Difference:
+    """The paired difference of two runs, and the verdict.
+
+    Args:
+        first: What the one is called.
+        first_found: Its figures, for `N` examples.
+        second: What the other is called.
+        second_found: Its figures for the same examples.
+        comparisons: How many are stated together.
+
+    Raises:
+        DataError: There are fewer than 5 examples.
+    """
+    likelihood = paired(first_found.log_likelihood, second_found.log_likelihood, comparisons)
+    elbo = paired(first_found.elbo, second_found.elbo, comparisons)
+    return Difference(first, second, likelihood, elbo, verdict(first, second, likelihood))
+
+
+def verdict(first: str, second: str, found: Paired) -> str:
+    """Which of two is better, in words.
+
+    Example:
+        >>> verdict("a", "b", Paired(3.1, 0.4, (2.3, 3.9), 0.95, 0.8, 100))
+        'a is better than b by 3.10 ± 0.40 nats per example'
+    """
+    if found.mean == 0 and found.standard_error == 0:
+        return f"{first} and {second} are the same to the last digit"
+    size = f"{abs(found.mean):,.2f} ± {found.standard_error:,.2f} nats per example"
+    if not found.settled:
+        return f"{first} and {second} cannot be told apart: they differ by {size}"
+    better, worse = (first, second) if found.mean > 0 else (second, first)
+    return f"{better} is better than {worse} by {size}"
+
+
+def _standing(run: Run, found: Evidence) -> Standing:
+    state = convergence(found.ladder, found.effective_samples, found.tail)
+    return Standing(
+        run=str(run.path),
+        recipe=run.spec.recipe,
+        log_likelihood=Estimate.of(found.log_likelihood),
+        elbo=Estimate.of(found.elbo),
+        converged=state.converged,
+        words=state.words,
+    )

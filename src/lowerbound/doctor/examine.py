@@ -1,0 +1,225 @@
+"""Reads a run and its data once, and asks every rule."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from lowerbound.catalogue import Run, load
+from lowerbound.catalogue.again import read_again
+from lowerbound.data import Data
+from lowerbound.doctor.finding import Finding, most_serious_first
+from lowerbound.doctor.gather.belief import belief_of
+from lowerbound.doctor.gather.cells import cells_of, grid_of
+from lowerbound.doctor.gather.neighbours import neighbours_of
+from lowerbound.doctor.gather.record import record_of
+from lowerbound.doctor.gather.some import some
+from lowerbound.doctor.gather.structure import structure_of
+from lowerbound.doctor.rules import FROM_DATA, FROM_RECORD, RULES
+from lowerbound.doctor.symptoms import Symptoms
+from lowerbound.errors import DataError, RunError
+from lowerbound.objectives.objective import positive_samples
+from lowerbound.storage import RunDirectory, Spec
+from lowerbound.training import Epoch
+
+#: Examples of each split that the model is measured on.
+EXAMPLES = 500
+#: Draws for each: enough to fit a tail to.
+SAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What was found in a run, most serious first.
+
+    Attributes:
+        run: Its directory.
+        facts: What is so and is no illness, one sentence each: that training is still going on,
+            that the data has changed.
+        findings: What is wrong, or may be.
+        looked: Names of the diagnoses that could be made, found or not.
+        symptoms: The numbers they were made from.
+    """
+
+    run: str
+    facts: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    looked: tuple[str, ...]
+    symptoms: Symptoms
+
+    @property
+    def ill(self) -> bool:
+        """Whether any finding is an illness."""
+        return any(finding.severity == "ill" for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values, without the symptoms."""
+        return {
+            "run": self.run,
+            "ill": self.ill,
+            "facts": list(self.facts),
+            "findings": [asdict(finding) for finding in self.findings],
+            "looked": list(self.looked),
+        }
+
+
+def examine(
+    run: Run | str | PathLike[str],
+    data: Any = None,
+    *,
+    quick: bool = False,
+    samples: int = SAMPLES,
+    examples: int = EXAMPLES,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> Examination:
+    """Look for what is wrong with a run, also one in progress or cut off.
+
+    The test split serves for leaks alone, and never to judge the model.
+
+    Args:
+        run: A loaded run, or its directory.
+        data: What it was trained on, as `Data` or anything `read` takes; where the run says if
+            None. Where it cannot be read the record alone is judged.
+        quick: Judge by the record alone.
+        samples: Draws of z for each example, at least 1; tails need 25.
+        examples: Most examples of each split that the model is measured on, at least 2.
+        seed: Of the draws.
+        progress: Called with what is being looked at.
+
+    Returns:
+        The findings, and what was looked at.
+
+    Raises:
+        RunError: It is no run, or its spec or weights are damaged.
+        DataError: `data` was given and is not of the run's kind and shape.
+
+    Example:
+        >>> import lowerbound as lb
+        >>> lb.doctor.examine("nowhere")
+        Traceback (most recent call last):
+        ...
+        lowerbound.errors.RunError: nowhere does not exist; fit one with: ...
+    """
+    positive_samples(samples)
+    inform = progress or (lambda what: None)
+    opened = _Opened.of(run)
+    facts = list(opened.facts)
+    record = record_of(opened.spec, opened.history)
+    train = _count(opened.spec)
+    if quick:
+        return _judged(opened, facts, Symptoms(record, train), FROM_RECORD)
+    inform("reading the data")
+    found = _data_of(opened, data, facts)
+    if found is None:
+        return _judged(opened, facts, Symptoms(record, train), FROM_RECORD)
+    inform("looking for copies")
+    seen: dict[str, Any] = {
+        "structure": structure_of(found),
+        "grid": grid_of(found),
+        "neighbours": neighbours_of(found),
+    }
+    symptoms = Symptoms(record, len(found.train), **seen)
+    if opened.run is None:
+        return _judged(opened, facts, symptoms, (*FROM_RECORD, *FROM_DATA))
+    inform("evaluating")
+    model = opened.run.model
+    chosen, held_out = some(found.train, examples), some(found.validation, examples)
+    try:
+        belief = belief_of(model, found, chosen, held_out, samples, seed)
+    except DataError as error:
+        facts.append(f"the model could not be measured: {error}")
+        return _judged(opened, facts, symptoms, (*FROM_RECORD, *FROM_DATA))
+    cells = cells_of(model, found, chosen, seed)
+    symptoms = Symptoms(record, len(found.train), belief=belief, cells=cells, **seen)
+    return _judged(opened, facts, symptoms, tuple(RULES))
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """As much of a run as there is."""
+
+    path: Path
+    spec: Spec
+    history: tuple[Epoch, ...]
+    run: Run | None
+    facts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, run: Run | str | PathLike[str]) -> "_Opened":
+        if isinstance(run, Run):
+            return cls(
+                run.path, run.spec, run.history, run, tuple(_progress(run.spec, run.history))
+            )
+        directory = RunDirectory(run)
+        spec = directory.read_spec()
+        facts = []
+        if directory.weights_path.exists():
+            loaded = load(run)
+            history = loaded.history
+        else:
+            loaded, history = None, _epochs(directory)
+            facts.append("it has no weights yet: the record and the data are all there is to see")
+        return cls(directory.path, spec, history, loaded, (*_progress(spec, history), *facts))
+
+
+def _progress(spec: Spec, history: tuple[Epoch, ...]) -> list[str]:
+    """How training ended, where it did not end by itself."""
+    stopped, planned = spec.result.get("stopped"), spec.training.get("epochs")
+    done = f"{len(history)} of {planned} epochs"
+    if stopped is None:
+        return [f"training is still going on, or was cut off without a word: {done} are recorded"]
+    if stopped not in ("epochs", "minutes", "patience"):
+        return [f"training did not end by itself ({stopped}): {done} were made"]
+    return []
+
+
+def _epochs(directory: RunDirectory) -> tuple[Epoch, ...]:
+    """The whole records of a training in progress."""
+    found = []
+    for record in directory.read_metrics():
+        try:
+            found.append(Epoch.from_json(record))
+        except (TypeError, KeyError, ValueError):
+            continue
+    return tuple(found)
+
+
+def _count(spec: Spec) -> int:
+    counts = spec.data.get("split", {})
+    counts = counts.get("counts") if isinstance(counts, Mapping) else None
+    count = counts.get("train") if isinstance(counts, Mapping) else None
+    return count if isinstance(count, int) and count > 0 else 0
+
+
+def _data_of(opened: _Opened, given: Any, facts: list[str]) -> Data | None:
+    """The data, and what is to be said of it; None if it is not there and was not given."""
+    try:
+        found = given if isinstance(given, Data) else read_again(opened.path, opened.spec, given)
+    except DataError as error:
+        if given is not None:
+            raise
+        facts.append(f"only the record was read: {error}")
+        return None
+    schema = opened.spec.schema
+    if (found.schema.shape, found.schema.kind) != (schema.shape, schema.kind):
+        raise RunError(
+            f"{opened.path} was trained on {schema.describe()}, got {found.schema.describe()}; "
+            "give the data it was trained on"
+        )
+    if found.fingerprint != opened.spec.data.get("fingerprint"):
+        facts.append(
+            "the data is not what the run was trained on, or has changed since: its validation "
+            "split may hold examples that the model was trained on"
+        )
+    return found
+
+
+def _judged(
+    opened: _Opened, facts: list[str], symptoms: Symptoms, looked: tuple[str, ...]
+) -> Examination:
+    findings = [found for name in looked if (found := RULES[name](symptoms)) is not None]
+    return Examination(
+        str(opened.path), tuple(facts), most_serious_first(findings), looked, symptoms
+    )

@@ -1,0 +1,29 @@
+"""What the doctor says: what was seen, and what to try."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["ill", "warning"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with a run, or may be.
+
+    Attributes:
+        name: Of the diagnosis, a noun.
+        severity: "ill": figures or uses of this run are not what they seem; "warning": it works,
+            and could work better, or be misread.
+        words: What was seen, with the numbers, in whole sentences.
+        remedy: What to try, with options of the command line.
+    """
+
+    name: str
+    severity: Severity
+    words: str
+    remedy: str
+
+
+def most_serious_first(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Illnesses before warnings; otherwise in the order in which they were looked for."""
+    return tuple(sorted(findings, key=lambda finding: finding.severity != "ill"))

@@ -1,0 +1,1 @@
+"""From a run and its data to the plain numbers of `Symptoms`."""

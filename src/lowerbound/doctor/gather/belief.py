@@ -1,0 +1,85 @@
+"""What a model believes of a few training and validation examples."""
+
+import torch
+from torch import Tensor, nn
+
+from lowerbound.data import Data, Examples
+from lowerbound.doctor.gather.baseline import independent_cells
+from lowerbound.doctor.symptoms import Belief
+from lowerbound.evaluation import Estimate, Evidence, evidence
+from lowerbound.evaluation.tails import HEAVY
+from lowerbound.seeding import seeded
+
+#: Draws for the training examples, of which the ELBO alone is wanted.
+FEW_DRAWS = 10
+#: Draws from the prior that its moments are estimated from.
+PRIOR_DRAWS = 4096
+
+
+def belief_of(
+    model: nn.Module, data: Data, train: Examples, held_out: Examples, samples: int, seed: int
+) -> Belief:
+    """Bounds, rates and weights on some examples, against independent cells.
+
+    Args:
+        model: In evaluation mode.
+        data: Whose whole training part the independent cells are fitted to.
+        train: `N` of its training examples.
+        held_out: `M` of its validation examples.
+        samples: Draws for each validation example.
+        seed: Of the draws.
+
+    Raises:
+        DataError: A bound is not finite.
+    """
+    found = evidence(model, held_out, samples, seed=seed)
+    learned = evidence(model, train, FEW_DRAWS, seed=seed)
+    no_model, no_model_train = independent_cells(data.schema, data.train, held_out, train)
+    gain = Estimate.of(found.elbo - no_model)
+    train_gain = Estimate.of(learned.elbo - no_model_train)
+    known = ~found.tail.isnan()
+    variances = found.means.var(dim=0, unbiased=False)
+    return Belief(
+        rate=float(found.rate.mean()),
+        variances=tuple(variances.tolist()),
+        elbo=float(found.elbo.mean()),
+        train_elbo=float(learned.elbo.mean()),
+        over_baseline=gain.mean,
+        over_baseline_error=gain.standard_error or 0.0,
+        train_over_baseline=train_gain.mean,
+        train_over_baseline_error=train_gain.standard_error or 0.0,
+        spread=tuple(spread_of(model, train, seed).tolist()),
+        heavy=float((found.tail[known] > HEAVY).double().mean()) if bool(known.any()) else 0.0,
+        effective_samples=float(found.effective_samples.median()),
+        samples=samples,
+        last_doubling=_last_doubling(found),
+        gap=float((found.log_likelihood - found.elbo).mean()),
+        error=float(found.log_likelihood.std()) / len(data.validation) ** 0.5,
+        examples=len(held_out),
+    )
+
+
+def _last_doubling(found: Evidence) -> float:
+    half = max(1, found.samples // 2)
+    return float((found.log_likelihood - found.ladder[half]).mean())
+
+
+@torch.no_grad()
+def spread_of(model: nn.Module, train: Examples, seed: int) -> Tensor:
+    """Mean square of each unit under the aggregated posterior, 1 where it is that of the prior.
+
+    Args:
+        model: Anything with a `trace` and a `prior`.
+        train: `N` training examples.
+        seed: Of the draws.
+
+    Returns:
+        `(D,)`, float64: about the prior's mean, in units of its variance.
+    """
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    with seeded(seed, device):
+        trace = model.trace(train.batch(slice(None)).to(device), 1)  # type: ignore[operator]
+        z = trace.z[0].flatten(start_dim=1).double().cpu()
+        prior = model.prior(None).sample(torch.Size([PRIOR_DRAWS]))  # type: ignore[operator]
+        drawn = prior.reshape(PRIOR_DRAWS, -1).double().cpu()
+    return (z - drawn.mean(dim=0)).square().mean(dim=0) / drawn.var(dim=0)

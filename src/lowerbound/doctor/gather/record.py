@@ -1,0 +1,36 @@
+"""What the files of a run say, believed no further than their types."""
+
+import math
+from typing import Any
+
+from lowerbound.doctor.symptoms import Record
+from lowerbound.storage import Spec
+from lowerbound.training import Epoch
+
+
+def record_of(spec: Spec, history: tuple[Epoch, ...]) -> Record:
+    """The record of a run, also of one in progress.
+
+    Args:
+        spec: Its spec; values of a wrong type count as absent.
+        history: Its epochs, in order.
+    """
+    settings, stopped = spec.settings, spec.result.get("stopped")
+    free_bits = _number(settings.get("free_bits"), 0.0)
+    gaussian = settings.get("likelihood") == "gaussian"
+    scale = settings.get("scale")
+    return Record(
+        stopped=stopped if isinstance(stopped, str) else None,
+        epochs=int(_number(spec.training.get("epochs"), 0)),
+        history=history,
+        latents=int(_number(settings.get("latents"), 0)),
+        beta=_number(settings.get("beta"), 1.0),
+        free_bits=free_bits,
+        annealed=free_bits > 0 or _number(settings.get("beta_warm_up"), 0.0) > 0,
+        scale=scale if gaussian and isinstance(scale, str) else "",
+    )
+
+
+def _number(value: Any, default: float) -> float:
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if known and math.isfinite(value) else default

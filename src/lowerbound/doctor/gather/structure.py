@@ -1,0 +1,38 @@
+"""Whether cells depend on each other: what a latent could explain at all."""
+
+import math
+
+import torch
+
+from lowerbound.data import Data
+from lowerbound.doctor.symptoms import Structure
+
+#: Most examples and cells looked at.
+MOST_ROWS, MOST_CELLS = 2000, 1000
+
+
+def structure_of(data: Data) -> Structure | None:
+    """Correlations between different cells of the training examples; None with fewer than two.
+
+    t = sum_{i<j} r_ij^2 - D (D - 1) / (2 n) over its standard deviation, with n = N - 1.
+
+    Source: Schott (2005), Testing for complete independence in high dimensions, Biometrika 92,
+        theorem 1.
+    """
+    x = data.train.x[:MOST_ROWS].reshape(min(len(data.train), MOST_ROWS), -1).double()
+    if x.shape[1] > MOST_CELLS:
+        x = x[:, torch.linspace(0, x.shape[1] - 1, MOST_CELLS).long()]
+    x = x - x.mean(dim=0)
+    length = x.norm(dim=0)
+    x = x[:, length > 0] / length[length > 0]
+    width, n = x.shape[1], len(x) - 1
+    if width < 2 or n < 3:
+        return None
+    squares = float(((x.mT @ x).square().sum() - width) / 2)
+    pairs = width * (width - 1) / 2
+    deviation = math.sqrt(2 * pairs * (n - 1) / (n * n * (n + 2)))
+    return Structure(
+        correlation=math.sqrt(max(squares, 0.0) / pairs),
+        chance=math.sqrt(1 / n),
+        score=(squares - pairs / n) / deviation,
+    )

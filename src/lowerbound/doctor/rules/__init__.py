@@ -1,0 +1,44 @@
+"""The diagnoses: pure functions from `Symptoms` to findings, one idea a file."""
+
+from collections.abc import Callable
+
+from lowerbound.doctor.finding import Finding
+from lowerbound.doctor.rules.collapse import collapse, unused_units
+from lowerbound.doctor.rules.leak import leak
+from lowerbound.doctor.rules.likelihood import counted_data
+from lowerbound.doctor.rules.overfitting import overfitting
+from lowerbound.doctor.rules.rate import rate_too_high, worse_than_no_model
+from lowerbound.doctor.rules.scale import dispersion, vanishing_scale
+from lowerbound.doctor.rules.spikes import non_finite, spikes
+from lowerbound.doctor.rules.training import under_training
+from lowerbound.doctor.rules.weights import heavy_tails
+from lowerbound.doctor.symptoms import Symptoms
+
+Rule = Callable[[Symptoms], Finding | None]
+
+#: Every diagnosis by its name, in the order in which findings of one severity are told.
+RULES: dict[str, Rule] = {
+    "non-finite training": non_finite,
+    "worse than no model": worse_than_no_model,
+    "posterior collapse": collapse,
+    "leak between splits": leak,
+    "vanishing scale": vanishing_scale,
+    "scale out of proportion": dispersion,
+    "overfitting": overfitting,
+    "under-training": under_training,
+    "loss spikes": spikes,
+    "rate too high": rate_too_high,
+    "counted data under a density": counted_data,
+    "heavy-tailed weights": heavy_tails,
+    "unused units": unused_units,
+}
+#: Those that need no more than the files of a run.
+FROM_RECORD = (
+    "non-finite training",
+    "posterior collapse",
+    "overfitting",
+    "under-training",
+    "loss spikes",
+)
+#: Those that need the data and no weights.
+FROM_DATA = ("leak between splits", "counted data under a density")

@@ -1,0 +1,93 @@
+"""Latents that say nothing: all of them (collapse), or most (unused)."""
+
+from lowerbound.doctor.finding import Finding
+from lowerbound.doctor.rules.training import under_training
+from lowerbound.doctor.symptoms import Structure, Symptoms
+from lowerbound.evaluation import ACTIVE_THRESHOLD
+
+#: A code of less than a tenth of a nat cannot tell two examples apart: one bit is 0.69 nats.
+COLLAPSED_RATE = 0.1
+#: Schott's statistic is standard normal for independent cells; beyond 4.9 by one run in a million.
+SURELY = 4.9
+#: Correlations smaller than this, at the root mean square, a latent explains less than a hundredth
+#: of a cell's variance with: whatever the test says, nothing worth a latent is there.
+WORTH_A_LATENT = 0.1
+#: Of this share of units unused, nobody would have asked for so many.
+MOST_UNUSED = 0.75
+#: With fewer units there is nothing to gain by leaving some out.
+FEWEST_UNITS = 8
+
+
+def collapse(symptoms: Symptoms) -> Finding | None:
+    """The latent says nothing, and there would be something to say."""
+    record, belief = symptoms.record, symptoms.belief
+    rate = belief.rate if belief else (record.best.held_out.rate if record.best else None)
+    if rate is None:
+        return None
+    active = None if belief is None else sum(v > ACTIVE_THRESHOLD for v in belief.variances)
+    if rate >= COLLAPSED_RATE and active != 0:
+        return None
+    if symptoms.structure is not None and not depends(symptoms.structure):
+        return None
+    words = f"The latents say nothing: the rate is {rate:.2g} nats per example"
+    if belief is not None:
+        words += f", and {active} of {len(belief.variances)} units are active"
+    words += _yet(symptoms.structure)
+    remedies = []
+    if record.beta > 1:
+        remedies.append(f"--set beta=1 (it is {record.beta:g})")
+    if not record.annealed:
+        remedies.append("--set beta_warm_up=0.3, or --set free_bits=0.1 (not for iwae)")
+    remedies.append("longer training with --epochs, or a smaller decoder with --set hidden=128")
+    young = under_training(symptoms) is not None
+    if young:
+        words += " Training was too short to tell whether that is for good."
+    severity = "warning" if young or symptoms.structure is None else "ill"
+    return Finding("posterior collapse", severity, words, _try(remedies))
+
+
+def unused_units(symptoms: Symptoms) -> Finding | None:
+    """Most units idle, though not asked for by a weight of the rate."""
+    belief = symptoms.belief
+    if belief is None or len(belief.variances) < FEWEST_UNITS or collapse(symptoms):
+        return None
+    if under_training(symptoms):  # units wake up one by one
+        return None
+    if symptoms.record.beta > 1:  # what a weighted rate is chosen for
+        return None
+    units = len(belief.variances)
+    active = sum(v > ACTIVE_THRESHOLD for v in belief.variances)
+    if units - active < MOST_UNUSED * units:
+        return None
+    words = (
+        f"{units - active} of {units} latent units are unused: their posterior mean varies by less "
+        f"than {ACTIVE_THRESHOLD:g} over the examples. Either the data needs no more, or they fell "
+        "asleep early in training"
+    )
+    if symptoms.structure is not None and not depends(symptoms.structure):
+        words += ". The cells of the data look independent: there is little for latents to explain"
+    fewer = max(1, active + max(1, active // 4))
+    remedy = (
+        f"Fewer latents: --latents {fewer}; or wake them, --set free_bits=0.1 with a smaller "
+        "--set learning_rate=0.0005, and see which is better: lowerbound compare RUN RUN."
+    )
+    return Finding("unused units", "warning", words + ".", remedy)
+
+
+def depends(structure: Structure) -> bool:
+    """Whether cells depend on each other, surely and by so much that a latent would pay."""
+    return structure.score > SURELY and structure.correlation > WORTH_A_LATENT
+
+
+def _yet(structure: Structure | None) -> str:
+    if structure is None:
+        return ". Without the data it cannot be said whether there is something to say."
+    return (
+        f". Yet the cells of the data depend on each other: their root mean square correlation is "
+        f"{structure.correlation:.2f}, and independent cells would show {structure.chance:.2f}."
+    )
+
+
+def _try(remedies: list[str]) -> str:
+    text = "; ".join(remedies)
+    return f"{text[:1].upper()}{text[1:]}."

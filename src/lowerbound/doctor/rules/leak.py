@@ -1,0 +1,36 @@
+"""Held-out examples that training has as good as seen."""
+
+import math
+
+from lowerbound.doctor.finding import Finding
+from lowerbound.doctor.symptoms import Symptoms
+
+#: Fewer are a matter of chance whatever the share.
+FEWEST = 3
+#: Share of held-out examples with a copy that is told, and that makes held-out figures untrue.
+SOME, MANY = 0.01, 0.05
+SURELY = 4.9
+
+
+def leak(symptoms: Symptoms) -> Finding | None:
+    """More near copies of training examples among the held-out ones than chance allows."""
+    seen = symptoms.neighbours
+    if seen is None or seen.held_out == 0:
+        return None
+    expected = seen.chance + SURELY * math.sqrt(seen.chance)
+    if seen.copies < max(FEWEST, SOME * seen.held_out) or seen.copies <= expected:
+        return None
+    share = seen.copies / seen.held_out
+    times = seen.usual / seen.nearest if seen.nearest > 0 else math.inf
+    distance = "identical to it" if math.isinf(times) else f"{times:,.0f} times nearer to it"
+    words = (
+        f"{seen.copies} of {seen.held_out} held-out examples ({share:.0%}) have a near copy among "
+        f"{seen.pool:,} training examples, {distance} than the fifth neighbours usually are; "
+        f"chance would make {seen.chance:.1f}. Identical rows are kept on one side of the split, "
+        "almost identical ones are not: held-out figures flatter the model."
+    )
+    remedy = (
+        "Keep one of each group of copies (repeated measurements, augmented or re-encoded "
+        "pictures, frames of one film), or give a test part that shares no group with training."
+    )
+    return Finding("leak between splits", "ill" if share >= MANY else "warning", words, remedy)

@@ -1,0 +1,218 @@
+"""The whole ladder over every part of the table, with how near each identity came."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, Literal
+
+import torch
+
+from lowerbound.catalogue import assemble
+from lowerbound.errors import UnknownNameError
+from lowerbound.seeding import seeded
+from lowerbound.testing import table
+from lowerbound.testing.advice import explain
+from lowerbound.testing.conformance import check_likelihood, check_posterior, check_prior
+from lowerbound.testing.evidence import check_evidence
+from lowerbound.testing.ledger import Ledger
+from lowerbound.testing.models import check_model
+from lowerbound.testing.objectives import check_objective
+from lowerbound.testing.references import REFERENCES
+
+Kind = Literal["prior", "posterior", "likelihood", "objective", "recipe", "reference"]
+
+#: Kinds, and what a group of them is called.
+KINDS: Mapping[str, Kind] = {
+    "priors": "prior",
+    "posteriors": "posterior",
+    "likelihoods": "likelihood",
+    "objectives": "objective",
+    "recipes": "recipe",
+    "references": "reference",
+}
+
+#: Every kind of data, small: on these each recipe is certified.
+RECIPE_SCHEMAS = ("binary 5", "8-bit 1x1x1", "ordinal 5", "real 1", "real-float64 5")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that climbs the ladder.
+
+    Attributes:
+        name: As in the table.
+        kind: What it is.
+        check: Raises AssertionError where it breaks a rule.
+    """
+
+    name: str
+    kind: Kind
+    check: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was found of one part.
+
+    Attributes:
+        name: As in the table.
+        kind: What it is.
+        identities: How many identities were checked.
+        nats: Largest error of an exact identity between log-densities, bounds or rates; None if
+            there was none.
+        standard_errors: Largest error of a statistical identity; None if there was none.
+        seconds: How long it took.
+        failure: What should hold, what was found and what usually causes it; None if all held.
+    """
+
+    name: str
+    kind: Kind
+    identities: int
+    nats: float | None
+    standard_errors: float | None
+    seconds: float
+    failure: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values."""
+        return asdict(self)
+
+
+def certify(
+    *names: str, progress: Callable[[int, int], None] | None = None
+) -> tuple[Certificate, ...]:
+    """Run the conformance ladder over the table: priors to recipes, and the reference models.
+
+    Args:
+        names: Parts of the table, or kinds such as "priors"; everything if there are none.
+        progress: Called with (parts done, parts in all).
+
+    Returns:
+        A certificate for each part, in the order of the table; a part that fails does not stop
+        the others.
+
+    Raises:
+        UnknownNameError: No part and no kind has such a name.
+
+    Example:
+        >>> (certificate,) = certify("StandardNormal")
+        >>> certificate.failure is None, certificate.kind
+        (True, 'prior')
+    """
+    return certify_parts(parts(names), progress)
+
+
+def certify_parts(
+    chosen: Sequence[Part], progress: Callable[[int, int], None] | None = None
+) -> tuple[Certificate, ...]:
+    """Run the check of each part."""
+    found = []
+    for done, part in enumerate(chosen, start=1):
+        found.append(certify_part(part))
+        if progress is not None:
+            progress(done, len(chosen))
+    return tuple(found)
+
+
+def certify_part(part: Part) -> Certificate:
+    """Run the check of one part; whatever it raises is a failure."""
+    began, failure = time.perf_counter(), None
+    with Ledger() as ledger:
+        try:
+            part.check()
+        except AssertionError as error:
+            failure = explain(str(error))
+        except Exception as error:
+            failure = (
+                f"the ladder ended with {type(error).__name__}: {' '.join(str(error).split())}"
+            )
+    return Certificate(
+        part.name,
+        part.kind,
+        len(ledger.entries),
+        ledger.largest("nats"),
+        ledger.largest("standard errors"),
+        time.perf_counter() - began,
+        failure,
+    )
+
+
+def parts(names: Sequence[str] = ()) -> tuple[Part, ...]:
+    """The parts of the table with these names or of these kinds; all if there are none.
+
+    Raises:
+        UnknownNameError: No part and no kind has such a name.
+    """
+    every = _every()
+    known = {part.name for part in every} | set(KINDS)
+    for name in names:
+        if name not in known:
+            raise UnknownNameError("part", name, known)
+    kinds = {KINDS[name] for name in names if name in KINDS}
+    return tuple(part for part in every if not names or part.name in names or part.kind in kinds)
+
+
+def prior_part(name: str, build: Callable[[int], Any]) -> Part:
+    """A prior, from how it is made of a number of latent units."""
+    return Part(name, "prior", lambda: _each(check_prior, [build(1), build(3)]))
+
+
+def posterior_part(name: str, build: Callable[[tuple[int, ...], int], Any]) -> Part:
+    """A posterior, from how it is made for x of a shape and a number of latent units."""
+
+    def check() -> None:
+        for shape, latents in (((4,), 3), ((1,), 1), ((1, 2, 3), 2)):
+            with seeded(0):
+                check_posterior(build(shape, latents), torch.randn(4, *shape))
+
+    return Part(name, "posterior", check)
+
+
+def likelihood_part(name: str, build: Callable[[tuple[int, ...]], Any]) -> Part:
+    """A likelihood, from how it is made for x of a shape, around 3 latent units."""
+
+    def check() -> None:
+        for shape in ((2,), (1,), (1, 2, 2)):
+            with seeded(0):
+                check_likelihood(build(shape), table.latent_batch().float())
+
+    return Part(name, "likelihood", check)
+
+
+def objective_part(name: str, build: Callable[[], Any], bound: bool, tight: bool) -> Part:
+    """An objective and what it claims."""
+    return Part(name, "objective", lambda: check_objective(build(), bound=bound, tight=tight))
+
+
+def _each(check: Callable[[Any], None], made: Sequence[Any]) -> None:
+    for one in made:
+        check(one)
+
+
+def _recipe_part(name: str) -> Part:
+    def check() -> None:
+        for schema in RECIPE_SCHEMAS:
+            data = table.SCHEMAS[schema]
+            made = assemble(name, data, table.RECIPES[name], seed=0)
+            try:
+                check_model(made.model, table.example_batch(data), made.objective)
+            except AssertionError as error:
+                raise AssertionError(f"on {schema} data: {error}") from error
+
+    return Part(name, "recipe", check)
+
+
+def _every() -> tuple[Part, ...]:
+    from lowerbound.evaluation import evidence
+
+    claims = table.OBJECTIVES.items()
+    return (
+        *(prior_part(name, build) for name, build in table.PRIORS.items()),
+        *(posterior_part(name, partial(table.posterior_of, name)) for name in table.POSTERIORS),
+        *(likelihood_part(name, partial(table.likelihood_of, name)) for name in table.LIKELIHOODS),
+        *(objective_part(name, c.build, c.bound, c.tight) for name, c in claims),
+        *(_recipe_part(name) for name in table.RECIPES),
+        *(Part(name, "reference", check) for name, check in REFERENCES.items()),
+        Part("evidence", "reference", lambda: check_evidence(evidence)),
+    )

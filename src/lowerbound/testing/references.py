@@ -1,0 +1,59 @@
+"""The reference models, each with its known answer."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lowerbound.objectives import ELBO, IWAE, Annealed, FreeBits
+from lowerbound.posteriors import DiagonalGaussian, FullGaussian
+from lowerbound.testing.calibration import (
+    check_calibration,
+    check_known_answer,
+    check_known_gradient,
+)
+from lowerbound.testing.objectives import check_importance_weighted
+from lowerbound.testing.paths import check_path_gradient
+from lowerbound.testing.reference import LinearGaussian
+from lowerbound.testing.reference_belief import SigmoidBeliefNet
+from lowerbound.testing.reference_beta import BetaBernoulli
+from lowerbound.testing.reference_chain import LinearGaussianChain
+from lowerbound.testing.reference_mixture import BernoulliMixture, CategoricalMixture
+from lowerbound.testing.wrappers import check_annealed, check_free_bits
+
+
+def _linear(posterior: Any, orthogonal: bool) -> Callable[[], None]:
+    def check() -> None:
+        reference = LinearGaussian.random(2, 4, orthogonal=orthogonal)
+        model = reference.vae(posterior)
+        check_known_answer(reference, model)
+        check_known_gradient(reference, model)
+        check_path_gradient(reference, model)
+        check_calibration(reference, model.posterior)
+
+    return check
+
+
+def _known(build: Callable[[], Any]) -> Callable[[], None]:
+    def check() -> None:
+        model = build()
+        check_known_answer(model, model)
+
+    return check
+
+
+def _wrapped() -> None:
+    check_free_bits(lambda nats: FreeBits(ELBO(2), nats))
+    check_annealed(lambda schedule: Annealed(ELBO(2), schedule))
+
+
+#: By name: a check of the library on a model that knows its answer.
+REFERENCES: Mapping[str, Callable[[], None]] = {
+    "LinearGaussian, diagonal": _linear(DiagonalGaussian, True),
+    "LinearGaussian, full": _linear(FullGaussian, False),
+    "LinearGaussianChain": _known(LinearGaussianChain),
+    "BetaBernoulli": _known(BetaBernoulli),
+    "BernoulliMixture": _known(lambda: BernoulliMixture(exact=True)),
+    "CategoricalMixture": _known(lambda: CategoricalMixture(exact=True)),
+    "SigmoidBeliefNet": _known(lambda: SigmoidBeliefNet((2,), 3, exact=True)),
+    "importance weights": lambda: check_importance_weighted(IWAE),
+    "free bits, annealing": _wrapped,
+}

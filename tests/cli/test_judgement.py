@@ -1,0 +1,74 @@
+"""`lowerbound doctor` and `lowerbound compare`: what they say, and with which exit code."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+FIXTURE = Path(__file__).parents[1] / "storage" / "fixtures" / "v1"
+
+
+def test_findings_are_told_in_words_with_a_remedy(lowerbound, images: Path) -> None:
+    done = lowerbound("doctor", images)
+    assert (done.code, done.err) == (0, "")
+    assert "under-training (ill)" in done.out and "Try: Train longer: --epochs" in done.out
+
+
+def test_findings_as_json(lowerbound, table: Path) -> None:
+    done = lowerbound("doctor", table, "--json")
+    found = json.loads(done.out)
+    assert done.code == 0 and found["ill"] is True
+    assert {"name", "severity", "words", "remedy"} == set(found["findings"][0])
+
+
+def test_strict_fails_on_an_illness(lowerbound, images: Path) -> None:
+    done = lowerbound("doctor", images, "--quick", "--strict")
+    assert done.code == 1 and "under-training" in done.out and done.err == ""
+
+
+def test_nothing_wrong_is_said_with_what_was_looked_at(
+    lowerbound, images: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(images, tmp_path / "run"))
+    (run / "metrics.jsonl").write_text("")
+    done = lowerbound("doctor", run, "--quick", "--strict")
+    assert done.code == 0
+    assert done.out.startswith("Nothing wrong found. Looked for: non-finite training, ")
+    assert done.out.count("\n") == 1
+
+
+def test_an_old_run_is_examined(lowerbound) -> None:
+    done = lowerbound("doctor", FIXTURE)
+    assert done.code == 0 and done.out.startswith("Note: only the record was read")
+
+
+def test_two_runs_are_compared(lowerbound, images: Path) -> None:
+    done = lowerbound("compare", images, images, "--samples", 5)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"{images} and {images} are the same to the last digit.")
+    assert "95 % interval +0.00 to +0.00" in done.out
+    found = json.loads(lowerbound("compare", images, images, "--samples", 5, "--json").out)
+    assert found["differences"][0]["log_likelihood"]["mean"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["doctor"], 2, "missing argument 'RUN'"),
+        (["doctor", "nothing"], 1, "does not exist; fit one with"),
+        (["doctor", "IMAGES", "--data", "digits"], 1, "was trained on binary images"),
+        (["compare", "IMAGES"], 2, "at least two runs"),
+        (["compare", "IMAGES", "nothing"], 1, "does not exist"),
+        (["compare", "IMAGES", "IMAGES", "--samples", "0"], 2, "--samples must be"),
+        (["compare", "IMAGES", "TABLE"], 2, "a density, of the other a probability"),
+    ],
+    ids=str,
+)
+def test_a_misuse_is_one_line(
+    lowerbound, images: Path, table: Path, arguments: list[str], code: int, words: str
+) -> None:
+    places = {"IMAGES": str(images), "TABLE": str(table)}
+    done = lowerbound(*(places.get(word, word) for word in arguments))
+    assert (done.code, done.out) == (code, "")
+    assert done.err.startswith("error: ") and done.err.count("\n") == 1 and words in done.err

@@ -1,0 +1,105 @@
+"""The mutation run: its explanations are complete, and its tool changes nothing but the mutant."""
+
+import importlib.util
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RESULT = json.loads((ROOT / "benchmarks" / "results" / "mutation.json").read_text())
+PAGE = (ROOT / "docs" / "mutants.md").read_text()
+LINE = re.compile(r"^- `([^`]+)` `([^`]+)`: `(.+)`$", re.MULTILINE)
+
+spec = importlib.util.spec_from_file_location("mutate", ROOT / "tools" / "mutate.py")
+mutate = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(mutate)
+
+
+def test_every_survivor_is_explained_and_nothing_else_is() -> None:
+    listed = Counter(LINE.findall(PAGE))
+    survived = Counter((s["file"], s["function"], s["change"]) for s in RESULT["survivors"])
+    assert survived - listed == Counter(), "not explained in docs/mutants.md"
+    assert listed - survived == Counter(), "explained, but it does not survive any more"
+
+
+def test_every_group_of_survivors_has_its_reason() -> None:
+    for section in PAGE.split("\n## ")[1:]:
+        title, *lines = section.splitlines()
+        prose = [line for line in lines if line and not line.startswith(("- ", "|"))]
+        assert prose, title
+
+
+def test_the_figures_add_up() -> None:
+    for row in [RESULT["total"], *RESULT["modules"]]:
+        assert row["killed"] + row["survived"] + row["timeouts"] == row["mutants"]
+        assert row["not_run"] == 0
+    for name, total in RESULT["total"].items():
+        assert sum(module[name] for module in RESULT["modules"]) == total
+    assert RESULT["total"]["survived"] == len(RESULT["survivors"])
+
+
+MODULE = '''
+import functools
+from abc import abstractmethod
+
+
+class Law:
+    rate = 2
+
+    @property
+    def mean(self):
+        """One over the rate."""
+        return 1 / self.rate
+
+    @staticmethod
+    def name():
+        return "law"
+
+    @property
+    @abstractmethod
+    def mode(self): ...
+
+
+@functools.singledispatch
+def describe(value):
+    return "something"
+
+
+@describe.register
+def _(value: int):
+    return "a number"
+
+
+@describe.register
+def _(value: str):
+    return "a word"
+'''
+
+
+def test_a_decorator_written_out_means_the_same() -> None:
+    written = mutate.write_out_decorators(MODULE)
+    assert re.findall(r"@\w+", written) == ["@staticmethod", "@property", "@abstractmethod"]
+    for text in (MODULE, written):
+        names: dict = {}
+        exec(text, names)
+        assert names["Law"]().mean == 0.5
+        assert [names["describe"](value) for value in (1, "x", 1.0)] == [
+            "a number", "a word", "something",
+        ]  # fmt: skip
+
+
+def test_each_constant_is_changed_once() -> None:
+    found = mutate.constants(
+        "A = -1.5\nclass B:\n    c: bool = True\n    d = 'x'\n    e: int\n", "m"
+    )
+    assert [(f["mutant"], f["change"]) for f in found] == [
+        ("m::A", "A = -1.5 -> -0.5"),
+        ("m:B:c", "c = True -> False"),
+        ("m:B:d", "d = 'x' -> 'XXxXX'"),
+    ]
+
+
+def test_the_tool_is_pinned() -> None:
+    name, version = RESULT["tool"].split()
+    assert f"\n{name}=={version}\n" in (ROOT / "constraints.txt").read_text()
