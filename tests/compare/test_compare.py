@@ -64,7 +64,7 @@ def test_a_run_against_itself_is_the_same_to_the_last_digit(make) -> None:
 
 
 def test_the_difference_of_two_known_densities_is_found(make, tmp_path: Path) -> None:
-    """Models without latents in effect, N(0, 1) against N(0, s^2) in each cell: known for each x."""
+    """No latents in effect, N(0, 1) against N(0, 4) in each cell: known for each x."""
     runs = []
     for scale in (1.0, 2.0):
         run = lb.load(make("a", "reals"))

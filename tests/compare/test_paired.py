@@ -9,7 +9,7 @@ from lowerbound.compare import paired
 from lowerbound.compare.paired import student_quantile
 from lowerbound.errors import DataError
 
-REPEATS = 4000
+REPEATS = 2000
 
 
 def covered(law, examples: int, shift: float, comparisons: int = 1) -> tuple[float, float]:

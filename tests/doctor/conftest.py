@@ -81,18 +81,18 @@ def with_copy() -> np.ndarray:
 RUNS: dict[str, tuple[Callable[[], np.ndarray], str, dict[str, Any]]] = {
     # ill
     "collapsed": (factors, "beta-vae", {"beta": 100.0, "epochs": 12}),
-    "too many units": (factors, "vae", {"latents": 24, "epochs": 80}),
+    "too many units": (factors, "vae", {"latents": 24, "epochs": 120}),
     "rate for nothing": (factors, "beta-vae", {"beta": 0.0, "epochs": 50}),
     "scale fixed": (factors, "vae", {"scale": "fixed", "sigma": 1.5, "epochs": 25}),
     "copied column": (with_copy, "vae", {"epochs": 20}),
     "constant column": (factors, "vae", {"epochs": 15}),
     "overfit": (
-        lambda: factors(80, 20, 4, 1.0),
+        lambda: factors(120, 20, 4, 1.0),
         "vae",
         {
             "hidden": [128, 128],
             "batch_size": 16,
-            "epochs": 130,
+            "epochs": 100,
             "learning_rate": 0.01,
             "patience": None,
         },
@@ -112,7 +112,7 @@ RUNS: dict[str, tuple[Callable[[], np.ndarray], str, dict[str, Any]]] = {
     "digits": (digits, "vae", AS_CHOSEN),
     "binary": (lambda: digits(binary=True), "auto", AS_CHOSEN),
     "gaussian": (factors, "auto", {"epochs": 60}),
-    "table": (lambda: table(0), "iwae", {"epochs": 60}),
+    "table": (lambda: table(0), "iwae", {"epochs": 120}),
     "weighted": (
         lambda: factors(600, 10, 3, 0.5, 1),
         "beta-vae",

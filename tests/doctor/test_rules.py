@@ -48,14 +48,14 @@ def belief(**changes) -> Belief:
 
 
 def healthy(**changes) -> Symptoms:
-    record = Record("epochs", 10, history(CALM), latents=10, scale="per-dimension")
+    record = Record("epochs", 10, history(CALM), scale="per-dimension")
     seen = Neighbours(200, 2000, copies=0, chance=0.1, nearest=0.0, usual=1.0)
     return replace(Symptoms(record, 2000, belief(), DEPENDENT, (CELL,) * 5, None, seen), **changes)
 
 
 def recorded(held_out: list[float], train: list[float] | None = None, **changes) -> Record:
     rate = changes.pop("rate", 3.0)
-    return replace(Record("epochs", 10, history(held_out, train, rate), latents=10), **changes)
+    return replace(Record("epochs", 10, history(held_out, train, rate)), **changes)
 
 
 TURNED = [*CALM[:6], -9.4, -10.0, -10.8, -11.5]
@@ -83,6 +83,7 @@ FOUND = [
     ("under-training", healthy(record=recorded(CALM[:2])), "ill"),
     ("under-training", Symptoms(recorded(RISING)), "ill"),
     ("loss spikes", healthy(record=recorded(LEAPS, CALM)), "ill"),
+    ("loss spikes", healthy(record=recorded([*CALM[:6], -14.0, *CALM[7:]], CALM)), "warning"),
     ("loss spikes", healthy(record=recorded(CALM, LEAPS)), "warning"),
     ("rate too high", healthy(belief=belief(spread=(3.0,) * 10)), "warning"),
     ("counted data under a density", healthy(grid=Grid(1 / 255, 256, 5)), "warning"),
@@ -106,6 +107,8 @@ NOT_FOUND = [
     ("unused units", "few units in all", healthy(belief=belief(variances=(0.9, 0.0, 0.0, 0.0)))),
     ("unused units", "a weighted rate",
      healthy(record=recorded(CALM, beta=4.0), belief=belief(variances=(0.9, *ASLEEP[1:])))),
+    ("unused units", "as many as the program chose by itself",
+     healthy(record=recorded(CALM, usual_latents=True), belief=belief(variances=(0.9, *ASLEEP[1:])))),
     ("leak between splits", "two copies among 200",
      healthy(neighbours=Neighbours(200, 2000, 2, 0.1, 0.01, 1))),
     ("leak between splits", "as many as one dimension brings",

@@ -77,8 +77,8 @@ def show_comparison(comparison: "Comparison") -> None:
             low, high = found.interval
             say(
                 f"  {name:<9} {found.mean:+,.2f} ± {found.standard_error:,.2f}, "
-                f"{100 * found.confidence:.4g} % interval {low:+,.2f} to {high:+,.2f}, first better on "
-                f"{found.first_better:.0%}"
+                f"{100 * found.confidence:.4g} % interval {low:+,.2f} to {high:+,.2f}, "
+                f"first better on {found.first_better:.0%}"
             )
     say()
     for note in (comparison.correction, *comparison.notes):

@@ -8,8 +8,11 @@ if TYPE_CHECKING:
     from lowerbound.evaluation import Estimate, Evaluation
 
 
-def show_evaluation(evaluation: "Evaluation") -> None:
-    """Print every figure with its standard error and what it was measured on, by sections."""
+def show_evaluation(evaluation: "Evaluation", *, brief: bool = False) -> None:
+    """Print every figure with its standard error and what it was measured on, by sections.
+
+    In brief, the ladder of draws is only said in a sentence.
+    """
     say(
         f"{clean(evaluation.data)}: {evaluation.examples:,} examples ({evaluation.split}), "
         f"{evaluation.samples:,} draws of z for each; ± is one standard error"
@@ -17,7 +20,9 @@ def show_evaluation(evaluation: "Evaluation") -> None:
     table([*_bounds(evaluation), *_latents(evaluation), *_generalisation(evaluation)])
     if evaluation.bits_per_dimension_reason:
         say(wrapped(f"No bits per dimension: {evaluation.bits_per_dimension_reason}."))
-    _show_ladder(evaluation)
+    if not brief:
+        _show_ladder(evaluation)
+    _show_convergence(evaluation)
     _show_tightened(evaluation)
     _show_gaps(evaluation)
     _show_simulated(evaluation)
@@ -93,6 +98,9 @@ def _show_ladder(evaluation: "Evaluation") -> None:
             for rung in evaluation.ladder
         ]
     )
+
+
+def _show_convergence(evaluation: "Evaluation") -> None:
     stated = evaluation.convergence
     sentence = f"{stated.words[:1].upper()}{stated.words[1:]}."
     say(wrapped(sentence))

@@ -121,7 +121,7 @@ def conclude(order: Order, assembly: Assembly, data: Data, out: Path, result: Fi
     with working("evaluating on the test split", quiet=order.quiet) as progress:
         evaluation = evaluate(run.model, data, samples=100, progress=progress)
     if not order.json:
-        show_evaluation(evaluation)
+        show_evaluation(evaluation, brief=True)
     report, failure = None, None
     if order.report:
         try:
@@ -137,7 +137,7 @@ def conclude(order: Order, assembly: Assembly, data: Data, out: Path, result: Fi
         raise failure
     if not order.json and not order.quiet:
         tell("\nnext:")
-        for line in ("generate {0}", "reconstruct {0}", "evaluate {0} --samples 1000"):
+        for line in ("doctor {0}", "generate {0}", "evaluate {0} --samples 1000 --quality 500"):
             tell(f"  lowerbound {line.format(shlex.quote(os.fspath(out)))}")
     return 0
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from lowerbound.catalogue import Run, load
@@ -108,7 +109,7 @@ def compare_runs(
         DataError: The data cannot be read, or has fewer than 5 common examples.
         RunError: A run cannot be read.
     """
-    loaded = [run if isinstance(run, Run) else load(run) for run in runs]
+    loaded = [run if isinstance(run, Run) else load(Path(run)) for run in runs]
     check_comparable(loaded, data_given=data is not None)
     examples, name, notes = common_held_out(loaded, data)
     if len({str(run.spec.data.get("fingerprint")) for run in loaded}) > 1:

@@ -156,7 +156,7 @@ class _Opened:
         spec = directory.read_spec()
         facts = []
         if directory.weights_path.exists():
-            loaded = load(run)
+            loaded = load(directory.path)
             history = loaded.history
         else:
             loaded, history = None, _epochs(directory)

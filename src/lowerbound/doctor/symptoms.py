@@ -13,7 +13,7 @@ class Record:
         stopped: Why training ended, as in `Fit.stopped`; None while it goes on, or was cut off.
         epochs: Epochs that were asked for.
         history: One record an epoch, in order.
-        latents: Latent units, 0 where the record does not say.
+        usual_latents: Whether there are as many latent units as are chosen where none are given.
         beta: Weight of the rate in the objective; 1 for every recipe without one.
         free_bits: Floor of each unit's rate, nats.
         annealed: Whether training maximised something else than the held-out bound: a warm-up of
@@ -24,7 +24,7 @@ class Record:
     stopped: str | None
     epochs: int
     history: tuple[Epoch, ...] = ()
-    latents: int = 0
+    usual_latents: bool = False
     beta: float = 1.0
     free_bits: float = 0.0
     annealed: bool = False
@@ -151,8 +151,8 @@ class Neighbours:
         held_out: Held-out examples looked at.
         pool: Training examples they were compared with.
         copies: Held-out examples that have a near copy among these.
-        chance: How many would by chance: were the data locally as even as they look a little farther
-            off, or their columns unrelated, whichever is more.
+        chance: How many would by chance: were the data as even as they look a little farther off,
+            or their columns unrelated, whichever is more.
         nearest: Median distance of these copies to their original, in standard deviations.
         usual: Median distance of a held-out example to its nearest training example.
     """

@@ -12,7 +12,7 @@ from lowerbound.data import Data, Examples
 from lowerbound.errors import LowerboundError
 from lowerbound.evaluation import Evaluation
 from lowerbound.objectives import BetaELBO
-from lowerbound.report import again, facts, figures
+from lowerbound.report import again, facts, figures, trust
 from lowerbound.report.columns import Columns
 from lowerbound.report.curves import learning_curves, rate_distortion
 from lowerbound.report.formula import pretty
@@ -65,6 +65,8 @@ def render(run: Run, data: Data | None, evaluation: Evaluation | None) -> str:
         doubts=facts.doubts(run, data, evaluation) + ([why] if why else []),
         evaluation=evaluation,
         headlines=[] if evaluation is None else figures.headlines(evaluation),
+        rungs=[] if evaluation is None else trust.rungs(evaluation),
+        sentences=[] if evaluation is None else trust.sentences(evaluation),
         model=_model(run),
         curves=[
             learning_curves(run.history),

@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+from lowerbound.catalogue.parts import Parts
+from lowerbound.data import Schema
 from lowerbound.doctor.symptoms import Record
 from lowerbound.storage import Spec
 from lowerbound.training import Epoch
@@ -23,12 +25,17 @@ def record_of(spec: Spec, history: tuple[Epoch, ...]) -> Record:
         stopped=stopped if isinstance(stopped, str) else None,
         epochs=int(_number(spec.training.get("epochs"), 0)),
         history=history,
-        latents=int(_number(settings.get("latents"), 0)),
+        usual_latents=settings.get("latents") == usual_latents(spec.schema),
         beta=_number(settings.get("beta"), 1.0),
         free_bits=free_bits,
         annealed=free_bits > 0 or _number(settings.get("beta_warm_up"), 0.0) > 0,
         scale=scale if gaussian and isinstance(scale, str) else "",
     )
+
+
+def usual_latents(schema: Schema) -> int | None:
+    """How many latent units a recipe has for data of a schema where none are given."""
+    return Parts().chosen(schema).latents
 
 
 def _number(value: Any, default: float) -> float:

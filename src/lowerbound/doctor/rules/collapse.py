@@ -53,7 +53,8 @@ def unused_units(symptoms: Symptoms) -> Finding | None:
         return None
     if under_training(symptoms):  # units wake up one by one
         return None
-    if symptoms.record.beta > 1:  # what a weighted rate is chosen for
+    # a weighted rate is chosen to leave units idle, and the usual number of them leaves room to
+    if symptoms.record.beta > 1 or symptoms.record.usual_latents:
         return None
     units = len(belief.variances)
     active = sum(v > ACTIVE_THRESHOLD for v in belief.variances)

@@ -13,6 +13,8 @@ UNUSUAL = 10.0
 MOVED = 0.05
 #: ... nor is one by less than a bit.
 BIT = log(2.0)
+#: A held-out bound that lost half of all it ever moved through in one epoch was as good as lost.
+LOST = 0.5
 FEWEST_EPOCHS = 5
 
 
@@ -46,8 +48,8 @@ def spikes(symptoms: Symptoms) -> Finding | None:
         "A smaller --set learning_rate=0.0005, a smaller --set clip=1, a longer --set "
         "warm_up=0.2, or larger batches with --set batch_size=256."
     )
-    severity = "ill" if held_out else "warning"
-    return Finding("loss spikes", severity, words, remedy)
+    lost = held_out and depth >= LOST * (max(record.held_out) - min(record.held_out))
+    return Finding("loss spikes", "ill" if lost else "warning", words, remedy)
 
 
 def _falls(values: list[float]) -> list[tuple[int, float]]:
