@@ -57,7 +57,7 @@ build: venv-test  ## wheel and source archive in dist/, and what the wheel holds
 	@$(BIN)/python -m zipfile -l dist/*.whl
 
 bench: venv-test  ## run the benchmarks, which write benchmarks/results/*.json (see benchmarks/README.md)
-	@set -e; for script in twin networks certify; do \
+	@set -e; for script in twin networks certify coverage doctor ppca; do \
 	  printf '\n== benchmarks/%s.py ==\n' "$$script"; \
 	  env -u OMP_NUM_THREADS $(BIN)/python "benchmarks/$$script.py"; done
 

@@ -23,7 +23,7 @@ ILL = [
 SLOW = pytest.mark.slow
 HEALTHY = [
     "gaussian",
-    "table",
+    pytest.param("table", marks=SLOW),
     pytest.param("digits", marks=SLOW),
     pytest.param("binary", marks=SLOW),
     pytest.param("weighted", marks=SLOW),

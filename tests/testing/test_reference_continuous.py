@@ -26,7 +26,7 @@ from lowerbound.testing import (
     given_noise,
 )
 from lowerbound.testing.bounds import check_bounds
-from lowerbound.testing.enumerable import every
+from lowerbound.testing.references.enumerable import every
 
 CHAINS = {
     "top-down": lambda **k: LinearGaussianChain((3, 2), 4, **k),

@@ -20,8 +20,8 @@ from lowerbound.testing import (
     check_known_answer,
     check_model,
 )
-from lowerbound.testing.enumerable import OverStates, every
 from lowerbound.testing.objectives import check_equal_gradients
+from lowerbound.testing.references.enumerable import OverStates, every
 
 MODELS = {
     "Bernoulli mixture": lambda **k: BernoulliMixture(3, 4, **k),

@@ -54,12 +54,14 @@ class Bernoulli(Likelihood):
 class _FloatBernoulli(TorchBernoulli):
     """As torch's, for values 0 and 1 of any number type (data is stored as bytes).
 
-    log p(x) = -softplus((1 - 2 x) f): three passes over the logits where torch's takes eight.
+    log p(x) = log sigmoid((2 x - 1) f): two passes over the logits where torch's takes eight.
     """
 
     def log_prob(self, value: Tensor) -> Tensor:
-        # beyond the threshold softplus is its argument: exactly so in float64, too
-        return -softplus((1 - 2 * value.to(self.logits.dtype)) * self.logits, threshold=40.0)
+        # -softplus(-t) = log sigmoid(t), three times as fast as torch's; beyond the threshold it is
+        # its argument: exactly so in float64, too
+        sign = 2 * value.to(self.logits.dtype) - 1
+        return softplus(sign * self.logits, beta=-1.0, threshold=40.0)
 
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
         return _FloatBernoulli(logits=self.logits.expand(batch_shape), validate_args=False)

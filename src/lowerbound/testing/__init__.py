@@ -26,7 +26,6 @@ from lowerbound.testing.conformance import (
     check_posterior,
     check_prior,
 )
-from lowerbound.testing.enumerable import Enumerable
 from lowerbound.testing.evidence import check_evidence
 from lowerbound.testing.ledger import Entry, Ledger
 from lowerbound.testing.models import check_model
@@ -34,11 +33,17 @@ from lowerbound.testing.noise import cubature, given_noise
 from lowerbound.testing.objectives import check_importance_weighted, check_objective
 from lowerbound.testing.paths import check_path_gradient
 from lowerbound.testing.planted import Planted
-from lowerbound.testing.reference import Joint, LinearGaussian, Reference
-from lowerbound.testing.reference_belief import SigmoidBeliefNet
-from lowerbound.testing.reference_beta import BetaBernoulli
-from lowerbound.testing.reference_chain import LinearGaussianChain
-from lowerbound.testing.reference_mixture import BernoulliMixture, CategoricalMixture
+from lowerbound.testing.references import (
+    BernoulliMixture,
+    BetaBernoulli,
+    CategoricalMixture,
+    Enumerable,
+    Joint,
+    LinearGaussian,
+    LinearGaussianChain,
+    Reference,
+    SigmoidBeliefNet,
+)
 from lowerbound.testing.table import (
     LIKELIHOODS,
     OBJECTIVES,

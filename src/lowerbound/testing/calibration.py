@@ -12,7 +12,7 @@ from lowerbound.objectives import ELBO, IWAE
 from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import assert_uniform_ranks, check_close
 from lowerbound.testing.noise import cubature, given_noise
-from lowerbound.testing.reference import LinearGaussian, Reference
+from lowerbound.testing.references.linear_gaussian import LinearGaussian, Reference
 from lowerbound.trace import LatentVariableModel
 
 

@@ -15,10 +15,10 @@ from lowerbound.testing import table
 from lowerbound.testing.advice import explain
 from lowerbound.testing.conformance import check_likelihood, check_posterior, check_prior
 from lowerbound.testing.evidence import check_evidence
+from lowerbound.testing.known_answers import REFERENCES
 from lowerbound.testing.ledger import Ledger
 from lowerbound.testing.models import check_model
 from lowerbound.testing.objectives import check_objective
-from lowerbound.testing.references import REFERENCES
 
 Kind = Literal["prior", "posterior", "likelihood", "objective", "recipe", "reference"]
 

@@ -11,7 +11,7 @@ from lowerbound.data import Examples
 from lowerbound.posteriors import DiagonalGaussian
 from lowerbound.testing.assertions import assert_mean, check_close
 from lowerbound.testing.laws import check_shape
-from lowerbound.testing.reference import LinearGaussian
+from lowerbound.testing.references.linear_gaussian import LinearGaussian
 
 
 class Values(Protocol):

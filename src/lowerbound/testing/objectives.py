@@ -14,10 +14,10 @@ from lowerbound.objectives import ELBO, Objective
 from lowerbound.objectives.objective import Wrapper
 from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import check_close
-from lowerbound.testing.enumerable import Enumerable
 from lowerbound.testing.laws import check_finite, check_shape
-from lowerbound.testing.reference_belief import SigmoidBeliefNet
-from lowerbound.testing.reference_mixture import BernoulliMixture, CategoricalMixture
+from lowerbound.testing.references.belief_net import SigmoidBeliefNet
+from lowerbound.testing.references.enumerable import Enumerable
+from lowerbound.testing.references.mixtures import BernoulliMixture, CategoricalMixture
 from lowerbound.trace import Bound, Trace
 
 #: Models whose expectations are finite sums, each made with `exact=` and `seed=`.

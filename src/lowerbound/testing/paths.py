@@ -11,7 +11,7 @@ from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import check_close
 from lowerbound.testing.laws import perturbed
 from lowerbound.testing.noise import cubature, given_noise
-from lowerbound.testing.reference import LinearGaussian
+from lowerbound.testing.references.linear_gaussian import LinearGaussian
 from lowerbound.trace import Gradient
 
 

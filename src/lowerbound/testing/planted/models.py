@@ -16,7 +16,7 @@ from lowerbound.priors import StandardNormal
 from lowerbound.testing.calibration import check_known_answer
 from lowerbound.testing.models import check_model
 from lowerbound.testing.planted.subject import Subject
-from lowerbound.testing.reference import LinearGaussian
+from lowerbound.testing.references.linear_gaussian import LinearGaussian
 from lowerbound.trace import Gradient, Trace
 
 REFERENCE = LinearGaussian.random(2, 4, orthogonal=True)

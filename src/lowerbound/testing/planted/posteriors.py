@@ -14,7 +14,7 @@ from lowerbound.posteriors import DiagonalGaussian, FullGaussian
 from lowerbound.testing.calibration import check_known_answer
 from lowerbound.testing.conformance import check_posterior
 from lowerbound.testing.planted.subject import Subject
-from lowerbound.testing.reference import LinearGaussian
+from lowerbound.testing.references.linear_gaussian import LinearGaussian
 
 _REFERENCE = LinearGaussian.random(2, 4, orthogonal=True)
 _X = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))

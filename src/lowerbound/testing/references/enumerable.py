@@ -14,7 +14,7 @@ from lowerbound.distributions import detached
 from lowerbound.errors import SettingError
 from lowerbound.objectives import Objective
 from lowerbound.seeding import seeded
-from lowerbound.testing.reference import Joint
+from lowerbound.testing.references.linear_gaussian import Joint
 from lowerbound.trace import Bound, Gradient, Trace
 
 #: Most numbers that a sum over all draws may hold at a time.

@@ -10,7 +10,7 @@ from lowerbound.distributions import Independent, detached
 from lowerbound.errors import SettingError
 from lowerbound.models import VAE
 from lowerbound.seeding import seeded
-from lowerbound.testing.reference import Joint
+from lowerbound.testing.references.linear_gaussian import Joint
 from lowerbound.trace import Gradient, Trace
 
 #: Draws keep this distance from 0 and 1, where rounding would take their logarithm away.

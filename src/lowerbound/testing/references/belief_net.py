@@ -10,7 +10,7 @@ from torch.nn.functional import logsigmoid
 from lowerbound.data import Batch
 from lowerbound.errors import SettingError
 from lowerbound.seeding import seeded
-from lowerbound.testing.enumerable import Enumerable, every
+from lowerbound.testing.references.enumerable import Enumerable, every
 
 #: Most numbers in a table of exact posteriors.
 LARGEST_TABLE = 1_000_000

@@ -12,7 +12,7 @@ from lowerbound.data import Batch
 from lowerbound.distributions import Independent, analytic_kl, log_prob
 from lowerbound.errors import SettingError
 from lowerbound.seeding import seeded
-from lowerbound.testing.reference import Joint, gaussian_evidence
+from lowerbound.testing.references.linear_gaussian import Joint, gaussian_evidence
 from lowerbound.trace import Gradient, Trace
 
 #: In which order the groups are inferred: down from the top as they are generated, or up from x.

@@ -12,11 +12,11 @@ from lowerbound.testing.calibration import (
 )
 from lowerbound.testing.objectives import check_importance_weighted
 from lowerbound.testing.paths import check_path_gradient
-from lowerbound.testing.reference import LinearGaussian
-from lowerbound.testing.reference_belief import SigmoidBeliefNet
-from lowerbound.testing.reference_beta import BetaBernoulli
-from lowerbound.testing.reference_chain import LinearGaussianChain
-from lowerbound.testing.reference_mixture import BernoulliMixture, CategoricalMixture
+from lowerbound.testing.references.belief_net import SigmoidBeliefNet
+from lowerbound.testing.references.beta_bernoulli import BetaBernoulli
+from lowerbound.testing.references.chain import LinearGaussianChain
+from lowerbound.testing.references.linear_gaussian import LinearGaussian
+from lowerbound.testing.references.mixtures import BernoulliMixture, CategoricalMixture
 from lowerbound.testing.wrappers import check_annealed, check_free_bits
 
 

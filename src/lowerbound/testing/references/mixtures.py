@@ -6,7 +6,7 @@ from torch.nn.functional import logsigmoid, one_hot
 
 from lowerbound.data import Batch
 from lowerbound.seeding import seeded
-from lowerbound.testing.enumerable import Enumerable
+from lowerbound.testing.references.enumerable import Enumerable
 
 
 class BernoulliMixture(Enumerable):
