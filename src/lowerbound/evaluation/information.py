@@ -10,7 +10,9 @@ from lowerbound.data import Examples
 from lowerbound.distributions import log_prob
 from lowerbound.errors import DataError
 from lowerbound.evaluation.estimate import Estimate
+from lowerbound.evaluation.evidence import chunk_sizes
 from lowerbound.seeding import seeded
+from lowerbound.trace import Trace
 
 #: Most examples whose encodings are mixed: the work grows with their square.
 MOST_EXAMPLES = 2000
@@ -82,13 +84,19 @@ def information(
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     was_training = model.training
     model.eval()
+    rows, _ = chunk_sizes(model, examples, 1)
+    traces: list[Trace] = []
     try:
         with seeded(seed, device, stream="information"):
-            trace = model.trace(examples.batch(slice(0, count)).to(device), 1)  # type: ignore[operator]
-            own, prior = trace.log_qz[0].cpu(), trace.log_pz[0].cpu()
-            every = _pairs(trace.posterior, trace.z[0]).cpu()
+            for start in range(0, count, rows):
+                batch = examples.batch(slice(start, min(start + rows, count))).to(device)
+                traces.append(model.trace(batch, 1))  # type: ignore[operator]
     finally:
         model.train(was_training)
+    own, prior = (torch.cat([getattr(t, n)[0] for t in traces]) for n in ("log_qz", "log_pz"))
+    z = torch.cat([trace.z[0] for trace in traces])
+    every = torch.cat([_pairs(trace.posterior, z) for trace in traces], dim=1).cpu()
+    own, prior = own.cpu(), prior.cpu()
     others = every.clone()
     others.fill_diagonal_(-math.inf)
     mixed = every.logsumexp(dim=1) - math.log(count)
@@ -102,6 +110,7 @@ def information(
 
 
 def _pairs(posterior: torch.distributions.Distribution, z: Tensor) -> Tensor:
-    """log q(z_n|x_m), `(N, N)`, nats: rows are draws, columns are examples."""
-    rows = max(1, NUMBERS_AT_ONCE // z.numel())
+    """log q(z_n|x_m), `(N, M)`, nats: rows are draws, columns the examples of a posterior."""
+    columns = posterior.batch_shape[0] * z[0].numel()
+    rows = max(1, NUMBERS_AT_ONCE // columns)
     return torch.cat([log_prob(posterior, part.unsqueeze(1)) for part in z.split(rows)])
