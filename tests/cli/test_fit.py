@@ -41,7 +41,7 @@ def test_fit_tells_what_it_found_and_ends_with_the_figures(lowerbound, report) -
     assert "epoch 1/1  bound -" in done.err
     assert "log p(x), at least" in done.out and "±" in done.out
     assert done.out.splitlines()[-1] == "report: runs/digits-auto/report.html"
-    assert "lowerbound generate runs/digits-auto" in done.err
+    assert "lowerbound doctor runs/digits-auto" in done.err
     assert report == [Path("runs/digits-auto/report.html")]
     assert max(map(len, done.out.splitlines())) <= 80
 

@@ -1,14 +1,19 @@
 """The rate taken apart, against closed forms of the linear Gaussian model."""
 
 import math
+import sys
 
 import pytest
 import torch
+from torch import nn
+from torch.distributions import MultivariateNormal, Normal
 
 from lowerbound.data import Examples
+from lowerbound.distributions import Independent
 from lowerbound.errors import DataError
-from lowerbound.evaluation import information
+from lowerbound.evaluation import Estimate, information
 from lowerbound.testing import LinearGaussian
+from lowerbound.trace import Trace
 
 REFERENCE = LinearGaussian.random(2, 4)
 
@@ -64,3 +69,101 @@ def test_few_examples_cannot_show_much_information():
 def test_no_more_examples_are_mixed_than_asked_for():
     found = information(REFERENCE.vae(), Examples(REFERENCE.sample(30).x), most=10)
     assert found.examples == 10
+
+
+class Planted(nn.Module):
+    """Three encodings on a line and the draws that were made of them, nothing random."""
+
+    means = torch.tensor([[0.0], [1.0], [3.0]], dtype=torch.float64)
+    draws = torch.tensor([[0.5], [0.9], [2.0]], dtype=torch.float64)
+
+    def __init__(self, width: float = 1.0) -> None:
+        super().__init__()
+        self.width = width
+
+    def trace(self, batch, samples=1, gradient="total"):
+        law = Independent(Normal(self.means, self.width), 1)
+        z = self.draws.unsqueeze(0)
+        prior = MultivariateNormal(torch.zeros(1).double(), 4 * torch.eye(1).double())
+        return Trace(torch.zeros(1, 3), prior.log_prob(z), law.log_prob(z), z, law)
+
+
+def by_hand(width: float) -> list[list[float]]:
+    """log q(z_n), own, mixed with all, mixed with all others, and log p(z_n): one row each."""
+
+    def normal(x: float, mean: float, scale: float) -> float:
+        density = math.exp(-0.5 * ((x - mean) / scale) ** 2) / scale / math.sqrt(2 * math.pi)
+        return density
+
+    rows = []
+    for n, (z,) in enumerate(Planted.draws.tolist()):
+        each = [normal(z, mean, width) for (mean,) in Planted.means.tolist()]
+        others = [q for m, q in enumerate(each) if m != n]
+        rows.append([each[n], sum(each) / 3, sum(others) / 2, normal(z, 0.0, 2.0)])
+    return [[math.log(q) for q in row] for row in rows]
+
+
+def difference(rows: list[list[float]], one: int, other: int) -> Estimate:
+    return Estimate.of(torch.tensor([row[one] - row[other] for row in rows]).double())
+
+
+def assert_same(found: Estimate, expected: Estimate) -> None:
+    assert found.mean == pytest.approx(expected.mean, rel=1e-9)
+    assert found.standard_error == pytest.approx(expected.standard_error, rel=1e-9)
+
+
+@pytest.mark.parametrize("held", [4_000_000, 6, 3, 1])
+def test_both_sides_are_the_published_ones_however_few_pairs_are_held(held, monkeypatch):
+    monkeypatch.setattr(sys.modules[information.__module__], "NUMBERS_AT_ONCE", held)
+    rows = by_hand(0.5)
+    own, mixed, without, prior = range(4)
+    found = information(Planted(0.5), Examples(torch.zeros(3, 1)))
+    assert found.examples == 3
+    assert difference(rows, without, prior).mean < 0  # the divergence is not, so that it is 0
+    assert_same(found.mutual_information.lower, difference(rows, own, mixed))
+    assert_same(found.mutual_information.upper, difference(rows, own, prior))
+    assert found.mismatch.lower == Estimate(0.0, None)
+    assert_same(found.mismatch.upper, difference(rows, mixed, prior))
+
+
+def test_a_mismatch_that_is_positive_on_both_sides_is_stated_on_both():
+    rows = by_hand(2.0)
+    own, mixed, without, prior = range(4)
+    assert difference(rows, without, prior).mean > 0
+    found = information(Planted(2.0), Examples(torch.zeros(3, 1)))
+    assert_same(found.mutual_information.upper, difference(rows, own, without))
+    assert_same(found.mismatch.lower, difference(rows, without, prior))
+    assert_same(found.mismatch.upper, difference(rows, mixed, prior))
+
+
+def test_pairs_are_compared_a_few_rows_at_a_time(monkeypatch):
+    module, shapes = sys.modules[information.__module__], []
+    made = module.log_prob
+
+    def recorded(law, z):
+        shapes.append(tuple(z.shape))
+        return made(law, z)
+
+    monkeypatch.setattr(module, "log_prob", recorded)
+    monkeypatch.setattr(module, "NUMBERS_AT_ONCE", 2 * 10 * 2 + 1)  # two rows of 10 x 2 numbers
+    information(REFERENCE.vae(), Examples(REFERENCE.sample(10).x))
+    assert shapes == [(2, 1, 2)] * 5
+
+
+def test_two_examples_are_enough_and_2000_are_taken(monkeypatch):
+    assert information(REFERENCE.vae(), Examples(REFERENCE.sample(2).x)).examples == 2
+    many = Examples(REFERENCE.sample(2005).x)
+    taken = []
+    model = REFERENCE.vae()
+    trace = model.trace
+
+    def counted(batch, samples=1, gradient="total"):
+        taken.append((len(batch), samples))
+        return trace(batch, samples, gradient)
+
+    model.trace = counted
+    assert information(model, many).examples == 2000
+    assert information(model, many, most=3).examples == 3
+    assert taken == [(2000, 1), (3, 1)]
+    with pytest.raises(DataError, match="two examples"):
+        information(model, many, most=1)

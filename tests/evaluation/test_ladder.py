@@ -8,7 +8,14 @@ from torch.distributions import Pareto
 
 from lowerbound.data import Examples
 from lowerbound.evaluation import convergence, evaluate, evidence, pareto_shape
-from lowerbound.evaluation.ladder import climb, log_mean_variance, rungs
+from lowerbound.evaluation.ladder import (
+    HEAVY_SHARE,
+    TOLERANCE,
+    climb,
+    first_order_variance,
+    log_mean_variance,
+    rungs,
+)
 from lowerbound.evaluation.tails import tail_length
 from lowerbound.testing import LinearGaussian, assert_mean
 
@@ -119,3 +126,109 @@ def test_one_draw_or_a_few_say_that_they_are_too_few():
     assert not few.convergence.converged
     assert "25 draws" in few.convergence.words
     assert evaluate(reference.vae(), reference.sample(5).x, samples=30).convergence.converged
+
+
+@pytest.mark.parametrize(
+    ("samples", "steps"),
+    [
+        (1, (1,)), (2, (1, 2)), (3, (1, 3)), (5, (1, 2, 5)), (9, (1, 4, 5, 9)), (10, (1, 5, 10)),
+        (11, (1, 5, 10, 11)), (50, (1, 5, 10, 25, 50)), (100, (1, 5, 10, 50, 100)),
+        (101, (1, 5, 10, 50, 100, 101)), (2000, (1, 5, 10, 50, 100, 500, 1000, 2000)),
+    ],
+)  # fmt: skip
+def test_rungs_are_ones_and_fives_of_every_decade_and_a_half_and_the_whole(samples, steps):
+    assert rungs(samples) == steps
+
+
+def test_the_variance_of_one_group_is_by_hand():
+    # weights 1, 1, 1, 5: shares 1/8 and 5/8, sum of squares 28/64, less 1/4, times 4/3
+    log_weight = torch.tensor([[1.0], [5.0], [1.0], [1.0]]).log()
+    first_order = (28 / 64 - 1 / 4) * 4 / 3
+    assert float(first_order_variance(log_weight)) == pytest.approx(first_order)
+    assert first_order_variance(log_weight).dtype == torch.float64
+    # halves 6 and 2: variance of two logarithms is half their squared difference, and half of it
+    halves = math.log(3) ** 2 / 4
+    assert halves > first_order
+    assert float(log_mean_variance(log_weight)) == pytest.approx(halves)
+    alike = log_weight[[0, 1, 1, 2]]  # halves alike: 28 / 64 gives way to 2 of 5
+    expected = (52 / 144 - 1 / 4) * 4 / 3
+    assert float(log_mean_variance(alike)) == pytest.approx(expected)
+    odd = torch.cat([log_weight, torch.zeros(1, 1)])  # the fifth is in no half
+    assert float(log_mean_variance(odd)) == pytest.approx(max(halves, (29 / 81 - 0.2) * 5 / 4))
+    bound, variance = climb(log_weight, 3)
+    assert float(bound) == pytest.approx(math.log(7 / 3))
+    assert float(variance) == pytest.approx(float(log_mean_variance(log_weight[:3])))
+    one = log_mean_variance(log_weight[:1])
+    assert (one.shape, one.dtype) == ((1,), torch.float64)
+    assert float(first_order_variance(torch.zeros(3, 1))) == 0.0
+
+
+def steady(gain: float, tail: list[float], samples: int = 100):
+    """Ten examples that all gain the same."""
+    ladder = {1: torch.full((10,), -9.0), samples // 2: torch.zeros(10)}
+    ladder[samples] = torch.full((10,), gain, dtype=torch.float64)
+    return convergence(ladder, torch.arange(10.0), torch.tensor(tail, dtype=torch.float64))
+
+
+LIGHT, FEW = [0.3] * 10, [math.nan] * 10
+
+
+@pytest.mark.parametrize(
+    ("gain", "tail", "samples", "converged", "heavy", "words"),
+    [
+        (0.25, LIGHT, 2000, False, 0.0,
+         "not converged: doubling the draws from 1,000 to 2,000 raised the bound by "
+         "0.25 ± 0.00 nats per example, and more draws will raise it further"),
+        (TOLERANCE, LIGHT, 100, False, 0.0,
+         "not converged: doubling the draws from 50 to 100 raised the bound by "
+         "0.10 ± 0.00 nats per example, and more draws will raise it further"),
+        (0.0625, LIGHT, 100, True, 0.0,
+         "converged: doubling the draws from 50 to 100 raised the bound by "
+         "0.06 ± 0.00 nats per example"),
+        (0.0625, FEW, 20, False, None,
+         "doubling the draws from 10 to 20 raised the bound by 0.06 ± 0.00 nats per example; "
+         "25 draws at least are needed to judge the tails of the weights"),
+        (0.0625, [0.9, 0.9] + [0.3] * 8, 100, False, 0.2,
+         "not converged: doubling the draws from 50 to 100 raised the bound by "
+         "0.06 ± 0.00 nats per example, but the weights of 20% of the examples are so "
+         "heavy-tailed that draws which matter are missing; annealed importance sampling "
+         "(ais) is tighter"),
+        (0.0625, [0.9] + [0.7] * 9, 100, True, 0.1,
+         "converged: doubling the draws from 50 to 100 raised the bound by "
+         "0.06 ± 0.00 nats per example"),
+        (0.0625, [0.9] + [math.nan] * 4 + [0.3] * 5, 100, False, 1 / 6,
+         "not converged: doubling the draws from 50 to 100 raised the bound by "
+         "0.06 ± 0.00 nats per example, but the weights of 17% of the examples are so "
+         "heavy-tailed that draws which matter are missing; annealed importance sampling "
+         "(ais) is tighter"),
+    ],
+)  # fmt: skip
+def test_the_verdict_is_in_a_sentence(gain, tail, samples, converged, heavy, words):
+    found = steady(gain, tail, samples)
+    assert (found.converged, found.words) == (converged, words)
+    assert found.heavy_tailed == (None if heavy is None else pytest.approx(heavy))
+    assert found.gain.mean == pytest.approx(gain)
+    assert found.effective_samples == 4.0  # the lower of two medians
+
+
+def test_the_verdict_on_one_draw_and_on_one_example():
+    one = convergence({1: torch.zeros(3)}, torch.ones(3), torch.full((3,), 0.9))
+    assert one.words == "one draw cannot show whether more would help: use more samples"
+    assert (one.converged, one.gain, one.effective_samples, one.heavy_tailed) == (
+        False, None, 1.0, 1.0,
+    )  # fmt: skip
+    two = convergence({1: torch.zeros(3), 2: torch.ones(3)}, torch.ones(3), torch.full((3,), 0.9))
+    assert two.gain.mean == 1.0
+    alone = convergence({50: torch.zeros(1), 100: torch.zeros(1)}, torch.ones(1), torch.zeros(1))
+    assert alone.converged  # no error over examples is known, and none is made up
+    assert (TOLERANCE, HEAVY_SHARE) == (0.1, 0.1)
+
+
+def test_the_gain_is_compared_with_its_error_at_95_percent():
+    # gain 0.05 with the standard error 0.02: 0.089 is below 0.1; with 0.03, 0.109 is not
+    for error, converged in ((0.02, True), (0.03, False)):
+        half = error  # of two numbers c - e and c + e the error is e
+        gain = torch.tensor([0.05 - half, 0.05 + half], dtype=torch.float64)
+        found = convergence({50: torch.zeros(2), 100: gain}, torch.ones(2), torch.zeros(2))
+        assert found.gain.standard_error == pytest.approx(error)
+        assert found.converged is converged

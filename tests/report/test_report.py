@@ -86,7 +86,7 @@ def assert_alone_and_harmless(text: str) -> None:
     assert text.count("</style>") == 1
 
 
-SECTIONS = ["figures", "reading", "model", "training", "examples", "latents", "again"]
+SECTIONS = ["figures", "trust", "reading", "model", "training", "examples", "latents", "again"]
 
 
 def ids(text: str) -> list[str]:

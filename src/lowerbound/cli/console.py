@@ -50,6 +50,12 @@ def wrapped(text: object, *, stderr: bool = False) -> str:
     return textwrap.fill(str(text), max(width - 1, 20), break_on_hyphens=False)
 
 
+def paragraph(text: object) -> None:
+    """Sentences of a result, on stdout, broken between words: at most 79 letters a line."""
+    width = min(shutil.get_terminal_size().columns - 1, 79) if sys.stdout.isatty() else 79
+    say(textwrap.fill(str(text), max(width, 20), break_on_hyphens=False))
+
+
 def warn(text: object) -> None:
     """One line on stderr about something that may be wrong."""
     tell(f"warning: {_one_line(text)}")

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lowerbound.cli.console import clean, say, show, wrapped
+from lowerbound.cli.console import clean, paragraph, say, show
 
 if TYPE_CHECKING:
     from lowerbound.evaluation import Estimate, Evaluation
@@ -13,13 +13,13 @@ def show_evaluation(evaluation: "Evaluation", *, brief: bool = False) -> None:
 
     In brief, the ladder of draws is only said in a sentence.
     """
-    say(
+    paragraph(
         f"{clean(evaluation.data)}: {evaluation.examples:,} examples ({evaluation.split}), "
         f"{evaluation.samples:,} draws of z for each; ± is one standard error"
     )
     table([*_bounds(evaluation), *_latents(evaluation), *_generalisation(evaluation)])
     if evaluation.bits_per_dimension_reason:
-        say(wrapped(f"No bits per dimension: {evaluation.bits_per_dimension_reason}."))
+        paragraph(f"No bits per dimension: {evaluation.bits_per_dimension_reason}.")
     if not brief:
         _show_ladder(evaluation)
     _show_convergence(evaluation)
@@ -103,14 +103,14 @@ def _show_ladder(evaluation: "Evaluation") -> None:
 def _show_convergence(evaluation: "Evaluation") -> None:
     stated = evaluation.convergence
     sentence = f"{stated.words[:1].upper()}{stated.words[1:]}."
-    say(wrapped(sentence))
+    paragraph(sentence)
     heavy = stated.heavy_tailed
     tails = "" if heavy is None else f"; {heavy:.0%} of the examples have heavy-tailed weights"
-    say(wrapped(f"Effective sample size, median: {stated.effective_samples:,.1f}{tails}."))
+    paragraph(f"Effective sample size, median: {stated.effective_samples:,.1f}{tails}.")
     truth = evaluation.log_evidence
     if stated.converged and truth is not None and truth.interval is not None:
         low, high = truth.interval
-        say(wrapped(f"log p(x) of such data, 95 % interval: {low:,.2f} to {high:,.2f} {NATS}."))
+        paragraph(f"log p(x) of such data, 95 % interval: {low:,.2f} to {high:,.2f} {NATS}.")
 
 
 def _draws(estimate: "Estimate") -> str:
@@ -171,8 +171,12 @@ def _show_quality(evaluation: "Evaluation") -> None:
     if evaluation.quality is None:
         return
     say("\nHow good samples are:")
-    for line in evaluation.quality.lines():
+    first, *table, features, nearest = evaluation.quality.lines()
+    paragraph(first)
+    for line in table:
         say(line)
+    paragraph(features)
+    paragraph(nearest)
 
 
 def plus_minus(estimate: "Estimate", places: int = 2) -> str:

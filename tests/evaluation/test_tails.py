@@ -1,0 +1,68 @@
+"""The shape of a tail, digit by digit against the published algorithm."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from lowerbound.evaluation.tails import FEWEST, HEAVY, pareto_shape, tail_length
+
+
+def published(log_weight: Tensor) -> float:
+    """Zhang & Stephens (2009), section 3, and Vehtari et al. (2024), appendix C, of one example."""
+    samples = len(log_weight)
+    length = math.ceil(min(samples / 5, 3 * math.sqrt(samples)))
+    ascending = np.sort(np.exp(log_weight.double().numpy() - float(log_weight.max())))
+    excess = ascending[-length:] - ascending[-length - 1]
+    quartile, points, scales = excess[int(length / 4 + 0.5) - 1], 30 + int(length**0.5), []
+    for j in range(1, points + 1):
+        scales.append(1 / excess[-1] + (1 - math.sqrt(points / (j - 0.5))) / (3 * quartile))
+    shapes = [np.mean(np.log1p(-theta * excess)) for theta in scales]
+    profile = [
+        length * (math.log(-theta / k) - k - 1) for theta, k in zip(scales, shapes, strict=True)
+    ]
+    plausible = np.exp(np.array(profile) - max(profile))
+    theta = float(np.dot(scales, plausible / plausible.sum()))
+    shape = float(np.mean(np.log1p(-theta * excess)))
+    return (length * shape + 10 * 0.5) / (length + 10)
+
+
+@pytest.mark.parametrize("samples", [25, 60, 100, 1000])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_the_shape_is_that_of_the_published_algorithm(samples, dtype):
+    log_weight = (2 * torch.randn(samples, 7, dtype=torch.float64) - 300).to(dtype)
+    log_weight[:, 3] = -5.0  # one example among the others whose weights are all alike
+    found = pareto_shape(log_weight)
+    expected = [published(column) for i, column in enumerate(log_weight.T) if i != 3]
+    assert found.dtype == torch.float64
+    assert float(found[3]) == 0.0
+    assert torch.cat([found[:3], found[4:]]).tolist() == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_shape_needs_25_draws():
+    assert bool(pareto_shape(torch.randn(24, 3)).isnan().all())
+    assert bool(pareto_shape(torch.randn(25, 3)).isfinite().all())
+    assert pareto_shape(torch.randn(24, 3)).dtype == torch.float64
+    assert pareto_shape(torch.randn(24, 3)).shape == (3,)
+    assert (FEWEST, HEAVY) == (5, 0.7)
+
+
+@pytest.mark.parametrize(
+    ("samples", "length"), [(25, 5), (26, 6), (100, 20), (225, 45), (400, 60), (1000, 95)]
+)
+def test_the_tail_is_a_fifth_of_the_draws_until_three_roots_are_fewer(samples, length):
+    assert tail_length(samples) == length
+
+
+def test_a_tail_is_alike_only_where_nothing_of_it_stands_out():
+    # 20 of 100 are the tail: the largest exceeds the others by a share of itself
+    def shape_of(share: float) -> float:
+        weight = torch.ones(100, 1, dtype=torch.float64)
+        weight[0] += share
+        return float(pareto_shape(weight.log()))
+
+    assert shape_of(1e-13) == 0.0
+    assert shape_of(1e-10) != 0.0
+    assert math.isfinite(shape_of(0.5))  # 19 of the 20 exceed the rest by nothing
