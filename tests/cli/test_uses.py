@@ -133,7 +133,7 @@ def test_evaluate_states_every_figure_with_its_error(lowerbound, images: Path) -
 def test_evaluate_speaks_json(lowerbound, images: Path, table: Path) -> None:
     found = json.loads(lowerbound("evaluate", images, "--samples", 5, "--json").out)
     assert set(found) >= FIGURES
-    assert set(found["elbo"]) == {"mean", "standard_error", "unit"}
+    assert set(found["elbo"]) == {"mean", "standard_error", "unit", "draw_error"}
     assert found["split"] == "test" and found["samples"] == 5
     found = json.loads(lowerbound("evaluate", table, "--samples", 5, "--json").out)
     assert found["bits_per_dimension"] is None and "density" in found["bits_per_dimension_reason"]

@@ -129,7 +129,7 @@ def test_every_section_of_an_image_run_is_there(digits) -> None:
 def test_a_run_without_data_and_evaluation_says_what_is_left_out(digits) -> None:
     run, _ = digits
     text = render(run, None, None)
-    assert ids(text) == SECTIONS
+    assert ids(text) == [name for name in SECTIONS if name != "trust"]
     assert titles(text) == [
         "Bound over epochs", "Distortion against rate", "Samples", "Draws", "Latent traversals",
     ]  # fmt: skip
@@ -247,7 +247,7 @@ def test_a_model_that_left_the_numbers_behind_is_reported(digits) -> None:
         with torch.no_grad():
             for parameter in run.model.parameters():
                 parameter.fill_(float("nan"))
-        assert ids(render(run, data, None)) == SECTIONS
+        assert ids(render(run, data, None)) == [name for name in SECTIONS if name != "trust"]
     finally:
         run.model.load_state_dict(state)
 
