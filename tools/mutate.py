@@ -12,14 +12,16 @@ own, because most of a distribution is properties and most of an objective is a 
 - a constant of a module or a class, a dataclass's default among them, is changed too: a number by
   one more, a truth value into the other, a word into another.
 
-    python tools/mutate.py [--processes N] [--files GLOB ... --tests PATH ...]
+    python tools/mutate.py [--processes N] [--files GLOB ... --tests PATH ... [--merge]]
 
 writes benchmarks/results/mutation.json and prints the survivors; docs/mutants.md explains each of
-them, and a test holds the two equal.
+them, and a test holds the two equal. With --merge the modules of --files take the place of what
+the file had of them; its `runs` say when each module was run, by which tests and for how long.
 """
 
 import argparse
 import ast
+import datetime
 import difflib
 import importlib.metadata
 import json
@@ -223,10 +225,40 @@ def summary(mutants: list[Mutant], seconds: float) -> dict[str, Any]:
         "seconds": round(seconds),
         "total": figures(sum(modules.values(), Counter())),
         "modules": rows,
+        "runs": [
+            {
+                "date": datetime.date.today().isoformat(),
+                "seconds": round(seconds),
+                "tests": CONFIG["pytest_add_cli_args_test_selection"],
+                "modules": [row["module"] for row in rows],
+            }
+        ],
         "survivors": [
             {key: mutant[key] for key in ("file", "function", "number", "change")}
             for mutant in survivors
         ],
+    }
+
+
+def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The new result, and of the old one what the new run did not touch."""
+    again = {row["module"] for row in new["modules"]}
+    runs = [
+        {**run, "modules": [name for name in run["modules"] if name not in again]}
+        for run in old["runs"]
+    ]
+    runs = [run for run in runs if run["modules"]] + new["runs"]
+    rows = [row for row in old["modules"] if row["module"] not in again] + new["modules"]
+    total = {name: sum(row[name] for row in rows) for name in new["total"]}
+    survivors = [s for s in old["survivors"] if s["file"] not in again] + new["survivors"]
+    return {
+        **new,
+        "tests": list(dict.fromkeys(test for run in runs for test in run["tests"])),
+        "seconds": sum(run["seconds"] for run in runs),
+        "total": total,
+        "modules": sorted(rows, key=lambda row: row["module"]),
+        "runs": runs,
+        "survivors": survivors,
     }
 
 
@@ -250,6 +282,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--files", nargs="+", help="mutate these instead; writes no result")
     parser.add_argument("--tests", nargs="+", help="judge by these instead; writes no result")
+    parser.add_argument("--merge", action="store_true", help="write these into the result")
     options = parser.parse_args()
     CONFIG["only_mutate"] = options.files or CONFIG["only_mutate"]
     CONFIG["pytest_add_cli_args_test_selection"] = (
@@ -268,7 +301,10 @@ def main() -> None:
     for survivor in result["survivors"]:
         print("{file}: {function} {number}: {change}".format(**survivor))
     print(result["total"])
-    if not (options.files or options.tests):
+    if options.merge:
+        place = ROOT / "benchmarks" / "results" / "mutation.json"
+        result = merged(json.loads(place.read_text()), result)
+    if options.merge or not (options.files or options.tests):
         sys.path.insert(0, str(ROOT / "benchmarks"))
         from results import write
 

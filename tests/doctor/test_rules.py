@@ -9,9 +9,9 @@ from lowerbound.doctor.symptoms import Belief, Cell, Grid, Neighbours, Record, S
 from lowerbound.training import Epoch, Terms
 
 CALM = [-20.0, -12.0, -10.0, -9.5, -9.2, -9.1, -9.05, -9.02, -9.01, -9.0]
-DEPENDENT = Structure(correlation=0.3, chance=0.05, score=200.0)
-INDEPENDENT = Structure(correlation=0.05, chance=0.05, score=0.3)
-CELL = Cell("'a'", scale=0.5, unit=1.0, residual=0.5, step=1e-4, distinct=400)
+DEPENDENT = Structure(correlation=0.3, chance=0.05, score=200.0, strongest=0.6)
+INDEPENDENT = Structure(correlation=0.05, chance=0.05, score=0.3, strongest=0.02)
+CELL = Cell("'a'", scale=0.5, unit=1.0, residual=0.5, step=1e-4, distinct=400, rows=500)
 
 
 def history(held_out: list[float], train: list[float] | None = None, rate=3.0) -> tuple[Epoch, ...]:

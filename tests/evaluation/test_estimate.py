@@ -48,3 +48,11 @@ def test_the_bias_of_the_bound_is_that_of_the_relative_variance_of_its_weights(
         effective_samples=zero + effective, tail=zero,
     )  # fmt: skip
     assert found.log_evidence.item() == pytest.approx(-7 + added, rel=1e-12)
+
+
+def test_a_figure_is_written_with_its_error_where_it_has_one():
+    assert str(Estimate(-1.234, 0.056)) == "-1.23 ± 0.06 nats per example"
+    assert str(Estimate(2.0, None, "bits")) == "2.00 bits"
+    values = torch.tensor([1.0, 2.0])
+    assert Estimate.of(values).standard_error == pytest.approx(0.5)  # two are enough for one
+    assert Estimate.of(values[:1]).standard_error is None

@@ -6,12 +6,12 @@ import sys
 import pytest
 import torch
 from torch import nn
-from torch.distributions import MultivariateNormal, Normal
+from torch.distributions import Normal
 
 from lowerbound.data import Examples
 from lowerbound.distributions import Independent
 from lowerbound.errors import DataError
-from lowerbound.evaluation import Estimate, information
+from lowerbound.evaluation import Estimate, evidence, information
 from lowerbound.testing import LinearGaussian
 from lowerbound.trace import Trace
 
@@ -77,34 +77,37 @@ class Planted(nn.Module):
     means = torch.tensor([[0.0], [1.0], [3.0]], dtype=torch.float64)
     draws = torch.tensor([[0.5], [0.9], [2.0]], dtype=torch.float64)
 
-    def __init__(self, width: float = 1.0) -> None:
+    def __init__(self, centre: float) -> None:
         super().__init__()
-        self.width = width
+        self.centre = torch.full((1,), centre, dtype=torch.float64)
 
     def trace(self, batch, samples=1, gradient="total"):
-        law = Independent(Normal(self.means, self.width), 1)
-        z = self.draws.unsqueeze(0)
-        prior = MultivariateNormal(torch.zeros(1).double(), 4 * torch.eye(1).double())
-        return Trace(torch.zeros(1, 3), prior.log_prob(z), law.log_prob(z), z, law)
+        rows = batch.x.flatten()
+        law = Independent(Normal(self.means[rows], torch.full((), 0.5).double()), 1)
+        z = self.draws[rows].unsqueeze(0)
+        prior = Independent(Normal(self.centre, 2 * torch.ones(1).double()), 1)
+        return Trace(torch.zeros(1, len(rows)), prior.log_prob(z), law.log_prob(z), z, law)
 
 
-def by_hand(width: float) -> list[list[float]]:
+THREE = Examples(torch.arange(3).unsqueeze(-1))
+
+
+def by_hand(centre: float) -> list[list[float]]:
     """log q(z_n), own, mixed with all, mixed with all others, and log p(z_n): one row each."""
 
     def normal(x: float, mean: float, scale: float) -> float:
-        density = math.exp(-0.5 * ((x - mean) / scale) ** 2) / scale / math.sqrt(2 * math.pi)
-        return density
+        return math.exp(-0.5 * ((x - mean) / scale) ** 2) / scale / math.sqrt(2 * math.pi)
 
     rows = []
     for n, (z,) in enumerate(Planted.draws.tolist()):
-        each = [normal(z, mean, width) for (mean,) in Planted.means.tolist()]
+        each = [normal(z, mean, 0.5) for (mean,) in Planted.means.tolist()]
         others = [q for m, q in enumerate(each) if m != n]
-        rows.append([each[n], sum(each) / 3, sum(others) / 2, normal(z, 0.0, 2.0)])
+        rows.append([each[n], sum(each) / 3, sum(others) / 2, normal(z, centre, 2.0)])
     return [[math.log(q) for q in row] for row in rows]
 
 
 def difference(rows: list[list[float]], one: int, other: int) -> Estimate:
-    return Estimate.of(torch.tensor([row[one] - row[other] for row in rows]).double())
+    return Estimate.of(torch.tensor([row[one] - row[other] for row in rows], dtype=torch.float64))
 
 
 def assert_same(found: Estimate, expected: Estimate) -> None:
@@ -113,11 +116,13 @@ def assert_same(found: Estimate, expected: Estimate) -> None:
 
 
 @pytest.mark.parametrize("held", [4_000_000, 6, 3, 1])
-def test_both_sides_are_the_published_ones_however_few_pairs_are_held(held, monkeypatch):
+@pytest.mark.parametrize("encoded", [500, 2, 1])
+def test_both_sides_are_the_published_ones_however_few_are_held(held, encoded, monkeypatch):
     monkeypatch.setattr(sys.modules[information.__module__], "NUMBERS_AT_ONCE", held)
-    rows = by_hand(0.5)
+    monkeypatch.setattr(sys.modules[evidence.__module__], "EXAMPLES_AT_ONCE", encoded)
+    rows = by_hand(0.0)
     own, mixed, without, prior = range(4)
-    found = information(Planted(0.5), Examples(torch.zeros(3, 1)))
+    found = information(Planted(0.0), THREE)
     assert found.examples == 3
     assert difference(rows, without, prior).mean < 0  # the divergence is not, so that it is 0
     assert_same(found.mutual_information.lower, difference(rows, own, mixed))
@@ -127,10 +132,10 @@ def test_both_sides_are_the_published_ones_however_few_pairs_are_held(held, monk
 
 
 def test_a_mismatch_that_is_positive_on_both_sides_is_stated_on_both():
-    rows = by_hand(2.0)
+    rows = by_hand(-4.0)
     own, mixed, without, prior = range(4)
     assert difference(rows, without, prior).mean > 0
-    found = information(Planted(2.0), Examples(torch.zeros(3, 1)))
+    found = information(Planted(-4.0), THREE)
     assert_same(found.mutual_information.upper, difference(rows, own, without))
     assert_same(found.mismatch.lower, difference(rows, without, prior))
     assert_same(found.mismatch.upper, difference(rows, mixed, prior))
@@ -145,25 +150,42 @@ def test_pairs_are_compared_a_few_rows_at_a_time(monkeypatch):
         return made(law, z)
 
     monkeypatch.setattr(module, "log_prob", recorded)
-    monkeypatch.setattr(module, "NUMBERS_AT_ONCE", 2 * 10 * 2 + 1)  # two rows of 10 x 2 numbers
-    information(REFERENCE.vae(), Examples(REFERENCE.sample(10).x))
-    assert shapes == [(2, 1, 2)] * 5
+    for held, parts in ((2 * 10 * 2 + 1, [2] * 5), (10 * 2, [1] * 10), (1, [1] * 10)):
+        shapes.clear()
+        monkeypatch.setattr(module, "NUMBERS_AT_ONCE", held)  # a row is 10 x 2 numbers
+        information(REFERENCE.vae(), Examples(REFERENCE.sample(10).x))
+        assert shapes == [(rows, 1, 2) for rows in parts]
+
+
+def test_examples_are_encoded_one_draw_of_each_at_a_time(monkeypatch):
+    room = sys.modules[evidence.__module__]
+    monkeypatch.setattr(room, "FEWEST_CELLS", 1)
+    monkeypatch.setattr(room, "CELLS_AT_ONCE", 4 * 4)  # four examples of four cells
+    model, taken = REFERENCE.vae(), []
+    trace = model.trace
+    model.trace = lambda batch, samples: taken.append(len(batch)) or trace(batch, samples)
+    information(model, Examples(REFERENCE.sample(10).x))
+    assert taken == [4, 4, 2]
 
 
 def test_two_examples_are_enough_and_2000_are_taken(monkeypatch):
     assert information(REFERENCE.vae(), Examples(REFERENCE.sample(2).x)).examples == 2
-    many = Examples(REFERENCE.sample(2005).x)
-    taken = []
-    model = REFERENCE.vae()
+    many = Examples(REFERENCE.sample(2001).x)
+    model, taken = REFERENCE.vae(), []
     trace = model.trace
 
     def counted(batch, samples=1, gradient="total"):
-        taken.append((len(batch), samples))
+        taken.append((batch.x, samples))
         return trace(batch, samples, gradient)
 
     model.trace = counted
     assert information(model, many).examples == 2000
+    assert torch.equal(torch.cat([x for x, _ in taken]), many.x[:2000])
+    assert {samples for _, samples in taken} == {1}
+    taken.clear()
     assert information(model, many, most=3).examples == 3
-    assert taken == [(2000, 1), (3, 1)]
+    assert [len(x) for x, _ in taken] == [3]
+    module = sys.modules[information.__module__]
+    assert (module.MOST_EXAMPLES, module.NUMBERS_AT_ONCE) == (2000, 4_000_000)
     with pytest.raises(DataError, match="two examples"):
         information(model, many, most=1)

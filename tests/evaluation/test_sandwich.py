@@ -7,9 +7,12 @@ import pytest
 import torch
 from torch import nn
 
+from lowerbound.data import Examples
 from lowerbound.errors import SettingError
-from lowerbound.evaluation import Annealing, sandwich
+from lowerbound.evaluation import Annealing, Estimate, annealed, evidence, sandwich
+from lowerbound.evaluation.annealed import Annealed
 from lowerbound.evaluation.simulate import simulate
+from lowerbound.seeding import seeded
 from lowerbound.testing import LinearGaussian, assert_mean
 
 REFERENCE = LinearGaussian.random(2, 4)
@@ -66,3 +69,51 @@ def test_what_cannot_be_simulated_is_refused():
         sandwich(shifted(), 1)
     with pytest.raises(SettingError, match="no prior and likelihood"):
         simulate(nn.Linear(1, 1), 3)
+
+
+def test_each_direction_and_the_bound_beside_them_have_draws_of_their_own():
+    model, few = shifted(), Annealing(3, 4, 2)
+    found = sandwich(model, 5, few, samples=7, seed=9)
+    with seeded(9, stream="sandwich"):
+        ahead, back, beside, made = torch.randint(2**31, (4,)).tolist()
+    z, x = simulate(model, 5, seed=made)
+    forward = annealed(model, Examples(x), few, seed=ahead)
+    reverse = annealed(model, Examples(x), few, truth=z, seed=back)
+    weighted = evidence(model, Examples(x), 7, seed=beside)
+    lower = Estimate.of(forward.bound, draw_variance=forward.draw_variance)
+    plain = Estimate.of(weighted.log_likelihood, draw_variance=weighted.draw_variance)
+    spread = float((reverse.bound - forward.bound).std()) / math.sqrt(5)
+    upper = Estimate.of(reverse.bound)
+    assert (found.lower, found.importance_weighted) == (lower, plain)
+    assert (found.upper.mean, found.upper.standard_error) == (upper.mean, upper.standard_error)
+    assert found.upper.draw_error == pytest.approx(spread)  # of examples, not of ways
+    assert found.interval == pytest.approx(
+        (lower.mean - 3.09 * lower.draw_error, upper.mean + 3.09 * spread)
+    )
+    assert found.gap == upper.mean - lower.mean
+    assert found.acceptance == pytest.approx(float(forward.acceptance.mean()))
+    assert found.examples == 5
+
+
+def test_an_interval_is_no_wider_than_its_errors(monkeypatch):
+    def exact(model, examples, annealing, **_):
+        return Annealed(torch.full((2, len(examples)), -3.0), False, torch.ones(len(examples)))
+
+    monkeypatch.setattr(sys.modules[sandwich.__module__], "annealed", exact)
+    assert sandwich(shifted(), 2, samples=2).interval == (-3.0, -3.0)
+
+
+def test_progress_is_told_over_both_directions_of_given_examples():
+    joint, told = REFERENCE.sample(3), []
+    sandwich(
+        shifted(), joint=(joint.z, joint.x), annealing=Annealing(1, 2, 1), samples=2,
+        progress=lambda done, of: told.append((done, of)),
+    )  # fmt: skip
+    assert told == [(3, 6), (6, 6)]
+
+
+@pytest.mark.parametrize("count", [1, 0, 2.0, True, "3"])
+def test_a_count_that_is_none_is_refused(count):
+    with pytest.raises(SettingError, match=r"^count must be a whole number of at least 2, got"):
+        sandwich(shifted(), count)
+    assert sandwich(shifted(), 2, Annealing(1, 2, 1), samples=2).examples == 2

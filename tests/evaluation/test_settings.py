@@ -198,9 +198,7 @@ def test_annealing_is_by_default_unless_it_is_said_how(name, monkeypatch):
     }[name]
     numbers = plain(run())
     assert plain(run(annealing=FEW)) == pytest.approx(numbers, rel=1e-12, nan_ok=True)
-    assert plain(run(annealing=Annealing(3, 2, 1))) != pytest.approx(
-        numbers, rel=1e-6, nan_ok=True
-    )
+    assert plain(run(annealing=Annealing(3, 2, 1))) != pytest.approx(numbers, rel=1e-6, nan_ok=True)
 
 
 def test_annealing_takes_100_temperatures_16_chains_and_5_leaps():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lowerbound.evaluation.tails import FEWEST, HEAVY, pareto_shape, tail_length
+from lowerbound.evaluation.tails import ALIKE, FEWEST, HEAVY, heavy, pareto_shape, tail_length
 
 
 def published(log_weight: Tensor) -> float:
@@ -56,13 +56,34 @@ def test_the_tail_is_a_fifth_of_the_draws_until_three_roots_are_fewer(samples, l
     assert tail_length(samples) == length
 
 
-def test_a_tail_is_alike_only_where_nothing_of_it_stands_out():
-    # 20 of 100 are the tail: the largest exceeds the others by a share of itself
-    def shape_of(share: float) -> float:
-        weight = torch.ones(100, 1, dtype=torch.float64)
-        weight[0] += share
-        return float(pareto_shape(weight.log()))
+@pytest.mark.parametrize(
+    ("samples", "shape"),
+    [(1, 0.0398), (11, 0.0398), (12, 0.0734), (100, 0.5), (1000, 2 / 3), (2154, 0.7), (10**6, 0.7)],
+)
+def test_the_shape_that_can_be_trusted_grows_with_the_draws_up_to_seven_tenths(samples, shape):
+    # Vehtari et al. (2024), section 3.2.4: min(1 - 1 / log10 K, 0.7)
+    assert heavy(samples) == pytest.approx(shape, abs=1e-4)
 
-    assert shape_of(1e-13) == 0.0
-    assert shape_of(1e-10) != 0.0
-    assert math.isfinite(shape_of(0.5))  # 19 of the 20 exceed the rest by nothing
+
+def of_weights(*weights: float) -> float:
+    """The shape of 100 draws, the largest of which are given; 20 of them are the tail."""
+    every = torch.ones(100, 1, dtype=torch.float64)
+    every[: len(weights), 0] = torch.tensor(weights, dtype=torch.float64)
+    return float(pareto_shape(every.log()))
+
+
+def test_draws_that_tie_with_the_last_one_left_out_are_not_of_the_tail():
+    above = [2.0, 3.0, 5.0, 9.0, 30.0]
+    excess = np.array(above) - 1
+    quartile, scales = excess[int(5 / 4 + 0.5) - 1], []
+    for j in range(1, 33):  # 30 + the root of 5
+        scales.append(1 / excess[-1] + (1 - math.sqrt(32 / (j - 0.5))) / (3 * quartile))
+    shapes = [np.mean(np.log1p(-theta * excess)) for theta in scales]
+    profile = [5 * (math.log(-t / k) - k - 1) for t, k in zip(scales, shapes, strict=True)]
+    plausible = np.exp(np.array(profile) - max(profile))
+    theta = float(np.dot(scales, plausible / plausible.sum()))
+    expected = (5 * float(np.mean(np.log1p(-theta * excess))) + 5) / 15
+    assert of_weights(*above) == pytest.approx(expected, rel=1e-9)
+    assert of_weights(*above[1:]) == 0.0  # four are too few
+    assert of_weights(*above[:4], 1 + 1e-13 * 9) == 0.0  # as far above as rounding is
+    assert ALIKE == 1e-12

@@ -82,10 +82,10 @@ def command(
     if full:
         samples, quality = samples or FULL["samples"], quality or FULL["quality"]
         ais, gaps, simulated = (count or FULL["examples"] for count in (ais, gaps, simulated))
-    from lowerbound.cli.console import say_json, working
+    from lowerbound.cli.console import say_json, warn, working
     from lowerbound.cli.figures import show_evaluation
     from lowerbound.cli.sources import own_data, read_for, same_data
-    from lowerbound.evaluation import evaluate
+    from lowerbound.evaluation.evaluate import evaluate, why_no_quality
 
     seed = seed_of(seed)
     run = open_run(path, device)
@@ -100,6 +100,9 @@ def command(
             f"samples are compared with training and held-out data, and {source!r} has no splits; "
             "leave out --data, or --quality"
         )
+    if full and quality and (why := why_no_quality(data, split)):
+        warn(f"sample quality is left out: {why}")
+        quality = 0
     with working("reading the data"):
         examples = read_for(str(source), run.schema) if data is None else data
     with working("evaluating") as work:

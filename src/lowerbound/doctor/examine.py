@@ -25,6 +25,8 @@ from lowerbound.training import Epoch
 
 #: Examples of each split that the model is measured on.
 EXAMPLES = 500
+#: Fewer validation examples have no standard error worth the name.
+FEWEST_JUDGED = 10
 #: Draws for each: enough to fit a tail to.
 SAMPLES = 200
 
@@ -122,6 +124,11 @@ def examine(
     }
     symptoms = Symptoms(record, len(found.train), **seen)
     if opened.run is None:
+        return _judged(opened, facts, symptoms, (*FROM_RECORD, *FROM_DATA))
+    if len(found.validation) < FEWEST_JUDGED:
+        facts.append(
+            f"{len(found.validation)} validation examples are too few to judge the model by"
+        )
         return _judged(opened, facts, symptoms, (*FROM_RECORD, *FROM_DATA))
     inform("evaluating")
     model = opened.run.model

@@ -98,11 +98,13 @@ class Structure:
         correlation: Root mean square correlation between two different cells.
         chance: What independent cells of so many examples would show.
         score: Schott's statistic, standard normal if the cells are independent.
+        strongest: The largest squared correlation: what a linear latent explains of some cell.
     """
 
     correlation: float
     chance: float
     score: float
+    strongest: float
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ class Cell:
         residual: Root mean square of x - m(z) over training examples, in units of the data.
         step: The smallest difference between two different values; 0 for a constant cell.
         distinct: How many different values the training split has.
+        rows: Of how many training examples these are.
         twin: The name of an earlier column that it copies up to shift and sign and unit, or None.
     """
 
@@ -125,6 +128,7 @@ class Cell:
     residual: float
     step: float
     distinct: int
+    rows: int
     twin: str | None = None
 
 

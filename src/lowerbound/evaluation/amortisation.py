@@ -35,7 +35,7 @@ class Gaps:
         optimised: ELBO of the best q found in the same family, for each example on its own.
         log_likelihood: Importance-weighted bound on log p(x), with draws from the best q.
         amortisation: `optimised` - `encoder`: what the encoder loses by being one network. Found
-            by a search that may stop early, hence too small rather than too large.
+            by a search that may stop early, hence rather too small than too large.
         approximation: `log_likelihood` - `optimised`: what the family loses. Too small by as much
             as the bound on log p(x) is loose, too large by what the search has missed.
     """
@@ -83,6 +83,8 @@ def gaps(
     if not isinstance(model, JointModel):
         raise SettingError(f"{type(model).__name__} has no log_joint, which this search needs")
     positive_samples(samples)
+    if isinstance(updates, bool) or not isinstance(updates, int) or updates < 1:
+        raise SettingError(f"updates must be a whole number of at least 1, got {updates!r}")
     if len(examples) == 0:
         raise DataError("there are no examples to evaluate")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
@@ -104,7 +106,10 @@ def gaps(
         for parameter in wanted:
             parameter.requires_grad_(True)
         model.train(was_training)
-    encoder, optimised, bound = torch.cat(parts, dim=1)
+    encoder, optimised, bound = found = torch.cat(parts, dim=1)
+    if not bool(torch.isfinite(found).all()):
+        bad = int((~torch.isfinite(found)).any(dim=0).nonzero()[0])
+        raise DataError(f"example {bad} has no finite bound: look for extreme values")
     return Gaps(
         examples=len(examples),
         encoder=Estimate.of(encoder),
@@ -139,8 +144,15 @@ def _search(model: JointModel, batch: Batch, updates: int, samples: int) -> Tens
                 chunks = [_elbo(model, batch, q, DRAWS) for _ in range(JUDGED // DRAWS)]
             values.append(torch.stack(chunks).mean(dim=0))
         # a search that ended below where it began has not found anything better
-        optimised = torch.maximum(values[0], values[1])
-        return torch.stack([values[0], optimised, _weighted(model, batch, best, samples)])
+        better = values[1] > values[0]
+        kept = [torch.where(_beside(better, leaf), leaf, 0.0) for leaf in leaves]
+        bound = _weighted(model, batch, build(*kept), samples)
+        return torch.stack([values[0], torch.where(better, values[1], values[0]), bound])
+
+
+def _beside(flags: Tensor, leaf: Tensor) -> Tensor:
+    """`(B,)` flags, broadcastable against a `(B, ...)` leaf."""
+    return flags.reshape(-1, *(1,) * (leaf.ndim - 1)).to(leaf.device)
 
 
 def _weighted(model: JointModel, batch: Batch, q: Distribution, samples: int) -> Tensor:

@@ -27,6 +27,9 @@ TRAIN_SAMPLES = 10
 #: Most training examples for that.
 TRAIN_EXAMPLES = 5000
 
+#: Fewest held-out examples that samples are compared with, and half the fewest training ones.
+FEWEST_HELD_OUT = 50
+
 Progress = Callable[[int, int], None]
 
 
@@ -81,12 +84,17 @@ def evaluate(
         DataError: There are no examples.
         SupportError: An example is impossible under the likelihood.
     """
-    for what, count in (("ais", ais), ("gaps", gaps), ("simulated", simulated)):
-        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-            raise SettingError(f"{what} must be a whole number of at least 0, got {count!r}")
+    # refused before minutes have been spent on the stages in front of it
+    for what, count, least in (
+        ("ais", ais, 1), ("gaps", gaps, 1), ("simulated", simulated, 2), ("quality", quality, 50)
+    ):  # fmt: skip
+        if isinstance(count, bool) or not isinstance(count, int) or 0 != count < least:
+            raise SettingError(
+                f"{what} must be 0 or a whole number of at least {least}, got {count!r}"
+            )
     whole = data if isinstance(data, Data) else None
-    if quality and whole is None:
-        raise SettingError("samples are compared with training and held-out data; give a Data")
+    if quality and (why := why_no_quality(whole, split)):
+        raise SettingError(f"samples are compared with training and held-out data: {why}")
     if whole is not None:
         name, split = whole.source, split or "test"
         examples = whole.part(split)
@@ -130,6 +138,21 @@ def evaluate(
         held_out = examples if split != "train" else whole.test
         stated = replace(stated, quality=_quality(model, whole, held_out, quality, features, seed))
     return stated
+
+
+def why_no_quality(data: Data | None, split: str | None = None) -> str | None:
+    """Why samples cannot be compared with this data, or None if they can."""
+    if data is None:
+        return "these examples have no splits; give a Data"
+    held_out = data.part(split) if split not in (None, "train") else data.test
+    if len(held_out) < FEWEST_HELD_OUT or len(data.train) < 2 * FEWEST_HELD_OUT:
+        return (
+            f"there are {len(data.train)} and {len(held_out)} examples, and it takes "
+            f"{2 * FEWEST_HELD_OUT} and {FEWEST_HELD_OUT}; leave quality out"
+        )
+    if data.train.observed is not None or held_out.observed is not None:
+        return "some cells are missing; leave quality out"
+    return None
 
 
 def chosen(examples: Examples, count: int, seed: int | None) -> Examples:

@@ -51,8 +51,8 @@ class Evidence:
         elbo_variance: Variance of the ELBO over draws, `(N,)`, square nats; nan for one draw.
         effective_samples: (sum_k w_k)^2 / sum_k w_k^2, `(N,)`: how many draws of equal weight
             would say as much.
-        tail: Pareto shape of the largest weights, `(N,)`; nan for fewer than 25 draws. Beyond 0.7
-            the bound is dominated by weights that were not drawn.
+        tail: Pareto shape of the largest weights, `(N,)`; nan for fewer than 25 draws. Beyond
+            `tails.heavy` the bound is dominated by weights that were not drawn.
     """
 
     elbo: Tensor

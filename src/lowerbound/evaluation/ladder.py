@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lowerbound.evaluation.estimate import CONFIDENCE, Estimate
-from lowerbound.evaluation.tails import HEAVY
+from lowerbound.evaluation.tails import heavy as heavy_beyond
 
 #: A bound that the last doubling of draws raised by less, in nats, has converged.
 TOLERANCE = 0.1
@@ -26,10 +26,8 @@ def rungs(samples: int) -> tuple[int, ...]:
         (1, 4, 5, 8)
     """
     steps = {1, samples, max(1, samples // 2)}
-    decade = 1
-    while decade < samples:
-        steps |= {k for k in (decade, 5 * decade) if k < samples}
-        decade *= 10
+    for digits in range(len(str(samples))):
+        steps |= {k for k in (10**digits, 5 * 10**digits) if k < samples}
     return tuple(sorted(steps))
 
 
@@ -105,8 +103,8 @@ class Convergence:
         gain: What the last doubling of draws gained; None where there was one draw only. Under
             the 1/K law of the bias, as much again is missing.
         effective_samples: Median over examples of the effective sample size.
-        heavy_tailed: Share of examples whose weights have a Pareto shape above 0.7; None for
-            fewer than 25 draws.
+        heavy_tailed: Share of examples whose weights have too large a Pareto shape for so many
+            draws (see `lowerbound.evaluation.tails.heavy`); None for fewer than 25 of them.
         words: The same in a sentence.
     """
 
@@ -130,7 +128,9 @@ def convergence(
     samples = max(ladder)
     effective = float(effective_samples.median())
     known = ~tail.isnan()
-    heavy = float((tail[known] > HEAVY).double().mean()) if bool(known.any()) else None
+    heavy = (
+        float((tail[known] > heavy_beyond(samples)).double().mean()) if bool(known.any()) else None
+    )
     if samples == 1:
         words = "one draw cannot show whether more would help: use more samples"
         return Convergence(False, None, effective, heavy, words)

@@ -5,9 +5,11 @@ import math
 import torch
 from torch import Tensor
 
-#: Beyond this shape the error of an importance-weighted mean shrinks too slowly to be trusted.
-#: Source: Vehtari et al. (2024), section 3.2.4, arXiv 1507.02646.
+#: Beyond this shape the error of an importance-weighted mean shrinks too slowly to be trusted,
+#: however many draws there are; see `heavy`.
 HEAVY = 0.7
+#: Weights that exceed another by no more than this share of the largest one tie with it.
+ALIKE = 1e-12
 #: Fewest weights in a tail to which a shape can be fitted.
 FEWEST = 5
 
@@ -18,6 +20,18 @@ def tail_length(samples: int) -> int:
     Source: Vehtari et al. (2024), section 4.1, arXiv 1507.02646.
     """
     return math.ceil(min(samples / 5, 3 * math.sqrt(samples)))
+
+
+def heavy(samples: int) -> float:
+    """The shape beyond which a mean of K weights is not to be trusted, min(1 - 1 / log10 K, 0.7).
+
+    Source: Vehtari et al. (2024), section 3.2.4, arXiv 1507.02646.
+
+    Example:
+        >>> heavy(100), heavy(5000)
+        (0.5, 0.7)
+    """
+    return min(1 - 1 / math.log10(max(samples, 11)), HEAVY)
 
 
 def pareto_shape(log_weight: Tensor) -> Tensor:
@@ -42,16 +56,26 @@ def pareto_shape(log_weight: Tensor) -> Tensor:
     """
     samples = log_weight.shape[0]
     length = tail_length(samples)
-    if length < FEWEST or samples < 5 * FEWEST:
+    if samples < 5 * FEWEST:
         return torch.full(log_weight.shape[1:], math.nan, dtype=torch.float64)
     largest = log_weight.double().topk(length + 1, dim=0).values
     weight = (largest - largest[0]).exp()
     excess = (weight[:-1] - weight[-1]).flip(0)  # (n, B), ascending
-    alike = excess[-1] <= 1e-12
-    excess = torch.where(alike, torch.linspace(0.1, 1.0, length).double().unsqueeze(-1), excess)
-    shape = _fit(excess.clamp_min(torch.finfo(torch.float64).tiny))
-    shape = (shape * length + 10 * 0.5) / (length + 10)
-    return torch.where(alike, 0.0, shape)
+    shape = torch.zeros(excess.shape[1:], dtype=torch.float64)
+    whole = excess[0] > 0
+    if bool(whole.any()):
+        shape[whole] = _shape(excess[:, whole])
+    for row in (~whole).nonzero().flatten().tolist():
+        # weights that tie with the last one left out are not above it
+        above = excess[excess[:, row] > ALIKE, row]
+        if len(above) >= FEWEST:
+            shape[row] = float(_shape(above.unsqueeze(-1)))
+    return shape
+
+
+def _shape(excess: Tensor) -> Tensor:
+    """The fit with the weight of ten draws of shape 0.5."""
+    return (_fit(excess) * len(excess) + 10 * 0.5) / (len(excess) + 10)
 
 
 def _fit(excess: Tensor) -> Tensor:

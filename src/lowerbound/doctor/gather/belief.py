@@ -7,7 +7,7 @@ from lowerbound.data import Data, Examples
 from lowerbound.doctor.gather.baseline import independent_cells
 from lowerbound.doctor.symptoms import Belief
 from lowerbound.evaluation import Estimate, Evidence, evidence
-from lowerbound.evaluation.tails import HEAVY
+from lowerbound.evaluation.tails import heavy
 from lowerbound.seeding import seeded
 
 #: Draws for the training examples, of which the ELBO alone is wanted.
@@ -49,7 +49,11 @@ def belief_of(
         train_over_baseline=train_gain.mean,
         train_over_baseline_error=train_gain.standard_error or 0.0,
         spread=tuple(spread_of(model, train, seed).tolist()),
-        heavy=float((found.tail[known] > HEAVY).double().mean()) if bool(known.any()) else 0.0,
+        heavy=(
+            float((found.tail[known] > heavy(samples)).double().mean())
+            if bool(known.any())
+            else 0.0
+        ),
         effective_samples=float(found.effective_samples.median()),
         samples=samples,
         last_doubling=_last_doubling(found),
@@ -77,7 +81,7 @@ def spread_of(model: nn.Module, train: Examples, seed: int) -> Tensor:
         `(D,)`, float64: about the prior's mean, in units of its variance.
     """
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    with seeded(seed, device):
+    with seeded(seed, device, stream="doctor"):
         trace = model.trace(train.batch(slice(None)).to(device), 1)  # type: ignore[operator]
         z = trace.z[0].flatten(start_dim=1).double().cpu()
         prior = model.prior(None).sample(torch.Size([PRIOR_DRAWS]))  # type: ignore[operator]

@@ -56,6 +56,7 @@ def cells_of(model: nn.Module, data: Data, train: Examples, seed: int) -> tuple[
                 residual=float(residual[place]),
                 step=float(values.diff().min()) if len(values) > 1 else 0.0,
                 distinct=len(values),
+                rows=len(x),
                 twin=None if twins[i] is None else names[int(places[twins[i]])],
             )
         )
@@ -66,7 +67,7 @@ def cells_of(model: nn.Module, data: Data, train: Examples, seed: int) -> tuple[
 def _scale_and_residual(model: nn.Module, train: Examples, seed: int) -> tuple[Tensor, Tensor]:
     """Standard deviation and root mean square residual of each cell, `(D,)`, units of the data."""
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    with seeded(seed, device):
+    with seeded(seed, device, stream="doctor"):
         batch = train.batch(slice(None)).to(device)
         z = model.trace(batch, 1).z  # type: ignore[operator]
         law = model.likelihood(z).base_dist  # type: ignore[operator]
@@ -98,7 +99,7 @@ def grid_of(data: Data) -> Grid | None:
     Images count as such with up to 256 evenly spaced levels (bytes, or bytes / 255); vectors and
     tables where all values are whole numbers, or there are at most 20 levels.
     """
-    if data.schema.kind != "real":
+    if data.schema.kind != "real" or data.train.observed is not None:
         return None
     x = data.train.x[:MOST_ROWS].double()
     values = x.unique()

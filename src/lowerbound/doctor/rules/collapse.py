@@ -9,8 +9,8 @@ from lowerbound.evaluation import ACTIVE_THRESHOLD
 COLLAPSED_RATE = 0.1
 #: Schott's statistic is standard normal for independent cells; beyond 4.9 by one run in a million.
 SURELY = 4.9
-#: Correlations smaller than this, at the root mean square, a latent explains less than a hundredth
-#: of a cell's variance with: whatever the test says, nothing worth a latent is there.
+#: A latent that explains less than a tenth of the variance of every cell is not worth having,
+#: whatever the test says. Dependence that is not linear is not seen here.
 WORTH_A_LATENT = 0.1
 #: Of this share of units unused, nobody would have asked for so many.
 MOST_UNUSED = 0.75
@@ -77,7 +77,7 @@ def unused_units(symptoms: Symptoms) -> Finding | None:
 
 def depends(structure: Structure) -> bool:
     """Whether cells depend on each other, surely and by so much that a latent would pay."""
-    return structure.score > SURELY and structure.correlation > WORTH_A_LATENT
+    return structure.score > SURELY and structure.strongest > WORTH_A_LATENT
 
 
 def _yet(structure: Structure | None) -> str:

@@ -9,7 +9,8 @@ from lowerbound.doctor.symptoms import Symptoms
 FEWEST = 3
 #: Share of held-out examples with a copy that is told, and that makes held-out figures untrue.
 SOME, MANY = 0.01, 0.05
-SURELY = 4.9
+#: Chance of so many copies, were all of them chance, below which they are not.
+BY_CHANCE = 1e-6
 
 
 def leak(symptoms: Symptoms) -> Finding | None:
@@ -17,8 +18,9 @@ def leak(symptoms: Symptoms) -> Finding | None:
     seen = symptoms.neighbours
     if seen is None or seen.held_out == 0:
         return None
-    expected = seen.chance + SURELY * math.sqrt(seen.chance)
-    if seen.copies < max(FEWEST, SOME * seen.held_out) or seen.copies <= expected:
+    if seen.copies < max(FEWEST, SOME * seen.held_out):
+        return None
+    if at_least(seen.copies, seen.chance) > BY_CHANCE:
         return None
     share = seen.copies / seen.held_out
     times = seen.usual / seen.nearest if seen.nearest > 0 else math.inf
@@ -34,3 +36,22 @@ def leak(symptoms: Symptoms) -> Finding | None:
         "pictures, frames of one film), or give a test part that shares no group with training."
     )
     return Finding("leak between splits", "ill" if share >= MANY else "warning", words, remedy)
+
+
+def at_least(count: int, mean: float) -> float:
+    """Probability of so many or more events of a Poisson law, at least 1 event asked for.
+
+    Example:
+        >>> at_least(1, 0.5)
+        0.393...
+    """
+    if mean <= 0:
+        return 0.0
+    # the terms from `count` on, each mean / k times the one before, until they vanish
+    term = math.exp(count * math.log(mean) - mean - math.lgamma(count + 1))
+    total, k = 0.0, count
+    while term > 1e-18 * total or k < mean:
+        total += term
+        k += 1
+        term *= mean / k
+    return min(1.0, total)

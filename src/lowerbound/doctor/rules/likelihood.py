@@ -5,8 +5,8 @@ import math
 from lowerbound.doctor.finding import Finding
 from lowerbound.doctor.symptoms import Cell, Symptoms
 
-#: A cell of at most so many different values, each seen ten times on average, was counted.
-FEW_VALUES = 20
+#: A cell of at most so many different values, each seen so often on average, was counted.
+FEW_VALUES, SEEN = 20, 10
 #: A Gaussian as narrow as this, in steps between values, has a density at its mean of more than
 #: one a step: as the probability of a level it would exceed 1.
 TOO_NARROW = 1 / math.sqrt(2 * math.pi)
@@ -15,7 +15,7 @@ TOO_NARROW = 1 / math.sqrt(2 * math.pi)
 def counted_data(symptoms: Symptoms) -> Finding | None:
     """Real-valued data that take few values: illness once the scale is finer than their steps."""
     grid, cells = symptoms.grid, symptoms.cells
-    few = [c for c in cells if 2 <= c.distinct <= FEW_VALUES]
+    few = [c for c in cells if 2 <= c.distinct <= min(FEW_VALUES, c.rows // SEEN)]
     narrow = [c for c in few if _narrow(c)] if grid is None else [c for c in cells if _narrow(c)]
     if grid is None and not few:
         return None

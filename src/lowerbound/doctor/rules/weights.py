@@ -27,7 +27,7 @@ def heavy_tails(symptoms: Symptoms) -> Finding | None:
         return None
     words = (
         f"The importance weights of {belief.heavy:.0%} of the examples have so heavy a tail "
-        f"(Pareto k > 0.7) that {belief.samples} draws count for {belief.effective_samples:.1f}: "
+        f"that {belief.samples} draws count for {belief.effective_samples:.1f}: "
         f"the bound on log p(x) still rose by {missing:.1f} nats with the last doubling and is "
         f"too low by as much at least (its standard error is {belief.error:.1f}); it lies "
         f"{belief.gap:.1f} above the ELBO. Posterior and model disagree: compare by the ELBO only."

@@ -15,9 +15,11 @@ class Against:
         unit: What it is counted in.
         better: Whether a "lower" or a "higher" value is better, or one nearer to the "null".
         words: What it says, in a sentence.
-        standard_error: How far `value` may be from that of endlessly many such samples; None where
-            that is not known.
-        p_value: Probability, for a perfect model, of a value as extreme; None without a test.
+        standard_error: How far `value` may be from that of endlessly many of the examples that
+            are counted (samples, or for a share of the data real ones), the others being as they
+            are; None where that is not known.
+        p_value: Probability, for a perfect model, of a value as bad or worse (as high of an
+            accuracy, as low of C_T); None without a test.
         null_p_value: The same for `null`.
     """
 
