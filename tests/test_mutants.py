@@ -9,6 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 RESULT = json.loads((ROOT / "benchmarks" / "results" / "mutation.json").read_text())
 PAGE = (ROOT / "docs" / "mutants.md").read_text()
+#: Listed modules without a line that could be changed.
+NOTHING_TO_CHANGE: set[str] = set()
 LINE = re.compile(r"^- `([^`]+)` `([^`]+)`: `(.+)`$", re.MULTILINE)
 
 spec = importlib.util.spec_from_file_location("mutate", ROOT / "tools" / "mutate.py")
@@ -37,6 +39,53 @@ def test_the_figures_add_up() -> None:
     for name, total in RESULT["total"].items():
         assert sum(module[name] for module in RESULT["modules"]) == total
     assert RESULT["total"]["survived"] == len(RESULT["survivors"])
+
+
+def test_every_module_of_the_list_was_run_and_by_one_run_each() -> None:
+    listed = {
+        str(path.relative_to(ROOT / "src" / "lowerbound")) for path in mutate.mutated_files(ROOT)
+    }
+    run = [module for one in RESULT["runs"] for module in one["modules"]]
+    empty = {name for name in listed if name.endswith("__init__.py")}
+    assert sorted(run) == sorted(row["module"] for row in RESULT["modules"])
+    assert listed - empty <= set(run) | NOTHING_TO_CHANGE
+    assert set(run) <= listed
+    assert RESULT["seconds"] == sum(one["seconds"] for one in RESULT["runs"])
+
+
+def test_a_run_of_some_modules_takes_the_place_of_what_was_known_of_them() -> None:
+    def result(day: str, survived: int, *modules: str) -> dict:
+        row = {"mutants": 5, "killed": 5 - survived, "survived": survived}
+        run = {"date": day, "seconds": 7, "tests": [f"tests/{day}"], "modules": list(modules)}
+        return {
+            "tests": run["tests"],
+            "seconds": 7,
+            "total": {name: count * len(modules) for name, count in row.items()},
+            "modules": [{"module": name, **row} for name in modules],
+            "runs": [run],
+            "survivors": [{"file": name} for name in modules] * survived,
+        }
+
+    found = mutate.merged(result("old", 1, "a.py", "c.py"), result("new", 0, "b.py", "c.py"))
+    assert [(row["module"], row["survived"]) for row in found["modules"]] == [
+        ("a.py", 1), ("b.py", 0), ("c.py", 0),
+    ]  # fmt: skip
+    assert found["total"] == {"mutants": 15, "killed": 14, "survived": 1}
+    assert found["survivors"] == [{"file": "a.py"}]
+    assert [(run["date"], run["modules"]) for run in found["runs"]] == [
+        ("old", ["a.py"]), ("new", ["b.py", "c.py"]),
+    ]  # fmt: skip
+    assert (found["seconds"], found["tests"]) == (14, ["tests/old", "tests/new"])
+    again = mutate.merged(found, result("last", 0, "a.py"))
+    assert [run["date"] for run in again["runs"]] == ["new", "last"]
+
+
+def test_what_is_said_of_the_figures_is_what_the_file_says() -> None:
+    total = RESULT["total"]
+    noticed, survived = total["killed"] + total["timeouts"], total["survived"]
+    row = f"{noticed:,} of {total['mutants']:,} changes noticed; [the other {survived}]"
+    assert row in (ROOT / "README.md").read_text()
+    assert f"{noticed:,} of {total['mutants']:,} changes" in PAGE
 
 
 MODULE = '''

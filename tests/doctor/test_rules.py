@@ -3,8 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from scipy.stats import poisson
 
 from lowerbound.doctor import RULES, Symptoms
+from lowerbound.doctor.rules.leak import at_least
+from lowerbound.doctor.rules.likelihood import counted_data
 from lowerbound.doctor.symptoms import Belief, Cell, Grid, Neighbours, Record, Structure
 from lowerbound.training import Epoch, Terms
 
@@ -180,3 +183,16 @@ def test_a_young_run_is_not_called_collapsed_for_good() -> None:
     young = healthy(belief=belief(rate=0.01, variances=ASLEEP), record=recorded(RISING))
     finding = RULES["posterior collapse"](young)
     assert finding is not None and finding.severity == "warning" and "too short" in finding.words
+
+
+def test_chance_is_that_of_a_poisson_law():
+    for count, mean in ((5, 0.5), (3, 0.1), (80, 50.0), (1, 30.0)):
+        assert at_least(count, mean) == pytest.approx(poisson.sf(count - 1, mean), rel=1e-9)
+
+
+def test_a_few_rows_do_not_make_a_column_counted():
+    """Of 17 rows every real column has at most 20 values."""
+    cells = tuple(replace(CELL, name=n, distinct=17, rows=17) for n in "ab")
+    assert counted_data(healthy(cells=cells)) is None
+    many = tuple(replace(cell, rows=400) for cell in cells)
+    assert counted_data(healthy(cells=many)) is not None

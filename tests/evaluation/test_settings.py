@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lowerbound.data import Batch, Data, Examples, Field, Schema
+from lowerbound.errors import SettingError
 from lowerbound.evaluation import (
     Annealing,
     Evaluation,
@@ -348,8 +349,14 @@ def test_a_statement_has_only_what_was_asked_for():
     assert evaluate(vague(), X.numpy(), name="mine", samples=2).data == "mine"
 
 
-@pytest.mark.parametrize("what", ["ais", "gaps", "simulated"])
+@pytest.mark.parametrize(
+    ("what", "least"), [("ais", 1), ("gaps", 1), ("simulated", 2), ("quality", 50)]
+)
 @pytest.mark.parametrize("wrong", [-1, 1.5, True, "2"])
-def test_impossible_counts_are_named(what, wrong):
-    with pytest.raises(ValueError, match=f"^{what} must be a whole number of at least 0"):
-        evaluate(vague(), X, **{what: wrong})
+def test_impossible_counts_are_named_before_anything_is_done(what, least, wrong):
+    words = f"^{what} must be 0 or a whole number of at least {least}, got {wrong!r}$"
+    with pytest.raises(SettingError, match=words):
+        evaluate(nn.Linear(1, 1), X, **{what: wrong})
+    if least > 1:
+        with pytest.raises(SettingError, match=f"^{what} must be 0 or"):
+            evaluate(nn.Linear(1, 1), X, **{what: least - 1})

@@ -87,3 +87,15 @@ def test_draws_that_tie_with_the_last_one_left_out_are_not_of_the_tail():
     assert of_weights(*above[1:]) == 0.0  # four are too few
     assert of_weights(*above[:4], 1 + 1e-13 * 9) == 0.0  # as far above as rounding is
     assert ALIKE == 1e-12
+
+
+def test_weights_that_tie_have_the_tail_of_those_that_do_not():
+    """A twentieth of the weights 2 % above the others: the shape was once 40 to 350."""
+    log_weight = torch.where(torch.rand(100, 200) < 0.05, 0.02, 0.0).double()
+    assert float(pareto_shape(log_weight).max()) < 0.5
+    lattice = 1e-6 * torch.randn(1000, 50, dtype=torch.float64).round()
+    assert float(pareto_shape(lattice).max()) < 0.5
+    # many ties below a heavy tail do not hide it
+    heavy_tail = -0.9 * torch.rand(60, 400, dtype=torch.float64).log()
+    flat = torch.zeros(3940, 400, dtype=torch.float64)  # weight 1, where a Pareto law begins
+    assert float(pareto_shape(torch.cat([flat, heavy_tail])).mean()) > 0.6
