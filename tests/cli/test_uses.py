@@ -238,3 +238,22 @@ def test_a_row_beyond_all_measure_is_named_and_not_turned_into_nan(
     verb, *option = command
     done = lowerbound(verb, table, *option, "mine.csv")
     assert done.code == 1 and "number 2" in done.err and done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("flag", ["--quality", "--ais", "--gaps", "--simulated"])
+def test_what_cannot_be_done_is_refused_before_anything_is(lowerbound, images: Path, flag) -> None:
+    count = 200 if flag == "--quality" else -1
+    done = lowerbound("evaluate", images, "--samples", 5, flag, count)
+    assert done.code != 0
+    assert done.out == "" and done.err.count("\n") == 1
+
+
+def test_full_leaves_out_what_the_data_does_not_allow(lowerbound, images: Path) -> None:
+    asked = ("--samples", 5, "--simulated", 2, "--ais", 2, "--gaps", 2)
+    done = lowerbound("evaluate", images, "--full", *asked)
+    assert done.code == 0
+    assert "sample quality is left out: there are" in done.err
+    for words in ("Annealed importance sampling, 2", "loose, 2", "2 examples simulated"):
+        assert words in done.out
+    assert "How good samples are" not in done.out
+    assert max(map(len, done.out.splitlines())) <= 80

@@ -232,3 +232,17 @@ def test_the_gain_is_compared_with_its_error_at_95_percent():
         found = convergence({50: torch.zeros(2), 100: gain}, torch.ones(2), torch.zeros(2))
         assert found.gain.standard_error == pytest.approx(error)
         assert found.converged is converged
+
+
+def test_an_example_has_a_variance_of_its_own():
+    log_weight = torch.randn(9, 4, dtype=torch.float64)
+    apart = torch.cat([log_mean_variance(column.unsqueeze(-1)) for column in log_weight.T])
+    assert torch.allclose(log_mean_variance(log_weight), apart)
+    assert len(apart.unique()) == 4
+
+
+def test_an_odd_number_of_draws_is_compared_with_its_half_rounded_down():
+    ladder = {1: torch.zeros(2), 12: torch.ones(2), 25: torch.full((2,), 1.5)}
+    found = convergence(ladder, torch.ones(2), torch.zeros(2))
+    assert found.gain.mean == 0.5
+    assert "from 12 to 25" in found.words
