@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -70,16 +71,15 @@ def test_an_error_over_draws_is_stated_where_it_is_known():
     assert known(variance) is variance
 
 
-def test_a_unit_is_active_beyond_the_threshold_and_not_at_it():
-    root = math.sqrt(ACTIVE_THRESHOLD)
-    while root * root > ACTIVE_THRESHOLD:
-        root = math.nextafter(root, 0.0)
-    two = torch.tensor([[root, 1.01 * root], [-root, -1.01 * root]], dtype=F64)
-    stated = summarize(found(2, means=two), Examples(torch.zeros(2, 2)), True)
-    assert stated.active_units == 1  # the variance is over N, not N - 1
-    alone = summarize(found(1, means=two[:1]), Examples(torch.zeros(1, 2)), True)
-    assert (alone.active_units, alone.latents) == (0, 2)
+def test_a_unit_is_active_beyond_the_threshold_and_not_at_it(monkeypatch):
     assert ACTIVE_THRESHOLD == 0.01
+    monkeypatch.setattr("lowerbound.evaluation.statement.ACTIVE_THRESHOLD", 0.25)
+    two = torch.tensor([[0.5, 0.625, 2.0], [-0.5, -0.625, -2.0]], dtype=F64)
+    stated = summarize(found(2, means=two), Examples(torch.zeros(2, 2)), True)
+    assert (stated.active_units, stated.latents) == (2, 3)  # over N, not N - 1: 0.25, 0.39, 4
+    assert stated.threshold == 0.25
+    alone = summarize(found(1, means=two[:1]), Examples(torch.zeros(1, 2)), True)
+    assert (alone.active_units, alone.latents) == (0, 3)
 
 
 @pytest.mark.parametrize(
@@ -107,3 +107,9 @@ def test_a_statement_in_json_has_all_of_it():
         stated.information.mismatch.upper.mean
     )
     assert set(plain) == set(stated.__dataclass_fields__)
+
+    class Quality:
+        def to_json(self):
+            return {"kind": "draws"}
+
+    assert replace(stated, quality=Quality()).to_json()["quality"] == {"kind": "draws"}

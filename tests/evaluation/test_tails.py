@@ -10,23 +10,27 @@ from torch import Tensor
 from lowerbound.evaluation.tails import ALIKE, FEWEST, HEAVY, heavy, pareto_shape, tail_length
 
 
+def fitted(excess: np.ndarray) -> float:
+    """The published fit of exceedances in ascending order."""
+    count, scales = len(excess), []
+    quartile, points = excess[int(count / 4 + 0.5) - 1], 30 + int(count**0.5)
+    for j in range(1, points + 1):
+        scales.append(1 / excess[-1] + (1 - math.sqrt(points / (j - 0.5))) / (3 * quartile))
+    shapes = [np.mean(np.log1p(-theta * excess)) for theta in scales]
+    profile = [
+        count * (math.log(-theta / k) - k - 1) for theta, k in zip(scales, shapes, strict=True)
+    ]
+    plausible = np.exp(np.array(profile) - max(profile))
+    theta = float(np.dot(scales, plausible / plausible.sum()))
+    return (count * float(np.mean(np.log1p(-theta * excess))) + 10 * 0.5) / (count + 10)
+
+
 def published(log_weight: Tensor) -> float:
     """Zhang & Stephens (2009), section 3, and Vehtari et al. (2024), appendix C, of one example."""
     samples = len(log_weight)
     length = math.ceil(min(samples / 5, 3 * math.sqrt(samples)))
     ascending = np.sort(np.exp(log_weight.double().numpy() - float(log_weight.max())))
-    excess = ascending[-length:] - ascending[-length - 1]
-    quartile, points, scales = excess[int(length / 4 + 0.5) - 1], 30 + int(length**0.5), []
-    for j in range(1, points + 1):
-        scales.append(1 / excess[-1] + (1 - math.sqrt(points / (j - 0.5))) / (3 * quartile))
-    shapes = [np.mean(np.log1p(-theta * excess)) for theta in scales]
-    profile = [
-        length * (math.log(-theta / k) - k - 1) for theta, k in zip(scales, shapes, strict=True)
-    ]
-    plausible = np.exp(np.array(profile) - max(profile))
-    theta = float(np.dot(scales, plausible / plausible.sum()))
-    shape = float(np.mean(np.log1p(-theta * excess)))
-    return (length * shape + 10 * 0.5) / (length + 10)
+    return fitted(ascending[-length:] - ascending[-length - 1])
 
 
 @pytest.mark.parametrize("samples", [25, 60, 100, 1000])
@@ -74,28 +78,9 @@ def of_weights(*weights: float) -> float:
 
 def test_draws_that_tie_with_the_last_one_left_out_are_not_of_the_tail():
     above = [2.0, 3.0, 5.0, 9.0, 30.0]
-    excess = np.array(above) - 1
-    quartile, scales = excess[int(5 / 4 + 0.5) - 1], []
-    for j in range(1, 33):  # 30 + the root of 5
-        scales.append(1 / excess[-1] + (1 - math.sqrt(32 / (j - 0.5))) / (3 * quartile))
-    shapes = [np.mean(np.log1p(-theta * excess)) for theta in scales]
-    profile = [5 * (math.log(-t / k) - k - 1) for t, k in zip(scales, shapes, strict=True)]
-    plausible = np.exp(np.array(profile) - max(profile))
-    theta = float(np.dot(scales, plausible / plausible.sum()))
-    expected = (5 * float(np.mean(np.log1p(-theta * excess))) + 5) / 15
-    assert of_weights(*above) == pytest.approx(expected, rel=1e-9)
+    assert of_weights(*above) == pytest.approx(fitted(np.array(above) - 1), rel=1e-9)
     assert of_weights(*above[1:]) == 0.0  # four are too few
     assert of_weights(*above[:4], 1 + 1e-13 * 9) == 0.0  # as far above as rounding is
+    nineteen = np.linspace(1.5, 9.0, 19) ** 2  # of twenty: one tie is left out as well as many
+    assert of_weights(*nineteen) == pytest.approx(fitted(nineteen - 1), rel=1e-9)
     assert ALIKE == 1e-12
-
-
-def test_weights_that_tie_have_the_tail_of_those_that_do_not():
-    """A twentieth of the weights 2 % above the others: the shape was once 40 to 350."""
-    log_weight = torch.where(torch.rand(100, 200) < 0.05, 0.02, 0.0).double()
-    assert float(pareto_shape(log_weight).max()) < 0.5
-    lattice = 1e-6 * torch.randn(1000, 50, dtype=torch.float64).round()
-    assert float(pareto_shape(lattice).max()) < 0.5
-    # many ties below a heavy tail do not hide it
-    heavy_tail = -0.9 * torch.rand(60, 400, dtype=torch.float64).log()
-    flat = torch.zeros(3940, 400, dtype=torch.float64)  # weight 1, where a Pareto law begins
-    assert float(pareto_shape(torch.cat([flat, heavy_tail])).mean()) > 0.6

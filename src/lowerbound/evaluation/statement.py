@@ -4,7 +4,6 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from lowerbound.data import Examples
@@ -133,11 +132,7 @@ def summarize(
 ) -> Evaluation:
     """The statement that follows from values for each example."""
     bits, reason = bits_per_dimension(found.log_likelihood, examples, is_discrete)
-    variance = (
-        found.means.var(dim=0, unbiased=False)
-        if len(examples) > 1
-        else torch.zeros(found.means.shape[1])
-    )
+    variance = found.means.var(dim=0, unbiased=False)
     drawn = None if found.samples == 1 else found.draw_variance
     return Evaluation(
         data=name,
