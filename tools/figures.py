@@ -1,4 +1,4 @@
-"""The figures of docs/mathematics, drawn from benchmarks/results/mathematics.json by the report's charts.
+"""The figures of docs/mathematics, drawn from their result by the charts of the report.
 
 python tools/figures.py
 """
@@ -23,7 +23,7 @@ svg { font: 12.5px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 .grid { stroke: #eceef1; } .base { stroke: #8b94a0; } .tick, .axis { fill: #5d6775; }
 .line { fill: none; stroke: var(--m); stroke-width: 2; stroke-linejoin: round; }
 .dots circle { fill: var(--m); }
-.note { fill: var(--m); paint-order: stroke; stroke: #fff; stroke-width: 4px; stroke-linejoin: round; }
+.note { fill: var(--m); paint-order: stroke; stroke: #fff; stroke-width: 4px; }
 .p { --m: #5b6470; } .a { --m: #0072b2; } .b { --m: #b86e00; } .c { --m: #007f5c; }
 .p.line { stroke-dasharray: 5 4; }
 """
