@@ -48,6 +48,8 @@ def formula(latex: str, display: bool) -> str:
 
 NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 FUNCTIONS = {"log", "exp", "det", "min", "tr", "Var", "diag"}
+#: What has its index below it in a displayed formula.
+UNDER = {"∑", "∏", "min"}
 #: Operators, and the space on either side of them.
 SPACES = {"∣": "0.14em", "‖": "0", "/": "0", "∼": "0.28em", "~": "0.28em", "∥": "0.2em"}
 ElementTree.register_namespace("", NAMESPACE)
@@ -59,7 +61,7 @@ def tidied(mathml: str) -> str:
     for row in list(root.iter()):
         merge_letters(row)
         lower_prime(row)
-        if root.get("display") == "block" and is_a(row, "msub") and row[0].text in {"∑", "∏"}:
+        if root.get("display") == "block" and is_a(row, "msub") and row[0].text in UNDER:
             row.tag = f"{{{NAMESPACE}}}munder"
     for node in root.iter():
         text = node.text or ""
@@ -78,14 +80,12 @@ def space_row(row: ElementTree.Element) -> None:
     """A thin space around the names of functions; none after a minus that is a sign."""
     before: ElementTree.Element | None = None
     for node in list(row):
-        if is_function(node) and (before is not None) and not is_a(before, "mo", "mspace"):
-            insert_space(row, node)
-        if before is not None and is_function(before) and not opens(node):
-            insert_space(row, node)
+        if before is not None:
+            follows = is_function(node) and (not is_a(before, "mo", "mspace") or before.text == ")")
+            if follows or (is_function(before) and not opens(node)):
+                insert_space(row, node)
         if node.text == "−" and (before is None or before.text in {"(", "[", "=", ","}):
             node.attrib |= {"form": "prefix", "lspace": "0", "rspace": "0"}
-        if before is not None and is_a(before, "mo") and before.text == ")" and is_function(node):
-            insert_space(row, node)
         before = node
 
 
