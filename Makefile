@@ -12,7 +12,7 @@ export PYTHON
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types layers pytest slow format build bench mutants clean venv venv-test
+.PHONY: help demo test lint types layers pytest slow format build docs figures bench mutants clean venv venv-test venv-docs
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -56,8 +56,15 @@ build: venv-test  ## wheel and source archive in dist/, and what the wheel holds
 	@PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m build
 	@$(BIN)/python -m zipfile -l dist/*.whl
 
+docs: venv-docs  ## the site in build/site: build/site/index.html is where it starts
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+figures: venv  ## compute and draw the figures of docs/mathematics again
+	@$(BIN)/python benchmarks/mathematics.py
+	@$(BIN)/python tools/figures.py
+
 bench: venv-test  ## run the benchmarks, which write benchmarks/results/*.json (see benchmarks/README.md)
-	@set -e; for script in twin networks certify coverage doctor ppca; do \
+	@set -e; for script in twin networks certify coverage doctor ppca mathematics; do \
 	  printf '\n== benchmarks/%s.py ==\n' "$$script"; \
 	  env -u OMP_NUM_THREADS $(BIN)/python "benchmarks/$$script.py"; done
 
@@ -74,3 +81,6 @@ venv:
 
 venv-test:
 	@sh .ci/venv test
+
+venv-docs:
+	@sh .ci/venv docs

@@ -96,6 +96,7 @@ def test_every_recipe_has_all_settings_of_its_parts_and_training_and_its_own():
         assert {"latents", "hidden", "epochs", "batch_size"} <= set(known)
         assert {s.group for s in known.values()} == {"model", "objective", "training"}
         assert entry.title and entry.source and entry.formula and entry.use
+        assert entry.avoid and entry.differs
     assert settings_of(recipe_named("beta-vae"))["beta"].default == 4.0
 
 

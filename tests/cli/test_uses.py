@@ -215,6 +215,8 @@ def test_the_catalogue_lists_recipes_and_their_settings(lowerbound) -> None:
     beta = next(setting for setting in found["settings"] if setting["name"] == "beta")
     assert beta["default"] == 4.0 and beta["group"] == "objective" and beta["type"] == "number"
     assert "  latents        from data" in lowerbound("catalogue", "vae").out
+    assert "when not to choose it\n" in lowerbound("catalogue", "vae").out
+    assert found["avoid"] and found["differs"]
 
 
 @pytest.mark.parametrize("command", ["encode", "reconstruct"])

@@ -15,6 +15,8 @@ from lowerbound.objectives import ELBO, Objective
     source="as vae",
     formula=ELBO.formula,
     use="The default: a VAE whose likelihood, networks and sizes follow from the schema.",
+    avoid="To repeat a published result: say what is wanted, since the choices follow the data.",
+    differs="As vae.",
 )
 def auto(
     schema: Schema,

@@ -15,6 +15,9 @@ from lowerbound.objectives import BetaELBO, Objective
     source="Higgins et al., ICLR 2017; Alemi et al., arXiv 1711.00464",
     formula=BetaELBO.formula,
     use="Fewer, more independent latents (beta > 1), or sharper reconstructions (beta < 1).",
+    avoid="To maximise the likelihood: for any beta but 1 something else is maximised, and for "
+    "beta < 1 it is no lower bound on log p(x).",
+    differs="As vae; beta weighs nats against nats, whatever the likelihood and the image size.",
 )
 def beta_vae(
     schema: Schema,

@@ -15,6 +15,10 @@ from lowerbound.objectives import IWAE, Objective
     source="Burda, Grosse & Salakhutdinov, arXiv 1509.00519",
     formula=IWAE.formula,
     use="A higher likelihood from the same networks, for `samples` times the work.",
+    avoid="When q(z|x) is what is wanted: as `samples` grows, the encoder's gradient drowns in "
+    "noise (Rainforth et al., arXiv 1802.04537).",
+    differs="As vae; under a warm-up the weights are p(x|z) (p(z) / q(z|x))^beta, where the paper "
+    "does not anneal.",
 )
 def iwae(
     schema: Schema, parts: Parts, *, samples: int = 5, beta_warm_up: float = 0.0

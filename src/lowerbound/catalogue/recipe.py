@@ -27,6 +27,8 @@ class Recipe:
         use: When to choose it, in a sentence.
         build: Assembles model and objective.
         training: Defaults of `Training` that differ for this recipe.
+        avoid: When not to choose it, in a sentence.
+        differs: How it departs from its source.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Recipe:
     use: str
     build: Build
     training: Mapping[str, Any] = field(default_factory=dict)
+    avoid: str = ""
+    differs: str = ""
 
     def __call__(self, schema: Schema, parts: Parts, **settings: Any) -> tuple[VAE, Objective]:
         """Assemble model and objective for data of this schema."""

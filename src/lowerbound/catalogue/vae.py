@@ -15,6 +15,9 @@ from lowerbound.objectives import ELBO, Objective
     source="Kingma & Welling, arXiv 1312.6114; Rezende, Mohamed & Wierstra, arXiv 1401.4082",
     formula=ELBO.formula,
     use="The baseline that every other model is measured against.",
+    avoid="When the likelihood itself counts and time does not: iwae gets more from the networks.",
+    differs="Networks and optimiser are this library's, sized from the data; weights are averaged, "
+    "and those with the best held-out bound are kept.",
 )
 def vae(
     schema: Schema,

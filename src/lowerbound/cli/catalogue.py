@@ -44,6 +44,7 @@ def command(
         say_json({**about(recipe), "settings": listed})
         return
     show(recipe)
+    show_limits(recipe)
     for group, title in (
         ("model", "the model"),
         ("objective", "the objective"),
@@ -72,9 +73,23 @@ def show(recipe: "Recipe") -> None:
     say()
 
 
+def show_limits(recipe: "Recipe") -> None:
+    """When not to choose it, and how it departs from its source."""
+    from lowerbound.cli.console import say
+
+    for title, words in (
+        ("when not to choose it", recipe.avoid),
+        ("how it differs from its source", recipe.differs),
+    ):
+        if words:
+            say(title)
+            say(f"  {words}")
+    say()
+
+
 def about(recipe: "Recipe") -> dict[str, Any]:
     """What the catalogue says of a recipe."""
-    names = ("name", "title", "year", "source", "formula", "use")
+    names = ("name", "title", "year", "source", "formula", "use", "avoid", "differs")
     return {key: getattr(recipe, key) for key in names}
 
 
