@@ -69,16 +69,31 @@ def test_the_first_signal_waits_for_the_step_and_the_second_does_not() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_a_signal_before_the_first_epoch_is_over_leaves_nothing(
-    lowerbound, place: Path, monkeypatch, times: int
-) -> None:
-    def signalled(self, step) -> None:
+def signalled(times: int):
+    """Signals come during the first update."""
+
+    def on_step(self, step) -> None:
         for _ in range(times):
             self.take(signal.SIGTERM, None)
         raise StopTraining("terminated")
 
-    monkeypatch.setattr(StopOnSignal, "on_step", signalled)
+    return on_step
+
+
+def test_a_signal_before_the_first_epoch_is_over_leaves_a_state(
+    lowerbound, place: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(StopOnSignal, "on_step", signalled(1))
+    done = lowerbound("fit", place / "table.csv", "--out", "run", "--quiet", *ENDLESS)
+    assert (done.code, done.out) == (143, "")
+    assert done.err.splitlines()[-1].endswith("go on with: lowerbound fit --resume run")
+    assert sorted(os.listdir("run")) == ["metrics.jsonl", "spec.json", "state"]
+
+
+def test_a_second_signal_before_anything_is_saved_leaves_nothing(
+    lowerbound, place: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(StopOnSignal, "on_step", signalled(2))
     done = lowerbound("fit", place / "table.csv", "--out", "run", "--quiet", *ENDLESS)
     assert (done.code, done.out) == (143, "")
     assert "nothing" in done.err.splitlines()[-1]

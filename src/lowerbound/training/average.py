@@ -55,9 +55,9 @@ class WeightAverage:
 
     def state(self) -> dict[str, Tensor]:
         """What `restore` needs to go on."""
-        return {"updates": torch.tensor(self.updates)} | {
-            f"mean.{i}": m for i, m in enumerate(self._mean)
-        }
+        means = {f"mean.{i}": mean for i, mean in enumerate(self._mean)}
+        means = {f"mean.{i}": mean for i, mean in enumerate(self._mean)}
+        return {"updates": torch.tensor(self.updates), **means}
 
     @torch.no_grad()
     def restore(self, state: Mapping[str, Tensor]) -> None:

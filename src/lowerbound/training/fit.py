@@ -81,11 +81,10 @@ def fit(
     if device is None:
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
     if resume is not None:
-        if seed is not None and seed != resume.values.get("seed"):
-            raise SettingError(
-                f"a state keeps its seed {resume.values.get('seed')!r}; leave it out"
-            )
-        seed = resume.values.get("seed")
+        kept = resume.values.get("seed")
+        if seed is not None and seed != kept:
+            raise SettingError(f"a training goes on under its own seed {kept!r}; leave seed out")
+        seed = kept
     with seeded(seed, device) as seed:
         trainer = Trainer(model.to(device), objective, data, training, torch.device(device), seed)
         if resume is not None:

@@ -1,4 +1,4 @@
-"""All that exact resume needs: what is taken from a training, and how another one goes on from it."""
+"""All that exact resume needs: what is taken from a training, and how another goes on from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -98,6 +98,7 @@ def capture(trainer: "Trainer") -> State:
         "validation_seed": trainer.validation_seed,
         "history": [epoch.to_json() for epoch in trainer.history],
         "best": None if trainer.best is None else trainer.best.epoch,
+        "learning_rate": trainer.optimizer.param_groups[0]["lr"],
         "seconds": trainer.seconds(),
         "patient_since": trainer.patient_since,
         "guard": trainer.guard.to_json(),
@@ -141,7 +142,7 @@ def _check(trainer: "Trainer", state: State) -> None:
         raise SettingError("a training by epochs cannot go on by the clock, nor the other way")
     if values["data"] != trainer.identity:
         raise SettingError(
-            "the data is not what the state was made with; give that, or begin anew from its weights"
+            "the data is not what the state was made with; give that, or begin a new training"
         )
     if values["device"] != trainer.device.type:
         raise SettingError(
@@ -166,6 +167,8 @@ def _restore(trainer: "Trainer", state: State) -> None:
     if any(settings(trainer.training)[name] != values["training"][name] for name in LENGTHS):
         trainer.patient_since = len(trainer.history)  # a longer training gets new patience
     trainer.guard = Guard.from_json(values["guard"])
+    for group in trainer.optimizer.param_groups:
+        group["lr"] = float(values["learning_rate"])
     trainer.place, trainer.good = None, moving(trainer)
     if values["place"] is not None:
         sums = state.tensors["sums"].to(trainer.device, copy=True)
