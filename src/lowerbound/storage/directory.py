@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -15,6 +16,9 @@ from lowerbound.storage.files import cannot_write, write_atomically
 from lowerbound.storage.spec import Spec
 from lowerbound.storage.state import StateDirectory
 from lowerbound.storage.weights import read_weights, write_weights
+
+#: What a process that was killed may leave of a file it was writing.
+_LEFT = re.compile(r"\.(spec\.json|weights\.safetensors|metrics\.jsonl|report\.html)\.")
 
 
 class RunDirectory:
@@ -74,7 +78,7 @@ class RunDirectory:
         if os.path.lexists(self.path):
             if not self.path.is_dir():
                 raise OutputError(f"{self.path} exists and is no directory; choose another --out")
-            empty = not any(self.path.iterdir())
+            empty = not any(not _LEFT.match(path.name) for path in self.path.iterdir())
             if not empty and not force:
                 raise OutputError(
                     f"{self.path} exists; choose another --out, or --force to replace it"
@@ -102,6 +106,7 @@ class RunDirectory:
                 self._replaces = self.path
                 self._move(self.path.with_name(f"{self.path.name}.new-{os.getpid()}"))
             self.path.mkdir(parents=True, exist_ok=True)
+            self.tidy()
             self.write_spec(spec)
             write_atomically(self.metrics_path, b"")
         except OSError as error:
@@ -179,10 +184,10 @@ class RunDirectory:
 
     def tidy(self) -> None:
         """Remove what was being written when a process was killed."""
-        for path in (self.spec_path, self.weights_path, self.metrics_path, self.report_path):
-            for left in self.path.glob(f".{path.name}.*"):
+        for path in self.path.iterdir():
+            if _LEFT.match(path.name):
                 with suppress(OSError):
-                    left.unlink()
+                    path.unlink()
 
     def _move(self, path: Path) -> None:
         """It is called so now."""
