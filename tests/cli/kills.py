@@ -1,6 +1,6 @@
 """A process that trains in processes of its own and kills them; run by test_resume.py.
 
-It imports torch once and forks for every training, each a real process that ends by SIGKILL. On
+It trains once, so that everything is imported, and forks for every training, each a real process that ends by SIGKILL. On
 stdin it takes JSON: a list of `[out, arguments, kills]`. A kill is `["call", NAME, N]`, just before
 the N-th call of `os.NAME`, or `["after", SECONDS]`, so long after training began. After the last
 kill the run is taken up again until it is done. On stdout: the exit codes, one list for each.
@@ -63,8 +63,10 @@ def trained(arguments: list[str], kill: list | None) -> int:
     return code
 
 
+plan = json.load(sys.stdin)
+main(["fit", *plan[0][1], "--out", "warm", "--quiet"])  # what is imported late is imported now
 codes = []
-for out, arguments, kills in json.load(sys.stdin):
+for out, arguments, kills in plan:
     more = ["--quiet", "--no-report", "--save-every", "0"]
     command, found = ["fit", *arguments, "--out", out], []
     for kill in [*kills, None]:
