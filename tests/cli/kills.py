@@ -1,9 +1,10 @@
 """A process that trains in processes of its own and kills them; run by test_resume.py.
 
-It trains once, so that everything is imported, and forks for every training, each a real process that ends by SIGKILL. On
-stdin it takes JSON: a list of `[out, arguments, kills]`. A kill is `["call", NAME, N]`, just before
-the N-th call of `os.NAME`, or `["after", SECONDS]`, so long after training began. After the last
-kill the run is taken up again until it is done. On stdout: the exit codes, one list for each.
+It trains once, so that everything is imported, and forks for every training, each a real process
+that ends by SIGKILL. On stdin it takes JSON: a list of `[out, arguments, kills]`. A kill is
+`["call", NAME, N]`, just before the N-th call of `os.NAME`, or `["after", SECONDS]`, so long after
+training began. After the last kill the run is taken up again until it is done. On stdout: the exit
+codes, one list for each.
 """
 
 import json
@@ -15,7 +16,6 @@ import time
 import lowerbound.cli.train  # imports torch before the forks
 from lowerbound.cli import main
 from lowerbound.training import Callback
-
 
 lowerbound.cli.train.conclude = lambda *_: 0  # the evaluation afterwards is not in question
 os.fsync = lambda descriptor: None  # a kill of the process does not empty the system's buffers

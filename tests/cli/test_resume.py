@@ -1,10 +1,8 @@
 """A run is never lost: killed at any moment it goes on to the weights it would have had."""
 
-import errno
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys

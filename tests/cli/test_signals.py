@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lowerbound.catalogue import load
+from lowerbound.catalogue import load, load_state
 from lowerbound.cli.signals import AtOnce, StopOnSignal
 from lowerbound.training import StopTraining
 
@@ -52,6 +52,8 @@ def test_a_signal_ends_training_in_good_order(
     assert "the best weights so far are in run" in err and "Traceback" not in err
     run = load("run")
     assert run.spec.result["stopped"] == word and len(run.history) >= 2
+    assert "go on with: lowerbound fit --resume run" in err
+    assert load_state("run").epochs == len(run.history)
 
 
 def test_the_first_signal_waits_for_the_step_and_the_second_does_not() -> None:

@@ -1,4 +1,4 @@
-"""When numbers are lost: one bad batch is skipped, bad weights are taken back, and both are told."""
+"""When numbers are lost: one bad batch is skipped, bad weights are taken back, both are told."""
 
 import copy
 import dataclasses

@@ -133,13 +133,12 @@ def _longer(
     done = 0 if state is None else state.epochs
     if epochs is not None and epochs <= done:
         raise SettingError(
-            f"{path} has {done} epochs already; give --epochs with more than that, or leave it out"
+            f"{path} has gone through {done} epoch{'s' * (done != 1)} already; give --epochs with "
+            "more, or leave it out"
         )
     used = 0.0 if state is None else float(state.values.get("seconds", 0.0)) / 60
     if minutes is not None and minutes <= used:
-        raise SettingError(
-            f"{path} has used {used:.3g} minutes already; give --minutes with more than that"
-        )
+        raise SettingError(f"{path} has used {used:.3g} minutes already; give --minutes with more")
     longer = replace(
         training,
         epochs=training.epochs if epochs is None else epochs,
