@@ -90,6 +90,7 @@ def test_a_signal_before_the_first_epoch_is_over_leaves_a_state(
     assert (done.code, done.out) == (143, "")
     assert done.err.splitlines()[-1].endswith("go on with: lowerbound fit --resume run")
     assert sorted(os.listdir("run")) == ["metrics.jsonl", "spec.json", "state"]
+    assert "no weights yet" in lowerbound("evaluate", "run").err
 
 
 def test_a_second_signal_before_anything_is_saved_leaves_nothing(

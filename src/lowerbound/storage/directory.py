@@ -153,6 +153,11 @@ class RunDirectory:
 
     def read_weights(self, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Read `weights.safetensors`; see `lowerbound.storage.weights.read_weights`."""
+        if self.state.exists() and not self.weights_path.exists():
+            raise RunError(
+                f"{self.path} has no weights yet, no epoch was finished; go on with: lowerbound fit "
+                f"--resume {self.path}"
+            )
         return read_weights(self.weights_path, expected)
 
     def write_metrics(self, records: Iterable[Mapping[str, Any]]) -> None:
