@@ -12,7 +12,8 @@ import torch
 
 import lowerbound as lb
 from lowerbound.catalogue.assemble import assemble
-from lowerbound.catalogue.runs import save, spec_of
+from lowerbound.catalogue.runs import spec_of
+from lowerbound.catalogue.writer import save
 from lowerbound.compare import compare_runs
 from lowerbound.errors import DataError, SettingError
 from lowerbound.storage import RunDirectory
