@@ -155,8 +155,8 @@ class RunDirectory:
         """Read `weights.safetensors`; see `lowerbound.storage.weights.read_weights`."""
         if self.state.exists() and not self.weights_path.exists():
             raise RunError(
-                f"{self.path} has no weights yet, no epoch was finished; go on with: lowerbound fit "
-                f"--resume {self.path}"
+                f"{self.path} has no weights yet, no epoch was finished; go on with: "
+                f"lowerbound fit --resume {self.path}"
             )
         return read_weights(self.weights_path, expected)
 
