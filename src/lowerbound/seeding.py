@@ -2,10 +2,11 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from lowerbound.errors import SettingError
 
@@ -66,3 +67,33 @@ def _state(seed: int, stream: str) -> int:
         return seed
     digest = hashlib.sha256(f"{stream} {seed}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
+
+
+def random_state(device: torch.device | str = "cpu") -> dict[str, Tensor]:
+    """The state of the processor's generator and, under "device", of that of another device.
+
+    Returns:
+        Byte tensors on the CPU, copies.
+    """
+    device = torch.device(device)
+    found = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        found["device"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        found["device"] = torch.mps.get_rng_state()
+    return found
+
+
+def set_random_state(state: Mapping[str, Tensor], device: torch.device | str = "cpu") -> None:
+    """Put back what `random_state` gave for the same device.
+
+    Raises:
+        KeyError: It lacks the state of that device.
+        RuntimeError: It is no random state.
+    """
+    device = torch.device(device)
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["device"], device)
+    elif device.type == "mps":
+        torch.mps.set_rng_state(state["device"])

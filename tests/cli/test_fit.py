@@ -16,6 +16,11 @@ from lowerbound.catalogue import load
 TINY = ["--epochs", "1", "--set", "hidden=8", "--latents", "3", "--no-report"]
 
 
+def contents(folder: str) -> dict[str, bytes]:
+    """Of every file in a folder, by name."""
+    return {str(path): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
 @pytest.fixture
 def report(monkeypatch) -> list[Path]:
     """A report writer in the place of the real one; holds what it wrote."""
@@ -83,10 +88,10 @@ def test_the_same_seed_gives_the_same_run(lowerbound, place: Path) -> None:
 
 def test_an_existing_run_is_refused_and_intact(lowerbound, place: Path) -> None:
     assert lowerbound("fit", place / "images.npy", "--out", "run", *TINY).code == 0
-    before = {path.name: path.read_bytes() for path in Path("run").iterdir()}
+    before = contents("run")
     done = lowerbound("fit", place / "images.npy", "--out", "run", *TINY)
     assert done.code == 1 and "or --force to replace it" in done.err and done.err.count("\n") == 1
-    assert {path.name: path.read_bytes() for path in Path("run").iterdir()} == before
+    assert contents("run") == before
     assert lowerbound("fit", place / "images.npy", "--out", "run", "--force", *TINY).code == 0
 
 
@@ -107,7 +112,7 @@ def test_data_that_cannot_be_used_leaves_nothing_behind(lowerbound) -> None:
 
 def test_a_full_disk_leaves_the_old_run_as_it_was(lowerbound, place: Path, monkeypatch) -> None:
     lowerbound("fit", place / "images.npy", "--out", "run", *TINY)
-    before = {path.name: path.read_bytes() for path in Path("run").iterdir()}
+    before = contents("run")
     replace = os.replace
 
     def full(source, target, **more) -> None:
@@ -118,16 +123,16 @@ def test_a_full_disk_leaves_the_old_run_as_it_was(lowerbound, place: Path, monke
     monkeypatch.setattr(os, "replace", full)
     done = lowerbound("fit", place / "images.npy", "--out", "run", "--force", "--quiet", *TINY)
     assert done.code == 1 and "no space left" in done.err and done.err.count("\n") == 1
-    assert {path.name: path.read_bytes() for path in Path("run").iterdir()} == before
+    assert contents("run") == before
     assert os.listdir() == ["run"]
 
 
 def test_a_training_that_leaves_the_numbers_keeps_its_last_good_weights(
     lowerbound, place: Path, monkeypatch
 ) -> None:
-    from lowerbound.training.fit import _Trainer
+    from lowerbound.training.trainer import Trainer
 
-    epoch = _Trainer.epoch
+    epoch = Trainer.epoch
 
     def breaks(self, callbacks) -> None:
         if self.history:
@@ -135,7 +140,7 @@ def test_a_training_that_leaves_the_numbers_keeps_its_last_good_weights(
                 parameter.data.fill_(float("nan"))
         epoch(self, callbacks)
 
-    monkeypatch.setattr(_Trainer, "epoch", breaks)
+    monkeypatch.setattr(Trainer, "epoch", breaks)
     tiny = ["5" if word == "1" else word for word in TINY]
     done = lowerbound("fit", place / "images.npy", "--out", "run", "--quiet", *tiny)
     assert done.code == 1 and "not finite" in done.err and done.err.count("\n") == 1

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lowerbound.catalogue import load
+from lowerbound.catalogue import load, load_state
 from lowerbound.cli.signals import AtOnce, StopOnSignal
 from lowerbound.training import StopTraining
 
@@ -52,6 +52,8 @@ def test_a_signal_ends_training_in_good_order(
     assert "the best weights so far are in run" in err and "Traceback" not in err
     run = load("run")
     assert run.spec.result["stopped"] == word and len(run.history) >= 2
+    assert "go on with: lowerbound fit --resume run" in err
+    assert load_state("run").epochs == len(run.history)
 
 
 def test_the_first_signal_waits_for_the_step_and_the_second_does_not() -> None:
@@ -69,16 +71,32 @@ def test_the_first_signal_waits_for_the_step_and_the_second_does_not() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_a_signal_before_the_first_epoch_is_over_leaves_nothing(
-    lowerbound, place: Path, monkeypatch, times: int
-) -> None:
-    def signalled(self, step) -> None:
+def signalled(times: int):
+    """Signals come during the first update."""
+
+    def on_step(self, step) -> None:
         for _ in range(times):
             self.take(signal.SIGTERM, None)
         raise StopTraining("terminated")
 
-    monkeypatch.setattr(StopOnSignal, "on_step", signalled)
+    return on_step
+
+
+def test_a_signal_before_the_first_epoch_is_over_leaves_a_state(
+    lowerbound, place: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(StopOnSignal, "on_step", signalled(1))
+    done = lowerbound("fit", place / "table.csv", "--out", "run", "--quiet", *ENDLESS)
+    assert (done.code, done.out) == (143, "")
+    assert done.err.splitlines()[-1].endswith("go on with: lowerbound fit --resume run")
+    assert sorted(os.listdir("run")) == ["metrics.jsonl", "spec.json", "state"]
+    assert "no weights yet" in lowerbound("evaluate", "run").err
+
+
+def test_a_second_signal_before_anything_is_saved_leaves_nothing(
+    lowerbound, place: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(StopOnSignal, "on_step", signalled(2))
     done = lowerbound("fit", place / "table.csv", "--out", "run", "--quiet", *ENDLESS)
     assert (done.code, done.out) == (143, "")
     assert "nothing" in done.err.splitlines()[-1]

@@ -12,7 +12,8 @@ import torch
 
 import lowerbound as lb
 from lowerbound.catalogue.assemble import assemble
-from lowerbound.catalogue.runs import save, spec_of
+from lowerbound.catalogue.runs import spec_of
+from lowerbound.catalogue.writer import save
 from lowerbound.compare import compare_runs
 from lowerbound.compare.compare import difference
 from lowerbound.compare.paired import paired

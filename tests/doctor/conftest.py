@@ -11,7 +11,8 @@ import pytest
 
 import lowerbound as lb
 from lowerbound.catalogue.assemble import assemble
-from lowerbound.catalogue.runs import save, spec_of
+from lowerbound.catalogue.runs import spec_of
+from lowerbound.catalogue.writer import save
 from lowerbound.data import Data, Examples
 from lowerbound.doctor import Examination, examine
 

@@ -12,7 +12,8 @@ import torch
 
 import lowerbound as lb
 from lowerbound.catalogue import Run
-from lowerbound.catalogue.runs import save, spec_of
+from lowerbound.catalogue.runs import spec_of
+from lowerbound.catalogue.writer import save
 from lowerbound.data import Data, Examples
 from lowerbound.errors import OutputError
 from lowerbound.evaluation import Estimate

@@ -6,21 +6,28 @@ from lowerbound.catalogue.assemble import Assembly, assemble, build
 from lowerbound.catalogue.origin import describe_data, recorded
 from lowerbound.catalogue.parts import Parts
 from lowerbound.catalogue.recipe import Recipe, recipe, recipe_named, recipes
-from lowerbound.catalogue.runs import Run, RunWriter, load, save
+from lowerbound.catalogue.resume import Resumption, load_state, resume
+from lowerbound.catalogue.runs import Run, load
+from lowerbound.catalogue.warm_start import warm_start
+from lowerbound.catalogue.writer import RunWriter, save
 
 __all__ = [
     "Assembly",
     "Parts",
     "Recipe",
+    "Resumption",
     "Run",
     "RunWriter",
     "assemble",
     "build",
     "describe_data",
     "load",
+    "load_state",
     "recipe",
     "recipe_named",
     "recipes",
     "recorded",
+    "resume",
     "save",
+    "warm_start",
 ]

@@ -1,12 +1,10 @@
-"""Runs: written while a recipe is trained, read back into the model they hold."""
+"""Runs: what is written of one, and the way back into the model that it holds."""
 
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from lowerbound.catalogue.assemble import Assembly, assemble, training_to_json
 from lowerbound.catalogue.origin import describe_data
@@ -15,10 +13,7 @@ from lowerbound.errors import RunError, SettingError
 from lowerbound.models import VAE
 from lowerbound.objectives import Objective
 from lowerbound.storage import RunDirectory, Spec
-from lowerbound.training import Callback, Epoch, Fit
-
-#: Seconds that pass, at least, between two saves of the best weights during training.
-SAVE_EVERY = 10.0
+from lowerbound.training import Epoch
 
 
 @dataclass(frozen=True)
@@ -90,6 +85,7 @@ def spec_of(
     *,
     command: list[str] | None = None,
     location: str | None = None,
+    begun_from: dict[str, Any] | None = None,
     **options: Any,
 ) -> Spec:
     """The spec of a training that is about to begin; see `describe_data`."""
@@ -101,61 +97,5 @@ def spec_of(
         data=describe_data(data, options, location),
         seed=seed,
         command=command or [],
+        begun_from=begun_from or {},
     )
-
-
-class RunWriter(Callback):
-    """Writes a run while it is being trained: metrics every epoch, the best weights in between.
-
-    Args:
-        path: The run's directory.
-        spec: From `spec_of`.
-        force: Replace an old run; it is kept until the new one has weights.
-
-    Raises:
-        OutputError: The place is taken or not writable, or the disk is full.
-    """
-
-    def __init__(self, path: str | Path, spec: Spec, *, force: bool = False) -> None:
-        self.directory, self.spec = RunDirectory(path), spec
-        self._saved = -SAVE_EVERY
-        self.directory.create(spec, force=force)
-
-    def on_epoch(self, epoch: Epoch, best) -> None:  # type: ignore[no-untyped-def]
-        """Append the metrics; save the best weights if the last save is long ago."""
-        self.directory.append_metrics(epoch.to_json())
-        if epoch.best and time.monotonic() - self._saved >= SAVE_EVERY:
-            self.directory.write_weights(best())
-            self._saved = time.monotonic()
-
-    def finish(self, fit: Fit) -> None:
-        """Save what the training came to."""
-        self.directory.write_weights(fit.model.state_dict())
-        result: dict[str, Tensor | Any] = {
-            "stopped": fit.stopped,
-            "epochs": len(fit.history),
-            "best_epoch": None if fit.best is None else fit.best.epoch,
-            "seconds": round(fit.seconds, 3),
-        }
-        self.spec = replace(self.spec, result=result)
-        self.directory.write_spec(self.spec)
-
-    def abandon(self) -> None:
-        """Leave nothing behind if no weights were ever saved; bring back what was replaced."""
-        self.directory.abandon()
-
-
-def save(path: str | Path, spec: Spec, fit: Fit, *, force: bool = False) -> None:
-    """Write a whole run at once, after training.
-
-    Raises:
-        OutputError: The place is taken or not writable, or the disk is full.
-    """
-    writer = RunWriter(path, spec, force=force)
-    try:
-        for epoch in fit.history:
-            writer.directory.append_metrics(epoch.to_json())
-        writer.finish(fit)
-    except BaseException:
-        writer.abandon()
-        raise

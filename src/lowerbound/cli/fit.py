@@ -22,11 +22,11 @@ from lowerbound.errors import SettingError
 def command(
     context: typer.Context,
     source: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="DATA", help="Named set, folder of images, .npy, .npz, .csv, .tsv or .parquet."
         ),
-    ],
+    ] = None,
     model: Annotated[
         str, typer.Option("--model", metavar="NAME", help="Recipe; see lowerbound catalogue.")
     ] = "auto",
@@ -59,6 +59,20 @@ def command(
         int, typer.Option("--seed", metavar="N", help="Of weights, shuffling and noise.")
     ] = 0,
     device: Device = "auto",
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="RUN", help="Go on with a run; see below."),
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="RUN", help="Begin with the weights of a run; see below."),
+    ] = None,
+    save_every: Annotated[
+        float,
+        typer.Option(
+            "--save-every", metavar="SECONDS", help="Between two saves of the training's state."
+        ),
+    ] = 60.0,
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Write report.html at the end.")
     ] = True,
@@ -78,13 +92,32 @@ def command(
       lowerbound fit table.csv --latents 4 --epochs 100
       lowerbound fit digits --model beta-vae --set beta=4 --set hidden=256,256
       lowerbound fit scans.npy --binarize --json > result.json
+      lowerbound fit --resume runs/photos
+      lowerbound fit --resume runs/photos --epochs 200
+      lowerbound fit more-photos/ --from runs/photos
 
     The split into training, validation and test depends on the data alone, not on --seed, so that
     runs can be compared. See lowerbound catalogue MODEL for all settings.
-    """
-    from lowerbound.cli.order import Order
-    from lowerbound.cli.train import train
 
+    --resume RUN goes on with a training that was interrupted, in whatever way, as if it had not
+    been: to the same weights, on the same machine. Data and settings are those of the run. With
+    --epochs N or --minutes M, larger than before, also a finished run goes on; its learning rate
+    and warm-up then follow the schedule of the new length, and so go up again at first.
+
+    --from RUN begins a new training on DATA with the model and the weights of a run, whose data had
+    the same columns or the same kind of images.
+    """
+    from lowerbound.catalogue.writer import check_interval
+    from lowerbound.cli.order import Order
+    from lowerbound.cli.train import go_on, train
+
+    check_interval(save_every)
+    if resume is not None:
+        refuse_beside_resume(context)
+    elif source is None:
+        raise SettingError("missing argument 'DATA'; see lowerbound fit --help")
+    if start is not None and given(context, "model"):
+        raise SettingError("--from takes the recipe of the run; leave --model out")
     settings = settings_from(setting or [])
     options = {"latents": latents, "likelihood": likelihood, "epochs": epochs, "minutes": minutes}
     for name, value in options.items():
@@ -95,7 +128,7 @@ def command(
     if "epochs" in settings and "minutes" in settings:
         raise SettingError("--epochs and --minutes exclude each other; give one of them")
     order = Order(
-        source=source,
+        source=source or "",
         model=model,
         out=out,
         settings=settings,
@@ -103,11 +136,33 @@ def command(
         image_size=image_size_of(image_size),
         force=force,
         seed=seed_of(seed),
-        device=device_of(device),
+        device="" if resume is not None and device == "auto" else device_of(device),
+        resume=resume,
+        start=start,
+        save_every=save_every,
         report=report,
         json=json,
         quiet=quiet,
     )
-    code = train(order)
+    code = train(order) if resume is None else go_on(order)
     if code:
         raise typer.Exit(code)
+
+
+#: What may be said beside --resume; everything else is the run's.
+BESIDE_RESUME = {"resume", "epochs", "minutes", "save_every", "device", "report", "json", "quiet"}
+
+
+def given(context: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def refuse_beside_resume(context: typer.Context) -> None:
+    """Raise `SettingError` for an option that contradicts --resume, or could."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if name not in BESIDE_RESUME and given(context, name):
+            shown = "DATA" if name == "source" else parameter.opts[0]
+            raise SettingError(f"--resume takes everything from the run; leave {shown} out")

@@ -10,7 +10,7 @@ from lowerbound.catalogue import Assembly
 from lowerbound.cli.console import wrapped
 from lowerbound.data import Data
 from lowerbound.evaluation import Evaluation
-from lowerbound.training import Fit
+from lowerbound.training import Epoch, Fit
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ class Order:
     force: bool
     seed: int
     device: str
+    resume: Path | None
+    start: Path | None
+    save_every: float
     report: bool
     json: bool
     quiet: bool
@@ -62,7 +65,19 @@ def in_words(result: Fit) -> str:
     kept = "" if result.best is None else f"; epoch {result.best.epoch} was best and is kept"
     count = len(result.history)
     done = f"{count} epoch{'s' * (count != 1)} in {result.seconds:,.1f} s"
-    return f"{reasons.get(result.stopped, result.stopped)} ({done}){kept}"
+    return f"{reasons.get(result.stopped, result.stopped)} ({done}){kept}{lost(result)}"
+
+
+def lost(result: Fit | Epoch) -> str:
+    """What was skipped and rolled back, after a semicolon; empty if nothing was."""
+    words = []
+    if result.skipped:
+        plural = "es were" if result.skipped > 1 else " was"
+        words.append(f"{result.skipped} batch{plural} skipped, its bound not a finite number")
+    if result.rollbacks:
+        times = f"{result.rollbacks} times" if result.rollbacks > 1 else "once"
+        words.append(f"training was rolled back {times}, each time to half the learning rate")
+    return "".join(f"; {word}" for word in words)
 
 
 def summary(
@@ -89,6 +104,8 @@ def summary(
         "epochs": len(result.history),
         "best_epoch": None if result.best is None else result.best.epoch,
         "seconds": round(result.seconds, 3),
+        "skipped": result.skipped,
+        "rollbacks": result.rollbacks,
         "evaluation": None if evaluation is None else evaluation.to_json(),
         "report": None if report is None else os.fspath(report),
     }

@@ -5,6 +5,7 @@ import time
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from lowerbound.cli.console import console, tell
+from lowerbound.cli.order import lost
 from lowerbound.training import Callback, Epoch, Step
 
 #: Seconds between two looks at the numbers, and between two lines where there is no terminal.
@@ -26,6 +27,7 @@ class TrainingProgress(Callback):
         self.last: Epoch | None = None
         self.began = self.looked = self.lined = time.monotonic()
         self.shown = 0
+        self.begun_at: float | None = None  # above 0 where a training is resumed
 
     def on_start(self, epochs: int | None, per_epoch: int) -> None:
         """Put up the bar."""
@@ -57,7 +59,10 @@ class TrainingProgress(Callback):
             numbers = _numbers(bound, rate, distortion, speed)
         else:
             numbers = _line(self.last)
-        left = time_left(now - self.began, step.fraction)
+        if self.begun_at is None:
+            self.begun_at = step.fraction
+        gone = (step.fraction - self.begun_at) / max(1.0 - self.begun_at, 1e-9)
+        left = time_left(now - self.began, gone)
         self.bar.update(
             self.task,
             completed=step.fraction,
@@ -69,6 +74,8 @@ class TrainingProgress(Callback):
     def on_epoch(self, epoch: Epoch, best: object) -> None:
         """Take the new numbers; without a terminal, print them if the last line is old."""
         self.last = epoch
+        if epoch.skipped or epoch.rollbacks:
+            tell(f"{self._epoch(epoch.epoch)}{lost(epoch)}")
         now = time.monotonic()
         if self.bar is None and now - self.lined >= LINE:
             self.lined = now

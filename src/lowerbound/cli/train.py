@@ -3,14 +3,25 @@
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lowerbound.catalogue import Assembly, Run, RunWriter, assemble, load, recipe_named
+from lowerbound.catalogue import (
+    Assembly,
+    Run,
+    RunWriter,
+    assemble,
+    load,
+    recipe_named,
+    resume,
+    warm_start,
+)
 from lowerbound.catalogue.parts import Parts
 from lowerbound.catalogue.runs import spec_of
 from lowerbound.catalogue.settings import check_settings, settings_of
+from lowerbound.cli.common import device_of
 from lowerbound.cli.console import say, say_json, tell, warn, working
 from lowerbound.cli.figures import show_evaluation
 from lowerbound.cli.order import Order, in_words, introduce, summary
@@ -18,30 +29,86 @@ from lowerbound.cli.progress import TrainingProgress
 from lowerbound.cli.signals import AtOnce, StopOnSignal
 from lowerbound.cli.sources import absolute, stem_of
 from lowerbound.data import Data, read
-from lowerbound.errors import NonFiniteError
+from lowerbound.errors import NonFiniteError, OutputError
 from lowerbound.evaluation import Evaluation, evaluate
 from lowerbound.storage import RunDirectory
-from lowerbound.training import Callback, Fit, Training, fit
+from lowerbound.training import Callback, Fit, State, Training, fit
 
 
 def train(order: Order) -> int:
     """Read, assemble, train, save, evaluate, report; the exit code."""
     inform = _silent if order.quiet else tell
     check_before_reading(order)
+    origin: dict[str, Any] = {}
     with working("reading the data", quiet=order.quiet):
         data = read(order.source, binarize=order.binarize, image_size=order.image_size)
-        assembly = assemble(
-            order.model, data.schema, order.settings, examples=len(data.train), seed=order.seed
-        )
+        if order.start is not None:
+            assembly, data, origin = warm_start(order.start, data, order.settings, seed=order.seed)
+        else:
+            assembly = assemble(
+                order.model, data.schema, order.settings, examples=len(data.train), seed=order.seed
+            )
     introduce(assembly, data, order, inform)
     out = order.out or free_name(f"runs/{stem_of(order.source)}-{order.model}")
-    result, code = learn(order, assembly, data, out)
+    options: dict[str, Any] = {"binarize": True} if order.binarize else {}
+    if order.image_size is not None:
+        options["image_size"] = list(order.image_size)
+    where = absolute(order.source)
+    spec = spec_of(
+        assembly, data, order.seed, command=command_line(), location=where, begun_from=origin,
+        **options,
+    )  # fmt: skip
+
+    def begin() -> RunWriter:
+        return RunWriter(out, spec, force=order.force, save_every=order.save_every)
+
+    return to_the_end(order, assembly, data, begin)
+
+
+def go_on(order: Order) -> int:
+    """The same with a run that was interrupted, or is finished and shall be longer."""
+    inform = _silent if order.quiet else tell
+    path = order.resume or Path()
+    epochs, minutes = order.settings.get("epochs"), order.settings.get("minutes")
+    with working("reading the run and its data", quiet=order.quiet):
+        found = resume(
+            path,
+            epochs=None if epochs is None else int(epochs),
+            minutes=None if minutes is None else float(minutes),
+        )
+    for note in found.notes:
+        warn(note)
+    there = "auto" if found.state is None else str(found.state.values.get("device"))
+    order = replace(
+        order, seed=found.spec.seed, model=found.spec.recipe, out=path,
+        device=order.device or device_of(there),
+    )  # fmt: skip
+    introduce(found.assembly, found.data, order, inform)
+    done = 0 if found.state is None else found.state.epochs
+    inform(f"going on with {path} after {done} finished epoch{'s' * (done != 1)}")
+
+    def begin() -> RunWriter:
+        return RunWriter.going_on(found, save_every=order.save_every, command=command_line())
+
+    return to_the_end(order, found.assembly, found.data, begin, found.state)
+
+
+def to_the_end(
+    order: Order,
+    assembly: Assembly,
+    data: Data,
+    begin: Callable[[], RunWriter],
+    state: State | None = None,
+) -> int:
+    """Train, evaluate, report; the exit code."""
+    inform = _silent if order.quiet else tell
+    result, code, out = learn(order, assembly, data, begin, state)
     inform(f"stopped: {in_words(result)}")
     if result.best is None:
-        tell("no epoch was finished, so there is nothing to keep")
+        tell(f"no epoch was finished yet; go on with: {again(out)}")
         return code or 1
     if code:
-        tell(f"the best weights so far are in {out}")
+        tell(f"the best weights so far are in {out}; go on with: {again(out)}")
         if order.json:
             say_json(summary(order, assembly, data, out, result, None, None))
         return code
@@ -71,17 +138,22 @@ def check_before_reading(order: Order) -> None:
         RunDirectory(free_name("runs/data-auto")).check_free()
 
 
-def learn(order: Order, assembly: Assembly, data: Data, out: Path) -> tuple[Fit, int]:
-    """Train while writing the run; the result, and the exit code if a signal ended it."""
-    options: dict[str, Any] = {"binarize": True} if order.binarize else {}
-    if order.image_size is not None:
-        options["image_size"] = list(order.image_size)
-    where = absolute(order.source)
-    spec = spec_of(assembly, data, order.seed, command=command_line(), location=where, **options)
+def learn(
+    order: Order,
+    assembly: Assembly,
+    data: Data,
+    begin: Callable[[], RunWriter],
+    state: State | None,
+) -> tuple[Fit, int, Path]:
+    """Train while writing the run.
+
+    Returns:
+        The result; the exit code if a signal ended it; and where the run is.
+    """
     screen = TrainingProgress()
     stopper = StopOnSignal(first=screen.close)
     with stopper.listening():
-        writer = RunWriter(out, spec, force=order.force)
+        writer = begin()
         watchers: Sequence[Callback] = [writer, stopper, *([] if order.quiet else [screen])]
         try:
             result = fit(
@@ -92,6 +164,7 @@ def learn(order: Order, assembly: Assembly, data: Data, out: Path) -> tuple[Fit,
                 seed=order.seed,
                 device=order.device,
                 callbacks=watchers,
+                resume=state,
             )
             if result.best is not None:
                 writer.finish(result)
@@ -101,18 +174,31 @@ def learn(order: Order, assembly: Assembly, data: Data, out: Path) -> tuple[Fit,
             if kept is None or kept.best is None:
                 raise
             writer.finish(kept)
-            raise NonFiniteError(f"{error}; they are in {out}") from error
+            raise NonFiniteError(f"{error}; they are in {writer.directory.path}") from error
+        except OutputError as error:
+            screen.close()
+            if not writer.directory.state.exists():
+                raise
+            raise OutputError(f"{error}; go on with: {again(writer.directory.path)}") from error
         except AtOnce:
             screen.close()
-            saved = writer.directory.weights_path.exists()
-            tell(
-                f"stopped at once; {f'earlier weights are in {out}' if saved else 'nothing saved'}"
-            )
+            where = writer.directory
+            if where.state.exists():
+                tell(f"stopped at once; go on from the last save with: {again(where.path)}")
+            elif where.weights_path.exists():
+                tell(f"stopped at once; earlier weights are in {where.path}")
+            else:
+                tell("stopped at once; nothing saved")
             raise
         finally:
             screen.close()
-            writer.abandon()  # which leaves alone a run that has weights
-    return result, stopper.code
+            writer.abandon()  # which leaves alone a run that has weights or a state
+    return result, stopper.code, writer.directory.path
+
+
+def again(out: Path) -> str:
+    """The command that goes on with a run."""
+    return f"lowerbound fit --resume {shlex.quote(os.fspath(out))}"
 
 
 def conclude(order: Order, assembly: Assembly, data: Data, out: Path, result: Fit) -> int:

@@ -2,8 +2,9 @@
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,23 +14,52 @@ from torch import Tensor
 from lowerbound.errors import OutputError, RunError
 from lowerbound.storage.files import cannot_write, write_atomically
 from lowerbound.storage.spec import Spec
+from lowerbound.storage.state import StateDirectory
 from lowerbound.storage.weights import read_weights, write_weights
+
+#: What a process that was killed may leave of a file it was writing.
+_LEFT = re.compile(r"\.(spec\.json|weights\.safetensors|metrics\.jsonl|report\.html)\.")
 
 
 class RunDirectory:
-    """`spec.json`, `weights.safetensors`, `metrics.jsonl` and `report.html` of one run.
+    """`spec.json`, `weights.safetensors`, `state/`, `metrics.jsonl` and `report.html` of one run.
+
+    A run that replaces an old one is made beside it, as `NAME.new-NUMBER`, and takes its place
+    when it has weights: whatever happens before leaves the old one where it is.
 
     Args:
         path: The directory.
+        keep: How many states of its training are kept.
+
+    Attributes:
+        path: The directory as it is called now.
+        state: Its states.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, keep: int = 2) -> None:
         self.path = Path(path)
-        self.spec_path = self.path / "spec.json"
-        self.weights_path = self.path / "weights.safetensors"
-        self.metrics_path = self.path / "metrics.jsonl"
-        self.report_path = self.path / "report.html"
-        self._aside: Path | None = None
+        self.state = StateDirectory(self.path / "state", keep)
+        self._replaces: Path | None = None
+
+    @property
+    def spec_path(self) -> Path:
+        """What the run is."""
+        return self.path / "spec.json"
+
+    @property
+    def weights_path(self) -> Path:
+        """The best weights."""
+        return self.path / "weights.safetensors"
+
+    @property
+    def metrics_path(self) -> Path:
+        """One line an epoch."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def report_path(self) -> Path:
+        """For people."""
+        return self.path / "report.html"
 
     def is_run(self) -> bool:
         """Whether it holds a run, complete or not."""
@@ -48,7 +78,7 @@ class RunDirectory:
         if os.path.lexists(self.path):
             if not self.path.is_dir():
                 raise OutputError(f"{self.path} exists and is no directory; choose another --out")
-            empty = not any(self.path.iterdir())
+            empty = not any(not _LEFT.match(path.name) for path in self.path.iterdir())
             if not empty and not force:
                 raise OutputError(
                     f"{self.path} exists; choose another --out, or --force to replace it"
@@ -65,7 +95,7 @@ class RunDirectory:
             raise OutputError(f"cannot write {self.path}: {parent} is not writable")
 
     def create(self, spec: Spec, *, force: bool = False) -> None:
-        """Begin a run. An old one is put aside until the new one has weights of its own.
+        """Begin a run. An old one stays in its place until the new one has weights of its own.
 
         Raises:
             OutputError: As `check_free`, or the disk is full.
@@ -73,9 +103,10 @@ class RunDirectory:
         self.check_free(force=force)
         try:
             if self.is_run():
-                self._aside = self.path.with_name(f".{self.path.name}.old-{os.getpid()}")
-                os.rename(self.path, self._aside)
+                self._replaces = self.path
+                self._move(self.path.with_name(f"{self.path.name}.new-{os.getpid()}"))
             self.path.mkdir(parents=True, exist_ok=True)
+            self.tidy()
             self.write_spec(spec)
             write_atomically(self.metrics_path, b"")
         except OSError as error:
@@ -85,33 +116,54 @@ class RunDirectory:
             raise cannot_write(self.path, error) from error
 
     def abandon(self) -> None:
-        """Undo `create` for a run that never got weights: the old one, if any, comes back."""
-        if self.weights_path.exists():
+        """Undo `create` for a run that got neither weights nor a state."""
+        if self.weights_path.exists() or self.state.exists():
             return
         for path in (self.spec_path, self.metrics_path, self.report_path):
             with suppress(OSError):
                 path.unlink()
-        with suppress(OSError):
-            self.path.rmdir()
-        if self._aside is not None:
+        for path in (self.state.path, self.path):
             with suppress(OSError):
-                os.rename(self._aside, self.path)
-                self._aside = None
+                path.rmdir()
+        if self._replaces is not None:
+            self._move(self._replaces)
+            self._replaces = None
 
     def write_spec(self, spec: Spec) -> None:
         """Write `spec.json`."""
         write_atomically(self.spec_path, spec.to_json())
 
     def write_weights(self, tensors: Mapping[str, Tensor]) -> None:
-        """Write `weights.safetensors`; from now on the old run is not needed."""
+        """Write `weights.safetensors`; with the first ones a new run takes the place of an old."""
         write_weights(self.weights_path, tensors)
-        if self._aside is not None:
-            shutil.rmtree(self._aside, ignore_errors=True)
-            self._aside = None
+        if self._replaces is None:
+            return
+        here, there = self.path, self._replaces
+        aside = there.with_name(f".{there.name}.old-{os.getpid()}")
+        try:
+            os.rename(there, aside)
+            os.rename(here, there)
+        except OSError as error:
+            if aside.exists() and not there.exists():
+                os.rename(aside, there)
+            raise cannot_write(there, error) from error
+        self._replaces = None
+        self._move(there)
+        shutil.rmtree(aside, ignore_errors=True)
 
     def read_weights(self, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Read `weights.safetensors`; see `lowerbound.storage.weights.read_weights`."""
+        if self.state.exists() and not self.weights_path.exists():
+            raise RunError(
+                f"{self.path} has no weights yet, no epoch was finished; go on with: "
+                f"lowerbound fit --resume {self.path}"
+            )
         return read_weights(self.weights_path, expected)
+
+    def write_metrics(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Write all of `metrics.jsonl`."""
+        lines = "".join(json.dumps(record) + "\n" for record in records)
+        write_atomically(self.metrics_path, lines.encode())
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
         """Add one line to `metrics.jsonl`."""
@@ -134,6 +186,18 @@ class RunDirectory:
             if isinstance(record, dict):
                 records.append(record)
         return records
+
+    def tidy(self) -> None:
+        """Remove what was being written when a process was killed."""
+        for path in self.path.iterdir():
+            if _LEFT.match(path.name):
+                with suppress(OSError):
+                    path.unlink()
+
+    def _move(self, path: Path) -> None:
+        """It is called so now."""
+        self.path = path
+        self.state = StateDirectory(path / "state", self.state.keep)
 
     def read_spec(self) -> Spec:
         """Read `spec.json`.

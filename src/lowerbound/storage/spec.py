@@ -32,7 +32,10 @@ class Spec:
         seed: Of initialisation, shuffling and noise.
         command: The command line, or empty.
         versions: Of Python and the packages that matter.
-        result: stopped, epochs, best_epoch and seconds; empty while training is going on.
+        result: stopped, epochs, best_epoch and seconds; skipped and rollbacks where there were
+            any; empty while training is going on.
+        begun_from: The run whose weights training began from, and their sha256; empty if none.
+        resumed: When training went on after an interruption, and from which epoch; in order.
     """
 
     recipe: str
@@ -44,6 +47,8 @@ class Spec:
     command: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     result: dict[str, Any] = field(default_factory=dict)
+    begun_from: dict[str, Any] = field(default_factory=dict)
+    resumed: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> bytes:
         """The contents of `spec.json`."""
@@ -60,6 +65,7 @@ class Spec:
             "versions": self.versions or current_versions(),
             "result": self.result,
         }
+        values |= {name: getattr(self, name) for name in _LATER if getattr(self, name)}
         return (json.dumps(values, indent=1, allow_nan=False) + "\n").encode()
 
     @classmethod
@@ -80,7 +86,8 @@ class Spec:
                 f"{path} has format version {number}, this lowerbound {__version__} reads up to "
                 f"{FORMAT_VERSION}; upgrade with pip install -U lowerbound"
             )
-        for name, kind in _KINDS.items():
+        kinds = _KINDS | {name: kind for name, kind in _LATER.items() if name in values}
+        for name, kind in kinds.items():
             value = values.get(name)
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise RunError(f"{path} is damaged: '{name}' should be a {_WORDS[kind]}")
@@ -90,7 +97,7 @@ class Spec:
             schema = Schema.from_json(values["schema"])
         except DataError as error:
             raise RunError(f"{path} is damaged: {error}") from error
-        return cls(**{**{name: values[name] for name in _KINDS}, "schema": schema})
+        return cls(**{**{name: values[name] for name in kinds}, "schema": schema})
 
 
 _KINDS: dict[str, type] = {
@@ -104,6 +111,8 @@ _KINDS: dict[str, type] = {
     "versions": dict,
     "result": dict,
 }
+#: What runs have since they can be resumed, where there is something to say.
+_LATER: dict[str, type] = {"begun_from": dict, "resumed": list}
 _WORDS = {str: "text", dict: "table", int: "whole number", list: "list"}
 
 

@@ -5,12 +5,14 @@ from lowerbound.training.fit import fit
 from lowerbound.training.history import Epoch, Fit, Terms
 from lowerbound.training.schedules import Constant, WarmUp, WarmUpCosine
 from lowerbound.training.settings import Training
+from lowerbound.training.state import State
 
 __all__ = [
     "Callback",
     "Constant",
     "Epoch",
     "Fit",
+    "State",
     "Step",
     "StopTraining",
     "Terms",

@@ -1,6 +1,6 @@
 """The exponential moving average of a model's weights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -53,13 +53,15 @@ class WeightAverage:
             live.copy_(mean)
             mean.copy_(held)
 
-    def state(self) -> dict[str, Tensor | int]:
+    def state(self) -> dict[str, Tensor]:
         """What `restore` needs to go on."""
-        return {"updates": self.updates} | {f"mean.{i}": m for i, m in enumerate(self._mean)}
+        means = {f"mean.{i}": mean for i, mean in enumerate(self._mean)}
+        means = {f"mean.{i}": mean for i, mean in enumerate(self._mean)}
+        return {"updates": torch.tensor(self.updates), **means}
 
     @torch.no_grad()
-    def restore(self, state: dict[str, Tensor | int]) -> None:
+    def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go on from a `state`."""
         self.updates = int(state["updates"])
         for i, mean in enumerate(self._mean):
-            mean.copy_(state[f"mean.{i}"])  # type: ignore[arg-type]
+            mean.copy_(state[f"mean.{i}"])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from lowerbound.training.history import Epoch
+from lowerbound.training.state import State
 
 
 class StopTraining(Exception):
@@ -49,6 +50,14 @@ class Callback:
 
     def on_epoch(self, epoch: Epoch, best: Snapshot) -> None:
         """An epoch ended and was validated."""
+
+    def on_state(self, state: Callable[[], State], last: bool) -> None:
+        """Training can go on from here: so it is after every update, every epoch and at the end.
+
+        Args:
+            state: Gives a copy of all that going on needs; call it seldom.
+            last: No other state will come.
+        """
 
     def on_end(self, stopped: str) -> None:
         """Training ended, for the reason given."""

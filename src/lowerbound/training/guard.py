@@ -1,11 +1,79 @@
-"""Finding the term that stopped being a number."""
+"""What happens when a bound or a gradient stops being a number."""
 
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lowerbound.trace import Trace
+
+#: So many batches in a row without a finite bound and gradient: the weights are at fault.
+MOST_IN_A_ROW = 3
+#: How often one training may be rolled back, and what its learning rate is multiplied by each time.
+MOST_ROLLBACKS, SLOWER = 4, 0.5
+
+
+class UnstableError(Exception):
+    """Training cannot go on from the present weights; its message says what was not finite."""
+
+
+@dataclass
+class Guard:
+    """Counts what was skipped and rolled back.
+
+    A batch whose bound or gradient is not finite is skipped: no weight changes. Some in a row mean
+    that the weights are at fault and not the batch.
+
+    Attributes:
+        row: Batches skipped in a row, up to now.
+        first: What was not finite in the first of them.
+        skipped: Batches skipped since the last epoch was finished.
+        rollbacks: Times rolled back since then.
+        rate: What the learning rate is multiplied by.
+    """
+
+    row: int = 0
+    first: str = ""
+    skipped: int = 0
+    rollbacks: int = 0
+    rate: float = 1.0
+
+    def passed(self) -> None:
+        """A batch was learned from."""
+        self.row, self.first = 0, ""
+
+    def skip(self, what: str) -> None:
+        """A batch was not.
+
+        Raises:
+            UnstableError: It is the last of too many in a row.
+        """
+        self.row, self.first = self.row + 1, self.first or what
+        self.skipped += 1
+        if self.row >= MOST_IN_A_ROW:
+            raise UnstableError(self.first)
+
+    def roll_back(self, earlier: int) -> bool:
+        """Count a roll-back, of which there were `earlier`; whether it is one too many."""
+        self.row, self.first = 0, ""
+        self.rollbacks += 1
+        self.rate *= SLOWER
+        return earlier + self.rollbacks > MOST_ROLLBACKS
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> "Guard":
+        """The inverse of `to_json`.
+
+        Raises:
+            TypeError: It is no such record.
+        """
+        return cls(**record)
 
 
 def name_non_finite(trace: Trace, model: nn.Module) -> str:

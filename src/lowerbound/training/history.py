@@ -29,13 +29,15 @@ class Epoch:
 
     Attributes:
         epoch: From 1.
-        updates: Updates made since the beginning.
+        updates: Updates since the beginning; a skipped batch counts as one.
         seconds: Wall-clock time since the beginning.
         examples_per_second: Training examples seen a second in this epoch.
         learning_rate: At the end of the epoch.
         train: Means over the epoch, under the weights as they changed.
         held_out: Under the averaged weights at its end, on the validation split.
         best: Whether the held-out bound was the best so far.
+        skipped: Batches not learned from, because bound or gradient were not finite.
+        rollbacks: Times training went back to where this epoch began, at a smaller learning rate.
     """
 
     epoch: int
@@ -46,6 +48,8 @@ class Epoch:
     train: Terms
     held_out: Terms
     best: bool
+    skipped: int = 0
+    rollbacks: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain numbers."""
@@ -78,7 +82,9 @@ class Fit:
         best: The epoch whose weights were kept, or None when none was finished.
         stopped: Why training ended: "epochs", "minutes", "patience", or what a callback said.
         seed: The seed it ran under.
-        seconds: Wall-clock time.
+        seconds: Wall-clock time, that of before it was resumed included.
+        skipped: Batches not learned from, because bound or gradient were not finite.
+        rollbacks: Times training went back to the end of an epoch, at a smaller learning rate.
     """
 
     model: nn.Module
@@ -87,3 +93,5 @@ class Fit:
     stopped: str
     seed: int
     seconds: float
+    skipped: int = 0
+    rollbacks: int = 0

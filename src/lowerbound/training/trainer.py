@@ -1,0 +1,297 @@
+"""One training: updates, epochs, the way back when numbers are lost, and the end."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lowerbound.data import Data
+from lowerbound.errors import DataError, NonFiniteError, SettingError
+from lowerbound.objectives import Objective
+from lowerbound.seeding import seeded
+from lowerbound.trace import Bound
+from lowerbound.training.average import WeightAverage
+from lowerbound.training.callbacks import Callback, Step, StopTraining
+from lowerbound.training.guard import Guard, UnstableError, name_non_finite
+from lowerbound.training.history import Epoch, Fit, Terms
+from lowerbound.training.place import Place
+from lowerbound.training.settings import Training
+from lowerbound.training.state import State, capture, move, moving
+
+#: Draws of z in one batch of validation: examples times samples.
+VALIDATION_BATCH = 500
+
+
+class Trainer:
+    """One training, from its beginning or from a `State` put into it.
+
+    Args:
+        model: On `device` already; trained in place.
+        objective: What is maximised.
+        data: Training and validation examples.
+        training: Settings.
+        device: Where to train.
+        seed: What the random state was seeded with.
+
+    Raises:
+        DataError: There are no examples.
+        SettingError: The model has nothing to train.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        objective: Objective,
+        data: Data,
+        training: Training,
+        device: torch.device,
+        seed: int,
+    ) -> None:
+        if len(data.train) == 0 or len(data.validation) == 0:
+            raise DataError("training needs at least one training and one validation example")
+        self.model, self.objective, self.training, self.seed = model, objective, training, seed
+        self.device = device
+        self.train, self.validation = data.train.to(device), data.validation.to(device)
+        self.validation_seed = int(torch.randint(2**31, ()))
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        if not self.parameters:
+            raise SettingError(
+                "this model has no parameters to train; make some require a gradient"
+            )
+        self.optimizer = _optimizer(self.parameters, training)
+        self.average = WeightAverage(model, training.average)
+        self.per_epoch = math.ceil(len(self.train) / training.batch_size)
+        self.updates = 0
+        self.history: list[Epoch] = []
+        self.best: Epoch | None = None
+        self.best_weights = self.weights()
+        self.started = time.perf_counter()
+        self.identity = [data.fingerprint, len(data.train), len(data.validation)]
+        self.patient_since = 0
+        self.guard = Guard()
+        self.place: Place | None = None
+        self.good = moving(self)
+        self.whole = True  # False in the middle of an update or a validation
+
+    def run(self, callbacks: Sequence[Callback]) -> Fit:
+        """Train to the end, whichever comes first; see `fit`."""
+        was_training = self.model.training
+        self.model.train()
+        try:
+            for callback in callbacks:
+                limit = self.training.epochs if self.training.minutes is None else None
+                callback.on_start(limit, self.per_epoch)
+            while not (stopped := self.over()):
+                try:
+                    self.epoch(callbacks)
+                except UnstableError as error:
+                    self.roll_back(error)
+        except StopTraining as stop:
+            stopped = str(stop)
+        except KeyboardInterrupt:
+            stopped = "interrupted"
+        except NonFiniteError as error:
+            error.fit = self.result("non-finite")  # type: ignore[attr-defined]
+            raise
+        finally:
+            self.model.train(was_training)
+        if self.whole:
+            self.offer(callbacks, last=True)
+        result = self.result(stopped)
+        for callback in callbacks:
+            callback.on_end(stopped)
+        return result
+
+    def over(self) -> str:
+        """Why training is over, between two epochs; empty while it is not."""
+        if self.place is not None:
+            return ""
+        if self.out_of_patience():
+            return "patience"
+        if self.finished():
+            return "epochs" if self.training.minutes is None else "minutes"
+        return ""
+
+    def offer(self, callbacks: Sequence[Callback], *, last: bool = False) -> None:
+        """Let callbacks take the state."""
+        for callback in callbacks:
+            callback.on_state(self.state, last)
+
+    def state(self) -> State:
+        """See `capture`."""
+        return capture(self)
+
+    def roll_back(self, error: UnstableError) -> None:
+        """Go back to the end of the last epoch; the random numbers are new ones."""
+        too_often = self.guard.roll_back(sum(epoch.rollbacks for epoch in self.history))
+        move(self, self.good)
+        self.place, self.whole = None, True
+        if too_often:
+            raise NonFiniteError(
+                f"{error}. Going back and on at a smaller learning rate did not help. Try a "
+                "smaller learning_rate, a smaller clip, or look for extreme values; the best "
+                "weights so far stand, if an epoch was finished"
+            ) from error
+
+    def result(self, stopped: str) -> Fit:
+        """Put the weights to keep into the model."""
+        if self.best is None:
+            present = self.weights()
+            if all(bool(torch.isfinite(t).all()) for t in present.values()):
+                self.best_weights = present  # otherwise those it began with
+        self.model.load_state_dict(self.best_weights)
+        return Fit(
+            model=self.model,
+            history=tuple(self.history),
+            best=self.best,
+            stopped=stopped,
+            seed=self.seed,
+            seconds=self.seconds(),
+            skipped=self.guard.skipped + sum(epoch.skipped for epoch in self.history),
+            rollbacks=self.guard.rollbacks + sum(epoch.rollbacks for epoch in self.history),
+        )
+
+    def seconds(self) -> float:
+        """Wall-clock time spent on this training, in this process and earlier ones."""
+        return time.perf_counter() - self.started
+
+    def weights(self) -> dict[str, Tensor]:
+        """A copy of the averaged weights."""
+        with self.average.applied():
+            return {name: t.detach().clone() for name, t in self.model.state_dict().items()}
+
+    def fraction(self) -> float:
+        """How much of the training is done, by updates or by the clock."""
+        if self.training.minutes is None:
+            return self.updates / (self.training.epochs * self.per_epoch)
+        return min(self.seconds() / (60 * self.training.minutes), 1.0)
+
+    def finished(self) -> bool:
+        """Whether all updates are made, or the time is up."""
+        return self.fraction() >= 1.0
+
+    def out_of_patience(self) -> bool:
+        """Whether the held-out bound has not got better for too long."""
+        if self.training.patience is None or self.best is None:
+            return False
+        since = max(self.best.epoch, self.patient_since)
+        return len(self.history) - since >= self.training.patience
+
+    def epoch(self, callbacks: Sequence[Callback]) -> None:
+        """Go through the examples once, or through the rest of them, and validate."""
+        number = len(self.history) + 1
+        place = self.place = self.place or Place.at_start(self.device)
+        began = time.perf_counter() - place.seconds
+        for chosen in place.batches(len(self.train), self.training.batch_size):
+            self.whole = False
+            bound = self.update(chosen)
+            place.index += 1
+            if bound is not None:
+                place.sums += torch.stack([t.detach().sum() for t in _terms(bound)])
+                place.seen += len(chosen)
+            place.seconds = time.perf_counter() - began
+            self.whole = True
+            if place.seen:
+                step = Step(
+                    number, place.index, self.per_epoch, place.seen, self.fraction(), place.sums
+                )
+                for callback in callbacks:
+                    callback.on_step(step)
+            self.offer(callbacks)
+            if self.training.minutes is not None and self.finished():
+                break
+        self.whole = False
+        if not place.seen:
+            raise UnstableError(self.guard.first)
+        held_out = self.validate()
+        better = self.best is None or held_out.bound > self.best.held_out.bound
+        epoch = Epoch(
+            epoch=number,
+            updates=self.updates,
+            seconds=self.seconds(),
+            examples_per_second=place.seen / max(place.seconds, 1e-9),
+            learning_rate=self.optimizer.param_groups[0]["lr"],
+            train=Terms(*(place.sums / place.seen).tolist()),
+            held_out=held_out,
+            best=better,
+            skipped=self.guard.skipped,
+            rollbacks=self.guard.rollbacks,
+        )
+        self.history.append(epoch)
+        self.guard.skipped = self.guard.rollbacks = 0
+        if better:
+            self.best, self.best_weights = epoch, self.weights()
+        self.place, self.good, self.whole = None, moving(self), True
+        for callback in callbacks:
+            callback.on_epoch(epoch, self.snapshot)
+        self.offer(callbacks)
+
+    def snapshot(self) -> Mapping[str, Tensor]:
+        """The weights that would be kept if training ended now."""
+        return self.best_weights
+
+    def update(self, chosen: Tensor) -> Bound | None:
+        """One step up the mean bound of the chosen examples; None if it was not a number."""
+        fraction = self.fraction()
+        objective = self.objective.at(fraction)
+        rate = self.training.learning_rate * self.guard.rate
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * self.training.schedule(fraction)
+        trace = self.model.trace(self.train.batch(chosen), objective.samples, objective.gradient)  # type: ignore[operator]
+        bound = objective.reduce(trace)
+        loss = -bound.value.mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        limit = math.inf if self.training.clip is None else self.training.clip
+        norm = nn.utils.clip_grad_norm_(self.parameters, limit)
+        self.updates += 1
+        if not bool(torch.isfinite(loss) & torch.isfinite(norm)):
+            self.guard.skip(
+                f"update {self.updates} (epoch {len(self.history) + 1}): "
+                f"{name_non_finite(trace, self.model)} is not finite"
+            )
+            return None
+        self.guard.passed()
+        self.optimizer.step()
+        self.average.update()
+        return bound
+
+    @torch.no_grad()
+    def validate(self) -> Terms:
+        """Judge the averaged weights on the validation split, under the same noise each time."""
+        criterion = self.objective.criterion
+        sums = torch.zeros(4, dtype=_sum_dtype(self.device), device=self.device)
+        self.model.eval()
+        with self.average.applied(), seeded(self.validation_seed, self.device):
+            size = max(1, VALIDATION_BATCH // criterion.samples)
+            for start in range(0, len(self.validation), size):
+                batch = self.validation.batch(slice(start, start + size))
+                sums += torch.stack([t.sum() for t in _terms(criterion(self.model, batch))])  # type: ignore[arg-type]
+        self.model.train()
+        terms = Terms(*(sums / len(self.validation)).tolist())
+        if not math.isfinite(terms.bound):
+            raise UnstableError(f"epoch {len(self.history) + 1}: the held-out bound is not finite")
+        return terms
+
+
+def _terms(bound: Bound) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return bound.value, bound.elbo, bound.distortion, bound.rate
+
+
+def _sum_dtype(device: torch.device) -> torch.dtype:
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def _optimizer(parameters: list[nn.Parameter], training: Training) -> torch.optim.Optimizer:
+    """Adam, or AdamW when weights decay; fused, so that one kernel updates all parameters."""
+    kind = torch.optim.AdamW if training.weight_decay else torch.optim.Adam
+    return kind(
+        parameters,
+        lr=training.learning_rate,
+        betas=training.betas,
+        eps=training.epsilon,
+        weight_decay=training.weight_decay,
+        fused=parameters[0].device.type in ("cpu", "cuda"),
+    )
