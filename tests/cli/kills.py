@@ -17,9 +17,6 @@ import lowerbound.cli.train  # imports torch before the forks
 from lowerbound.cli import main
 from lowerbound.training import Callback
 
-lowerbound.cli.train.conclude = lambda *_: 0  # the evaluation afterwards is not in question
-os.fsync = lambda descriptor: None  # a kill of the process does not empty the system's buffers
-
 
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
@@ -71,19 +68,26 @@ def finished(out: str) -> bool:
         return False
 
 
-plan = json.load(sys.stdin)
-main(["fit", *plan[0][1], "--out", "warm", "--quiet"])  # what is imported late is imported now
-codes = []
-for out, arguments, kills in plan:
-    more = ["--quiet", "--no-report", "--save-every", "0"]
-    command, found = ["fit", *arguments, "--out", out], []
-    for kill in [*kills, None]:
-        found.append(trained([*command, *more], kill))
-        if found[-1] == -signal.SIGKILL and finished(out):
-            found.append(0)  # the kill came between the last word of the run and the exit
-        if found[-1] == 0:
-            break
-        if os.path.exists(f"{out}/spec.json"):
-            command = ["fit", "--resume", out]
-    codes.append(found)
-json.dump(codes, sys.stdout)
+def run() -> None:
+    lowerbound.cli.train.conclude = lambda *_: 0  # the evaluation afterwards is not in question
+    os.fsync = lambda descriptor: None  # a kill of the process does not empty the system's buffers
+    plan = json.load(sys.stdin)
+    main(["fit", *plan[0][1], "--out", "warm", "--quiet"])  # what is imported late is imported now
+    codes = []
+    for out, arguments, kills in plan:
+        more = ["--quiet", "--no-report", "--save-every", "0"]
+        command, found = ["fit", *arguments, "--out", out], []
+        for kill in [*kills, None]:
+            found.append(trained([*command, *more], kill))
+            if found[-1] == -signal.SIGKILL and finished(out):
+                found.append(0)  # the kill came between the last word of the run and the exit
+            if found[-1] == 0:
+                break
+            if os.path.exists(f"{out}/spec.json"):
+                command = ["fit", "--resume", out]
+        codes.append(found)
+    json.dump(codes, sys.stdout)
+
+
+if __name__ == "__main__":  # pytest imports it to look for doctests
+    run()

@@ -134,3 +134,22 @@ def test_planted_errors_are_counted_and_a_missed_one_fails(lowerbound, monkeypat
     assert done.code == 1 and "1 of 2 missed: positive: nothing is wrong" in done.err
     found = json.loads(done.out)
     assert (found["planted"], found["caught"], found["missed"]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("raises", "raise ValueError('two', 'words')", "cannot be imported: ValueError"),
+        ("malformed", "def f(:", "cannot be imported: SyntaxError"),
+        ("leaves", "import sys; sys.exit(7)", "cannot be imported: SystemExit: 7"),
+        ("lacks", "import no_such_thing_at_all", "imports 'no_such_thing_at_all'"),
+    ],
+)
+def test_a_module_that_fails_when_it_is_imported_says_why(
+    lowerbound, monkeypatch, tmp_path: Path, name: str, text: str, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / f"{name}_when_imported.py").write_text(text)
+    done = lowerbound("certify", f"{name}_when_imported:Thing", "--as", "prior")
+    assert done.code not in (0, 7)
+    assert says in done.err and done.err.count("\n") == 1

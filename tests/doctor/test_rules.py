@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import poisson
 
 from lowerbound.doctor import RULES, Symptoms
+from lowerbound.doctor.rules.collapse import collapse
 from lowerbound.doctor.rules.leak import at_least
 from lowerbound.doctor.rules.likelihood import counted_data
 from lowerbound.doctor.symptoms import Belief, Cell, Grid, Neighbours, Record, Structure
@@ -196,3 +197,12 @@ def test_a_few_rows_do_not_make_a_column_counted():
     assert counted_data(healthy(cells=cells)) is None
     many = tuple(replace(cell, rows=400) for cell in cells)
     assert counted_data(healthy(cells=many)) is not None
+
+
+def test_a_young_model_that_says_nothing_is_told_to_train_longer_first():
+    """40 updates with a falling learning rate look flat: it was called a collapse for good."""
+    epochs = tuple(replace(e, updates=8 * e.epoch) for e in history(CALM, rate=0.04))
+    young = healthy(record=replace(healthy().record, history=epochs), belief=belief(rate=0.04))
+    found = collapse(young)
+    assert found.severity == "warning" and "too short to tell" in found.words
+    assert found.remedy.startswith("Longer training")

@@ -165,17 +165,23 @@ def kind_of(thing: Any, bases: dict[str, type]) -> str | None:
 def imported(name: str) -> Any:
     """What MODULE:NAME means, the current directory first."""
     module_name, _, attribute = name.partition(":")
+    if not all(part.isidentifier() for part in module_name.split(".")) or not attribute:
+        raise SettingError(f"{name!r} is no MODULE:NAME")
     with current_directory_first():
         try:
             module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
             if error.name and not module_name.startswith(error.name):
-                raise
+                raise SettingError(
+                    f"{module_name} imports {error.name!r}, which is not there"
+                ) from error
             raise SettingError(
                 f"no module {module_name!r} here or among the installed ones; PART is MODULE:NAME"
             ) from error
-        except (ValueError, TypeError) as error:
-            raise SettingError(f"{name!r} is no MODULE:NAME") from error
+        # whatever a module of the user's does when it is imported
+        except (Exception, SystemExit) as error:
+            why = " ".join(f"{type(error).__name__}: {error}".split())
+            raise SettingError(f"{module_name} cannot be imported: {why}") from error
     if not hasattr(module, attribute):
         public = [key for key in vars(module) if not key.startswith("_")]
         raise UnknownNameError(f"part in {module_name}", attribute, public)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from lowerbound.cli.console import clean, paragraph, say, show
 
 if TYPE_CHECKING:
-    from lowerbound.evaluation import Estimate, Evaluation
+    from lowerbound.evaluation import Between, Estimate, Evaluation
 
 
 def show_evaluation(evaluation: "Evaluation", *, brief: bool = False) -> None:
@@ -74,8 +74,8 @@ def _latents(evaluation: "Evaluation") -> list[Row]:
         apart = evaluation.information.mismatch
         of = f"nats, {evaluation.information.examples:,} examples mixed"
         rows += [
-            ("  I(x; z)", f"{told.lower.mean:,.2f} to {told.upper.mean:,.2f}", of),
-            ("  KL(q(z) || p(z))", f"{apart.lower.mean:,.2f} to {apart.upper.mean:,.2f}", of),
+            ("  I(x; z)", from_to(told), of),
+            ("  KL(q(z) || p(z))", from_to(apart), of),
         ]
     return rows
 
@@ -101,6 +101,8 @@ def _show_ladder(evaluation: "Evaluation") -> None:
 
 
 def _show_convergence(evaluation: "Evaluation") -> None:
+    from lowerbound.evaluation.estimate import NORMAL_FROM
+
     stated = evaluation.convergence
     sentence = f"{stated.words[:1].upper()}{stated.words[1:]}."
     paragraph(sentence)
@@ -108,7 +110,8 @@ def _show_convergence(evaluation: "Evaluation") -> None:
     tails = "" if heavy is None else f"; {heavy:.0%} of the examples have heavy-tailed weights"
     paragraph(f"Effective sample size, median: {stated.effective_samples:,.1f}{tails}.")
     truth = evaluation.log_evidence
-    if stated.converged and truth is not None and truth.interval is not None:
+    enough = evaluation.examples >= NORMAL_FROM
+    if enough and stated.converged and truth is not None and truth.interval is not None:
         low, high = truth.interval
         paragraph(f"log p(x) of such data, 95 % interval: {low:,.2f} to {high:,.2f} {NATS}.")
 
@@ -181,6 +184,18 @@ def _show_quality(evaluation: "Evaluation") -> None:
         say(line)
     paragraph(features)
     paragraph(nearest)
+
+
+def from_to(between: "Between") -> str:
+    """Two estimates from either side, the smaller one first, neither below 0.
+
+    Example:
+        >>> from lowerbound.evaluation import Between, Estimate
+        >>> from_to(Between(Estimate(0.01, 0.1), Estimate(-0.02, 0.1)))
+        '0.00 to 0.01'
+    """
+    low, high = sorted(max(0.0, side.mean) for side in (between.lower, between.upper))
+    return f"{low:,.2f} to {high:,.2f}"
 
 
 def plus_minus(estimate: "Estimate", places: int = 2) -> str:

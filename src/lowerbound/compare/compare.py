@@ -126,9 +126,9 @@ def compare_runs(
     standings = tuple(_standing(run, values) for run, values in zip(loaded, found, strict=True))
     for standing in standings:
         if not standing.converged:
-            notes += (f"log p(x) of {standing.run} is {standing.words}",)
+            notes += (f"log p(x) of {standing.run}: {standing.words}",)
     if not all(standing.converged for standing in standings):
-        notes += ("a difference smaller than that may be one of posteriors: use more --samples",)
+        notes += ("what is missing from a bound widens the interval: more --samples narrow it",)
     if len(loaded) == 2:
         pairs, comparisons = [(0, 1)], 1
         correction = "one comparison, of the first run with the second: no correction"

@@ -16,7 +16,7 @@ from lowerbound.doctor.gather.neighbours import neighbours_of
 from lowerbound.doctor.gather.record import record_of
 from lowerbound.doctor.gather.some import some
 from lowerbound.doctor.gather.structure import structure_of
-from lowerbound.doctor.rules import FROM_DATA, FROM_RECORD, RULES
+from lowerbound.doctor.rules import FROM_DATA, FROM_EPOCHS, FROM_RECORD, RULES
 from lowerbound.doctor.symptoms import Symptoms
 from lowerbound.errors import DataError, RunError
 from lowerbound.objectives.objective import positive_samples
@@ -226,6 +226,10 @@ def _data_of(opened: _Opened, given: Any, facts: list[str]) -> Data | None:
 def _judged(
     opened: _Opened, facts: list[str], symptoms: Symptoms, looked: tuple[str, ...]
 ) -> Examination:
+    if not symptoms.record.history:
+        facts = [*facts, "no epoch is recorded: how training went cannot be judged"]
+        blind = (*FROM_EPOCHS, *(("posterior collapse",) if symptoms.belief is None else ()))
+        looked = tuple(name for name in looked if name not in blind)
     findings = [found for name in looked if (found := RULES[name](symptoms)) is not None]
     return Examination(
         str(opened.path), tuple(facts), most_serious_first(findings), looked, symptoms

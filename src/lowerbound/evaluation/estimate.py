@@ -7,6 +7,8 @@ from torch import Tensor
 
 #: Standard errors on either side of a mean that make a 95 % interval.
 CONFIDENCE = 1.959964
+#: Of so many examples on, the mean is normal enough for an interval of 1.96 standard errors.
+NORMAL_FROM = 30
 
 
 @dataclass(frozen=True)

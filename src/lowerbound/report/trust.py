@@ -1,6 +1,7 @@
 """How far the figures can be trusted, and what they say of the model, in sentences and a table."""
 
 from lowerbound.evaluation import Estimate, Evaluation
+from lowerbound.evaluation.estimate import NORMAL_FROM
 from lowerbound.report.axis import number
 from lowerbound.report.figures import rounded
 
@@ -26,7 +27,8 @@ def sentences(evaluation: Evaluation) -> list[str]:
             "have heavy tails."
         )
     truth = evaluation.log_evidence
-    if stated.converged and truth is not None and truth.interval is not None:
+    enough = evaluation.examples >= NORMAL_FROM
+    if enough and stated.converged and truth is not None and truth.interval is not None:
         low, high = (number(end, 6) for end in truth.interval)
         found.append(f"For data like these log p(x) lies from {low} to {high} nats, at 95 %.")
     if evaluation.information is not None:
@@ -48,5 +50,7 @@ def sentences(evaluation: Evaluation) -> list[str]:
     return found
 
 
-def _between(low: float, high: float) -> str:
+def _between(one: float, other: float) -> str:
+    """The smaller one first, neither below 0."""
+    low, high = sorted(max(0.0, value) for value in (one, other))
     return f"{number(low, 3)} to {number(high, 3)}"

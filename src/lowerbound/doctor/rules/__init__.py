@@ -40,5 +40,7 @@ FROM_RECORD = (
     "under-training",
     "loss spikes",
 )
+#: Those that need at least one recorded epoch.
+FROM_EPOCHS = ("overfitting", "under-training", "loss spikes")
 #: Those that need the data and no weights.
 FROM_DATA = ("leak between splits", "counted data under a density")

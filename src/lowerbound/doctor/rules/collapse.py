@@ -1,7 +1,7 @@
 """Latents that say nothing: all of them (collapse), or most (unused)."""
 
 from lowerbound.doctor.finding import Finding
-from lowerbound.doctor.rules.training import under_training
+from lowerbound.doctor.rules.training import FEWEST_UPDATES, under_training
 from lowerbound.doctor.symptoms import Structure, Symptoms
 from lowerbound.evaluation import ACTIVE_THRESHOLD
 
@@ -33,13 +33,16 @@ def collapse(symptoms: Symptoms) -> Finding | None:
     if belief is not None:
         words += f", and {active} of {len(belief.variances)} units are active"
     words += _yet(symptoms.structure)
-    remedies = []
+    updates = record.history[-1].updates if record.history else FEWEST_UPDATES
+    young = updates < FEWEST_UPDATES or under_training(symptoms) is not None
+    longer = "longer training with --epochs, or a smaller decoder with --set hidden=128"
+    remedies = [longer] if young else []
     if record.beta > 1:
         remedies.append(f"--set beta=1 (it is {record.beta:g})")
     if not record.annealed:
         remedies.append("--set beta_warm_up=0.3, or --set free_bits=0.1 (not for iwae)")
-    remedies.append("longer training with --epochs, or a smaller decoder with --set hidden=128")
-    young = under_training(symptoms) is not None
+    if not young:
+        remedies.append(longer)
     if young:
         words += " Training was too short to tell whether that is for good."
     severity = "warning" if young or symptoms.structure is None else "ill"
