@@ -34,7 +34,9 @@ def collapse(symptoms: Symptoms) -> Finding | None:
         words += f", and {active} of {len(belief.variances)} units are active"
     words += _yet(symptoms.structure)
     updates = record.history[-1].updates if record.history else FEWEST_UPDATES
-    young = updates < FEWEST_UPDATES or under_training(symptoms) is not None
+    young = under_training(symptoms) is not None
+    if record.beta <= 1:  # otherwise the weight is the cause, however short the training
+        young = young or updates < FEWEST_UPDATES
     longer = "longer training with --epochs, or a smaller decoder with --set hidden=128"
     remedies = [longer] if young else []
     if record.beta > 1:
