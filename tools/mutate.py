@@ -12,11 +12,13 @@ own, because most of a distribution is properties and most of an objective is a 
 - a constant of a module or a class, a dataclass's default among them, is changed too: a number by
   one more, a truth value into the other, a word into another.
 
-    python tools/mutate.py [--processes N] [--files GLOB ... --tests PATH ... [--merge]]
+    python tools/mutate.py [--processes N] [--files GLOB ... --tests PATH ... [--merge [--again]]]
 
 writes benchmarks/results/mutation.json and prints the survivors; docs/mutants.md explains each of
 them, and a test holds the two equal. With --merge the modules of --files take the place of what
 the file had of them; its `runs` say when each module was run, by which tests and for how long.
+With --again only the survivors of that file are judged, by tests that were added meanwhile: the
+modules themselves must not have changed, nor may a test have gone.
 """
 
 import argparse
@@ -205,6 +207,7 @@ def run(work: Path, names: list[str], processes: int) -> None:
         "PYTHONPATH": os.pathsep.join([str(work / "src"), str(ROOT / "tools")]),
     }
     command = [sys.executable, "-m", "pytest", "-q", "--rootdir=.", "-p", "mutate_runner"]
+    command += ["--tb=native"]  # others parse the file around a failure: all mutants of a module
     command += [*CONFIG["pytest_add_cli_args"], *CONFIG["pytest_add_cli_args_test_selection"]]
     subprocess.run(command, cwd=work, env=environment, check=True)
 
@@ -240,17 +243,53 @@ def summary(mutants: list[Mutant], seconds: float) -> dict[str, Any]:
     }
 
 
-def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The new result, and of the old one what the new run did not touch."""
-    again = {row["module"] for row in new["modules"]}
+def survivors_of(old: dict[str, Any], mutants: list[Mutant]) -> list[str]:
+    """Names of those that survived in an earlier result; all others keep the verdict killed.
+
+    Raises:
+        SystemExit: The modules have changed since.
+    """
+    rows = {row["module"]: row for row in old["modules"]}
+    for name, count in Counter(mutant["file"] for mutant in mutants).items():
+        row = rows.get(name, {"mutants": 0, "skipped_by_rule": 0, "timeouts": 0})
+        if count != row["mutants"] + row["skipped_by_rule"] or row["timeouts"]:
+            raise SystemExit(f"{name} is not what was run, or had timeouts: run it without --again")
+    survived = {tuple(survivor.values()) for survivor in old["survivors"]}
+    names = []
+    for mutant in mutants:
+        if mutant.get("verdict") == "exempt":
+            continue
+        if tuple(mutant[key] for key in ("file", "function", "number", "change")) in survived:
+            names.append(mutant["mutant"])
+        else:
+            mutant["verdict"] = "killed"
+    modules = {mutant["file"] for mutant in mutants}
+    if len(names) != sum(survivor["file"] in modules for survivor in old["survivors"]):
+        raise SystemExit("the survivors are not those that were found: run without --again")
+    return names
+
+
+def merged(old: dict[str, Any], new: dict[str, Any], again: bool = False) -> dict[str, Any]:
+    """The new result, and of the old one what the new run did not touch.
+
+    A run `again` belongs to the one it completes: its seconds and tests are added to that.
+    """
+    touched = {row["module"] for row in new["modules"]}
     runs = [
-        {**run, "modules": [name for name in run["modules"] if name not in again]}
+        {**run, "modules": [name for name in run["modules"] if name not in touched]}
         for run in old["runs"]
     ]
-    runs = [run for run in runs if run["modules"]] + new["runs"]
-    rows = [row for row in old["modules"] if row["module"] not in again] + new["modules"]
+    (latest,) = new["runs"]
+    if again:
+        earlier = [run for run in old["runs"] if touched & set(run["modules"])]
+        whole = [run for run in earlier if touched >= set(run["modules"])]
+        tests = [test for run in [*earlier, latest] for test in run["tests"]]
+        seconds = sum(run["seconds"] for run in [*whole, latest])
+        latest = {**latest, "seconds": seconds, "tests": list(dict.fromkeys(tests))}
+    runs = [run for run in runs if run["modules"]] + [latest]
+    rows = [row for row in old["modules"] if row["module"] not in touched] + new["modules"]
     total = {name: sum(row[name] for row in rows) for name in new["total"]}
-    survivors = [s for s in old["survivors"] if s["file"] not in again] + new["survivors"]
+    survivors = [s for s in old["survivors"] if s["file"] not in touched] + new["survivors"]
     return {
         **new,
         "tests": list(dict.fromkeys(test for run in runs for test in run["tests"])),
@@ -283,6 +322,7 @@ def main() -> None:
     parser.add_argument("--files", nargs="+", help="mutate these instead; writes no result")
     parser.add_argument("--tests", nargs="+", help="judge by these instead; writes no result")
     parser.add_argument("--merge", action="store_true", help="write these into the result")
+    parser.add_argument("--again", action="store_true", help="judge survivors of the result only")
     options = parser.parse_args()
     CONFIG["only_mutate"] = options.files or CONFIG["only_mutate"]
     CONFIG["pytest_add_cli_args_test_selection"] = (
@@ -293,7 +333,10 @@ def main() -> None:
     os.chdir(options.work)  # where mutmut looks for its configuration
     mutants = generate(options.work)
     named = {m["mutant"]: m for m in mutants if "mutant" in m}
-    run(options.work, list(named), options.processes)
+    place = ROOT / "benchmarks" / "results" / "mutation.json"
+    old = json.loads(place.read_text()) if options.merge else {}
+    names = survivors_of(old, mutants) if options.again else list(named)
+    run(options.work, names, options.processes)
     for line in (options.work / "verdicts.jsonl").read_text().splitlines():
         verdict = json.loads(line)
         named[verdict["mutant"]]["verdict"] = verdict["verdict"]
@@ -302,8 +345,7 @@ def main() -> None:
         print("{file}: {function} {number}: {change}".format(**survivor))
     print(result["total"])
     if options.merge:
-        place = ROOT / "benchmarks" / "results" / "mutation.json"
-        result = merged(json.loads(place.read_text()), result)
+        result = merged(json.loads(place.read_text()), result, again=options.again)
     if options.merge or not (options.files or options.tests):
         sys.path.insert(0, str(ROOT / "benchmarks"))
         from results import write
