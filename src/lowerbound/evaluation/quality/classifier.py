@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -62,7 +63,7 @@ class Classifier(FeatureSpace):
         Raises:
             SettingError: There are no labels, one class, or too few examples for the classes.
         """
-        if not can_classify(train):
+        if train.label is None or not can_classify(train):
             raise SettingError(
                 "the feature space 'classifier' needs labels of at least 2 classes, and "
                 f"{EXAMPLES_PER_CLASS} training examples for each; use --features pca"
@@ -73,8 +74,7 @@ class Classifier(FeatureSpace):
             inputs: Pixels | PCA = PCA.fit(chosen, schema, COMPONENTS_SEEN, seed=seed)
         else:
             inputs = Pixels.fit(chosen, schema)
-        seen = inputs(chosen.x)
-        label = _labels(chosen)
+        seen, label = inputs(chosen.x), train.label[rows]
         aside = torch.arange(len(seen)) % HELD_OUT == 0
         layers, found = _train(seen[~aside], label[~aside], seen[aside], seed)
         accuracy = float((found == label[aside]).double().mean())
@@ -109,16 +109,10 @@ class Classifier(FeatureSpace):
 
 def can_classify(train: Examples) -> bool:
     """Whether there are labels of two classes, and enough examples of each on average."""
-    if train.label is None or len(train) == 0:
+    if train.label is None:
         return False
     classes = len(train.label.unique())
     return classes >= 2 and len(train) >= EXAMPLES_PER_CLASS * classes
-
-
-def _labels(examples: Examples) -> Tensor:
-    if examples.label is None:
-        raise SettingError("these examples have no labels; use --features pca")
-    return examples.label
 
 
 def _train(
@@ -126,10 +120,12 @@ def _train(
 ) -> tuple[tuple[tuple[Tensor, Tensor], ...], Tensor]:
     """Hidden layers of a perceptron, and the classes it finds for the rows set aside."""
     classifier = perceptron(x, label, HIDDEN, epochs=EPOCHS, seed=seed)
-    weights = [torch.from_numpy(weight).double() for weight in classifier.coefs_[:-1]]
-    biases = [torch.from_numpy(bias).double() for bias in classifier.intercepts_[:-1]]
-    found = torch.from_numpy(classifier.predict(aside.float().numpy()))
-    return tuple(zip(weights, biases, strict=True)), found
+    layers = tuple(map(_layer, classifier.coefs_[:-1], classifier.intercepts_[:-1]))
+    return layers, torch.from_numpy(classifier.predict(aside.float().numpy()))
+
+
+def _layer(weight: np.ndarray, bias: np.ndarray) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(weight).double(), torch.from_numpy(bias).double()
 
 
 def perceptron(x: Tensor, label: Tensor, hidden: tuple[int, ...], *, epochs: int, seed: int) -> Any:

@@ -69,7 +69,8 @@ class Inception(FeatureSpace):
             high = float(schema.levels - 1)
         elif len(train):
             low, high = float(train.x.min()), float(train.x.max())
-        return cls(schema.shape, network.to(device), low, max(high, low + 1e-30), layout)
+        high = high if high > low else low + 1.0  # images of one grey are black
+        return cls(schema.shape, network.to(device), low, high, layout)
 
     @property
     def dimensions(self) -> int:
@@ -96,9 +97,7 @@ class Inception(FeatureSpace):
         device = next(self.network.parameters()).device
         images = ((x.double() - self.low) / (self.high - self.low)).clamp(0, 1).float().to(device)
         images = images.expand(-1, 3, -1, -1)
-        images = F.interpolate(
-            images, (SIDE, SIDE), mode="bilinear", align_corners=False, antialias=True
-        )
+        images = F.interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=True)
         return self.network(2 * images - 1)
 
 
@@ -157,8 +156,7 @@ def feature_space(
             choice = "pixels" if schema.dimensions <= COMPONENTS else "pca"
     if file:
         return Inception.load(Path(choice), train, schema, device)
-    if choice == "classifier":
-        return Classifier.fit(train, schema, seed=seed)
     if choice == "pixels":
         return Pixels.fit(train, schema)
-    return PCA.fit(train, schema, seed=seed)
+    fitted: dict[str, type[Classifier] | type[PCA]] = {"classifier": Classifier, "pca": PCA}
+    return fitted[choice].fit(train, schema, seed=seed)

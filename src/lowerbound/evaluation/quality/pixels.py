@@ -47,7 +47,7 @@ class Pixels(FeatureSpace):
         if location is None or unit is None:
             axes = None if schema.is_image else 0
             values = train.x.double()
-            location = values.mean() if axes is None else values.mean(dim=axes)
+            location = values.mean(dim=axes)
             unit = (values - location).square().mean(dim=axes).sqrt()
             unit = torch.where(unit > 0, unit, torch.ones_like(unit))
         return cls(schema.shape, location.double(), unit.double(), "in standard deviations")
@@ -110,7 +110,7 @@ class PCA(FeatureSpace):
         cells = pixels(train.x[rows])
         mean = cells.mean(dim=0)
         cells = cells - mean
-        width = min(components, len(cells) - 1, schema.dimensions)
+        width = min(components, len(cells) - 1)
         extra = min(width + 16, *cells.shape)
         with seeded(seed):
             _, lengths, directions = torch.svd_lowrank(cells, q=extra, niter=4)
