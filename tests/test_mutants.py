@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 RESULT = json.loads((ROOT / "benchmarks" / "results" / "mutation.json").read_text())
 PAGE = (ROOT / "docs" / "mutants.md").read_text()
@@ -78,6 +80,45 @@ def test_a_run_of_some_modules_takes_the_place_of_what_was_known_of_them() -> No
     assert (found["seconds"], found["tests"]) == (14, ["tests/old", "tests/new"])
     again = mutate.merged(found, result("last", 0, "a.py"))
     assert [run["date"] for run in again["runs"]] == ["new", "last"]
+
+
+def survivor(number: int) -> dict:
+    return {"file": "a.py", "function": "f", "number": number, "change": "x -> y"}
+
+
+def test_survivors_are_judged_again_where_nothing_else_has_changed() -> None:
+    row = {"module": "a.py", "mutants": 3, "skipped_by_rule": 1, "timeouts": 0}
+    old = {"modules": [row], "survivors": [survivor(2), {**survivor(1), "file": "b.py"}]}
+    exempt = {"file": "a.py", "verdict": "exempt"}
+    found = [{**survivor(n), "mutant": f"a.f__{n}"} for n in (1, 2, 3)]
+    assert mutate.survivors_of(old, [*found, exempt]) == ["a.f__2"]
+    assert [mutant.get("verdict") for mutant in found] == ["killed", None, "killed"]
+    again = [{**survivor(n), "mutant": f"a.f__{n}"} for n in (1, 2, 3)]
+    changed = [again[0], {**again[1], "change": "x -> z"}, again[2]]
+    for mutants, rows in (
+        (again, [row]),  # one that was exempt is none any more
+        ([*changed, exempt], [row]),
+        ([*again, exempt], [{**row, "timeouts": 1}]),
+        ([*again, exempt], []),
+    ):
+        with pytest.raises(SystemExit, match="without --again"):
+            mutate.survivors_of({**old, "modules": rows}, mutants)
+
+
+def test_a_run_again_is_added_to_the_one_that_it_completes() -> None:
+    def result(survived: int, seconds: int, test: str) -> dict:
+        row = {"module": "a.py", "mutants": 5, "killed": 5 - survived, "survived": survived}
+        run = {"date": "day", "seconds": seconds, "tests": [test], "modules": ["a.py"]}
+        return {
+            "tests": [test], "seconds": seconds, "total": {k: row[k] for k in list(row)[1:]},
+            "modules": [row], "runs": [run], "survivors": [{"file": "a.py"}] * survived,
+        }  # fmt: skip
+
+    found = mutate.merged(result(2, 40, "tests/a"), result(0, 3, "tests/b"), again=True)
+    (run,) = found["runs"]
+    assert (run["seconds"], found["seconds"]) == (43, 43)
+    assert run["tests"] == found["tests"] == ["tests/a", "tests/b"]
+    assert (found["total"]["killed"], found["survivors"]) == (5, [])
 
 
 def test_what_is_said_of_the_figures_is_what_the_file_says() -> None:

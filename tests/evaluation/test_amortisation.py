@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from torch import Tensor
 from torch.distributions import Laplace, MultivariateNormal, Normal, kl_divergence
 
 from lowerbound.data import Batch, Examples
@@ -131,17 +132,47 @@ def test_the_search_is_adam_with_a_rate_that_falls_to_nothing(monkeypatch):
     assert draws == [8] * (5 + 25 + 25)  # 200 draws judge each
 
 
-def test_a_slope_that_is_no_number_moves_nothing(monkeypatch):
+def climbing(
+    monkeypatch, slopes: list[float], gain: float = 0.5, *, then: float | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Means of q at the end and at the start, and what a search with these slopes gained.
+
+    The slopes of the first update, and of the others unless those are to be another one.
+    """
     model, x = REFERENCE.vae(DiagonalGaussian), REFERENCE.sample(3).x
-    slopes = torch.tensor([[math.nan], [math.inf], [-math.inf]], dtype=torch.float64)
-    judged(
-        monkeypatch,
-        lambda m, b, q, count: Slope.apply(q.mean + q.variance, torch.ones(3).double(), slopes),
-        lambda m, b, q, samples: q.mean[:, 0],
-    )
+    slope, values = torch.tensor(slopes, dtype=torch.float64).unsqueeze(-1), [0.0]
+
+    def elbo(model, batch, q, count):
+        values.append(values[-1] + gain)  # those judged last are the best
+        value = torch.full((3,), values[-1], dtype=torch.float64)
+        later = slope if then is None or len(values) == 2 else torch.full_like(slope, then)
+        return Slope.apply(q.mean + q.variance, value, later)
+
+    judged(monkeypatch, elbo, lambda m, b, q, samples: q.mean[:, 0])
+    encoder, best, bound = MODULE._search(model, Batch(x), 4, 1)
     with torch.no_grad():
-        start = model.posterior(x).mean[:, 0]
-    assert torch.equal(MODULE._search(model, Batch(x), 4, 1)[2], start)
+        return bound, model.posterior(x).mean[:, 0], best - encoder
+
+
+def test_a_slope_that_is_no_number_moves_nothing(monkeypatch):
+    """It once passed whatever became of such slopes: nothing moved because nothing was gained."""
+    bad = [math.nan, math.inf, -math.inf]
+    bound, start, gained = climbing(monkeypatch, bad)
+    assert bool((gained > 0).all())
+    assert torch.equal(bound, start)
+    assert (climbing(monkeypatch, [1.0, math.nan, -1.0])[0] == start).tolist() == [
+        False, True, False,
+    ]  # fmt: skip
+    # nor is it remembered
+    bound, start, _ = climbing(monkeypatch, bad, then=2.0)
+    assert torch.equal(bound, climbing(monkeypatch, [0.0, 0.0, 0.0], then=2.0)[0])
+    assert bool((bound != start).all())
+
+
+def test_a_search_that_gained_nothing_keeps_the_encoders_q(monkeypatch):
+    bound, start, gained = climbing(monkeypatch, [1.0, 2.0, -1.0], gain=0.0)
+    assert not gained.any()
+    assert torch.equal(bound, start)
 
 
 def test_a_search_that_made_it_worse_has_found_the_encoders_own(monkeypatch):
@@ -170,14 +201,16 @@ def test_both_are_judged_by_the_same_fresh_draws(monkeypatch):
         return q.mean.sum(dim=-1)
 
     judged(monkeypatch, elbo)
-    torch.manual_seed(3)
-    MODULE._search(model, Batch(x), 0, 1)
-    assert noise[:25] == noise[25:]
-    assert len(set(noise)) == 25
-    torch.manual_seed(3)
-    model.trace(Batch(x), 1)
-    with seeded(torch.randint(2**31, ()).item()):
-        assert noise[:25] == [float(torch.rand(())) for _ in range(25)]
+    for seed in (3, 4, 5, 6):
+        noise.clear()
+        torch.manual_seed(seed)
+        MODULE._search(model, Batch(x), 0, 1)
+        assert noise[:25] == noise[25:]
+        assert len(set(noise)) == 25
+        torch.manual_seed(seed)
+        model.trace(Batch(x), 1)
+        with seeded(torch.randint(2**31, ()).item()):
+            assert noise[:25] == [float(torch.rand(())) for _ in range(25)]
 
 
 @pytest.mark.parametrize("samples", [1, 8, 9, 20])
@@ -271,10 +304,15 @@ def test_a_refusal_to_search_says_what_to_do():
 
 def test_the_figures_of_a_search_are_means_and_paired_differences(monkeypatch):
     values = torch.tensor([[-5.0, -7.0, -9.0], [-4.0, -7.0, -6.0], [-3.0, -5.0, -5.5]]).double()
-    chunks = list(values.split([2, 1], dim=1))
-    monkeypatch.setattr(MODULE, "_search", lambda *_: chunks.pop(0))
+    chunks, seen = list(values.split([2, 1], dim=1)), []
+    monkeypatch.setattr(
+        MODULE, "_search", lambda model, batch, *_: seen.append(batch.x) or chunks.pop(0)
+    )
     monkeypatch.setattr(sys.modules[evidence.__module__], "EXAMPLES_AT_ONCE", 2)
-    found = gaps(REFERENCE.vae(DiagonalGaussian), Examples(REFERENCE.sample(3).x))
+    x = REFERENCE.sample(3).x
+    found = gaps(REFERENCE.vae(DiagonalGaussian), Examples(x))
+    assert [len(rows) for rows in seen] == [2, 1]
+    assert torch.equal(torch.cat(seen), x)
     encoder, best, bound = values
     assert found == Gaps(
         3, Estimate.of(encoder), Estimate.of(best), Estimate.of(bound),

@@ -245,11 +245,13 @@ def test_one_latent_is_enough():
     assert torch.allclose(found.bound, reference.log_evidence(x), rtol=1e-10)
 
 
-def test_ways_of_float32_models_are_weighed_in_float64(monkeypatch):
-    moved = walk(monkeypatch)
+@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "backward"])
+def test_ways_of_float32_models_are_weighed_in_float64(reverse, monkeypatch):
+    moved, joint = walk(monkeypatch), REFERENCE.sample(2)
     found = annealed(
-        REFERENCE.vae().float(), Examples(REFERENCE.sample(2).x.float()), Annealing(3, 2)
-    )
+        REFERENCE.vae().float(), Examples(joint.x.float()), Annealing(3, 2),
+        truth=joint.z if reverse else None,
+    )  # fmt: skip
     assert (found.log_weight.dtype, found.acceptance.dtype) == (torch.float64, torch.float64)
     assert {step.dtype for step in moved.steps} == {torch.float32}  # z stays what it is
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
-from lowerbound.evaluation.estimate import CONFIDENCE, Estimate
+from lowerbound.evaluation.estimate import CONFIDENCE, NORMAL_FROM, Estimate
 from lowerbound.evaluation.evidence import Evidence
 
 F64 = torch.float64
@@ -18,6 +18,9 @@ def test_the_interval_reaches_the_quantile_of_95_percent_to_either_side():
     assert low == pytest.approx(-3.0 - 0.5 * stats.norm.ppf(0.975), abs=1e-6)
     assert high == pytest.approx(-3.0 + 0.5 * stats.norm.ppf(0.975), abs=1e-6)
     assert Estimate(-3.0, None).interval is None
+    # of the fewest examples that count as many it is at most 5 % shorter than Student's
+    assert stats.t.ppf(0.975, NORMAL_FROM - 1) < 1.05 * CONFIDENCE
+    assert NORMAL_FROM == 30
 
 
 def test_both_errors_are_those_of_a_mean():

@@ -109,6 +109,8 @@ def test_draws_are_of_a_stream_of_their_own_on_the_models_device(part, monkeypat
     run(vague(), seed=5)
     device = "not given" if part in ("sandwich", "evaluate") else "cpu"
     assert asked[0] == (5, device, stream)
+    if part == "gaps":  # where the draws that judge are made
+        assert [at for _, at, _ in asked] == ["cpu"] * 3
 
 
 @every_part

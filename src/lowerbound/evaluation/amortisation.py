@@ -123,24 +123,23 @@ def gaps(
 def _search(model: JointModel, batch: Batch, updates: int, samples: int) -> Tensor:
     """ELBOs of the encoder's q and of the best one, and its weighted bound, `(3, B)`, nats."""
     with torch.no_grad():
-        start = model.trace(batch, 1).posterior
+        start = model.trace(batch).posterior
     leaves, build = free(start)
     leaves = [leaf.detach().clone().requires_grad_() for leaf in leaves]
-    adam = torch.optim.Adam(leaves, lr=RATE)
+    adam = torch.optim.Adam(leaves)
     for update in range(updates):
         for group in adam.param_groups:
             group["lr"] = RATE * (1 - update / updates)
         loss = -_elbo(model, batch, build(*leaves), DRAWS).sum()
-        grown = torch.autograd.grad(loss, leaves)
-        for leaf, gradient in zip(leaves, grown, strict=True):
-            leaf.grad = gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+        for place, slope in enumerate(torch.autograd.grad(loss, leaves)):
+            leaves[place].grad = slope.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
         adam.step()
     with torch.no_grad():
-        noise = torch.randint(2**31, ()).item()
+        noise = int(torch.randint(2**31, ()))
         values = []
         best = build(*leaves)
         for q in (start, best):
-            with seeded(int(noise), start.mean.device):
+            with seeded(noise, start.mean.device):
                 chunks = [_elbo(model, batch, q, DRAWS) for _ in range(JUDGED // DRAWS)]
             values.append(torch.stack(chunks).mean(dim=0))
         # a search that ended below where it began has not found anything better
@@ -152,7 +151,7 @@ def _search(model: JointModel, batch: Batch, updates: int, samples: int) -> Tens
 
 def _beside(flags: Tensor, leaf: Tensor) -> Tensor:
     """`(B,)` flags, broadcastable against a `(B, ...)` leaf."""
-    return flags.reshape(-1, *(1,) * (leaf.ndim - 1)).to(leaf.device)
+    return flags.reshape(-1, *(1,) * (leaf.ndim - 1))
 
 
 def _weighted(model: JointModel, batch: Batch, q: Distribution, samples: int) -> Tensor:

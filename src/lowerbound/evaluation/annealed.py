@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -141,13 +142,14 @@ def annealed(
             for start in range(0, len(examples), rows):
                 chosen = slice(start, start + rows)
                 batch = examples.batch(chosen).to(device)
-                exact = None if truth is None else truth[chosen].to(device)
+                exact = None if truth is None else truth[chosen]
                 parts.append(_Way(model, batch, annealing).run(exact))
                 if progress is not None:
                     progress(min(start + rows, len(examples)), len(examples))
     finally:
         model.train(was_training)
-    log_weight, acceptance = (torch.cat(part, dim=-1).cpu() for part in zip(*parts, strict=True))
+    log_weight = torch.cat([weight for weight, _ in parts], dim=1).cpu()
+    acceptance = torch.cat([accepted for _, accepted in parts]).cpu()
     if not bool(torch.isfinite(log_weight).all()):
         bad = int((~torch.isfinite(log_weight)).any(dim=0).nonzero()[0])
         raise DataError(f"example {bad} has no finite weight: look for extreme values")
@@ -174,7 +176,7 @@ class _Way:
 
     def __init__(self, model: JointModel, batch: Batch, annealing: Annealing) -> None:
         self.model, self.batch, self.annealing = model, batch, annealing
-        trace = model.trace(batch, 1)
+        trace = model.trace(batch)
         self.posterior = detached(trace.posterior)
         self.scale = trace.posterior.variance.sqrt()
         self.weights = annealing.weights().tolist()
@@ -185,7 +187,7 @@ class _Way:
         chains = torch.Size([self.annealing.chains])
         if truth is None:
             return self.forward(self.posterior.sample(chains), steps)
-        return self.backward(truth.to(self.scale.dtype).expand(*chains, *truth.shape), steps)
+        return self.backward(truth.to(self.scale).expand(*chains, *truth.shape), steps)
 
     def pilot(self) -> list[Tensor]:
         """Step lengths `(B,)` at each weight, found by chains that are then forgotten."""
@@ -203,11 +205,9 @@ class _Way:
         return steps
 
     def forward(self, z: Tensor, steps: list[Tensor]) -> tuple[Tensor, Tensor]:
-        log_weight = torch.zeros(z.shape[:2], dtype=torch.float64, device=z.device)
-        acceptance = torch.zeros_like(log_weight[0])
-        for index, (last, weight) in enumerate(
-            zip(self.weights[:-1], self.weights[1:], strict=True)
-        ):
+        log_weight = z.new_zeros(z.shape[:2], dtype=torch.float64)
+        acceptance = log_weight.new_zeros(z.shape[1])
+        for index, (last, weight) in enumerate(pairwise(self.weights)):
             log_weight += (weight - last) * self.ratio(z)
             if index < len(steps) - 1:  # nothing is asked of z after the last weight
                 z, accepted = self.move(weight, z, steps[index])
@@ -215,8 +215,8 @@ class _Way:
         return log_weight, acceptance / max(1, len(steps) - 1)
 
     def backward(self, z: Tensor, steps: list[Tensor]) -> tuple[Tensor, Tensor]:
-        log_weight = torch.zeros(z.shape[:2], dtype=torch.float64, device=z.device)
-        acceptance = torch.zeros_like(log_weight[0])
+        log_weight = z.new_zeros(z.shape[:2], dtype=torch.float64)
+        acceptance = log_weight.new_zeros(z.shape[1])
         for index in reversed(range(len(steps))):
             last, weight = self.weights[index], self.weights[index + 1]
             log_weight += (weight - last) * self.ratio(z)

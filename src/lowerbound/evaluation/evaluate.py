@@ -16,6 +16,7 @@ from lowerbound.evaluation.estimate import Estimate
 from lowerbound.evaluation.evidence import evidence
 from lowerbound.evaluation.information import information
 from lowerbound.evaluation.quality import SampleQuality, sample_quality
+from lowerbound.evaluation.quality.checks import LIMIT
 from lowerbound.evaluation.sandwich import sandwich
 from lowerbound.evaluation.simulate import simulate
 from lowerbound.evaluation.statement import Evaluation, Generalisation, Tightened, summarize
@@ -102,7 +103,11 @@ def evaluate(
         examples = data
     else:
         examples = Examples(torch.as_tensor(data))
-    begin = stage or (lambda words: None)
+
+    def begin(words: str) -> None:
+        if stage is not None:
+            stage(words)
+
     likelihood = getattr(model, "likelihood", None)
     check = getattr(likelihood, "check", None)
     if check is not None:
@@ -212,7 +217,7 @@ def _quality(
         held_out,
         schema=data.schema,
         features=features,
-        most=max(50, min(count, 5000)),
+        most=min(count, LIMIT),
         seed=seed,
         device=device,
     )

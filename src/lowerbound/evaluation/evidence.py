@@ -123,7 +123,7 @@ def evidence(
         raise DataError("there are no examples to evaluate")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     rows, draws = chunk_sizes(model, examples, samples)
-    block = max(rows, min(EXAMPLES_AT_ONCE, WEIGHTS_AT_ONCE // samples) // rows * rows)
+    together = max(1, min(EXAMPLES_AT_ONCE // rows, WEIGHTS_AT_ONCE // (samples * rows)))
     columns: list[dict[str, Tensor]] = []
     gathered: list[_Rows] = []
     was_training = model.training
@@ -134,7 +134,7 @@ def evidence(
                 batch = examples.batch(slice(start, start + rows)).to(device)
                 gathered.append(_Rows.of(model, batch, samples, draws))
                 end = min(start + rows, len(examples))
-                if end == len(examples) or end % block == 0:
+                if end == len(examples) or len(gathered) == together:
                     columns.append(_columns(gathered))
                     gathered = []
                 if progress is not None:
@@ -163,12 +163,12 @@ def chunk_sizes(model: nn.Module, examples: Examples, samples: int) -> tuple[int
     """How many examples, and how many draws of each, are decoded at a time."""
     # a categorical cell has a parameter a level: 256 of them fill the memory 128 times as fast
     width = getattr(getattr(model, "likelihood", None), "parameters_per_cell", 1)
-    cells = max(1, math.prod(examples.x.shape[1:])) * max(1, width // 2)
+    cells = math.prod(examples.x.shape[1:]) * max(1, width // 2)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     room = CELLS_AT_ONCE * (1 if device.type == "cpu" else ACCELERATOR)
     decodes = max(1, room // max(cells, FEWEST_CELLS))
     rows = max(1, min(EXAMPLES_AT_ONCE, decodes // samples))
-    return rows, max(1, min(samples, decodes // min(rows, len(examples))))
+    return rows, min(samples, decodes // rows)
 
 
 @dataclass(frozen=True)
@@ -187,14 +187,14 @@ class _Rows:
     @classmethod
     def of(cls, model: nn.Module, batch: Batch, samples: int, draws: int) -> "_Rows":
         weights: list[Tensor] = []
-        sums = torch.zeros(2, len(batch))
+        sums: list[Tensor] = []
         units: list[Tensor] = []
         terms: list[Tensor] = []
         for first in range(0, samples, draws):
             count = min(draws, samples - first)
             trace: Trace = model.trace(batch, count)  # type: ignore[operator]
             bound = ELBO(count).reduce(trace)
-            sums = sums + count * torch.stack([bound.distortion, bound.rate]).cpu()
+            sums.append(count * torch.stack([bound.distortion, bound.rate]).cpu())
             terms.append(_elbo_of_draws(trace).cpu())
             weights.append(trace.log_weight.cpu())
             if len(trace.kl) == 1:
@@ -206,7 +206,7 @@ class _Rows:
         known = len(units) == len(weights)
         return cls(
             torch.cat(weights),
-            torch.cat([sums / samples, variance.unsqueeze(0)]),
+            torch.cat([torch.stack(sums).sum(dim=0) / samples, variance.unsqueeze(0)]),
             means,  # type: ignore[reportPossiblyUnbound]  # samples is at least 1
             torch.stack(units).sum(dim=0) / samples if known else means.new_zeros(len(means), 0),  # type: ignore[reportPossiblyUnbound]
         )

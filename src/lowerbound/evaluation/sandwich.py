@@ -77,8 +77,8 @@ def sandwich(
     if isinstance(count, bool) or not isinstance(count, int) or count < 2:
         raise SettingError(f"count must be a whole number of at least 2, got {count!r}")
     with seeded(seed, stream="sandwich") as seed:
-        seeds = torch.randint(2**31, (4,)).tolist()
-    z, x = simulate(model, count, seed=seeds[3]) if joint is None else joint
+        ahead, behind, beside, made = torch.randint(2**31, (4,)).tolist()
+    z, x = simulate(model, count, seed=made) if joint is None else joint
     examples = Examples(x)
 
     def report(offset: int) -> Callable[[int, int], None]:
@@ -88,9 +88,9 @@ def sandwich(
 
         return on
 
-    forward = annealed(model, examples, annealing, seed=seeds[0], progress=report(0))
-    back = annealed(model, examples, annealing, truth=z, seed=seeds[1], progress=report(len(x)))
-    weighted = evidence(model, examples, samples, seed=seeds[2])
+    forward = annealed(model, examples, annealing, seed=ahead, progress=report(0))
+    back = annealed(model, examples, annealing, truth=z, seed=behind, progress=report(len(x)))
+    weighted = evidence(model, examples, samples, seed=beside)
     lower = Estimate.of(forward.bound, draw_variance=forward.draw_variance)
     # the ways back from one z* are not independent of each other, examples are: their spread
     # around the bound from below, whose own noise it contains, is no smaller than that around p(x)

@@ -30,7 +30,7 @@ def checked_samples(samples: Tensor, schema: Schema, kind: str) -> Tensor:
     if kind not in get_args(Kind):
         raise UnknownNameError("kind of samples", str(kind), get_args(Kind))
     samples = torch.as_tensor(samples).detach().cpu()
-    if samples.ndim < 1 or tuple(samples.shape[1:]) != schema.shape:
+    if tuple(samples.shape[1:]) != schema.shape:
         expected = ", ".join(map(str, schema.shape))
         raise ShapeError(
             f"samples must be (N, {expected}) as the data are, got {tuple(samples.shape)}; "

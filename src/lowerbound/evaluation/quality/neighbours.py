@@ -43,8 +43,7 @@ def radii(x: Tensor, k: int) -> Tensor:
         raise SettingError(f"k must be from 1 to {len(x) - 1}, one below the examples, got {k!r}")
     found = torch.empty(len(x), dtype=torch.float64)
     for rows, squared in blocks(x, x):
-        squared[torch.arange(len(squared)), torch.arange(rows.start, rows.stop)] = -1  # itself
-        found[rows] = squared.kthvalue(k + 1, dim=1).values
+        found[rows] = squared.kthvalue(k + 1).values  # the first is itself
     # what rounding may add is allowed for, so that equal distances count as equal
     return found + ROUNDING * (x.double() - x.double().mean(dim=0)).square().sum(dim=1).max()
 
@@ -67,7 +66,6 @@ def nearest(points: Tensor, others: Tensor) -> Tensor:
     Returns:
         Euclidean distances, in units of the features.
     """
-    pair(points, others, least=1)
     index = torch.empty(len(points), dtype=torch.long)
     for rows, squared in blocks(points, others):
         index[rows] = squared.argmin(dim=1)

@@ -58,7 +58,7 @@ class FeatureSpace(ABC):
             ShapeError: The examples have another shape.
             DataError: A feature is not finite.
         """
-        if x.ndim < 1 or tuple(x.shape[1:]) != self.shape:
+        if tuple(x.shape[1:]) != self.shape:
             expected = ", ".join(map(str, self.shape))
             raise ShapeError(
                 f"these features are of (N, {expected}) examples, got {tuple(x.shape)}"

@@ -76,7 +76,7 @@ def two_sample_test(a: Tensor, b: Tensor, *, seed: int = 0) -> TwoSample:
 
 
 def at_least(hits: int, of: int) -> float:
-    """Probability of so many heads or more in tosses of a fair coin.
+    """Probability of so many heads or more, at most `of`, in tosses of a fair coin.
 
     The share of hits in two halves of one law is at most as variable: Hoeffding (1956).
 
@@ -88,9 +88,9 @@ def at_least(hits: int, of: int) -> float:
         math.lgamma(of + 1) - math.lgamma(k + 1) - math.lgamma(of - k + 1)
         for k in range(hits, of + 1)
     ]
-    top = max(logs, default=-math.inf)
+    top = max(logs)
     total = sum(math.exp(log - top) for log in logs)
-    return min(1.0, math.exp(top + math.log(total) - of * math.log(2.0))) if logs else 0.0
+    return min(1.0, math.exp(top + math.log(total) - of * math.log(2.0)))
 
 
 def above(score: float) -> float:
