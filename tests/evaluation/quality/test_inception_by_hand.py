@@ -48,11 +48,11 @@ def test_all_convolutions_but_seven_keep_the_grid(network):
 
 @pytest.mark.parametrize(
     ("layout", "average", "last"),
-    [("torchvision", "padded", "padded"), ("2015", "unpadded", "max")],
+    [(None, "padded", "padded"), ("torchvision", "padded", "padded"), ("2015", "unpadded", "max")],
 )
 def test_the_layouts_differ_in_how_they_pool(layout, average, last):
     with torch.device("meta"):
-        network = InceptionV3(layout)
+        network = InceptionV3(layout) if layout else InceptionV3()
     pooled = {name: part.pooling for name, part in network.named_children() if "Mixed" in name
               and hasattr(part, "pooling")}  # fmt: skip
     assert len(pooled) == 9
