@@ -1,8 +1,8 @@
 """What a model hands to an objective, and what an objective hands back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, runtime_checkable
 
 from torch import Tensor
 from torch.distributions import Distribution
@@ -15,14 +15,40 @@ if TYPE_CHECKING:
 Gradient = Literal["total", "path"]
 
 
+def later(compute: Callable[[], Tensor]) -> Tensor:
+    """A density of a `Trace` that is computed when it is first read, and not at all if it is not.
+
+    An ELBO whose rate has a closed form needs neither log p(z) nor log q(z|x) of its draws.
+    """
+    return cast(Tensor, compute)  # WhenRead calls it
+
+
+class WhenRead:
+    """The field of a dataclass that may hold what `later` gives."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, holder: object, owner: type | None = None) -> Any:
+        if holder is None:
+            return self
+        value = holder.__dict__[self.name]
+        if callable(value):
+            value = holder.__dict__[self.name] = value()
+        return value
+
+    def __set__(self, holder: object, value: Tensor) -> None:
+        holder.__dict__[self.name] = value
+
+
 @dataclass(frozen=True)
 class Trace:
     """The densities of one batch under `K` draws z ~ q(z|x).
 
     Attributes:
         log_px: log p(x|z), `(K, B)`, nats, float64.
-        log_pz: log p(z), `(K, B)`, nats, float64.
-        log_qz: log q(z|x), `(K, B)`, nats, float64.
+        log_pz: log p(z), `(K, B)`, nats, float64; may be given `later`.
+        log_qz: log q(z|x), `(K, B)`, nats, float64; likewise.
         z: The draws, `(K, B, ...)`.
         posterior: The distribution they were drawn from, batch `(B,)`.
         kl: Closed forms of KL(q(z|x) || p(z)) by group of latents, each `(1 or K, B, units)` in
@@ -42,6 +68,10 @@ class Trace:
     def log_weight(self) -> Tensor:
         """log p(x, z) - log q(z|x), `(K, B)`, nats: its exponential estimates p(x) unbiasedly."""
         return self.log_px + self.log_pz - self.log_qz
+
+
+for _name in ("log_pz", "log_qz"):  # not in the class body, where it would be a default
+    setattr(Trace, _name, WhenRead(_name))
 
 
 @dataclass(frozen=True)

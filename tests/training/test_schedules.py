@@ -58,7 +58,7 @@ def planted(decay: float | None) -> tuple[nn.Linear, WeightAverage]:
     model = nn.Linear(1, 1, bias=False).double()
     with torch.no_grad():
         model.weight.fill_(1.0)
-    return model, WeightAverage(model, decay)
+    return model, WeightAverage(list(model.parameters()), decay)
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.3, 0.999])
@@ -99,7 +99,7 @@ def test_without_a_decay_the_average_is_the_weights_themselves():
 
 def test_an_average_goes_on_from_its_state():
     model, average = planted(0.9)
-    other = WeightAverage(model, 0.9)
+    other = WeightAverage(list(model.parameters()), 0.9)
     for value in (2.0, 4.0):
         with torch.no_grad():
             model.weight.fill_(value)

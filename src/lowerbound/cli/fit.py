@@ -76,6 +76,10 @@ def command(
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Write report.html at the end.")
     ] = True,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Say how it would be trained and why, and train nothing."),
+    ] = False,
     json: Json = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print the final figures and errors only.")
@@ -92,6 +96,7 @@ def command(
       lowerbound fit table.csv --latents 4 --epochs 100
       lowerbound fit digits --model beta-vae --set beta=4 --set hidden=256,256
       lowerbound fit scans.npy --binarize --json > result.json
+      lowerbound fit photos/ --explain
       lowerbound fit --resume runs/photos
       lowerbound fit --resume runs/photos --epochs 200
       lowerbound fit more-photos/ --from runs/photos
@@ -141,6 +146,7 @@ def command(
         start=start,
         save_every=save_every,
         report=report,
+        explain=explain,
         json=json,
         quiet=quiet,
     )

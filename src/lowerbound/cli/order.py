@@ -1,5 +1,6 @@
 """What `lowerbound fit` was asked for, and what it tells of it, in words and as JSON."""
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from lowerbound.catalogue import Assembly
+from lowerbound.catalogue.assemble import training_to_json
 from lowerbound.cli.console import wrapped
 from lowerbound.data import Data
 from lowerbound.evaluation import Evaluation
-from lowerbound.training import Epoch, Fit
+from lowerbound.training import Epoch, Fit, explain
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Order:
     start: Path | None
     save_every: float
     report: bool
+    explain: bool
     json: bool
     quiet: bool
 
@@ -53,6 +56,37 @@ def introduce(
     for sentence in (*assembly.words, *notes, recipe):
         inform(wrapped(sentence, stderr=True))
     inform(f"\n{assembly.model}\n")
+
+
+def explanation(assembly: Assembly, data: Data, order: Order) -> tuple[list[str], dict[str, Any]]:
+    """How it would be trained and why, as sentences and as JSON."""
+    training = assembly.training
+    execution = explain(assembly.model, assembly.objective, data, training, device=order.device)
+    per_epoch = math.ceil(len(data.train) / training.batch_size)
+    optimiser = "AdamW" if training.weight_decay else "Adam"
+    average = (
+        "the last weights are judged"
+        if training.average is None
+        else f"an exponential average of the weights (decay {training.average:g}) is judged"
+    )
+    sentences = [
+        f"{per_epoch:,} updates an epoch of {training.batch_size} examples, all in memory on "
+        f"{order.device}, in a new order each epoch",
+        f"{optimiser}, learning rate up to {training.learning_rate:g} within "
+        f"{training.warm_up:.0%} of the training, then along a cosine to {training.final_rate:.0%} "
+        f"of it; {average}",
+        *execution.reasons,
+    ]
+    record = {
+        "recipe": assembly.recipe.name,
+        "settings": assembly.settings,
+        "training": training_to_json(training),
+        "updates_an_epoch": per_epoch,
+        "device": order.device,
+        "execution": execution.to_json(),
+        "why": [*assembly.words, *sentences],
+    }
+    return sentences, record
 
 
 def in_words(result: Fit) -> str:

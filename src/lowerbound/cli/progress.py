@@ -54,7 +54,8 @@ class TrainingProgress(Callback):
             return
         self.looked = now
         if self.last is None:  # reading sums waits for the device: seldom, and in one epoch only
-            bound, _, distortion, rate = (step.sums / step.examples).tolist()
+            *sums, count = step.sums.tolist()
+            bound, distortion, rate = (total / max(count, 1.0) for total in sums)
             speed = step.examples / max(now - self.began, 1e-9)
             numbers = _numbers(bound, rate, distortion, speed)
         else:

@@ -22,9 +22,9 @@ from lowerbound.catalogue.parts import Parts
 from lowerbound.catalogue.runs import spec_of
 from lowerbound.catalogue.settings import check_settings, settings_of
 from lowerbound.cli.common import device_of
-from lowerbound.cli.console import say, say_json, tell, warn, working
+from lowerbound.cli.console import say, say_json, tell, warn, working, wrapped
 from lowerbound.cli.figures import show_evaluation
-from lowerbound.cli.order import Order, in_words, introduce, summary
+from lowerbound.cli.order import Order, explanation, in_words, introduce, summary
 from lowerbound.cli.progress import TrainingProgress
 from lowerbound.cli.signals import AtOnce, StopOnSignal
 from lowerbound.cli.sources import absolute, stem_of
@@ -49,6 +49,15 @@ def train(order: Order) -> int:
                 order.model, data.schema, order.settings, examples=len(data.train), seed=order.seed
             )
     introduce(assembly, data, order, inform)
+    if order.explain:
+        sentences, record = explanation(assembly, data, order)
+        if order.json:
+            say_json(record)
+        else:
+            for sentence in sentences:
+                say(wrapped(f"- {sentence}"))
+            tell("nothing was trained: leave out --explain to train")
+        return 0
     out = order.out or free_name(f"runs/{stem_of(order.source)}-{order.model}")
     options: dict[str, Any] = {"binarize": True} if order.binarize else {}
     if order.image_size is not None:

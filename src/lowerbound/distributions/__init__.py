@@ -5,10 +5,13 @@ from lowerbound.distributions.discretized_logistic import DiscretizedLogistic
 from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.kl import analytic_kl
 from lowerbound.distributions.log_prob import log_prob
+from lowerbound.distributions.normal import SharedScaleNormal, UnitNormal
 
 __all__ = [
     "DiscretizedLogistic",
     "Independent",
+    "SharedScaleNormal",
+    "UnitNormal",
     "accumulate",
     "analytic_kl",
     "detached",

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Normal
+from torch.distributions import Distribution
 
+from lowerbound.distributions import SharedScaleNormal
 from lowerbound.errors import SettingError, SupportError
 from lowerbound.likelihoods.likelihood import Likelihood
 
@@ -131,9 +132,8 @@ class Gaussian(Likelihood):
 
     def cells(self, parameters: Tensor) -> Distribution:
         """Gaussian cells from their standardised means, `(..., *event, 1)`."""
-        mean = self.location + self.unit * parameters.squeeze(-1)
-        scale = (self.unit * self.scale()).expand_as(mean)
-        return Normal(mean, scale, validate_args=False)
+        mean = torch.addcmul(self.location, self.unit, parameters.squeeze(-1))
+        return SharedScaleNormal(mean, self.unit * self.scale())
 
     def check(self, x: Tensor, name: str = "x") -> None:
         """Raise `SupportError` unless every value is finite."""

@@ -9,7 +9,7 @@ from lowerbound.conditional import Conditional
 from lowerbound.data.batch import Batch
 from lowerbound.distributions import analytic_kl, detached, log_prob
 from lowerbound.errors import SettingError, ShapeError
-from lowerbound.trace import Gradient, Trace
+from lowerbound.trace import Gradient, Trace, later
 
 
 class VAE(nn.Module):
@@ -78,8 +78,8 @@ class VAE(nn.Module):
         kl = analytic_kl(q, p)
         return Trace(
             log_px=log_prob(likelihood, x, batch.observed),
-            log_pz=log_prob(p, z),
-            log_qz=log_prob(detached(q) if gradient == "path" else q, z),
+            log_pz=later(lambda: log_prob(p, z)),
+            log_qz=later(lambda: log_prob(detached(q) if gradient == "path" else q, z)),
             z=z,
             posterior=q,
             kl={} if kl is None else {"z": kl.unsqueeze(0)},

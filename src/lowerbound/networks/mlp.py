@@ -55,7 +55,7 @@ class MLP(nn.Module):
             raise ShapeError(f"this network takes {self.inputs}, got {tuple(x.shape)}")
         batch = x.shape[: x.ndim - axes]
         first = self.layers[0]
-        flat = x.reshape(*batch, -1).to(first.weight.dtype)  # type: ignore[union-attr]
+        flat = x.reshape(-1, math.prod(self.inputs)).to(first.weight.dtype)  # type: ignore[union-attr]
         return self.layers(flat).reshape(*batch, *self.outputs)
 
     def __str__(self) -> str:

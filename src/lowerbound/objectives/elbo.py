@@ -12,9 +12,12 @@ from lowerbound.trace import Bound, Gradient, Trace
 
 def rate_of(trace: Trace) -> Tensor:
     """KL(q(z|x) || p(z)) of each example, `(B,)`, nats: closed form if there is one, else drawn."""
-    if trace.kl:
-        return sum_groups(trace).mean(dim=0)
-    return (trace.log_qz - trace.log_pz).mean(dim=0)
+    return mean_of_draws(sum_groups(trace) if trace.kl else trace.log_qz - trace.log_pz)
+
+
+def mean_of_draws(values: Tensor) -> Tensor:
+    """The mean over the first axis, `(K, B)` to `(B,)`."""
+    return values.squeeze(0) if values.shape[0] == 1 else values.mean(dim=0)
 
 
 def sum_groups(trace: Trace) -> Tensor:
@@ -65,10 +68,11 @@ class ELBO(Objective):
 
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
         """See `Objective.reduce`: -(distortion + beta rate)."""
-        distortion = -trace.log_px.mean(dim=0)
-        drawn = (trace.log_qz - trace.log_pz).mean(dim=0)
-        rate = sum_groups(trace).mean(dim=0) if self.analytic and trace.kl else drawn
-        return Bound(-(distortion + beta * rate) - penalty_of(trace), distortion, rate)
+        log_px = mean_of_draws(trace.log_px)
+        drawn = not (self.analytic and trace.kl)
+        rate = mean_of_draws(trace.log_qz - trace.log_pz) if drawn else rate_of(trace)
+        value = log_px - beta * rate
+        return Bound(value - penalty_of(trace) if trace.penalties else value, -log_px, rate)
 
 
 @dataclass(frozen=True)

@@ -24,4 +24,5 @@ def positive_scale(h: Tensor) -> Tensor:
         >>> positive_scale(torch.tensor([-1.0, 0.0, 10.0]))
         tensor([ 0.3679,  1.0000, 11.0000])
     """
-    return torch.where(h > 0, 1.0 + h, h.clamp(LOWEST, 0.0).exp())
+    # on either side of 0 one of the two terms is constant
+    return h.clamp(LOWEST, 0.0).exp() + torch.relu(h)

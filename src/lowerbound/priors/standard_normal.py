@@ -2,10 +2,9 @@
 
 import torch
 from torch import Tensor
-from torch.distributions import Normal
 
 from lowerbound.conditional import Conditional
-from lowerbound.distributions import Independent
+from lowerbound.distributions import Independent, UnitNormal
 from lowerbound.errors import SettingError
 
 
@@ -39,7 +38,7 @@ class StandardNormal(Conditional):
 
     def forward(self, context: Tensor | None = None) -> Independent:
         """The prior, event `(D,)`; it ignores `context`."""
-        return Independent(Normal(self.zero, self.one, validate_args=False), 1)
+        return Independent(UnitNormal(self.zero, self.one), 1)
 
     def extra_repr(self) -> str:
         """Its size."""

@@ -1,7 +1,8 @@
 """`fit`, the one place where a bound becomes a loss."""
 
 from lowerbound.training.callbacks import Callback, Step, StopTraining
-from lowerbound.training.fit import fit
+from lowerbound.training.execution import Execution
+from lowerbound.training.fit import explain, fit
 from lowerbound.training.history import Epoch, Fit, Terms
 from lowerbound.training.schedules import Constant, WarmUp, WarmUpCosine
 from lowerbound.training.settings import Training
@@ -11,6 +12,7 @@ __all__ = [
     "Callback",
     "Constant",
     "Epoch",
+    "Execution",
     "Fit",
     "State",
     "Step",
@@ -19,5 +21,6 @@ __all__ = [
     "Training",
     "WarmUp",
     "WarmUpCosine",
+    "explain",
     "fit",
 ]

@@ -1,6 +1,6 @@
 """The exponential moving average of a model's weights."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -11,17 +11,17 @@ class WeightAverage:
     """w_bar <- d w_bar + (1 - d) w after every update, with d rising to `decay` at the start.
 
     Args:
-        model: Whose parameters are averaged; buffers are not.
+        parameters: What is averaged.
         decay: In [0, 1); None makes the average the weights themselves.
 
     Source: the ramp d_t = min(decay, (1 + t) / (10 + t)) is that of TensorFlow's
         `ExponentialMovingAverage(num_updates=...)`: early weights are forgotten quickly.
     """
 
-    def __init__(self, model: nn.Module, decay: float | None) -> None:
+    def __init__(self, parameters: Sequence[nn.Parameter], decay: float | None) -> None:
         self.decay = decay
         self.updates = 0
-        self._live = [p for p in model.parameters() if p.requires_grad]
+        self._live = list(parameters)
         self._mean = [p.detach().clone() for p in self._live] if decay is not None else []
 
     @torch.no_grad()
@@ -55,7 +55,6 @@ class WeightAverage:
 
     def state(self) -> dict[str, Tensor]:
         """What `restore` needs to go on."""
-        means = {f"mean.{i}": mean for i, mean in enumerate(self._mean)}
         means = {f"mean.{i}": mean for i, mean in enumerate(self._mean)}
         return {"updates": torch.tensor(self.updates), **means}
 

@@ -21,10 +21,10 @@ class Step:
         epoch: The epoch it belongs to, from 1.
         index: Its place in the epoch, from 1.
         per_epoch: Updates in an epoch.
-        examples: Training examples seen in this epoch so far.
+        examples: Training examples gone through in this epoch so far.
         fraction: How much of the training is done, in [0, 1].
-        sums: bound, elbo, distortion and rate summed over the epoch's examples so far, on the
-            device: reading them there and then would make it wait, so read them seldom.
+        sums: bound, distortion and rate summed over the epoch's examples so far, nats, and their
+            number, `(4,)`, on the device: reading them makes the host wait, so read them seldom.
     """
 
     epoch: int

@@ -11,10 +11,49 @@ from lowerbound.errors import SettingError
 from lowerbound.objectives import Objective
 from lowerbound.seeding import seeded
 from lowerbound.training.callbacks import Callback
+from lowerbound.training.execution import Execution
 from lowerbound.training.history import Fit
 from lowerbound.training.settings import Training
-from lowerbound.training.state import State, restore
+from lowerbound.training.state import State, execution_of, restore
 from lowerbound.training.trainer import Trainer
+
+
+def explain(
+    model: nn.Module,
+    objective: Objective,
+    data: Data,
+    training: Training | None = None,
+    *,
+    device: torch.device | str | None = None,
+) -> Execution:
+    """How `fit` would execute a training on this machine, and why; nothing is trained.
+
+    Args:
+        model: As for `fit`; moved to the device.
+        objective: As for `fit`.
+        data: As for `fit`.
+        training: Settings; the defaults if None.
+        device: Where it would train; None for where the model is.
+
+    Raises:
+        DataError: There are no examples.
+        SettingError: The model has nothing to train.
+
+    Example:
+        >>> import lowerbound as lb
+        >>> data = lb.read("fashion-small")
+        >>> explain(*lb.catalogue.build("vae", data.schema), data).precision
+        'float32'
+    """
+    where = _device_of(model) if device is None else torch.device(device)
+    with seeded(0, where) as seed:
+        trainer = Trainer(model.to(where), objective, data, training or Training(), where, seed)
+        trainer.stepper.release()
+        return trainer.execution
+
+
+def _device_of(model: nn.Module) -> torch.device:
+    return next((p.device for p in model.parameters()), torch.device("cpu"))
 
 
 def fit(
@@ -79,14 +118,17 @@ def fit(
         for part in (data.train, data.validation):
             check(part.x if part.observed is None else part.x[part.observed])
     if device is None:
-        device = next((p.device for p in model.parameters()), torch.device("cpu"))
+        device = _device_of(model)
     if resume is not None:
         kept = resume.values.get("seed")
         if seed is not None and seed != kept:
             raise SettingError(f"a training goes on under its own seed {kept!r}; leave seed out")
         seed = kept
+    execution = None if resume is None else execution_of(resume)
     with seeded(seed, device) as seed:
-        trainer = Trainer(model.to(device), objective, data, training, torch.device(device), seed)
+        trainer = Trainer(
+            model.to(device), objective, data, training, torch.device(device), seed, execution
+        )
         if resume is not None:
             restore(trainer, resume)
         return trainer.run(callbacks)

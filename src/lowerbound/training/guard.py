@@ -55,6 +55,16 @@ class Guard:
         if self.row >= MOST_IN_A_ROW:
             raise UnstableError(self.first)
 
+    def in_a_row(self, row: int, what: str) -> None:
+        """So many were skipped in a row, as it was found out later.
+
+        Raises:
+            UnstableError: They are too many.
+        """
+        self.row, self.first = row, what if row else ""
+        if self.row >= MOST_IN_A_ROW:
+            raise UnstableError(self.first)
+
     def roll_back(self, earlier: int) -> bool:
         """Count a roll-back, of which there were `earlier`; whether it is one too many."""
         self.row, self.first = 0, ""

@@ -16,16 +16,15 @@ class Place:
 
     Args:
         order: The random state that its order of examples is drawn from.
-        sums: bound, elbo, distortion and rate summed over the examples so far, `(4,)`, nats.
+        sums: bound, distortion and rate summed over the examples that were learned from so far,
+            nats, and their number, `(4,)`; those of a skipped batch are not among them.
         index: Batches gone through.
-        seen: Examples that were learned from; those of a skipped batch are not.
         seconds: Wall-clock time it took until it was last looked at.
     """
 
     order: Mapping[str, Tensor]
     sums: Tensor
     index: int = 0
-    seen: int = 0
     seconds: float = 0.0
 
     @classmethod
@@ -51,4 +50,4 @@ class Place:
 
     def to_json(self) -> dict[str, Any]:
         """All but the tensors."""
-        return {"index": self.index, "seen": self.seen, "seconds": self.seconds}
+        return {"index": self.index, "seconds": self.seconds}

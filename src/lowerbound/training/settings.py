@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard, get_args, get_type_hints
 
 from lowerbound.errors import SettingError
 from lowerbound.training.schedules import WarmUpCosine
@@ -28,6 +28,12 @@ class Training:
         average: Decay of the exponential moving average of the weights, which is what is
             validated and kept; None to keep the last weights themselves.
         patience: Epochs without a better held-out bound after which training stops; None never.
+        precision: Of matrix products and convolutions inside the networks: "float32",
+            "bfloat16" (weights, bounds and optimiser stay float32), or "auto": bfloat16 where the
+            device multiplies faster in it and the bound of one batch agrees.
+        compile: "on", "off", or "auto": where the training is long enough to repay it.
+        checkpoint: Compute activations again in the backward pass in place of keeping them: less
+            memory for about a third more time.
 
     Raises:
         SettingError: A value is impossible.
@@ -48,6 +54,9 @@ class Training:
     clip: float | None = 100.0
     average: float | None = 0.999
     patience: int | None = None
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    compile: Literal["auto", "on", "off"] = "auto"
+    checkpoint: bool = False
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):
@@ -64,6 +73,10 @@ class Training:
                 raise SettingError(f"{name} must be a positive number, got {value!r}")
         if not _number(self.weight_decay) or self.weight_decay < 0:
             raise SettingError(f"weight_decay must be at least 0, got {self.weight_decay!r}")
+        for name in ("precision", "compile"):
+            value, choices = getattr(self, name), get_args(get_type_hints(Training)[name])
+            if value not in choices:
+                raise SettingError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
         self.schedule(0.0)  # checks warm_up and final_rate
         decays = [*self.betas] + ([] if self.average is None else [self.average])
         if not all(_number(value) and 0 <= value < 1 for value in decays):

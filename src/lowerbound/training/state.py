@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lowerbound.errors import RunError, SettingError
 from lowerbound.seeding import random_state, set_random_state
+from lowerbound.training.execution import Execution
 from lowerbound.training.guard import Guard
 from lowerbound.training.history import Epoch
 from lowerbound.training.place import Place
@@ -56,15 +57,15 @@ class State:
 def moving(trainer: "Trainer") -> dict[str, Tensor]:
     """A copy of what every update changes: weights, optimiser, averages and their count."""
     parts: dict[str, Any] = {"model": trainer.model.state_dict()}
-    optimiser = trainer.optimizer.state_dict()["state"]
+    optimiser = trainer.stepper.optimizer.state_dict()["state"]
     parts |= {f"optimizer.{index}": entry for index, entry in optimiser.items()}
-    parts["average"] = trainer.average.state()
+    parts["average"] = trainer.stepper.average.state()
     found = {
         f"{part}.{name}": value.detach().to("cpu", copy=True).contiguous()
         for part, values in parts.items()
         for name, value in values.items()
     }
-    return {**found, "updates": torch.tensor(trainer.updates)}
+    return {**found, "updates": torch.tensor(trainer.stepper.updates)}
 
 
 def move(trainer: "Trainer", tensors: Mapping[str, Tensor]) -> None:
@@ -75,10 +76,10 @@ def move(trainer: "Trainer", tensors: Mapping[str, Tensor]) -> None:
     for name, value in state.part("optimizer").items():
         index, _, key = name.partition(".")
         entries.setdefault(int(index), {})[key] = value.clone()  # the optimiser keeps what it gets
-    groups = trainer.optimizer.state_dict()["param_groups"]
-    trainer.optimizer.load_state_dict({"state": entries, "param_groups": groups})
-    trainer.average.restore(state.part("average"))
-    trainer.updates = int(tensors["updates"])
+    groups = trainer.stepper.optimizer.state_dict()["param_groups"]
+    trainer.stepper.optimizer.load_state_dict({"state": entries, "param_groups": groups})
+    trainer.stepper.average.restore(state.part("average"))
+    trainer.stepper.updates = int(tensors["updates"])
 
 
 def capture(trainer: "Trainer") -> State:
@@ -98,10 +99,11 @@ def capture(trainer: "Trainer") -> State:
         "validation_seed": trainer.validation_seed,
         "history": [epoch.to_json() for epoch in trainer.history],
         "best": None if trainer.best is None else trainer.best.epoch,
-        "learning_rate": trainer.optimizer.param_groups[0]["lr"],
+        "learning_rate": trainer.stepper.optimizer.param_groups[0]["lr"],
         "seconds": trainer.seconds(),
         "patient_since": trainer.patient_since,
         "guard": trainer.guard.to_json(),
+        "execution": trainer.execution.to_json(),
         "place": None if trainer.place is None else trainer.place.to_json(),
     }
     return State(tensors, values)
@@ -122,6 +124,18 @@ def restore(trainer: "Trainer", state: State) -> None:
             raise
         first = (str(error).strip().splitlines() or [""])[0][:200]
         raise RunError(f"this state is of another model, or damaged: {first}; fit again") from error
+
+
+def execution_of(state: State) -> Execution:
+    """How the training was executed that a state is of.
+
+    Raises:
+        RunError: It is no such state.
+    """
+    try:
+        return Execution.from_json(state.values["execution"])
+    except (KeyError, TypeError) as error:
+        raise RunError(f"this state is damaged: {error}; fit again") from error
 
 
 def settings(training: "Training") -> dict[str, Any]:
@@ -166,8 +180,8 @@ def _restore(trainer: "Trainer", state: State) -> None:
     trainer.patient_since = int(values["patient_since"])
     if any(settings(trainer.training)[name] != values["training"][name] for name in LENGTHS):
         trainer.patient_since = len(trainer.history)  # a longer training gets new patience
-    trainer.guard = Guard.from_json(values["guard"])
-    for group in trainer.optimizer.param_groups:
+    trainer.guard = trainer.stepper.guard = Guard.from_json(values["guard"])
+    for group in trainer.stepper.optimizer.param_groups:
         group["lr"] = float(values["learning_rate"])
     trainer.place, trainer.good = None, moving(trainer)
     if values["place"] is not None:

@@ -8,17 +8,18 @@ import torch
 from torch import Tensor, nn
 
 from lowerbound.data import Data
-from lowerbound.errors import DataError, NonFiniteError, SettingError
+from lowerbound.errors import DataError, NonFiniteError
 from lowerbound.objectives import Objective
 from lowerbound.seeding import seeded
-from lowerbound.trace import Bound
-from lowerbound.training.average import WeightAverage
 from lowerbound.training.callbacks import Callback, Step, StopTraining
-from lowerbound.training.guard import Guard, UnstableError, name_non_finite
+from lowerbound.training.execution import Execution, choose
+from lowerbound.training.forward import executed
+from lowerbound.training.guard import Guard, UnstableError
 from lowerbound.training.history import Epoch, Fit, Terms
 from lowerbound.training.place import Place
 from lowerbound.training.settings import Training
 from lowerbound.training.state import State, capture, move, moving
+from lowerbound.training.step import Stepper
 
 #: Draws of z in one batch of validation: examples times samples.
 VALIDATION_BATCH = 500
@@ -34,10 +35,11 @@ class Trainer:
         training: Settings.
         device: Where to train.
         seed: What the random state was seeded with.
+        execution: How updates are executed; chosen if None.
 
     Raises:
         DataError: There are no examples.
-        SettingError: The model has nothing to train.
+        SettingError: The model has nothing to train, or a setting is not possible here.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Trainer:
         training: Training,
         device: torch.device,
         seed: int,
+        execution: Execution | None = None,
     ) -> None:
         if len(data.train) == 0 or len(data.validation) == 0:
             raise DataError("training needs at least one training and one validation example")
@@ -55,39 +58,44 @@ class Trainer:
         self.device = device
         self.train, self.validation = data.train.to(device), data.validation.to(device)
         self.validation_seed = int(torch.randint(2**31, ()))
-        self.parameters = [p for p in model.parameters() if p.requires_grad]
-        if not self.parameters:
-            raise SettingError(
-                "this model has no parameters to train; make some require a gradient"
-            )
-        self.optimizer = _optimizer(self.parameters, training)
-        self.average = WeightAverage(model, training.average)
         self.per_epoch = math.ceil(len(self.train) / training.batch_size)
-        self.updates = 0
+        if execution is None:
+            some = self.train.batch(slice(0, training.batch_size))
+            updates = training.epochs * self.per_epoch
+            execution = choose(model, objective, training, device, updates, some)
+        self.execution = execution
+        self.guard = Guard()
+        self.stepper = Stepper(model, objective, training, execution, self.guard)
         self.history: list[Epoch] = []
         self.best: Epoch | None = None
         self.best_weights = self.weights()
         self.started = time.perf_counter()
         self.identity = [data.fingerprint, len(data.train), len(data.validation)]
         self.patient_since = 0
-        self.guard = Guard()
         self.place: Place | None = None
         self.good = moving(self)
         self.whole = True  # False in the middle of an update or a validation
 
     def run(self, callbacks: Sequence[Callback]) -> Fit:
         """Train to the end, whichever comes first; see `fit`."""
+        try:
+            return self._run(callbacks)
+        finally:
+            self.stepper.release()
+
+    def _run(self, callbacks: Sequence[Callback]) -> Fit:
         was_training = self.model.training
         self.model.train()
         try:
             for callback in callbacks:
                 limit = self.training.epochs if self.training.minutes is None else None
                 callback.on_start(limit, self.per_epoch)
-            while not (stopped := self.over()):
-                try:
-                    self.epoch(callbacks)
-                except UnstableError as error:
-                    self.roll_back(error)
+            with executed(self.model, self.execution, self.device):
+                while not (stopped := self.over()):
+                    try:
+                        self.epoch(callbacks)
+                    except UnstableError as error:
+                        self.roll_back(error)
         except StopTraining as stop:
             stopped = str(stop)
         except KeyboardInterrupt:
@@ -121,6 +129,7 @@ class Trainer:
 
     def state(self) -> State:
         """See `capture`."""
+        self.stepper.settle()
         return capture(self)
 
     def roll_back(self, error: UnstableError) -> None:
@@ -159,13 +168,13 @@ class Trainer:
 
     def weights(self) -> dict[str, Tensor]:
         """A copy of the averaged weights."""
-        with self.average.applied():
+        with self.stepper.average.applied():
             return {name: t.detach().clone() for name, t in self.model.state_dict().items()}
 
     def fraction(self) -> float:
         """How much of the training is done, by updates or by the clock."""
         if self.training.minutes is None:
-            return self.updates / (self.training.epochs * self.per_epoch)
+            return self.stepper.updates / (self.training.epochs * self.per_epoch)
         return min(self.seconds() / (60 * self.training.minutes), 1.0)
 
     def finished(self) -> bool:
@@ -181,39 +190,39 @@ class Trainer:
 
     def epoch(self, callbacks: Sequence[Callback]) -> None:
         """Go through the examples once, or through the rest of them, and validate."""
-        number = len(self.history) + 1
+        number = self.stepper.epoch = len(self.history) + 1
         place = self.place = self.place or Place.at_start(self.device)
         began = time.perf_counter() - place.seconds
         for chosen in place.batches(len(self.train), self.training.batch_size):
             self.whole = False
-            bound = self.update(chosen)
+            place.sums += self.stepper(self.train.batch(chosen), self.fraction())
             place.index += 1
-            if bound is not None:
-                place.sums += torch.stack([t.detach().sum() for t in _terms(bound)])
-                place.seen += len(chosen)
+            if self.stepper.due():
+                self.stepper.settle()
             place.seconds = time.perf_counter() - began
             self.whole = True
-            if place.seen:
-                step = Step(
-                    number, place.index, self.per_epoch, place.seen, self.fraction(), place.sums
-                )
-                for callback in callbacks:
-                    callback.on_step(step)
+            gone = min(place.index * self.training.batch_size, len(self.train))
+            step = Step(number, place.index, self.per_epoch, gone, self.fraction(), place.sums)
+            for callback in callbacks:
+                callback.on_step(step)
             self.offer(callbacks)
             if self.training.minutes is not None and self.finished():
                 break
         self.whole = False
-        if not place.seen:
+        self.stepper.settle()
+        *sums, count = place.sums.tolist()
+        if not count:
             raise UnstableError(self.guard.first)
+        bound, distortion, rate = (total / count for total in sums)
         held_out = self.validate()
         better = self.best is None or held_out.bound > self.best.held_out.bound
         epoch = Epoch(
             epoch=number,
-            updates=self.updates,
+            updates=self.stepper.updates,
             seconds=self.seconds(),
-            examples_per_second=place.seen / max(place.seconds, 1e-9),
-            learning_rate=self.optimizer.param_groups[0]["lr"],
-            train=Terms(*(place.sums / place.seen).tolist()),
+            examples_per_second=count / max(place.seconds, 1e-9),
+            learning_rate=self.stepper.learning_rate,
+            train=Terms(bound, -(distortion + rate), distortion, rate),
             held_out=held_out,
             best=better,
             skipped=self.guard.skipped,
@@ -232,66 +241,26 @@ class Trainer:
         """The weights that would be kept if training ended now."""
         return self.best_weights
 
-    def update(self, chosen: Tensor) -> Bound | None:
-        """One step up the mean bound of the chosen examples; None if it was not a number."""
-        fraction = self.fraction()
-        objective = self.objective.at(fraction)
-        rate = self.training.learning_rate * self.guard.rate
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * self.training.schedule(fraction)
-        trace = self.model.trace(self.train.batch(chosen), objective.samples, objective.gradient)  # type: ignore[operator]
-        bound = objective.reduce(trace)
-        loss = -bound.value.mean()
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        limit = math.inf if self.training.clip is None else self.training.clip
-        norm = nn.utils.clip_grad_norm_(self.parameters, limit)
-        self.updates += 1
-        if not bool(torch.isfinite(loss) & torch.isfinite(norm)):
-            self.guard.skip(
-                f"update {self.updates} (epoch {len(self.history) + 1}): "
-                f"{name_non_finite(trace, self.model)} is not finite"
-            )
-            return None
-        self.guard.passed()
-        self.optimizer.step()
-        self.average.update()
-        return bound
-
     @torch.no_grad()
     def validate(self) -> Terms:
         """Judge the averaged weights on the validation split, under the same noise each time."""
         criterion = self.objective.criterion
-        sums = torch.zeros(4, dtype=_sum_dtype(self.device), device=self.device)
+        sums = torch.zeros(3, dtype=sum_dtype(self.device), device=self.device)
         self.model.eval()
-        with self.average.applied(), seeded(self.validation_seed, self.device):
+        with self.stepper.average.applied(), seeded(self.validation_seed, self.device):
             size = max(1, VALIDATION_BATCH // criterion.samples)
             for start in range(0, len(self.validation), size):
                 batch = self.validation.batch(slice(start, start + size))
-                sums += torch.stack([t.sum() for t in _terms(criterion(self.model, batch))])  # type: ignore[arg-type]
+                found = criterion(self.model, batch)  # type: ignore[arg-type]
+                sums += torch.stack([found.value, found.distortion, found.rate]).sum(dim=1)
         self.model.train()
-        terms = Terms(*(sums / len(self.validation)).tolist())
+        bound, distortion, rate = (sums / len(self.validation)).tolist()
+        terms = Terms(bound, -(distortion + rate), distortion, rate)
         if not math.isfinite(terms.bound):
             raise UnstableError(f"epoch {len(self.history) + 1}: the held-out bound is not finite")
         return terms
 
 
-def _terms(bound: Bound) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return bound.value, bound.elbo, bound.distortion, bound.rate
-
-
-def _sum_dtype(device: torch.device) -> torch.dtype:
+def sum_dtype(device: torch.device) -> torch.dtype:
+    """float64, but for MPS devices, which have none."""
     return torch.float32 if device.type == "mps" else torch.float64
-
-
-def _optimizer(parameters: list[nn.Parameter], training: Training) -> torch.optim.Optimizer:
-    """Adam, or AdamW when weights decay; fused, so that one kernel updates all parameters."""
-    kind = torch.optim.AdamW if training.weight_decay else torch.optim.Adam
-    return kind(
-        parameters,
-        lr=training.learning_rate,
-        betas=training.betas,
-        eps=training.epsilon,
-        weight_decay=training.weight_decay,
-        fused=parameters[0].device.type in ("cpu", "cuda"),
-    )

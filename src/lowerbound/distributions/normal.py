@@ -1,0 +1,65 @@
+"""Gaussian cells in as few passes over the data as there can be."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.distributions import Normal, register_kl
+
+#: log sqrt(2 pi), what a standard Gaussian lacks of exp(-x^2 / 2) being a density.
+LOG_NORMALIZER = 0.5 * math.log(2.0 * math.pi)
+
+
+class UnitNormal(Normal):
+    """N(0, 1) in every cell: as torch's `Normal`, its density and divergence without the scale.
+
+    Args:
+        zero: Where it stands, any shape, all zeros.
+        one: Its standard deviation, the same shape, all ones.
+    """
+
+    def __init__(self, zero: Tensor, one: Tensor) -> None:
+        super().__init__(zero, one, validate_args=False)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density of every cell, the shape of `value`, nats."""
+        return value.square() * -0.5 - LOG_NORMALIZER
+
+    def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
+        """The same cells under a larger batch shape."""
+        return UnitNormal(self.loc.expand(batch_shape), self.scale.expand(batch_shape))
+
+
+class SharedScaleNormal(Normal):
+    """N(m, s^2) in every cell, with one s for many cells.
+
+    As torch's `Normal`, which however takes the logarithm of s once for each cell.
+
+    Args:
+        mean: m, `(..., *event)`.
+        scale: s, positive, broadcasts against `mean`.
+    """
+
+    def __init__(self, mean: Tensor, scale: Tensor) -> None:
+        self._shared = scale.to(mean.dtype)
+        super().__init__(mean, scale.expand_as(mean), validate_args=False)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density of every cell, `(..., *event)`, nats."""
+        standardised = (value - self.loc) * self._shared.reciprocal()
+        return standardised.square() * -0.5 - (self._shared.log() + LOG_NORMALIZER)
+
+    def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
+        """The same cells under a larger batch shape."""
+        return SharedScaleNormal(self.loc.expand(batch_shape), self._shared)
+
+
+@register_kl(Normal, UnitNormal)
+def _(q: Normal, p: UnitNormal) -> Tensor:
+    """KL(N(m, s^2) || N(0, 1)) = (m^2 + s^2 - 1) / 2 - log s; Kingma & Welling, appendix B."""
+    return torch.addcmul(q.loc.square(), q.scale - 1.0, q.scale + 1.0) * 0.5 - q.scale.log()
+
+
+@register_kl(UnitNormal, UnitNormal)
+def _(q: UnitNormal, p: UnitNormal) -> Tensor:
+    return torch.zeros_like(q.loc)

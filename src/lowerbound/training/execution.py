@@ -1,0 +1,191 @@
+"""How updates are executed: what changes their speed and not their mathematics."""
+
+import importlib.util
+import os
+import shutil
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from lowerbound.data import Batch
+from lowerbound.objectives import Objective
+from lowerbound.seeding import seeded
+from lowerbound.training.forward import executed, networks_of
+from lowerbound.training.settings import Training
+
+#: Updates from which compiling is repaid, by kind of device. On a CPU it takes about half a minute
+#: and saves about a millisecond an update (benchmarks/results/speed.json).
+COMPILE_FROM = {"cpu": 40_000, "cuda": 3_000}
+#: The same for a training that the clock ends, minutes.
+COMPILE_FROM_MINUTES = {"cpu": 15.0, "cuda": 3.0}
+#: Parameters from which halving the numbers is felt, by kind of device.
+BFLOAT16_FROM = {"cpu": 200_000, "cuda": 2_000_000}
+#: How far the bound of one batch may lie from that in float32: nats, or as a fraction of it.
+BFLOAT16_NATS, BFLOAT16_FRACTION = 0.3, 1e-3
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How updates are executed.
+
+    Args:
+        precision: Of the matrix products and convolutions inside the networks; weights, bounds
+            and the optimiser are float32 in either case.
+        compile: Whether `torch.compile` turns the pass into fused kernels.
+        graphs: Whether it also captures the pass as one CUDA graph.
+        channels_last: Whether weights of convolutions are laid out channels last.
+        checkpoint: Whether activations are computed again in the backward pass and not kept.
+        late: Whether the host learns only now and then of skipped batches; see `Stepper`.
+        reasons: Why, one sentence each.
+    """
+
+    precision: str = "float32"
+    compile: bool = False
+    graphs: bool = False
+    channels_last: bool = False
+    checkpoint: bool = False
+    late: bool = False
+    reasons: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values."""
+        return {**asdict(self), "reasons": list(self.reasons)}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> "Execution":
+        """The inverse of `to_json`.
+
+        Raises:
+            TypeError: It is no such record.
+        """
+        return cls(**{**record, "reasons": tuple(record["reasons"])})
+
+
+def choose(
+    model: nn.Module,
+    objective: Objective,
+    training: Training,
+    device: torch.device,
+    updates: int,
+    example: Batch,
+) -> Execution:
+    """Choose how to execute a training.
+
+    The choice follows from the settings, the machine and the sizes alone, never from a stopwatch:
+    the same training is executed in the same way each time.
+
+    Args:
+        model: On `device` already.
+        objective: What is maximised.
+        training: Settings; what is not "auto" there is taken as it is.
+        device: Where to train.
+        updates: How many there will be.
+        example: A few examples on `device`, to try lower precision on.
+    """
+    execution = Execution(checkpoint=training.checkpoint, late=device.type == "cuda")
+    compiled, why_compiled = _compile(training, device, updates)
+    precision, why_precision = _precision(model, objective, training, device, example)
+    convolutions = any(isinstance(part, nn.Conv2d) for part in model.modules())
+    channels_last = convolutions and device.type == "cuda" and precision == "bfloat16"
+    reasons = [why_precision, why_compiled]
+    if convolutions:
+        reasons.append(
+            "channels last: bfloat16 convolutions on this device are faster so"
+            if channels_last
+            else "channels first: no faster the other way in float32"
+        )
+    if training.checkpoint:
+        reasons.append("activations are computed again in the backward pass: checkpoint=true")
+    return replace(
+        execution,
+        precision=precision,
+        compile=compiled,
+        graphs=compiled and device.type == "cuda",
+        channels_last=channels_last,
+        reasons=tuple(reasons),
+    )
+
+
+def _compile(training: Training, device: torch.device, updates: int) -> tuple[bool, str]:
+    if training.compile != "auto":
+        return training.compile == "on", f"compiled: {training.compile}, as told"
+    if training.checkpoint:
+        return False, "not compiled: activations are computed again, which it would undo"
+    missing = _missing_compiler(device)
+    if missing:
+        return False, f"not compiled: {missing}"
+    if training.minutes is not None:
+        least = COMPILE_FROM_MINUTES[device.type]
+        enough = training.minutes >= least
+        return enough, _sentence(enough, f"{training.minutes:g} minutes", f"{least:g} minutes")
+    enough = updates >= COMPILE_FROM[device.type]
+    return enough, _sentence(enough, f"{updates:,} updates", f"{COMPILE_FROM[device.type]:,}")
+
+
+def _sentence(enough: bool, have: str, least: str) -> str:
+    return f"{'' if enough else 'not '}compiled: {have}, and it is repaid from about {least} on"
+
+
+def _missing_compiler(device: torch.device) -> str:
+    if device.type == "cuda":
+        return "" if importlib.util.find_spec("triton") else "triton is not installed"
+    if device.type != "cpu":
+        return f"not tried on {device.type}"
+    names = [os.environ.get("CXX", ""), "c++", "g++", "clang++"]
+    return "" if any(name and shutil.which(name) for name in names) else "there is no C++ compiler"
+
+
+def _precision(
+    model: nn.Module,
+    objective: Objective,
+    training: Training,
+    device: torch.device,
+    example: Batch,
+) -> tuple[str, str]:
+    if training.precision != "auto":
+        return training.precision, f"{training.precision}, as told"
+    count = sum(p.numel() for p in model.parameters())
+    least = BFLOAT16_FROM.get(device.type)
+    if least is None or not has_bfloat16(device):
+        return "float32", f"float32: this {device.type} does not multiply faster in bfloat16"
+    if any(p.dtype != torch.float32 for p in model.parameters()):
+        return "float32", "precision of the weights: they are not float32"
+    if not networks_of(model):
+        return "float32", "float32: this model names no networks to lower"
+    if count < least:
+        return "float32", f"float32: {count:,} parameters gain from {least:,} on"
+    difference, size = bfloat16_error(model, objective, device, example)
+    if not difference <= max(BFLOAT16_NATS, BFLOAT16_FRACTION * size):
+        return "float32", f"float32: in bfloat16 the bound is {difference:.3g} nats off"
+    return "bfloat16", f"bfloat16 in the networks: the bound is {difference:.2g} nats off so"
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 matrices in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
+    tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, test, lambda: False)() for test in tests)
+
+
+def bfloat16_error(
+    model: nn.Module, objective: Objective, device: torch.device, example: Batch
+) -> tuple[float, float]:
+    """How far a bound in bfloat16 lies from that in float32 under the same noise.
+
+    Returns:
+        The difference of the mean bounds and the size of the latter, nats an example.
+    """
+    values = []
+    for precision in ("float32", "bfloat16"):
+        with (
+            seeded(0, device),
+            torch.no_grad(),
+            executed(model, Execution(precision=precision), device),
+        ):
+            values.append(float(objective.criterion(model, example).value.mean()))  # type: ignore[arg-type]
+    return abs(values[1] - values[0]), abs(values[0])

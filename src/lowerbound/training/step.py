@@ -1,0 +1,250 @@
+"""One update of the weights: the bound of a batch, its gradient, the optimiser, the average."""
+
+import math
+import types
+import warnings
+from collections.abc import Callable
+from dataclasses import is_dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lowerbound.data import Batch
+from lowerbound.errors import SettingError
+from lowerbound.objectives import Objective
+from lowerbound.objectives.annealed import Tempered
+from lowerbound.objectives.objective import Wrapper
+from lowerbound.seeding import random_state, seeded, set_random_state
+from lowerbound.trace import Trace
+from lowerbound.training.average import WeightAverage
+from lowerbound.training.execution import Execution
+from lowerbound.training.flat import Flat
+from lowerbound.training.guard import Guard, name_non_finite
+from lowerbound.training.settings import Training
+
+#: Updates between two looks at what a device has counted, where looking makes it wait.
+LOOK_EVERY = 64
+
+
+class Stepper:
+    """Takes a model up the mean bound of one batch after another.
+
+    A batch whose bound or gradient is not finite changes no weight; `guard` counts it. On a CPU
+    that is known at once. On an accelerator the host would have to wait for each update to know
+    it, so there the decision is left to the optimiser's kernel and `settle` reads the counts.
+
+    Args:
+        model: On its device already.
+        objective: What is maximised.
+        training: Settings.
+        execution: How updates are executed.
+        guard: Counts what was skipped.
+
+    Raises:
+        SettingError: The model has nothing to train.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        objective: Objective,
+        training: Training,
+        execution: Execution,
+        guard: Guard,
+    ) -> None:
+        self.model, self.objective, self.training, self.guard = model, objective, training, guard
+        self.execution = execution
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        if not self.parameters:
+            raise SettingError(
+                "this model has no parameters to train; make some require a gradient"
+            )
+        self.flat = Flat(self.parameters) if Flat.fits(self.parameters) else None
+        trained = self.parameters if self.flat is None else [self.flat.whole]
+        self.optimizer = _optimizer(trained, training)
+        self.average = WeightAverage(trained, training.average)
+        self.updates = 0
+        self.epoch = 1
+        self.late = execution.late
+        device = self.parameters[0].device
+        #: In a row, and in all, since the last look: counted on the device.
+        self.counts = torch.zeros(2, device=device) if self.late else None
+        self._bound = _bound_of if not execution.compile else Compiled(execution)
+
+    def __call__(self, batch: Batch, fraction: float) -> Tensor:
+        """One update.
+
+        Args:
+            batch: `B` examples on the model's device.
+            fraction: How much of the training is done, in [0, 1].
+
+        Returns:
+            bound, distortion and rate summed over the batch, nats, and `B`: `(4,)`, float64, on
+            the device; zeros if the batch was skipped.
+
+        Raises:
+            UnstableError: It was the last of too many skipped in a row.
+        """
+        objective = self.objective.at(fraction)
+        rate = self.training.learning_rate * self.guard.rate * self.training.schedule(fraction)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        value, sums, trace = self._bound(self.model, objective, batch)
+        self.optimizer.zero_grad(set_to_none=self.flat is None)
+        # the loss is minus the mean of the bound; so this is its derivative
+        value.backward(torch.full_like(value, -1.0 / len(value)))
+        if self.flat is None:
+            gradients = [p.grad for p in self.parameters if p.grad is not None]
+            norm = nn.utils.get_total_norm(gradients)
+        else:
+            gradients = [self.flat.gradient]
+            norm = torch.linalg.vector_norm(self.flat.gradient)
+        self.updates += 1
+        if self.late:
+            return self._decide_on_device(norm, sums)
+        length = norm.item()
+        if not (math.isfinite(length) and math.isfinite(sums[0].item())):
+            self.guard.skip(self._what(batch, trace))
+            return torch.zeros_like(sums)
+        self.guard.passed()
+        limit = self.training.clip
+        if limit is not None and length > limit:
+            torch._foreach_mul_(gradients, limit / (length + 1e-6))  # pyright: ignore[reportPrivateImportUsage]
+        self.optimizer.step()
+        self.average.update()
+        return sums
+
+    def _decide_on_device(self, norm: Tensor, sums: Tensor) -> Tensor:
+        """Skip or clip without telling the host, by what fused Adam offers to loss scalers."""
+        bad = ~(torch.isfinite(sums[0]) & torch.isfinite(norm))
+        skipped = bad.to(torch.float32)
+        limit = math.inf if self.training.clip is None else self.training.clip
+        self.optimizer.found_inf = skipped  # type: ignore[attr-defined]
+        self.optimizer.grad_scale = (norm / limit).clamp(min=1.0).to(torch.float32)  # type: ignore[attr-defined]
+        self.optimizer.step()
+        self.average.update()
+        counts = self.counts
+        if counts is not None:
+            counts.add_(skipped)
+            counts[0].mul_(skipped)
+        return torch.where(bad, torch.zeros_like(sums), sums)
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the last update."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def release(self) -> None:
+        """Leave the model as any other: with a tensor of its own for each parameter."""
+        if self.flat is not None:
+            self.flat.release()
+
+    def due(self) -> bool:
+        """Whether it is time to `settle`."""
+        return self.late and self.updates % LOOK_EVERY == 0
+
+    def settle(self) -> None:
+        """Read what the device has counted since the last look.
+
+        Raises:
+            UnstableError: Too many batches in a row were skipped, up to now.
+        """
+        if self.counts is None:
+            return
+        row, skipped = (int(count) for count in self.counts.tolist())
+        self.counts[1] = 0.0
+        self.guard.skipped += skipped
+        self.guard.in_a_row(row, f"{self._where()}: the bound or its gradient is not finite")
+
+    def _where(self) -> str:
+        return f"update {self.updates} (epoch {self.epoch})"
+
+    def _what(self, batch: Batch, trace: Trace | None) -> str:
+        """What was not finite, in the trace or, where none was kept, in a new one of the batch."""
+        there = trace
+        if there is None:
+            with seeded(0, batch.x.device), torch.no_grad():
+                samples, gradient = self.objective.samples, self.objective.gradient
+                there = self.model.trace(batch, samples, gradient)  # type: ignore[operator]
+        return f"{self._where()}: {name_non_finite(there, self.model)} is not finite"
+
+
+#: The bound of each example, `(B,)`; the sums of `Stepper.__call__`; the trace, if it was kept.
+Result = tuple[Tensor, Tensor, Trace | None]
+
+
+def _bound_of(model: nn.Module, objective: Objective, batch: Batch) -> Result:
+    trace = model.trace(batch, objective.samples, objective.gradient)  # type: ignore[operator]
+    bound = objective.reduce(trace)
+    with torch.no_grad():
+        count = torch.full_like(bound.value, 1.0)
+        sums = torch.stack([bound.value, bound.distortion, bound.rate, count]).sum(dim=1)
+    return bound.value, sums, trace
+
+
+def _without_trace(model: nn.Module, objective: Objective, batch: Batch) -> tuple[Tensor, Tensor]:
+    return _bound_of(model, objective, batch)[:2]
+
+
+def _tempered_by_tensor(objective: Objective, device: torch.device) -> Objective:
+    """The same with a changing weight in a tensor: for each number it would be compiled anew."""
+    if isinstance(objective, Tempered):
+        beta = torch.as_tensor(objective.beta, device=device)
+        return Tempered(_tempered_by_tensor(objective.objective, device), beta)  # type: ignore[arg-type]
+    if isinstance(objective, Wrapper) and is_dataclass(objective):
+        return replace(objective, objective=_tempered_by_tensor(objective.objective, device))
+    return objective
+
+
+class Compiled:
+    """`_bound_of`, compiled for the shapes it meets first; other shapes run as they are.
+
+    Where the compiler is missing or gives up, everything runs as it is, and `failure` says why.
+    Random numbers are those of torch itself, so that compiling changes no draw.
+
+    Args:
+        execution: How; `graphs` captures whole passes on a CUDA device.
+    """
+
+    def __init__(self, execution: Execution) -> None:
+        options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": execution.graphs}
+        # what is compiled is kept with a function's code, only a few versions of each: hence a copy
+        own = types.FunctionType(_without_trace.__code__.replace(), _without_trace.__globals__)
+        self._fast: Callable[..., tuple[Tensor, Tensor]] | None = torch.compile(
+            own, dynamic=False, options=options
+        )
+        self._shape: torch.Size | None = None
+        self.failure = ""
+
+    def __call__(self, model: nn.Module, objective: Objective, batch: Batch) -> Result:
+        """See `_bound_of`."""
+        if self._fast is None or (self._shape is not None and batch.x.shape != self._shape):
+            return _bound_of(model, objective, batch)
+        device = batch.x.device
+        objective = _tempered_by_tensor(objective, device)
+        if self._shape is not None:
+            return *self._fast(model, objective, batch), None
+        before = random_state(device)
+        try:
+            result = self._fast(model, objective, batch)
+        except Exception as error:  # whatever a compiler may raise
+            self._fast, self.failure = None, (str(error).strip().splitlines() or [""])[0][:200]
+            set_random_state(before, device)
+            warnings.warn(f"not compiled after all: {self.failure}", RuntimeWarning, stacklevel=2)
+            return _bound_of(model, objective, batch)
+        self._shape = batch.x.shape
+        return *result, None
+
+
+def _optimizer(parameters: list[nn.Parameter], training: Training) -> torch.optim.Optimizer:
+    """Adam, or AdamW when weights decay; fused, so that one kernel updates all parameters."""
+    kind = torch.optim.AdamW if training.weight_decay else torch.optim.Adam
+    return kind(
+        parameters,
+        lr=training.learning_rate,
+        betas=training.betas,
+        eps=training.epsilon,
+        weight_decay=training.weight_decay,
+        fused=parameters[0].device.type in ("cpu", "cuda"),
+    )

@@ -1,0 +1,273 @@
+"""How updates are executed: another way to the same weights, and why it was taken."""
+
+import copy
+import dataclasses
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+
+from lowerbound import training
+from lowerbound.catalogue import assemble
+from lowerbound.data import Batch
+from lowerbound.errors import RunError, SettingError
+from lowerbound.likelihoods import Bernoulli
+from lowerbound.models import VAE
+from lowerbound.networks import MLP, ResidualDecoder, ResidualEncoder
+from lowerbound.objectives import ELBO, Annealed, FreeBits
+from lowerbound.posteriors import DiagonalGaussian
+from lowerbound.priors import StandardNormal
+from lowerbound.training import Callback, Execution, Training, explain, fit
+from lowerbound.training import execution as choices
+from lowerbound.training.flat import Flat
+from lowerbound.training.forward import executed, networks_of
+from lowerbound.training.guard import MOST_IN_A_ROW, Guard, UnstableError
+from lowerbound.training.step import Stepper
+
+CPU = torch.device("cpu")
+TRAINING = Training(epochs=3, batch_size=16, learning_rate=1e-2)
+
+
+@pytest.fixture
+def model(data):
+    return assemble("vae", data.schema, {"latents": 2, "hidden": [8]}, seed=5).model
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def trained(model, data, execution=None, training=TRAINING, objective=None):
+    """Weights after each of twelve updates, spoiled at those of `bad`, by a stepper alone."""
+    torch.manual_seed(0)
+    model = copy.deepcopy(model)
+    stepper = Stepper(model, objective or ELBO(), training, execution or Execution(), Guard())
+    seen, sums = [], []
+    for n in range(12):
+        batch = data.train.batch(slice(16 * (n % 4), 16 * (n % 4) + 16))
+        sums.append(stepper(batch, n / 12).clone())
+        seen.append(weights(model))
+    return seen, sums, stepper
+
+
+def test_one_tensor_for_all_parameters_gives_the_weights_of_one_each(data, model, monkeypatch):
+    flat, sums, stepper = trained(model, data)
+    assert stepper.flat is not None
+    monkeypatch.setattr(Flat, "fits", lambda parameters: False)
+    single, others, stepper = trained(model, data)
+    assert stepper.flat is None
+    for a, b in zip([*flat, *sums], [*single, *others], strict=True):
+        assert torch.allclose(a, b, rtol=1e-5, atol=1e-6)  # kernels round their last lanes apart
+    assert not torch.equal(flat[0], flat[1])
+
+
+def test_a_trained_model_has_a_tensor_of_its_own_for_each_parameter(data, model):
+    fit(model, ELBO(), data, TRAINING, seed=0)
+    assert all(p.untyped_storage().nbytes() == p.numel() * 4 for p in model.parameters())
+    assert all(p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize("clip", [None, 1e-2])
+def test_a_decision_on_the_device_gives_the_weights_of_one_on_the_host(data, model, clip):
+    settings = dataclasses.replace(TRAINING, clip=clip)
+    host, sums, _ = trained(model, data, training=settings)
+    device, others, stepper = trained(model, data, Execution(late=True), settings)
+    for a, b in zip(host, device, strict=True):
+        assert torch.allclose(a, b, rtol=1e-5, atol=1e-6)  # clipped by a factor or by its inverse
+    assert torch.allclose(torch.stack(sums), torch.stack(others), rtol=1e-5)
+    stepper.settle()
+    assert stepper.guard.skipped == 0
+
+
+class Spoiled(torch.nn.Module):
+    """A model whose bound is not a number at some updates, counted from 1."""
+
+    def __init__(self, model, bad) -> None:
+        super().__init__()
+        self.inner, self.bad, self.count = model, set(bad), 0
+
+    def trace(self, batch, samples=1, gradient="total"):
+        self.count += 1
+        trace = self.inner.trace(batch, samples, gradient)
+        worse = math.nan if self.count in self.bad else 1.0
+        return dataclasses.replace(trace, log_px=trace.log_px * worse)
+
+
+def test_on_the_device_a_bad_batch_changes_nothing_and_is_counted_at_the_next_look(data, model):
+    settings = dataclasses.replace(TRAINING, average=None)
+    seen, sums, stepper = trained(Spoiled(model, [3, 7, 8]), data, Execution(late=True), settings)
+    moved = [not torch.equal(a, b) for a, b in pairwise(seen)]
+    assert moved == [n not in (3, 7, 8) for n in range(2, 13)]
+    assert [int(s[3]) for s in sums] == [0 if n in (3, 7, 8) else 16 for n in range(1, 13)]
+    assert not any(torch.isnan(s).any() for s in sums)
+    assert stepper.guard.skipped == 0
+    stepper.settle()
+    assert stepper.guard.skipped == 3
+    stepper.settle()
+    assert stepper.guard.skipped == 3
+
+
+def test_on_the_device_too_many_in_a_row_are_found_at_the_next_look(data, model):
+    last = range(13 - MOST_IN_A_ROW, 13)
+    _, _, stepper = trained(Spoiled(model, last), data, Execution(late=True))
+    with pytest.raises(UnstableError, match=r"update 12 \(epoch 1\)"):
+        stepper.settle()
+    _, _, stepper = trained(Spoiled(model, [*last][1:]), data, Execution(late=True))
+    stepper.settle()
+
+
+def test_a_whole_training_with_late_decisions_rolls_back_and_goes_on(data, model, monkeypatch):
+    monkeypatch.setattr(training.trainer, "choose", lambda *given: Execution(late=True))
+    spoiled = Spoiled(model, range(6, 6 + MOST_IN_A_ROW))  # in the second epoch
+    spoiled.eval()
+    result = fit(spoiled, ELBO(), data, dataclasses.replace(TRAINING, epochs=4), seed=0)
+    assert result.stopped == "epochs"
+    assert (result.skipped, result.rollbacks) in {(3, 0), (3, 1)}
+
+
+def test_lower_precision_stays_inside_the_networks(data, model):
+    batch, whole = data.train.batch(slice(0, 16)), Execution(precision="bfloat16")
+    forward = [network.forward for network in networks_of(model)]
+    torch.manual_seed(0)
+    exact = model.trace(batch)
+    with executed(model, whole, CPU):
+        torch.manual_seed(0)
+        lowered = model.trace(batch)
+        assert lowered.z.dtype == torch.float32
+        assert lowered.log_px.dtype == torch.float64
+        assert model.posterior.network(batch.x).dtype == torch.float32
+    assert forward == [network.forward for network in networks_of(model)]
+    assert len(forward) == 2
+    difference = (exact.log_px - lowered.log_px).abs().max()
+    assert 0 < difference < 0.5
+
+
+@pytest.mark.parametrize("images", [False, True])
+def test_activations_computed_again_give_the_same_gradient(images):
+    if images:
+        model = VAE(
+            StandardNormal(2),
+            DiagonalGaussian(ResidualEncoder((1, 16, 16), (2, 2), channels=4)),
+            Bernoulli(ResidualDecoder((2,), (1, 1, 16, 16), channels=4)),
+        )
+    else:
+        model = VAE(
+            StandardNormal(2), DiagonalGaussian(MLP((9,), (2, 2))), Bernoulli(MLP((2,), (1, 9)))
+        )
+    x = torch.ones(4, *((1, 16, 16) if images else (9,)))
+    gradients, calls = [], []
+    hooks = [
+        m.register_forward_hook(lambda *given: calls.append(1))
+        for m in model.modules()
+        if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)
+    ]
+    for again in (False, True):
+        calls.clear()
+        model.zero_grad()
+        with executed(model, Execution(checkpoint=again), CPU):
+            torch.manual_seed(0)
+            ELBO()(model, Batch(x)).value.sum().backward()
+        gradients.append((torch.cat([p.grad.flatten() for p in model.parameters()]), len(calls)))
+    (kept, few), (computed, many) = gradients
+    assert torch.equal(kept, computed)
+    assert many > few
+    for hook in hooks:
+        hook.remove()
+
+
+def test_compiling_follows_from_the_number_of_updates(data, model, monkeypatch):
+    monkeypatch.setattr(choices, "_missing_compiler", lambda device: "")
+    long = math.ceil(choices.COMPILE_FROM["cpu"] / 4)
+    chosen = explain(model, ELBO(), data, dataclasses.replace(TRAINING, epochs=long))
+    assert chosen.compile
+    chosen = explain(model, ELBO(), data, dataclasses.replace(TRAINING, epochs=long - 1))
+    assert not chosen.compile
+    assert any("it is repaid from about 40,000" in reason for reason in chosen.reasons)
+    clock = dataclasses.replace(TRAINING, minutes=choices.COMPILE_FROM_MINUTES["cpu"])
+    assert explain(model, ELBO(), data, clock).compile
+    monkeypatch.setattr(choices, "_missing_compiler", lambda device: "there is no C++ compiler")
+    chosen = explain(model, ELBO(), data, clock)
+    assert not chosen.compile
+    assert any("there is no C++ compiler" in reason for reason in chosen.reasons)
+
+
+def test_bfloat16_is_taken_where_it_is_fast_and_the_bound_agrees(data, monkeypatch):
+    model = assemble("vae", data.schema, {"latents": 2, "hidden": [512, 512]}, seed=5).model
+    assert explain(model, ELBO(), data).precision == "float32"
+    monkeypatch.setattr(choices, "has_bfloat16", lambda device: True)
+    assert explain(model, ELBO(), data).precision == "bfloat16"
+    small = assemble("vae", data.schema, {"latents": 2, "hidden": [8]}, seed=5).model
+    assert explain(small, ELBO(), data).precision == "float32"
+    monkeypatch.setattr(choices, "bfloat16_error", lambda *given: (0.4, 100.0))
+    chosen = explain(model, ELBO(), data)
+    assert chosen.precision == "float32"
+    assert any("0.4 nats off" in reason for reason in chosen.reasons)
+    monkeypatch.setattr(choices, "bfloat16_error", lambda *given: (math.nan, 100.0))
+    assert explain(model, ELBO(), data).precision == "float32"
+
+
+def test_choosing_leaves_the_random_state_and_the_model_alone(data, model, monkeypatch):
+    monkeypatch.setattr(choices, "has_bfloat16", lambda device: True)
+    monkeypatch.setattr(choices, "BFLOAT16_FROM", {"cpu": 1})
+    before, state = weights(model), torch.get_rng_state()
+    assert explain(model, ELBO(), data).precision == "bfloat16"
+    assert torch.equal(weights(model), before)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+class Keeper(Callback):
+    """The state after the first epoch."""
+
+    def __init__(self) -> None:
+        self.kept = None
+
+    def on_state(self, state, last):
+        now = state()
+        if self.kept is None and now.epochs == 1:
+            self.kept = now
+
+
+def test_a_training_goes_on_as_it_was_executed_before(data, model, monkeypatch):
+    """Were it chosen anew, the rest would be float32: the weights would be others."""
+    whole, keeper = copy.deepcopy(model), Keeper()
+    lowered = dataclasses.replace(TRAINING, precision="bfloat16")
+    fit(whole, ELBO(), data, lowered, seed=0, callbacks=[keeper])
+    rest = copy.deepcopy(model)
+    fit(rest, ELBO(), data, lowered, resume=keeper.kept)
+    assert torch.equal(weights(whole), weights(rest))
+    assert keeper.kept.values["execution"]["precision"] == "bfloat16"
+    values = {k: v for k, v in keeper.kept.values.items() if k != "execution"}
+    with pytest.raises(RunError, match="damaged"):
+        fit(model, ELBO(), data, lowered, resume=dataclasses.replace(keeper.kept, values=values))
+
+
+def test_a_compiler_that_gives_up_costs_nothing_but_a_warning(data, model, monkeypatch):
+    def broken(*given):
+        torch.rand(3)  # what it drew must not count
+        raise RuntimeError("no such instruction\nand a long story")
+
+    monkeypatch.setattr(torch, "compile", lambda function, **given: broken)
+    expected, _, _ = trained(model, data)
+    with pytest.warns(RuntimeWarning, match="no such instruction"):
+        found, _, _ = trained(model, data, Execution(compile=True))
+    assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "objective", [ELBO(), FreeBits(Annealed(ELBO(), lambda done: done), 0.1)], ids=["elbo", "free"]
+)
+def test_a_compiled_training_gives_the_weights_of_one_that_is_not(data, model, objective):
+    """Draws are the same; what differs is the rounding of fused kernels."""
+    expected, sums, _ = trained(model, data, objective=objective)
+    found, others, stepper = trained(model, data, Execution(compile=True), objective=objective)
+    assert torch.allclose(expected[-1], found[-1], atol=1e-4)
+    assert torch.allclose(torch.stack(sums), torch.stack(others), rtol=1e-5)
+    assert stepper._bound.failure == ""
+
+
+@pytest.mark.parametrize("name", ["precision", "compile"])
+def test_other_words_are_refused(name):
+    with pytest.raises(SettingError, match=f"{name} must be one of auto"):
+        Training(**{name: "fast"})
