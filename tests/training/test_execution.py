@@ -22,7 +22,7 @@ from lowerbound.training import Callback, Execution, Training, explain, fit
 from lowerbound.training import execution as choices
 from lowerbound.training.flat import Flat
 from lowerbound.training.forward import executed, networks_of
-from lowerbound.training.guard import MOST_IN_A_ROW, Guard, UnstableError
+from lowerbound.training.guard import KNOWN_AFTER, MOST_IN_A_ROW, Guard, UnstableError
 from lowerbound.training.step import Stepper
 
 CPU = torch.device("cpu")
@@ -271,3 +271,57 @@ def test_a_compiled_training_gives_the_weights_of_one_that_is_not(data, model, o
 def test_other_words_are_refused(name):
     with pytest.raises(SettingError, match=f"{name} must be one of auto"):
         Training(**{name: "fast"})
+
+
+class Shoved(Spoiled):
+    """A model whose bound is so many times as steep at some updates, counted from 1."""
+
+    times = 1e7
+
+    def trace(self, batch, samples=1, gradient="total"):
+        self.count += 1
+        trace = self.inner.trace(batch, samples, gradient)
+        steep = self.times if self.count in self.bad else 1.0
+        return dataclasses.replace(trace, log_px=trace.log_px * steep)
+
+
+def steps(model, data, count, execution, clip):
+    """Which of so many updates changed no weight."""
+    torch.manual_seed(0)
+    settings = dataclasses.replace(TRAINING, average=None, clip=clip)
+    stepper = Stepper(model, ELBO(), settings, execution, Guard())
+    still, before = [], weights(model)
+    for n in range(count):
+        stepper(data.train.batch(slice(16 * (n % 4), 16 * (n % 4) + 16)), n / count)
+        if stepper.due() or n + 1 == KNOWN_AFTER:
+            stepper.settle()
+        now = weights(model)
+        still += [n + 1] if n and torch.equal(before, now) else []  # the first has no rate yet
+        before = now
+    stepper.settle()
+    return still, stepper.guard.skipped
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_an_absurdly_long_gradient_is_skipped_once_it_is_known_what_is_usual(data, model, late):
+    bad, execution = [KNOWN_AFTER - 5, KNOWN_AFTER + 5], Execution(late=late)
+    found = steps(Shoved(copy.deepcopy(model), bad), data, KNOWN_AFTER + 8, execution, clip=1.0)
+    assert found == ([KNOWN_AFTER + 5], 1)
+    # ... and is clipped or taken as it is where it is not so long, or nothing was to be clipped
+    mild = Shoved(copy.deepcopy(model), bad)
+    mild.times = 30.0
+    assert steps(mild, data, KNOWN_AFTER + 8, execution, clip=1.0) == ([], 0)
+    free = Shoved(copy.deepcopy(model), bad)
+    assert steps(free, data, KNOWN_AFTER + 8, execution, clip=None) == ([], 0)
+
+
+def test_what_is_usual_is_the_geometric_mean_and_forgets():
+    guard = Guard()
+    for length in (1.0, 4.0, 16.0):
+        guard.passed(length)
+    assert math.exp(guard.usual) == pytest.approx(4.0)
+    assert guard.longest(10.0) == math.inf  # not known yet
+    guard.remember(math.log(5.0), 10_000)
+    assert guard.longest(10.0) == pytest.approx(5000.0)
+    assert guard.longest(1e6) == 1e6
+    assert guard.longest(None) == math.inf

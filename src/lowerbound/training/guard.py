@@ -1,5 +1,6 @@
 """What happens when a bound or a gradient stops being a number."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,6 +14,9 @@ from lowerbound.trace import Trace
 MOST_IN_A_ROW = 3
 #: How often one training may be rolled back, and what its learning rate is multiplied by each time.
 MOST_ROLLBACKS, SLOWER = 4, 0.5
+#: A gradient is an accident when it is longer than the clip and this many times the usual length,
+#: the geometric mean of about the last so many, known after the first so many.
+MOST_TIMES, MEMORY, KNOWN_AFTER = 1000.0, 200, 50
 
 
 class UnstableError(Exception):
@@ -23,8 +27,8 @@ class UnstableError(Exception):
 class Guard:
     """Counts what was skipped and rolled back.
 
-    A batch whose bound or gradient is not finite is skipped: no weight changes. Some in a row mean
-    that the weights are at fault and not the batch.
+    A batch whose bound or gradient is not finite, or whose gradient is absurdly long, is skipped:
+    no weight changes. Some in a row mean that the weights are at fault and not the batch.
 
     Attributes:
         row: Batches skipped in a row, up to now.
@@ -32,6 +36,8 @@ class Guard:
         skipped: Batches skipped since the last epoch was finished.
         rollbacks: Times rolled back since then.
         rate: What the learning rate is multiplied by.
+        usual: The mean of the logarithm of the gradient's length.
+        known: Gradients that were taken into that mean.
     """
 
     row: int = 0
@@ -39,10 +45,25 @@ class Guard:
     skipped: int = 0
     rollbacks: int = 0
     rate: float = 1.0
+    usual: float = 0.0
+    known: int = 0
 
-    def passed(self) -> None:
-        """A batch was learned from."""
+    def passed(self, length: float, batches: int = 1) -> None:
+        """Batches were learned from, their gradients of this length (in the geometric mean)."""
         self.row, self.first = 0, ""
+        self.remember(math.log(max(length, 1e-300)), batches)
+
+    def remember(self, log_length: float, batches: int) -> None:
+        """Take the mean logarithm of so many gradients' lengths into the usual one."""
+        self.known += batches
+        share = min(1.0, batches / min(self.known, MEMORY))
+        self.usual += share * (log_length - self.usual)
+
+    def longest(self, clip: float | None) -> float:
+        """The length from which on a gradient is an accident; infinite while none is usual."""
+        if clip is None or self.known < KNOWN_AFTER:
+            return math.inf
+        return max(clip, MOST_TIMES * math.exp(min(self.usual, 600.0)))
 
     def skip(self, what: str) -> None:
         """A batch was not.

@@ -24,7 +24,8 @@ class Training:
         weight_decay: Decoupled decay of weights (AdamW); 0 is Adam.
         betas: Adam's decay rates of the first and second moments.
         epsilon: Adam's guard against division by zero, positive.
-        clip: Longest gradient allowed, in the l2 norm; None to leave gradients alone.
+        clip: Longest gradient allowed, in the l2 norm; None to leave gradients alone. One that is
+            longer and a thousand times as long as usual is an accident: its batch is skipped.
         average: Decay of the exponential moving average of the weights, which is what is
             validated and kept; None to keep the last weights themselves.
         patience: Epochs without a better held-out bound after which training stops; None never.

@@ -68,8 +68,9 @@ class Stepper:
         self.epoch = 1
         self.late = execution.late
         device = self.parameters[0].device
-        #: In a row, and in all, since the last look: counted on the device.
-        self.counts = torch.zeros(2, device=device) if self.late else None
+        #: Skipped in a row; and since the last look: skipped, learned from, and the sum of the
+        #: logarithms of the lengths of their gradients. Counted on the device.
+        self.counts = torch.zeros(4, device=device) if self.late else None
         self._bound = _bound_of if not execution.compile else Compiled(execution)
 
     def __call__(self, batch: Batch, fraction: float) -> Tensor:
@@ -103,12 +104,14 @@ class Stepper:
         self.updates += 1
         if self.late:
             return self._decide_on_device(norm, sums)
-        length = norm.item()
+        length, limit = norm.item(), self.training.clip
         if not (math.isfinite(length) and math.isfinite(sums[0].item())):
             self.guard.skip(self._what(batch, trace))
             return torch.zeros_like(sums)
-        self.guard.passed()
-        limit = self.training.clip
+        if length > self.guard.longest(limit):
+            self.guard.skip(f"{self._where()}: the gradient is {length:.3g} long")
+            return torch.zeros_like(sums)
+        self.guard.passed(length)
         if limit is not None and length > limit:
             torch._foreach_mul_(gradients, limit / (length + 1e-6))  # pyright: ignore[reportPrivateImportUsage]
         self.optimizer.step()
@@ -124,16 +127,18 @@ class Stepper:
 
     def _decide_on_device(self, norm: Tensor, sums: Tensor) -> Tensor:
         """Skip or clip without telling the host, by what fused Adam offers to loss scalers."""
-        bad = ~(torch.isfinite(sums[0]) & torch.isfinite(norm))
+        clip = self.training.clip
+        bad = ~(torch.isfinite(sums[0]) & torch.isfinite(norm)) | (norm > self.guard.longest(clip))
         skipped = bad.to(torch.float32)
-        limit = math.inf if self.training.clip is None else self.training.clip
+        limit = math.inf if clip is None else clip
         self.optimizer.found_inf = skipped  # type: ignore[attr-defined]
         self.optimizer.grad_scale = (norm / limit).clamp(min=1.0).to(torch.float32)  # type: ignore[attr-defined]
         self.optimizer.step()
         self.average.update()
         counts = self.counts
         if counts is not None:
-            counts.add_(skipped)
+            logarithm = torch.where(bad, 0.0, norm.clamp(min=1e-30).log().to(counts.dtype))
+            counts.add_(torch.stack([skipped, skipped, 1.0 - skipped, logarithm]))
             counts[0].mul_(skipped)
         return torch.where(bad, torch.zeros_like(sums), sums)
 
@@ -159,10 +164,13 @@ class Stepper:
         """
         if self.counts is None:
             return
-        row, skipped = (int(count) for count in self.counts.tolist())
-        self.counts[1] = 0.0
-        self.guard.skipped += skipped
-        self.guard.in_a_row(row, f"{self._where()}: the bound or its gradient is not finite")
+        row, skipped, learned, logarithms = self.counts.tolist()
+        self.counts[1:] = 0.0
+        self.guard.skipped += int(skipped)
+        if learned:
+            self.guard.remember(logarithms / learned, int(learned))
+        what = f"{self._where()}: the bound or its gradient is not finite, or absurdly long"
+        self.guard.in_a_row(int(row), what)
 
     def _where(self) -> str:
         return f"update {self.updates} (epoch {self.epoch})"
