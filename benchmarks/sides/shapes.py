@@ -123,6 +123,20 @@ def weights(path: str, networks: tuple[nn.Module, nn.Module], **more: Tensor) ->
     np.savez(path, **found, **{name: tensor.detach().numpy() for name, tensor in more.items()})
 
 
+def timed(**uses: Callable[[], Any]) -> None:
+    """Print the best of three times of each use, and the peak memory, as JSON."""
+    found: dict[str, float] = {}
+    for name, use in uses.items():
+        times = []
+        for _ in range(3):
+            began = time.perf_counter()
+            use()
+            times.append(time.perf_counter() - began)
+        found[name] = min(times)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({**found, "peak_mib": round(peak)}))
+
+
 def run(train: Callable[[Case, Tensor, Tensor], Callable[[str], Any]]) -> None:
     """The main program of a side: CASE DATA WEIGHTS; prints seconds and peak memory as JSON.
 
