@@ -15,6 +15,8 @@ import torch
 
 from lowerbound.catalogue import load, load_state
 from lowerbound.cli.signals import StopOnSignal
+from lowerbound.storage.lock import Lock
+from lowerbound.storage.state import StateDirectory
 from lowerbound.training import StopTraining
 
 SMALL = ["--set", "hidden=8", "--latents", "2", "--set", "batch_size=24", "--no-report"]
@@ -310,3 +312,31 @@ def test_weights_that_do_not_fit_are_refused_with_the_reason(lowerbound, finishe
 def test_json_tells_what_was_lost(finished) -> None:
     record = json.loads((finished / "metrics.jsonl").read_text().splitlines()[0])
     assert (record["skipped"], record["rollbacks"]) == (0, 0)
+
+
+def test_two_processes_do_not_train_one_run(lowerbound, stopped) -> None:
+    held = Lock(stopped)
+    before = {path.name: path.read_bytes() for path in stopped.iterdir() if path.is_file()}
+    done = lowerbound("fit", "--resume", str(stopped))
+    assert done.code == 1
+    assert done.err.endswith("trained by another process; wait until it ends, or end it\n")
+    assert {p.name: p.read_bytes() for p in stopped.iterdir() if p.is_file()} == before
+    held.release()
+    assert lowerbound("fit", "--resume", str(stopped), "--no-report").code == 0
+    assert not (stopped / ".lock").exists()
+
+
+def test_states_are_saved_by_updates_too(lowerbound, monkeypatch) -> None:
+    saves = []
+    save = StateDirectory.save
+    monkeypatch.setattr(
+        StateDirectory, "save", lambda self, *given: (saves.append(1), save(self, *given))
+    )
+    run = ["fit", "table.csv", "--epochs", "4", *SMALL]
+    assert lowerbound(*run, "--out", "by-time").code == 0
+    seldom = len(saves)
+    assert lowerbound(*run, "--out", "by-updates", "--save-every-updates", "3").code == 0
+    updates = load("by-updates").history[-1].updates
+    assert len(saves) - seldom >= updates // 3 > seldom
+    done = lowerbound(*run, "--out", "never", "--save-every-updates", "0")
+    assert done.code == 2 and "save-every-updates is a whole number" in done.err

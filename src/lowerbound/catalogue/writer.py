@@ -12,7 +12,8 @@ from lowerbound.catalogue.assemble import training_to_json
 from lowerbound.catalogue.resume import Resumption
 from lowerbound.errors import SettingError
 from lowerbound.storage import RunDirectory, Spec
-from lowerbound.training import Callback, Epoch, Fit, State
+from lowerbound.storage.lock import Lock
+from lowerbound.training import Callback, Epoch, Fit, State, Step
 from lowerbound.training.callbacks import Snapshot
 
 #: Seconds that pass, at least, between two saves of the best weights during training.
@@ -33,11 +34,14 @@ class RunWriter(Callback):
         spec: From `spec_of`.
         force: Replace an old run; it is kept until the new one has weights.
         save_every: Seconds between two states, at least 0: 0 saves one after every update.
+        save_every_updates: Also save one after every so many updates, at least 1; None for time
+            alone.
         keep: How many states are kept, at least 1.
 
     Raises:
         OutputError: The place is taken or not writable, or the disk is full.
-        SettingError: `save_every` is no number of seconds.
+        SettingError: `save_every` is no number of seconds, or `save_every_updates` no number of
+            updates.
     """
 
     def __init__(
@@ -47,15 +51,22 @@ class RunWriter(Callback):
         *,
         force: bool = False,
         save_every: float = STATE_EVERY,
+        save_every_updates: int | None = None,
         keep: int = 2,
     ) -> None:
         self.directory, self.spec = RunDirectory(path, keep=keep), spec
-        self._ready(save_every)
+        self._ready(save_every, save_every_updates)
         self.directory.create(spec, force=force)
+        self._lock = Lock(self.directory.path)
 
     @classmethod
     def going_on(
-        cls, resumption: Resumption, *, save_every: float = STATE_EVERY, command: list[str]
+        cls,
+        resumption: Resumption,
+        *,
+        save_every: float = STATE_EVERY,
+        save_every_updates: int | None = None,
+        command: list[str],
     ) -> "RunWriter":
         """The writer of a run that is taken up again.
 
@@ -64,15 +75,17 @@ class RunWriter(Callback):
         Args:
             resumption: What is taken up.
             save_every: As above.
+            save_every_updates: As above.
             command: The command line, or empty.
 
         Raises:
-            OutputError: The run cannot be written.
-            SettingError: `save_every` is no number of seconds.
+            OutputError: The run cannot be written, or another process is writing it.
+            SettingError: As above.
         """
         writer = cls.__new__(cls)
         writer.directory, state = resumption.directory, resumption.state
-        writer._ready(save_every)
+        writer._ready(save_every, save_every_updates)
+        writer._lock = Lock(writer.directory.path)
         history = () if state is None else state.history
         note = {
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -90,10 +103,16 @@ class RunWriter(Callback):
         writer.directory.write_spec(writer.spec)
         return writer
 
-    def _ready(self, save_every: float) -> None:
+    def _ready(self, save_every: float, save_every_updates: int | None) -> None:
         self.save_every = check_interval(save_every)
+        self.save_every_updates = check_updates(save_every_updates)
+        self._updates = 0
         self._weights_saved, self._state_saved = -math.inf, time.monotonic()
         self._begun = False
+
+    def on_step(self, step: Step) -> None:
+        """Count it."""
+        self._updates += 1
 
     def on_epoch(self, epoch: Epoch, best: Snapshot) -> None:
         """Append the metrics; save the best weights if the last save is long ago."""
@@ -106,13 +125,15 @@ class RunWriter(Callback):
 
     def on_state(self, state: Callable[[], State], last: bool) -> None:
         """Save the state if the last one is long ago, or no other will come."""
-        if last or time.monotonic() - self._state_saved >= self.save_every:
+        counted = self.save_every_updates is not None and self._updates >= self.save_every_updates
+        if last or counted or time.monotonic() - self._state_saved >= self.save_every:
+            self._updates = 0
             now = state()
             self.directory.state.save(now.tensors, now.values)
             self._state_saved = time.monotonic()
 
     def finish(self, fit: Fit) -> None:
-        """Save what the training came to."""
+        """Save what the training came to, and let go of the run."""
         self.directory.write_weights(fit.model.state_dict())
         result: dict[str, Any] = {
             "stopped": fit.stopped,
@@ -124,9 +145,11 @@ class RunWriter(Callback):
         result |= {name: count for name, count in lost.items() if count}
         self.spec = replace(self.spec, result=result)
         self.directory.write_spec(self.spec)
+        self._lock.release(self.directory.path)
 
     def abandon(self) -> None:
-        """Leave nothing behind if neither weights nor a state were saved."""
+        """Let go of the run; leave nothing behind if neither weights nor a state were saved."""
+        self._lock.release(self.directory.path)
         self.directory.abandon()
 
 
@@ -139,6 +162,17 @@ def check_interval(seconds: float) -> float:
     if not (math.isfinite(seconds) and seconds >= 0):
         raise SettingError(f"save-every is a number of seconds of at least 0, got {seconds!r}")
     return seconds
+
+
+def check_updates(count: int | None) -> int | None:
+    """The number of updates itself.
+
+    Raises:
+        SettingError: It is none of at least 1.
+    """
+    if count is not None and count < 1:
+        raise SettingError(f"save-every-updates is a whole number of at least 1, got {count!r}")
+    return count
 
 
 def save(path: str | Path, spec: Spec, fit: Fit, *, force: bool = False) -> None:

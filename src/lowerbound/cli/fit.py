@@ -73,6 +73,12 @@ def command(
             "--save-every", metavar="SECONDS", help="Between two saves of the training's state."
         ),
     ] = 60.0,
+    save_every_updates: Annotated[
+        int | None,
+        typer.Option(
+            "--save-every-updates", metavar="N", help="Also save it after every N updates."
+        ),
+    ] = None,
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Write report.html at the end.")
     ] = True,
@@ -112,11 +118,12 @@ def command(
     --from RUN begins a new training on DATA with the model and the weights of a run, whose data had
     the same columns or the same kind of images.
     """
-    from lowerbound.catalogue.writer import check_interval
+    from lowerbound.catalogue.writer import check_interval, check_updates
     from lowerbound.cli.order import Order
     from lowerbound.cli.train import go_on, train
 
     check_interval(save_every)
+    check_updates(save_every_updates)
     if resume is not None:
         refuse_beside_resume(context)
     elif source is None:
@@ -145,6 +152,7 @@ def command(
         resume=resume,
         start=start,
         save_every=save_every,
+        save_every_updates=save_every_updates,
         report=report,
         explain=explain,
         json=json,
@@ -156,7 +164,17 @@ def command(
 
 
 #: What may be said beside --resume; everything else is the run's.
-BESIDE_RESUME = {"resume", "epochs", "minutes", "save_every", "device", "report", "json", "quiet"}
+BESIDE_RESUME = {
+    "resume",
+    "epochs",
+    "minutes",
+    "save_every",
+    "save_every_updates",
+    "device",
+    "report",
+    "json",
+    "quiet",
+}
 
 
 def given(context: typer.Context, name: str) -> bool:

@@ -31,6 +31,7 @@ class Order:
     resume: Path | None
     start: Path | None
     save_every: float
+    save_every_updates: int | None
     report: bool
     explain: bool
     json: bool

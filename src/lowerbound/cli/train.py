@@ -69,7 +69,13 @@ def train(order: Order) -> int:
     )  # fmt: skip
 
     def begin() -> RunWriter:
-        return RunWriter(out, spec, force=order.force, save_every=order.save_every)
+        return RunWriter(
+            out,
+            spec,
+            force=order.force,
+            save_every=order.save_every,
+            save_every_updates=order.save_every_updates,
+        )
 
     return to_the_end(order, assembly, data, begin)
 
@@ -97,7 +103,12 @@ def go_on(order: Order) -> int:
     inform(f"going on with {path} after {done} finished epoch{'s' * (done != 1)}")
 
     def begin() -> RunWriter:
-        return RunWriter.going_on(found, save_every=order.save_every, command=command_line())
+        return RunWriter.going_on(
+            found,
+            save_every=order.save_every,
+            save_every_updates=order.save_every_updates,
+            command=command_line(),
+        )
 
     return to_the_end(order, found.assembly, found.data, begin, found.state)
 

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from lowerbound.errors import OutputError, RunError
 from lowerbound.storage.files import cannot_write, write_atomically
+from lowerbound.storage.lock import NAME as LOCK
 from lowerbound.storage.spec import Spec
 from lowerbound.storage.state import StateDirectory
 from lowerbound.storage.weights import read_weights, write_weights
 
 #: What a process that was killed may leave of a file it was writing.
-_LEFT = re.compile(r"\.(spec\.json|weights\.safetensors|metrics\.jsonl|report\.html)\.")
+_LEFT = re.compile(r"\.(spec\.json|weights\.safetensors|metrics\.jsonl|report\.html)\.|\.lock$")
 
 
 class RunDirectory:
@@ -190,7 +191,7 @@ class RunDirectory:
     def tidy(self) -> None:
         """Remove what was being written when a process was killed."""
         for path in self.path.iterdir():
-            if _LEFT.match(path.name):
+            if _LEFT.match(path.name) and path.name != LOCK:
                 with suppress(OSError):
                     path.unlink()
 
