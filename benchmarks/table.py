@@ -1,0 +1,117 @@
+"""The tables of speed in README.md, written from results/*.json: python benchmarks/table.py
+
+They stand between the comments `<!-- speed -->` and `<!-- /speed -->`; a test holds them equal.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import results
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- speed -->", "<!-- /speed -->"
+CASES = {
+    "mlp": "MLP 784-400-400-20, batch 128",
+    "defaults": "the same with clipping and averaged weights, our defaults",
+    "convolutional-28": "convolutional pair, 28x28",
+    "convolutional-64": "convolutional pair, 64x64 colour",
+    "table": "14 columns, MLP 128-128, batch 256, an epoch",
+    "iwae-50": "IWAE with 50 draws, MLP 784-400-400-20",
+    "large": "MLP 784-2048-2048-2048-64, batch 512",
+}
+SIDES = {
+    "torch": "plain PyTorch",
+    "pythae": "pythae 0.1.2",
+    "ctgan": "CTGAN's TVAE",
+    "pyod": "PyOD's VAE",
+}
+
+
+def main() -> None:
+    text = README.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(f"{before}{BEGIN}\n{tables()}{END}{after}", encoding="utf-8")
+
+
+def tables() -> str:
+    """All of them, as Markdown."""
+    return "\n".join([training(), uses(), quality(), device()])
+
+
+def load(name: str) -> dict[str, Any] | None:
+    """A file of results, or None."""
+    path = results.DIRECTORY / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def training() -> str:
+    """Who trains how fast, and to which bound."""
+    found = load("speed") or {"cases": {}}
+    lines = [
+        "| training | against | times faster | held-out bound, ours and theirs |",
+        "|---|---|---|---|",
+    ]
+    for name, words in CASES.items():
+        sides = found["cases"].get(name, {"sides": {}})["sides"]
+        ours = sides.get("lowerbound", {}).get("held_out_bound")
+        for side, title in SIDES.items():
+            entry = sides.get(side)
+            if entry is None:
+                continue
+            theirs = entry.get("held_out_bound")
+            bounds = "another objective" if theirs is None else f"{ours:.1f}, {theirs:.1f}"
+            lines.append(f"| {words} | {title} | {entry['times_faster']:.2f} | {bounds} |")
+        if "products" in sides:
+            share = sides["products"]["ours_as_fraction"]
+            lines.append(
+                f"| {words} | the rate of a matrix product, measured beside it | "
+                f"{share:.0%} of it | |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def uses() -> str:
+    """Encoding and generating."""
+    found = (load("speed") or {"cases": {}})["cases"].get("uses")
+    if found is None:
+        return ""
+    lines = ["| 10,000 images | against | times faster |", "|---|---|---|"]
+    lines += [
+        f"| {use} | pythae 0.1.2 | {entry['times_faster']:.2f} |"
+        for use, entry in found["uses"].items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def quality() -> str:
+    """How much sooner the bound is theirs."""
+    found = load("time_to_quality")
+    if found is None:
+        return ""
+    lines = [
+        "| data | pythae's default training, seconds and bound | ours, seconds to that bound | "
+        "times sooner |",
+        "|---|---|---|---|",
+    ]
+    for entry in found["sets"].values():
+        theirs, ours = entry["theirs"], entry["ours"]["defaults"]
+        seconds = f"{ours['seconds']:.0f}" if "seconds" in ours else "not reached"
+        sooner = f"{ours['times_sooner']:.1f}" if "seconds" in ours else ""
+        lines.append(
+            f"| {entry['data']}, {entry['rows']:,} rows | {theirs['seconds']:.0f}, "
+            f"{theirs['held_out_bound']:.1f} | {seconds} | {sooner} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def device() -> str:
+    """What a GPU makes of it."""
+    if load("gpu") is None:
+        return "On a GPU: not run; `PYTHONPATH=src python3 benchmarks/gpu.py` does it.\n"
+    return "On a GPU: `benchmarks/results/gpu.json`.\n"
+
+
+if __name__ == "__main__":
+    main()
