@@ -50,7 +50,7 @@ def train(order: Order) -> int:
             )
     introduce(assembly, data, order, inform)
     out = order.out or free_name(f"runs/{stem_of(order.source)}-{order.model}")
-    options: dict[str, Any] = {"binarize": True} if order.binarize else {}
+    options: dict[str, Any] = {"binarize": order.binarize} if order.binarize else {}
     if order.image_size is not None:
         options["image_size"] = list(order.image_size)
     where = absolute(order.source)

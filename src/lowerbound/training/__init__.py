@@ -3,7 +3,7 @@
 from lowerbound.training.callbacks import Callback, Step, StopTraining
 from lowerbound.training.fit import fit
 from lowerbound.training.history import Epoch, Fit, Terms
-from lowerbound.training.schedules import Constant, WarmUp, WarmUpCosine
+from lowerbound.training.schedules import Constant, Stages, WarmUp, WarmUpCosine
 from lowerbound.training.settings import Training
 from lowerbound.training.state import State
 
@@ -12,6 +12,7 @@ __all__ = [
     "Constant",
     "Epoch",
     "Fit",
+    "Stages",
     "State",
     "Step",
     "StopTraining",

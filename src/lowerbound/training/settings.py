@@ -2,10 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard
 
 from lowerbound.errors import SettingError
-from lowerbound.training.schedules import WarmUpCosine
+from lowerbound.training.schedules import Stages, WarmUpCosine
+
+#: What `decay` and `keep` may be.
+DECAYS, KEPT = ("cosine", "stages"), ("best", "last")
 
 
 @dataclass(frozen=True)
@@ -19,14 +22,16 @@ class Training:
         batch_size: Examples in one update, at least 1.
         learning_rate: The peak, positive.
         warm_up: Fraction of the training over which the learning rate rises from 0 to its peak.
-        final_rate: The learning rate at the end, as a fraction of the peak; in between it falls
-            along half a cosine. 1 keeps it constant.
+        decay: How the learning rate falls after the warm-up: along half a "cosine", or in eight
+            "stages", each three times as long as the one before.
+        final_rate: The learning rate at the end, as a fraction of the peak. 1 keeps it constant.
         weight_decay: Decoupled decay of weights (AdamW); 0 is Adam.
         betas: Adam's decay rates of the first and second moments.
         epsilon: Adam's guard against division by zero, positive.
         clip: Longest gradient allowed, in the l2 norm; None to leave gradients alone.
         average: Decay of the exponential moving average of the weights, which is what is
             validated and kept; None to keep the last weights themselves.
+        keep: The weights of the epoch with the "best" held-out bound, or the "last" ones.
         patience: Epochs without a better held-out bound after which training stops; None never.
 
     Raises:
@@ -41,12 +46,14 @@ class Training:
     batch_size: int = 128
     learning_rate: float = 2e-3
     warm_up: float = 0.05
+    decay: Literal["cosine", "stages"] = "cosine"
     final_rate: float = 0.01
     weight_decay: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = 1e-8
     clip: float | None = 100.0
     average: float | None = 0.999
+    keep: Literal["best", "last"] = "best"
     patience: int | None = None
 
     def __post_init__(self) -> None:
@@ -64,6 +71,11 @@ class Training:
                 raise SettingError(f"{name} must be a positive number, got {value!r}")
         if not _number(self.weight_decay) or self.weight_decay < 0:
             raise SettingError(f"weight_decay must be at least 0, got {self.weight_decay!r}")
+        for name, choices in (("decay", DECAYS), ("keep", KEPT)):
+            if getattr(self, name) not in choices:
+                raise SettingError(
+                    f"{name} must be {' or '.join(choices)}, got {getattr(self, name)!r}"
+                )
         self.schedule(0.0)  # checks warm_up and final_rate
         decays = [*self.betas] + ([] if self.average is None else [self.average])
         if not all(_number(value) and 0 <= value < 1 for value in decays):
@@ -73,7 +85,8 @@ class Training:
 
     def schedule(self, fraction: float) -> float:
         """The learning rate, as a fraction of its peak, when `fraction` of training is done."""
-        return WarmUpCosine(self.warm_up, self.final_rate)(fraction)
+        kind = Stages if self.decay == "stages" else WarmUpCosine
+        return kind(self.warm_up, self.final_rate)(fraction)
 
 
 def _number(value: object) -> TypeGuard[float]:

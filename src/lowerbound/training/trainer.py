@@ -207,6 +207,7 @@ class Trainer:
             raise UnstableError(self.guard.first)
         held_out = self.validate()
         better = self.best is None or held_out.bound > self.best.held_out.bound
+        better = better or self.training.keep == "last"
         epoch = Epoch(
             epoch=number,
             updates=self.updates,
@@ -239,7 +240,7 @@ class Trainer:
         rate = self.training.learning_rate * self.guard.rate
         for group in self.optimizer.param_groups:
             group["lr"] = rate * self.training.schedule(fraction)
-        trace = self.model.trace(self.train.batch(chosen), objective.samples, objective.gradient)  # type: ignore[operator]
+        trace = self.model.trace(self.train.draw(chosen), objective.samples, objective.gradient)  # type: ignore[operator]
         bound = objective.reduce(trace)
         loss = -bound.value.mean()
         self.optimizer.zero_grad(set_to_none=True)
