@@ -1,6 +1,7 @@
 """What `lowerbound reproduce` does, step by step."""
 
 import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,12 @@ from lowerbound.cli.progress import TrainingProgress
 from lowerbound.cli.signals import StopOnSignal
 from lowerbound.cli.train import command_line
 from lowerbound.errors import SettingError
-from lowerbound.reproduce import Entry, entries, entry_named
+from lowerbound.reproduce import Entry, entries, entry_named, linear
 from lowerbound.reproduce.cost import cost
 from lowerbound.reproduce.results import add, figure, folder, runs_of, state, told
 from lowerbound.reproduce.run import evaluate, record, train
 from lowerbound.reproduce.sources import load
-from lowerbound.training import Callback
+from lowerbound.training import Callback, Fit, Training
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,9 @@ def check(entry: Entry, wanted: Wanted) -> None:
     given = [wanted.epochs is not None, wanted.minutes is not None, wanted.full]
     if sum(given) > 1:
         raise SettingError("--epochs, --minutes and --full exclude each other; give one of them")
-    if not any(given):
+    if entry.is_linear and (wanted.minutes is not None or wanted.resume):
+        raise SettingError(f"{entry.name} takes seconds; leave --minutes and --resume out")
+    if not any(given) and not entry.is_linear:
         raise SettingError(
             f"{entry.name} was published after {entry.epochs:,} epochs ({entry.updates:,} "
             "updates); give --epochs N or --minutes M for less, or --full"
@@ -90,25 +93,59 @@ def one(entry: Entry, wanted: Wanted, data: Any, seed: int, out: Path, place: Pa
     watchers: list[Callback] = [stopper, *([] if wanted.quiet else [screen])]
     with stopper.listening():
         try:
-            assembly, result = train(
-                entry, data, out, seed=seed, epochs=wanted.epochs, minutes=wanted.minutes,
-                settings=wanted.settings, resume=wanted.resume, force=wanted.force,
-                device=wanted.device, callbacks=watchers, command=command_line(),
-            )  # fmt: skip
+            if entry.is_linear:
+                training, result, judge = exactly(entry, wanted, data, seed, watchers)
+            else:
+                training, result, judge = drawn(entry, wanted, data, seed, out, watchers)
         finally:
             screen.close()
     if stopper.code:
         return stopper.code
     with working("evaluating on the test images", quiet=wanted.quiet) as progress:
-        judged = evaluate(
-            entry, assembly, data, wanted.test_images, device=wanted.device, progress=progress
-        )
+        judged = judge(progress)
     run = record(
-        entry, assembly, result, judged, seed=seed, device=wanted.device, settings=wanted.settings
+        entry, training, result, judged, seed=seed, device=wanted.device, settings=wanted.settings
     )
     path = add(entry, place, run, shlex.join(command_line()))
     tell(f"seed {seed}: {judged['figure']:.2f} nats; recorded in {path}")
     return 0
+
+
+#: Training settings, how it went, and what evaluates the model, given what to tell of progress.
+Trained = tuple[Training, Fit, Callable[[Any], dict[str, Any]]]
+
+
+def exactly(
+    entry: Entry, wanted: Wanted, data: Any, seed: int, watchers: Sequence[Callback]
+) -> Trained:
+    """Train a linear entry, which takes seconds and writes no run."""
+    training = linear.training_of(entry, wanted.epochs, wanted.settings)
+    model, result = linear.train(
+        entry, data, training, seed=seed, device=wanted.device, callbacks=watchers
+    )
+    return (
+        training,
+        result,
+        lambda progress: linear.judge(model, data, int(entry.settings["latents"])),
+    )
+
+
+def drawn(
+    entry: Entry, wanted: Wanted, data: Any, seed: int, out: Path, watchers: Sequence[Callback]
+) -> Trained:
+    """Train any other entry, as a run."""
+    assembly, result = train(
+        entry, data, out, seed=seed, epochs=wanted.epochs, minutes=wanted.minutes,
+        settings=wanted.settings, resume=wanted.resume, force=wanted.force,
+        device=wanted.device, callbacks=watchers, command=command_line(),
+    )  # fmt: skip
+    return (
+        assembly.training,
+        result,
+        lambda progress: evaluate(
+            entry, assembly, data, wanted.test_images, device=wanted.device, progress=progress
+        ),
+    )
 
 
 def compared(entry: Entry, runs: list[dict[str, Any]]) -> str:
@@ -168,7 +205,8 @@ def about(entry: Entry, runs: list[dict[str, Any]]) -> dict[str, Any]:
         "published": entry.published.figure,
         "source": entry.published.source,
         "address": entry.published.address,
-        "protocol": f"{entry.protocol} Evaluated with {entry.samples:,} draws an image.",
+        "protocol": entry.protocol
+        + ("" if entry.is_linear else f" Evaluated with {entry.samples:,} draws an image."),
         "differs": entry.differs,
         "epochs": entry.epochs,
         "updates": entry.updates,

@@ -58,8 +58,8 @@ def operations(entry: Entry) -> float:
         '5e+07'
     """
     hidden, latents = entry.settings["hidden"], int(entry.settings["latents"])
-    encoder = [784, *hidden, 2 * latents]
-    decoder = [latents, *reversed(hidden), 784]
+    encoder = [entry.dimensions, *hidden, 2 * latents]
+    decoder = [latents, *reversed(hidden), entry.dimensions]
     products = _weights(encoder) + int(entry.settings["samples"]) * _weights(decoder)
     return 6.0 * entry.batch_size * products
 

@@ -75,6 +75,11 @@ class Entry:
         return EXAMPLES[self.data]
 
     @property
+    def dimensions(self) -> int:
+        """Cells of an example."""
+        return DIMENSIONS.get(self.data, PIXELS)
+
+    @property
     def updates(self) -> int:
         """The whole budget in updates."""
         return self.epochs * -(-self.examples // self.batch_size)
@@ -84,6 +89,10 @@ class Entry:
         """Whether the figure is an exact maximum of the likelihood, no measurement."""
         return self.recipe == "linear"
 
+
+#: Cells of an example of each source.
+DIMENSIONS: Mapping[str, int] = {"iris": 4, "breast-cancer": 30, "digits": 64}
+PIXELS = 784
 
 #: Training examples of each source.
 EXAMPLES: Mapping[str, int] = {

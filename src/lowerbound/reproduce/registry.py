@@ -1,10 +1,10 @@
 """Every published figure there is a protocol for."""
 
 from lowerbound.errors import UnknownNameError
-from lowerbound.reproduce import burda, pythae
+from lowerbound.reproduce import burda, ppca, pythae
 from lowerbound.reproduce.entry import Entry
 
-_ENTRIES = {entry.name: entry for entry in (*burda.ENTRIES, *pythae.ENTRIES)}
+_ENTRIES = {entry.name: entry for entry in (*ppca.ENTRIES, *burda.ENTRIES, *pythae.ENTRIES)}
 
 
 def entries() -> tuple[Entry, ...]:

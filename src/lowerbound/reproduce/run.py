@@ -16,7 +16,7 @@ from lowerbound.reproduce.entry import Entry
 from lowerbound.reproduce.judge import judge
 from lowerbound.reproduce.prepare import prepare
 from lowerbound.storage import RunDirectory
-from lowerbound.training import Callback, Fit, fit
+from lowerbound.training import Callback, Fit, Training, fit
 
 
 def train(
@@ -92,7 +92,7 @@ def train(
 
 def record(
     entry: Entry,
-    assembly: Assembly,
+    training: Training,
     result: Fit,
     evaluation: Mapping[str, Any],
     *,
@@ -101,8 +101,7 @@ def record(
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What is kept of one run: budget run of budget published, figures, settings; JSON values."""
-    training = {name: getattr(assembly.training, name) for name in entry.settings
-                if hasattr(assembly.training, name)}  # fmt: skip
+    told = {name: getattr(training, name) for name in entry.settings if hasattr(training, name)}
     return {
         "seed": seed,
         "epochs": len(result.history),
@@ -113,7 +112,7 @@ def record(
         "seconds": round(result.seconds, 1),
         "device": device,
         "changed_settings": {name: str(value) for name, value in settings.items()},
-        "training": {**training, "minutes": assembly.training.minutes},
+        "training": {**told, "minutes": training.minutes},
         "validation_bound": result.history[-1].held_out.bound,
         "skipped": result.skipped,
         "rollbacks": result.rollbacks,

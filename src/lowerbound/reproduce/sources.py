@@ -94,39 +94,49 @@ def _packed(path: Path) -> dict[str, np.ndarray]:
     }
 
 
-def _table(name: str, pixels: bool = False) -> Callable[[Path | None], Data]:
-    def load_table(path: Path | None) -> Data:
-        from sklearn import datasets
+def _iris(path: Path | None) -> Data:
+    return _rows(_sklearn("iris"), "iris")
 
-        found: Any = getattr(datasets, f"load_{name}")()
-        x = torch.tensor(found.data, dtype=torch.float64)
-        # some pixels are always 0: they have no standard deviation of their own
-        x = (x - x.mean(dim=0)) / (x.std() if pixels else x.std(dim=0))
-        return whole(x, name)
 
-    return load_table
+def _breast_cancer(path: Path | None) -> Data:
+    x = _sklearn("breast_cancer")
+    return _rows((x - x.mean(dim=0)) / x.std(dim=0, correction=0), "breast cancer, standardised")
+
+
+def _digits(path: Path | None) -> Data:
+    return _rows(_sklearn("digits") / 16, "digits, from 0 to 1")
+
+
+def _sklearn(name: str) -> torch.Tensor:
+    from sklearn import datasets
+
+    found: Any = getattr(datasets, f"load_{name}")()
+    return torch.tensor(found.data, dtype=torch.float64)
 
 
 def _pixels(path: Path | None) -> Data:
     raw = _mnist(path)
     train = raw.values if raw.part is None else raw.values[raw.part == TRAIN]
     x = torch.from_numpy(train.reshape(len(train), -1).astype(np.float32)) / 255
-    return whole(x - x.double().mean(dim=0).float(), "mnist")
+    return _rows(x, "mnist, from 0 to 1")
 
 
-def whole(x: torch.Tensor, name: str) -> Data:
-    """All rows as training, validation and test: a maximum of the likelihood is of them alone."""
-    rows = Examples(x)
-    precision = "float64" if x.dtype == torch.float64 else "float32"
-    field = Field("x", "real", (x.shape[1],), None)
-    return Data(Schema((field,), (x.shape[1],), precision=precision), rows, rows, rows, source=name)
+def _rows(x: torch.Tensor, name: str) -> Data:
+    """All rows as training and test: the maximum of a likelihood is one of these alone."""
+    rows, width = Examples(x), x.shape[1]
+    location, unit = x.double().mean(dim=0), float(x.double().std())
+    field = Field("x", "real", (width,), None, tuple(location.tolist()), (unit,) * width)
+    schema = Schema(
+        (field,), (width,), precision="float64" if x.dtype == torch.float64 else "float32"
+    )
+    return Data(schema, rows, Examples(x[:LOOKED_AT]), rows, source=name)
 
 
 _LOADERS: dict[Source, Callable[[Path | None], Data]] = {
     "mnist-dynamic": _dynamic,
     "mnist-static": _static,
     "mnist-pixels": _pixels,
-    "iris": _table("iris"),
-    "breast-cancer": _table("breast_cancer"),
-    "digits": _table("digits", pixels=True),
+    "iris": _iris,
+    "breast-cancer": _breast_cancer,
+    "digits": _digits,
 }
