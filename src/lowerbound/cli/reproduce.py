@@ -68,7 +68,8 @@ def command(
       lowerbound reproduce --list
       lowerbound reproduce burda-vae-1-dynamic --minutes 25 --test-images 1000
       lowerbound reproduce burda-iwae-5-static --full --data binarized_mnist/
-      lowerbound reproduce tenth-vae-1-dynamic --epochs 300 --seeds 0,1,2 --set learning_rate=0.003
+      lowerbound reproduce tenth-vae-1-dynamic --epochs 300 --seeds 0,1,2
+      lowerbound reproduce tenth-vae-1-dynamic --full --set batch_size=200
       lowerbound reproduce burda-iwae-50-dynamic --full --resume
 
     Each training is a run of its own, which doctor, report and the rest read like any other; with
