@@ -1,6 +1,7 @@
 """The state of an entry follows from the runs that are on record, and from nothing else."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -90,5 +91,13 @@ def test_no_file_is_no_run_and_a_damaged_one_is_said(tmp_path):
 def test_results_lie_with_the_others_in_a_checkout(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "benchmarks" / "results").mkdir(parents=True)
-    assert folder().resolve() == tmp_path / "benchmarks" / "results"
+    assert folder() == Path("benchmarks/results")
+    (tmp_path / "docs").mkdir()
+    monkeypatch.chdir(tmp_path / "docs")
+    assert folder() == tmp_path / "benchmarks" / "results"
     assert folder(tmp_path) == tmp_path
+
+
+def test_elsewhere_they_lie_beside_the_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert folder() == Path("runs/reproduce/results")

@@ -364,7 +364,7 @@ def test_the_rate_counts_less_while_it_is_annealed(data, model):
 
 def test_the_last_weights_are_kept_where_they_are_asked_for(data):
     # a rate so large that the last epoch is not the best
-    training = Training(epochs=6, batch_size=16, learning_rate=0.5, average=None, final_rate=1.0)
+    training = Training(epochs=6, batch_size=16, learning_rate=3.0, average=None, final_rate=1.0)
     kept = {}
     for keep in ("best", "last"):
         model = assemble("vae", data.schema, {"latents": 2, "hidden": [8]}, seed=5).model

@@ -20,13 +20,13 @@ IN_CHECKOUT, ELSEWHERE = Path("benchmarks/results"), Path("runs/reproduce/result
 
 
 def folder(given: Path | None = None) -> Path:
-    """Where results are kept: as given; in a checkout with the other measurements."""
+    """Where results are kept: as given; inside a checkout with the other measurements."""
     if given is not None:
         return given
-    checkout = Path(__file__).parents[3]
-    for place in (IN_CHECKOUT, checkout / IN_CHECKOUT):
-        if place.is_dir():
-            return place
+    here = Path.cwd()
+    for place in (here, *here.parents):
+        if (place / IN_CHECKOUT).is_dir():
+            return IN_CHECKOUT if place == here else place / IN_CHECKOUT
     return ELSEWHERE
 
 
