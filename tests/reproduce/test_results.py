@@ -101,3 +101,12 @@ def test_results_lie_with_the_others_in_a_checkout(tmp_path, monkeypatch):
 def test_elsewhere_they_lie_beside_the_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert folder() == Path("runs/reproduce/results")
+
+
+def test_seeds_that_speak_together_have_one_budget_and_one_setting():
+    short, whole = run(epochs=10, seed=1), run(epochs=20, seed=0, value=90.0)
+    assert told(ENTRY, [short, whole]) == [whole]
+    assert told(ENTRY, [short, whole, run(epochs=20, seed=1)]) == [whole, run(epochs=20, seed=1)]
+    # where the optimiser is free, the better setting speaks, not the longer run
+    fast = run(TENTH, 88.0, epochs=50, settings={"learning_rate": "0.004"})
+    assert told(TENTH, [run(TENTH, 89.0, epochs=90), fast]) == [fast]

@@ -124,7 +124,8 @@ def _moonshot() -> Entry:
         "gradient": "path",
         "epochs": 1640,
         "batch_size": 100,
-        "learning_rate": 2e-3,
+        "learning_rate": 3e-3,
+        "beta_warm_up": 0.2,
         "warm_up": 0.01,
         "decay": "cosine",
         "final_rate": 0.0,
@@ -141,7 +142,8 @@ def _moonshot() -> Entry:
         recipe="vae",
         settings=settings,
         differs="The optimiser is another on purpose: batches of 100, a cosine, averaged weights, "
-        "the sticking-the-landing gradient. Networks, data and evaluation are those of the row.",
+        "a rate that is warmed up, the sticking-the-landing gradient. Networks, data and "
+        "evaluation are those of the row.",
         others=base.others,
         most_updates=base.updates // 10,
         tolerance=0.0,

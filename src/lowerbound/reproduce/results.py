@@ -96,21 +96,27 @@ def _key(run: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def told(entry: Entry, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The runs that speak for an entry: those of the largest budget, one for each seed.
+    """The runs that speak for an entry, one for each seed, all of one budget and one setting.
 
-    Runs under changed settings speak only for an entry whose optimiser is free.
+    They are those of the largest budget. Runs under changed settings speak only for an entry whose
+    optimiser is free, and there those of the lowest mean do.
     """
-    own = [run for run in runs if entry.most_updates is not None or not run["changed_settings"]]
-    if not own:
+    groups: dict[str, dict[int, dict[str, Any]]] = {}
+    for run in runs:
+        if entry.most_updates is not None or not run["changed_settings"]:
+            _, *settings = _key(run)
+            groups.setdefault(json.dumps(settings), {})[run["seed"]] = run
+    if not groups:
         return []
-    most = max(run["updates"] for run in own)
-    best: dict[int, dict[str, Any]] = {}
-    for run in own:
-        if run["updates"] >= 0.9 * most:
-            seen = best.get(run["seed"])
-            if seen is None or run["evaluation"]["figure"] < seen["evaluation"]["figure"]:
-                best[run["seed"]] = run
-    return [best[seed] for seed in sorted(best)]
+    free = entry.most_updates is not None
+    chosen = min(groups.values(), key=lambda group: _rank(list(group.values()), free))
+    return [chosen[seed] for seed in sorted(chosen)]
+
+
+def _rank(runs: list[dict[str, Any]], free: bool) -> tuple[float, float]:
+    """Less is better: by figure alone, or by updates and then by figure."""
+    mean = figure(runs)[0]
+    return (mean, 0.0) if free else (-min(run["updates"] for run in runs), mean)
 
 
 def figure(runs: list[dict[str, Any]]) -> tuple[float, float | None]:
