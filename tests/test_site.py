@@ -85,4 +85,14 @@ def test_every_recipe_has_a_page_that_says_all_it_knows() -> None:
     for recipe in recipes():
         page = made[f"recipes/{recipe.name}.md"]
         assert recipe.title in page and recipe.use in page and "When not to" in page
+        assert ("burda-iwae-5-dynamic" in page) == (recipe.name == "iwae")
         assert "| `latents` |" in page and "Differs" in page
+
+
+def test_every_published_figure_has_its_row_and_its_protocol() -> None:
+    from lowerbound.reproduce import entries
+
+    page = dict(pages.generated())["published.md"]
+    for entry in entries():
+        assert page.count(f"| `{entry.name}` |") == 1
+        assert f"### {entry.name}" in page and entry.protocol in page

@@ -19,6 +19,8 @@ from lowerbound.catalogue import Recipe, recipes
 from lowerbound.catalogue.settings import settings_of
 from lowerbound.cli.catalogue import default_in_words, setting_json
 from lowerbound.report.formula import pretty
+from lowerbound.reproduce import entries
+from lowerbound.reproduce.table import markdown, row
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,7 +42,7 @@ SOURCE_OF = {site: repository for repository, site in OUTSIDE.items()}
 #: Public modules of the package whose names have a page of their own.
 MODULES = (
     "objectives", "priors", "posteriors", "likelihoods", "networks", "distributions",
-    "data", "training", "evaluation", "applications", "catalogue", "testing", "errors",
+    "data", "training", "evaluation", "applications", "catalogue", "reproduce", "testing", "errors",
 )  # fmt: skip
 
 
@@ -51,7 +53,7 @@ def on_config(config: Any) -> Any:
     """Add recipes and the API to the navigation."""
     names = ["recipes/index.md", *(f"recipes/{recipe.name}.md" for recipe in recipes())]
     api = ["api/index.md", *(f"api/{module}.md" for module in MODULES)]
-    config.nav[2:2] = [{"Recipes": names}]
+    config.nav[2:2] = [{"Recipes": names}, {"Published numbers": "published.md"}]
     config.nav.append({"API": api})
     return config
 
@@ -73,6 +75,7 @@ def generated() -> Iterator[tuple[str, str]]:
     yield "recipes/index.md", recipe_list()
     for recipe in recipes():
         yield f"recipes/{recipe.name}.md", recipe_page(recipe)
+    yield "published.md", published_page()
     yield "api/index.md", api_page("lowerbound", lowerbound)
     for module in MODULES:
         yield f"api/{module}.md", api_page(f"lowerbound.{module}", getattr(lowerbound, module))
@@ -96,6 +99,7 @@ def recipe_page(recipe: Recipe) -> str:
         f"**Source.** {arxiv(recipe.source)}\n",
         f"**Differs from it.** {arxiv(recipe.differs)}\n" if recipe.differs else "",
         "The equations are derived in [the mathematics](../mathematics/index.md).\n",
+        our_numbers(recipe),
         "## Settings\n",
         "What `--set NAME=VALUE` can change.\n",
         "| name | default | type | of |\n|---|---|---|---|",
@@ -106,6 +110,57 @@ def recipe_page(recipe: Recipe) -> str:
         default = default_in_words(about)
         parts.append(f"| `{setting.name}` | {default} | {kind} | {setting.group} |")
     return "\n".join(part for part in parts if part) + "\n"
+
+
+PUBLISHED = """# Published numbers
+
+What papers and other libraries report, and what this library gets under their protocol, in nats
+per example: an upper bound on -log p(x) of the test images, lower is better. Each entry is written
+down once, with architecture, schedule and evaluation, and `lowerbound reproduce NAME` runs it.
+
+A figure is called *reproduced* only when the whole published budget was run, on all test images,
+and it is no worse than published by more than the tolerance said below. *Partial budget* says how
+much was run: such a figure shows that the code learns, not what the paper's schedule leads to.
+States are computed from the files that the figures lead to, which hold command, seeds, versions and
+machine.
+
+"""
+
+
+def our_numbers(recipe: Recipe) -> str:
+    """Published figures of a recipe beside ours; empty where there are none."""
+    chosen = [entry for entry in entries() if entry.recipe == recipe.name]
+    if not chosen:
+        return ""
+    table = published_table(chosen, "../benchmarks/results")
+    about = "In nats per example; [what each entry is](../published.md).\n\n"
+    return f"## Published numbers\n\n{about}{table}"
+
+
+def published_page() -> str:
+    """Every published figure: ours beside theirs, then what each entry is."""
+    parts = [PUBLISHED, published_table(entries(), "benchmarks/results"), "\n## Entries\n"]
+    for entry in entries():
+        others = "; ".join(f"{value:g} by {who}" for value, who in entry.others)
+        parts += [
+            f"### {entry.name}\n",
+            f"{entry.title}.\n",
+            f"**Source.** [{entry.published.source}]({entry.published.address}).\n",
+            f"**Protocol.** {entry.protocol}"
+            + ("" if entry.is_linear else f" Evaluated with {entry.samples:,} draws an image.")
+            + "\n",
+            f"**Budget.** {entry.epochs:,} epochs in batches of {entry.batch_size:,}, "
+            f"{entry.updates:,} updates. Tolerance {entry.tolerance:g} nats.\n",
+            f"**Differs.** {entry.differs}\n",
+            f"**Others got.** {others}.\n" if others else "",
+        ]
+    return "\n".join(part for part in parts if part)
+
+
+def published_table(chosen: Any, results: str) -> str:
+    """The table of some entries."""
+    place = ROOT / "benchmarks" / "results"
+    return markdown([row(entry, place) for entry in chosen], results)
 
 
 def year_of(recipe: Recipe) -> str:

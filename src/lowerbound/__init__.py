@@ -48,7 +48,16 @@ if TYPE_CHECKING:
     from lowerbound.estimator import AutoVAE
     from lowerbound.evaluation import evaluate
     from lowerbound.models import VAE
-    from lowerbound.objectives import ELBO, IWAE, Annealed, BetaELBO, FreeBits, Objective
+    from lowerbound.objectives import (
+        ELBO,
+        IWAE,
+        Annealed,
+        BetaELBO,
+        DReG,
+        FreeBits,
+        Objective,
+        StickingTheLanding,
+    )
     from lowerbound.trace import Bound, Trace
     from lowerbound.training import Fit, Training, fit
 
@@ -67,6 +76,7 @@ _MODULES = (
     "objectives",
     "posteriors",
     "priors",
+    "reproduce",
     "testing",
     "training",
 )
@@ -80,12 +90,14 @@ _HOMES = {
     "BetaELBO": "objectives",
     "Bound": "trace",
     "Conditional": "conditional",
+    "DReG": "objectives",
     "Data": "data",
     "Fit": "training",
     "FreeBits": "objectives",
     "LowerboundError": "errors",
     "Objective": "objectives",
     "Schema": "data",
+    "StickingTheLanding": "objectives",
     "Trace": "trace",
     "Training": "training",
     "decode": "applications",
@@ -110,12 +122,14 @@ __all__ = [
     "BetaELBO",
     "Bound",
     "Conditional",
+    "DReG",
     "Data",
     "Fit",
     "FreeBits",
     "LowerboundError",
     "Objective",
     "Schema",
+    "StickingTheLanding",
     "Trace",
     "Training",
     "__version__",
@@ -142,6 +156,7 @@ __all__ = [
     "priors",
     "read",
     "reconstruct",
+    "reproduce",
     "testing",
     "training",
     "traverse",

@@ -176,3 +176,30 @@ def test_report_prints_where_it_is(lowerbound, images: Path, report, tmp_path: P
     assert again.code == 1 and "exists" in again.err
     assert lowerbound("report", images, "--samples", "2", "--out", out, "--force").code == 0
     assert lowerbound("report", images, "--out", "notes.txt").code == 2
+
+
+def test_bits_drawn_anew_are_recorded_and_the_run_is_read_again(lowerbound) -> None:
+    levels = np.random.default_rng(0).integers(0, 256, (64, 6, 5)).astype(np.uint8)
+    np.save("grey.npy", levels)
+    done = lowerbound("fit", "grey.npy", "--binarize-dynamic", "--out", "run", *TINY)
+    assert done.code == 0
+    spec = json.loads(Path("run/spec.json").read_text())
+    assert spec["data"]["options"] == {"binarize": "dynamic"}
+    assert spec["schema"]["white"] == 255.0
+    assert "drawn 0 or 1: a cell is 1 with chance grey level / 255" in done.err
+    assert lowerbound("evaluate", "run", "--samples", 5).code == 0
+    assert lowerbound("reconstruct", "run", "grey.npy", "--out", "back.png").code == 0
+    assert lowerbound("fit", "--resume", "run", "--epochs", 2, "--no-report").code == 0
+    both = lowerbound("fit", "grey.npy", "--binarize", "--binarize-dynamic")
+    assert both.code == 2 and "exclude each other" in both.err
+
+
+def test_a_gradient_can_be_named(lowerbound) -> None:
+    np.save("bits.npy", np.random.default_rng(0).integers(0, 2, (64, 6, 5)).astype(np.uint8))
+    for model, gradient in (("iwae", "dreg"), ("iwae", "path"), ("vae", "path")):
+        out, named = f"{model}-{gradient}", f"gradient={gradient}"
+        done = lowerbound("fit", "bits.npy", "--model", model, "--set", named, "--out", out, *TINY)
+        assert done.code == 0
+        assert json.loads(Path(out, "spec.json").read_text())["settings"]["gradient"] == gradient
+    refused = lowerbound("fit", "bits.npy", "--model", "vae", "--set", "gradient=dreg")
+    assert refused.code == 2 and "no gradient 'dreg'; there are: path, total" in refused.err

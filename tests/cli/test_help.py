@@ -10,8 +10,8 @@ import pytest
 from lowerbound._version import __version__
 
 COMMANDS = [
-    "data", "catalogue", "fit", "evaluate", "compare", "doctor", "certify", "report", "generate",
-    "reconstruct", "encode", "decode", "interpolate", "traverse",
+    "data", "catalogue", "fit", "evaluate", "compare", "doctor", "certify", "reproduce", "report",
+    "generate", "reconstruct", "encode", "decode", "interpolate", "traverse",
 ]  # fmt: skip
 HEAVY = """
 import json, sys

@@ -82,3 +82,14 @@ OPTIONS = [
 def test_every_choice_of_parts_climbs_the_ladder(schema: str, options: dict):
     made = assemble("vae", SCHEMAS[schema], {**RECIPES["vae"], **options}, seed=0)
     check_model(made.model, example_batch(SCHEMAS[schema]), made.objective)
+
+
+GRADIENTS = [("vae", "path"), ("iwae", "path"), ("iwae", "dreg")]
+
+
+@pytest.mark.parametrize(("name", "gradient"), GRADIENTS)
+@pytest.mark.parametrize("schema", ["binary 5", "real 1", "ordinal 5"])
+def test_every_gradient_of_a_recipe_climbs_the_ladder(name: str, gradient: str, schema: str):
+    made = assemble(name, SCHEMAS[schema], {**RECIPES[name], "gradient": gradient}, seed=0)
+    assert made.objective.gradient == "path"
+    check_model(made.model, example_batch(SCHEMAS[schema]), made.objective)

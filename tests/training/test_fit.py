@@ -360,3 +360,17 @@ def test_the_rate_counts_less_while_it_is_annealed(data, model):
     history = fit(model, annealed, data, dataclasses.replace(SHORT, epochs=4), seed=0).history
     assert history[0].train.bound > history[0].train.elbo + 1e-3 * history[0].train.rate
     assert history[-1].train.bound == pytest.approx(history[-1].train.elbo, rel=1e-12)
+
+
+def test_the_last_weights_are_kept_where_they_are_asked_for(data):
+    # a rate so large that the last epoch is not the best
+    training = Training(epochs=6, batch_size=16, learning_rate=3.0, average=None, final_rate=1.0)
+    kept = {}
+    for keep in ("best", "last"):
+        model = assemble("vae", data.schema, {"latents": 2, "hidden": [8]}, seed=5).model
+        kept[keep] = fit(model, ELBO(), data, dataclasses.replace(training, keep=keep), seed=1)
+    assert kept["last"].best.epoch == 6
+    assert kept["best"].best.epoch < 6
+    held_out = [epoch.held_out.bound for epoch in kept["last"].history]
+    assert held_out == [epoch.held_out.bound for epoch in kept["best"].history]
+    assert kept["best"].best.held_out.bound == max(held_out) > held_out[-1]

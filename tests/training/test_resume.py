@@ -7,10 +7,11 @@ import json
 import pytest
 import torch
 
+import lowerbound as lb
 from lowerbound.catalogue import assemble
 from lowerbound.data import Data, Examples
 from lowerbound.errors import RunError, SettingError
-from lowerbound.objectives import ELBO, Annealed, FreeBits
+from lowerbound.objectives import ELBO, Annealed, DReG, FreeBits
 from lowerbound.training import Callback, State, StopTraining, Training, WarmUp, fit
 
 TRAINING = Training(epochs=5, batch_size=24, learning_rate=1e-2)  # uneven batches: 24, 24, 16
@@ -184,3 +185,22 @@ def test_a_state_of_another_model_is_refused(data, model):
         other = assemble("vae", data.schema, settings, seed=0).model
         with pytest.raises(RunError, match="of another model"):
             fit(other, ELBO(), data, TRAINING, resume=state)
+
+
+def test_it_does_where_bits_are_drawn_anew_in_every_update():
+    levels = torch.arange(64 * 3, dtype=torch.uint8).reshape(64, 3)
+    data = lb.read(levels.numpy().reshape(64, 1, 3), binarize="dynamic")
+    model = assemble("vae", data.schema, {"latents": 2, "hidden": [8]}, seed=5).model
+    training = dataclasses.replace(TRAINING, epochs=2)
+    untouched = fit(copy.deepcopy(model), ELBO(), data, training, seed=3)
+    states = States()
+    fit(copy.deepcopy(model), ELBO(), data, training, seed=3, callbacks=[states])
+    for state in states.states:
+        other = assemble("vae", data.schema, {"latents": 2, "hidden": [8]}, seed=99).model
+        assert numbers(fit(other, ELBO(), data, training, resume=state)) == numbers(untouched)
+    still = dataclasses.replace(data, train=dataclasses.replace(data.train, grey=None))
+    assert numbers(fit(copy.deepcopy(model), ELBO(), still, training, seed=3)) != numbers(untouched)
+
+
+def test_the_doubly_reparameterised_gradient_goes_on_alike(data, model):
+    same(dataclasses.replace(TRAINING, epochs=2), data, model, DReG(3))

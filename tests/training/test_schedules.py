@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lowerbound.errors import SettingError
-from lowerbound.training import Constant, Training, WarmUp, WarmUpCosine
+from lowerbound.training import Constant, Stages, Training, WarmUp, WarmUpCosine
 from lowerbound.training.average import WeightAverage
 
 
@@ -33,6 +33,26 @@ def test_the_cosine_goes_from_one_to_its_floor():
     assert values == sorted(values, reverse=True)
 
 
+def test_stages_are_those_of_the_paper():
+    # stage i lasts 3^i of 3,280 epochs at 0.001 * 10^(-i/7)
+    schedule = Stages(over=0.0, floor=0.1)
+    begins = 0
+    for stage in range(8):
+        expected = 10 ** (-stage / 7)
+        for epoch in (begins, begins + 3**stage - 1):
+            assert schedule(epoch / 3280) == pytest.approx(expected)
+            assert schedule((epoch + 0.999) / 3280) == pytest.approx(expected)
+        begins += 3**stage
+    assert begins == 3280
+    assert schedule(1.0) == pytest.approx(0.1)
+    training = Training(decay="stages", warm_up=0.0, final_rate=0.1)
+    assert training.schedule(0.5) == schedule(0.5)
+    late = Stages(over=0.5, floor=0.1)
+    assert late(0.25) == pytest.approx(0.5)
+    assert late(0.5 + 0.5 * 4 / 3280) == pytest.approx(10 ** (-2 / 7))
+    assert Stages(over=1.0)(1.0) == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize("build", [WarmUp, WarmUpCosine, lambda v: WarmUpCosine(0.1, v)])
 @pytest.mark.parametrize("value", [-0.1, 1.1, math.nan])
 def test_fractions_outside_of_zero_to_one_are_refused(build, value):
@@ -46,7 +66,8 @@ def test_fractions_outside_of_zero_to_one_are_refused(build, value):
         {"epochs": 0}, {"epochs": 1.5}, {"epochs": True}, {"batch_size": 0}, {"patience": 0},
         {"learning_rate": 0.0}, {"learning_rate": math.nan}, {"minutes": -1.0}, {"clip": 0.0},
         {"weight_decay": -0.1}, {"betas": (0.9, 1.0)}, {"average": 1.0}, {"warm_up": 2.0},
-        {"final_rate": -1.0}, {"epsilon": 0.0},
+        {"final_rate": -1.0}, {"epsilon": 0.0}, {"decay": "linear"}, {"keep": "first"},
+        {"decay": "stages", "final_rate": 0.0},
     ],
 )  # fmt: skip
 def test_impossible_settings_are_refused(settings):

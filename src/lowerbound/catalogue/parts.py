@@ -15,6 +15,7 @@ from lowerbound.models import VAE
 LikelihoodName = Literal["auto", "bernoulli", "gaussian", "discretized-logistic", "categorical"]
 PosteriorName = Literal["diagonal", "full"]
 NetworkName = Literal["auto", "mlp", "residual"]
+ActivationName = Literal["silu", "relu", "tanh"]
 ScaleName = Literal["auto", "fixed", "shared", "per-dimension"]
 
 #: Latent units beyond this are not chosen by themselves: the ELBO leaves those it cannot use idle.
@@ -36,6 +37,7 @@ class Parts:
         posterior: q(z|x): "diagonal", or "full" for correlated units.
         network: Encoder and decoder: "mlp", or "residual" for convolutions on images.
         hidden: Widths of an MLP's hidden layers, encoder first; the decoder has them reversed.
+        activation: Between the layers of an MLP.
         channels: Width of a residual network's first stage.
         blocks: Residual blocks in each stage.
         scale: Standard deviation of a Gaussian likelihood.
@@ -47,6 +49,7 @@ class Parts:
     posterior: PosteriorName = "diagonal"
     network: NetworkName = "auto"
     hidden: tuple[int, ...] = (512, 512)
+    activation: ActivationName = "silu"
     channels: int = 32
     blocks: int = 1
     scale: ScaleName = "auto"
@@ -107,9 +110,13 @@ class Parts:
             parts._likelihood(schema, latents),
         )
 
+    @property
+    def _nonlinearity(self) -> type[nn.Module]:
+        return {"silu": nn.SiLU, "relu": nn.ReLU, "tanh": nn.Tanh}[self.activation]
+
     def _encoder(self, schema: Schema, outputs: tuple[int, ...]) -> nn.Module:
         if self.network == "mlp":
-            network = networks.MLP(schema.shape, outputs, self.hidden)
+            network = networks.MLP(schema.shape, outputs, self.hidden, self._nonlinearity)
             last = network.layers[-1]
         else:
             network = networks.ResidualEncoder(schema.shape, outputs, self.channels, self.blocks)
@@ -120,7 +127,7 @@ class Parts:
     def _decoder(self, schema: Schema, latents: int, parameters: int) -> nn.Module:
         outputs = (parameters, *schema.shape)
         if self.network == "mlp":
-            return networks.MLP((latents,), outputs, self.hidden[::-1])
+            return networks.MLP((latents,), outputs, self.hidden[::-1], self._nonlinearity)
         return networks.ResidualDecoder((latents,), outputs, self.channels, self.blocks)
 
     def _likelihood(self, schema: Schema, latents: int) -> likelihoods.Likelihood:

@@ -48,7 +48,7 @@ def load_state(path: str | Path) -> State:
     """
     directory = RunDirectory(path)
     directory.read_spec()
-    return _state(directory)[0]
+    return state_of(directory)[0]
 
 
 def resume(
@@ -82,7 +82,7 @@ def resume(
     spec = directory.read_spec()
     state, notes = None, ()
     if directory.state.exists() or not _untouched(directory, spec):
-        state, notes = _state(directory)
+        state, notes = state_of(directory)
     try:
         settings = {**spec.settings, **spec.training}
         assembly = assemble(spec.recipe, spec.schema, settings, seed=spec.seed)
@@ -100,7 +100,12 @@ def resume(
     return Resumption(directory, spec, replace(assembly, training=training), data, state, notes)
 
 
-def _state(directory: RunDirectory) -> tuple[State, tuple[str, ...]]:
+def state_of(directory: RunDirectory) -> tuple[State, tuple[str, ...]]:
+    """The newest whole state of a run, and what was noticed about the others.
+
+    Raises:
+        RunError: Every state is damaged.
+    """
     tensors, values, notes = directory.state.load()
     state = State(tensors, values)
     try:

@@ -5,7 +5,8 @@ from lowerbound.catalogue.parts import Parts
 from lowerbound.catalogue.recipe import recipe
 from lowerbound.data import Schema
 from lowerbound.models import VAE
-from lowerbound.objectives import ELBO, Objective
+from lowerbound.objectives import ELBO, Objective, StickingTheLanding
+from lowerbound.trace import Gradient
 
 
 @recipe(
@@ -24,8 +25,13 @@ def vae(
     parts: Parts,
     *,
     samples: int = 1,
+    gradient: Gradient = "total",
     beta_warm_up: float = 0.0,
     free_bits: float = 0.0,
 ) -> tuple[VAE, Objective]:
-    """Gaussian prior and posterior, trained on the ELBO."""
-    return parts.assemble(schema), guided(ELBO(samples), beta_warm_up, free_bits)
+    """Gaussian prior and posterior, trained on the ELBO.
+
+    Its gradient is "total", its rate in closed form, or "path" for `StickingTheLanding`.
+    """
+    objective = ELBO(samples) if gradient == "total" else StickingTheLanding(samples)
+    return parts.assemble(schema), guided(objective, beta_warm_up, free_bits)

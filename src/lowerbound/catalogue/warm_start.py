@@ -81,6 +81,8 @@ def difference(old: Schema, new: Schema) -> str:
         return "other columns never vary in it"
     if old.threshold != new.threshold:
         return f"it is cut at {new.threshold}, and they are for data cut at {old.threshold}"
+    if old.white != new.white:
+        return f"its grey levels go up to {new.white}, and theirs to {old.white}"
     if old.precision != new.precision:
         return f"it is {new.precision}, and they are for {old.precision}"
     return ""

@@ -19,6 +19,7 @@ from lowerbound.cli import (
     interpolate,
     reconstruct,
     report,
+    reproduce,
     traverse,
 )
 from lowerbound.cli.console import say
@@ -77,6 +78,7 @@ _COMMANDS: tuple[tuple[str, Any, str], ...] = (
     ("compare", compare, "Which of several runs is better, and how sure that is."),
     ("doctor", doctor, "What is wrong with a run, and what to try."),
     ("certify", certify, "Whether parts keep their promises, in numbers."),
+    ("reproduce", reproduce, "A published figure, and ours beside it."),
     ("report", report, "Write the report of a run again."),
     ("generate", generate, "Make new examples."),
     ("reconstruct", reconstruct, "Encode examples and decode them again."),

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -24,6 +24,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 Binarize = Annotated[
     bool, typer.Option("--binarize", help="Make every value 0 or 1, cut at half of its range.")
+]
+BinarizeDynamic = Annotated[
+    bool,
+    typer.Option(
+        "--binarize-dynamic",
+        help="Draw every value 0 or 1, its grey level the chance: anew each time in training.",
+    ),
 ]
 ImageSize = Annotated[
     str | None,
@@ -49,6 +56,17 @@ def image_size_of(text: str | None) -> tuple[int, int] | None:
     if not sides or min(sides) < 1:
         raise SettingError(f"--image-size is HxW, such as 32x32, got {text!r}")
     return sides[0], sides[-1]
+
+
+def binarize_of(half: bool, dynamic: bool) -> bool | Literal["dynamic"]:
+    """What `read` is told: --binarize, --binarize-dynamic or neither.
+
+    Raises:
+        SettingError: Both were given.
+    """
+    if half and dynamic:
+        raise SettingError("--binarize and --binarize-dynamic exclude each other; give one of them")
+    return "dynamic" if dynamic else half
 
 
 def settings_from(pairs: list[str]) -> dict[str, str]:

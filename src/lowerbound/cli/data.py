@@ -4,7 +4,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lowerbound.cli.common import Binarize, ImageSize, Json, image_size_of
+from lowerbound.cli.common import (
+    Binarize,
+    BinarizeDynamic,
+    ImageSize,
+    Json,
+    binarize_of,
+    image_size_of,
+)
 from lowerbound.errors import SettingError
 
 if TYPE_CHECKING:
@@ -19,6 +26,7 @@ def command(
         ),
     ] = None,
     binarize: Binarize = False,
+    binarize_dynamic: BinarizeDynamic = False,
     image_size: ImageSize = None,
     json: Json = False,
 ) -> None:
@@ -32,7 +40,7 @@ def command(
     """
     size = image_size_of(image_size)
     if source is None:
-        if binarize or size is not None:
+        if binarize or binarize_dynamic or size is not None:
             raise SettingError("--binarize and --image-size need DATA; see lowerbound data --help")
         list_named(json)
         return
@@ -41,7 +49,7 @@ def command(
     from lowerbound.data import read
 
     with working("reading the data"):
-        data = read(source, binarize=binarize, image_size=size)
+        data = read(source, binarize=binarize_of(binarize, binarize_dynamic), image_size=size)
         assembly = assemble("auto", data.schema, examples=len(data.train), seed=0)
     if json:
         say_json(

@@ -7,9 +7,11 @@ import typer
 
 from lowerbound.cli.common import (
     Binarize,
+    BinarizeDynamic,
     Device,
     ImageSize,
     Json,
+    binarize_of,
     device_of,
     image_size_of,
     out_option,
@@ -53,6 +55,7 @@ def command(
         typer.Option("--set", metavar="KEY=VALUE", help="Any other setting; may be repeated."),
     ] = None,
     binarize: Binarize = False,
+    binarize_dynamic: BinarizeDynamic = False,
     image_size: ImageSize = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an old run at --out.")] = False,
     seed: Annotated[
@@ -103,6 +106,7 @@ def command(
       lowerbound fit digits --model beta-vae --set beta=4 --set hidden=256,256
       lowerbound fit scans.npy --binarize --json > result.json
       lowerbound fit photos/ --explain
+      lowerbound fit mnist --binarize-dynamic --model iwae --set gradient=dreg
       lowerbound fit --resume runs/photos
       lowerbound fit --resume runs/photos --epochs 200
       lowerbound fit more-photos/ --from runs/photos
@@ -144,7 +148,7 @@ def command(
         model=model,
         out=out,
         settings=settings,
-        binarize=binarize,
+        binarize=binarize_of(binarize, binarize_dynamic),
         image_size=image_size_of(image_size),
         force=force,
         seed=seed_of(seed),

@@ -59,7 +59,7 @@ def train(order: Order) -> int:
             tell("nothing was trained: leave out --explain to train")
         return 0
     out = order.out or free_name(f"runs/{stem_of(order.source)}-{order.model}")
-    options: dict[str, Any] = {"binarize": True} if order.binarize else {}
+    options: dict[str, Any] = {"binarize": order.binarize} if order.binarize else {}
     if order.image_size is not None:
         options["image_size"] = list(order.image_size)
     where = absolute(order.source)

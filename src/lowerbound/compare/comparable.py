@@ -55,7 +55,7 @@ def _check_schemas(first: Run, other: Run) -> None:
         )
     if a.shape != b.shape:
         raise SettingError(f"{sides}: examples of another size; fit both on the same size")
-    if (a.kind, a.levels, a.threshold) != (b.kind, b.levels, b.threshold):
+    if (a.kind, a.levels, a.threshold, a.white) != (b.kind, b.levels, b.threshold, b.white):
         raise SettingError(
             f"{sides}: probabilities of different things (binarised or coarser data are easier to "
             "predict); fit both with the same levels"

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from lowerbound.data.examples import Data, Examples, fingerprint
-from lowerbound.data.infer import Inferred, infer
+from lowerbound.data.grey import Grey
+from lowerbound.data.infer import Binarize, Inferred, infer
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION, Raw
 from lowerbound.data.schema import Field, Schema
@@ -17,7 +18,7 @@ from lowerbound.errors import DataError, SettingError
 def build(
     raw: Raw,
     *,
-    binarize: bool = False,
+    binarize: Binarize = False,
     seed: int = 0,
     limit: int | None = None,
     test: bool = True,
@@ -26,8 +27,8 @@ def build(
 
     Args:
         raw: All examples.
-        binarize: Make every cell 0 or 1.
-        seed: Of the split.
+        binarize: Make every cell 0 or 1: see `read`.
+        seed: Of the split, and of the draw of a dynamic binarisation.
         limit: The most examples to keep, over all parts in proportion; None for all.
         test: Whether to set a test part aside; without it, that part is empty.
 
@@ -39,9 +40,11 @@ def build(
         raise SettingError(
             f"{raw.where} has parts of its own; leave them out, or keep its test part"
         )
-    inferred = infer(raw, binarize=binarize)
+    if binarize not in (True, False, "dynamic"):
+        raise SettingError(f"binarize is True, False or 'dynamic', got {binarize!r}")
+    inferred = infer(raw, binarize=binarize, seed=seed)
     if limit is not None and limit < len(raw.values):
-        rows = _limited(inferred.values, raw.part, limit, seed)
+        rows = _limited(_content(inferred), raw.part, limit, seed)
         raw = replace(
             raw,
             values=raw.values[rows],
@@ -49,16 +52,15 @@ def build(
             label=None if raw.label is None else raw.label[rows],
         )
         kept = Note(f"limited to {len(rows):,} of {len(inferred.values):,} examples, by content")
-        inferred = infer(raw, binarize=binarize)  # a column may have become constant
+        inferred = infer(raw, binarize=binarize, seed=seed)  # a column may have become constant
         inferred = replace(inferred, notes=(kept, *inferred.notes))
     if test:
-        parts = split(inferred.values, raw.part, seed=seed, where=raw.where)
+        parts = split(_content(inferred), raw.part, seed=seed, where=raw.where)
     else:
-        parts = split_validation(inferred.values, seed=seed, where=raw.where)
+        parts = split_validation(_content(inferred), seed=seed, where=raw.where)
     schema, notes = _schema_of(inferred, inferred.values[parts.train], raw.where)
     train, validation, held_out = (
-        _examples(inferred.values, raw, rows)
-        for rows in (parts.train, parts.validation, parts.test)
+        _examples(inferred, raw, rows) for rows in (parts.train, parts.validation, parts.test)
     )
     return Data(
         schema=schema,
@@ -66,10 +68,15 @@ def build(
         validation=validation,
         test=held_out,
         source=raw.where,
-        notes=(*raw.notes, *inferred.notes, *notes, *parts.notes, *_leaks(inferred.values, raw)),
+        notes=(*raw.notes, *inferred.notes, *notes, *parts.notes, *_leaks(_content(inferred), raw)),
         split={**parts.record, "limit": limit},
         fingerprint=fingerprint(schema, train, validation, held_out),
     )
+
+
+def _content(inferred: Inferred) -> np.ndarray:
+    """What an example is told by: its grey levels where it was drawn from them."""
+    return inferred.values if inferred.grey is None else inferred.grey
 
 
 def _limited(values: np.ndarray, part: np.ndarray | None, limit: int, seed: int) -> np.ndarray:
@@ -121,7 +128,9 @@ def _schema_of(
     else:
         name = "image" if len(shape) == 3 else "x"
         fields = (Field(name, inferred.kind, shape, inferred.levels, location, unit),)
-    schema = Schema(fields, shape, inferred.constants, inferred.threshold, inferred.precision)
+    schema = Schema(
+        fields, shape, inferred.constants, inferred.threshold, inferred.precision, inferred.white
+    )
     return schema, notes
 
 
@@ -160,10 +169,15 @@ def _measure(
     return tuple(location.tolist()), tuple(unit.tolist()), notes
 
 
-def _examples(values: np.ndarray, raw: Raw, rows: np.ndarray) -> Examples:
+def _examples(inferred: Inferred, raw: Raw, rows: np.ndarray) -> Examples:
+    grey = None
+    if inferred.grey is not None and inferred.white is not None:
+        levels = torch.from_numpy(np.ascontiguousarray(inferred.grey[rows]))
+        grey = Grey(levels, inferred.white)
     return Examples(
-        torch.from_numpy(np.ascontiguousarray(values[rows])),
+        torch.from_numpy(np.ascontiguousarray(inferred.values[rows])),
         None,
         None if raw.label is None else torch.from_numpy(raw.label[rows].astype(np.int64)),
         raw.label_names,
+        grey,
     )

@@ -5,6 +5,7 @@ import torch
 
 from lowerbound.data.arrays import check_finite, layout
 from lowerbound.data.examples import Examples
+from lowerbound.data.grey import drawn_once
 from lowerbound.data.infer import half, kind_of, only_bits, stored
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import Raw
@@ -21,7 +22,7 @@ def coerce(
         raw: What a reader found.
         schema: Of the model that will get them.
         binarize: Cut at half of the range, for a binary schema; a schema of binarised data does
-            so by itself.
+            so by itself, and one of data drawn from grey levels draws them, the same each time.
 
     Raises:
         ShapeError: The examples have another shape.
@@ -138,6 +139,14 @@ def _bits(values: np.ndarray, raw: Raw, schema: Schema, binarize: bool) -> np.nd
         return values
     if ((values == 0) | (values == 255)).all():  # black and white, as pictures store it
         return values // 255
+    if schema.white is not None:
+        scaled = values * (schema.white / 255) if raw.pictures else values
+        if scaled.min() < 0 or scaled.max() > schema.white:
+            raise DataError(
+                f"the model's data were drawn from grey levels 0 to {schema.white:g}, got "
+                f"{values.min():g} to {values.max():g} in {raw.where}; scale them alike"
+            )
+        return drawn_once(scaled, schema.white, seed=0)
     if schema.threshold is not None:
         scaled = values * (2 * schema.threshold / 255) if raw.pictures else values
         if scaled.min() < 0 or scaled.max() > 2 * schema.threshold:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lowerbound.data.batch import Batch
+from lowerbound.data.grey import Grey
 from lowerbound.data.notes import Note
 from lowerbound.data.schema import Schema
 from lowerbound.errors import UnknownNameError
@@ -23,6 +24,8 @@ class Examples:
         observed: Which cells are known, bool `(N, *shape)`; None when all are.
         label: The class of each example, int64 `(N,)`, where the source had classes.
         label_names: What class 0, 1, ... is called.
+        grey: What the bits of `x` were drawn from, where a training draws them anew; None
+            otherwise.
 
     Example:
         >>> examples = Examples(torch.zeros(10, 3))
@@ -34,6 +37,7 @@ class Examples:
     observed: Tensor | None = None
     label: Tensor | None = None
     label_names: tuple[str, ...] | None = None
+    grey: Grey | None = None
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -42,6 +46,12 @@ class Examples:
         """The examples at `index` as a `Batch`; a slice copies nothing."""
         return Batch(self.x[index], None if self.observed is None else self.observed[index])
 
+    def draw(self, index: Tensor | slice) -> Batch:
+        """The examples at `index` as a training sees them: drawn anew from grey levels, if any."""
+        if self.grey is None:
+            return self.batch(index)
+        return Batch(self.grey.draw(index))
+
     def select(self, index: Tensor | slice) -> "Examples":
         """The examples at `index`, with their labels."""
         return Examples(
@@ -49,6 +59,7 @@ class Examples:
             None if self.observed is None else self.observed[index],
             None if self.label is None else self.label[index],
             self.label_names,
+            None if self.grey is None else self.grey.select(index),
         )
 
     def to(self, device: torch.device | str) -> "Examples":
@@ -58,6 +69,7 @@ class Examples:
             None if self.observed is None else self.observed.to(device),
             None if self.label is None else self.label.to(device),
             self.label_names,
+            None if self.grey is None else self.grey.to(device),
         )
 
 
@@ -107,4 +119,6 @@ def fingerprint(schema: Schema, *parts: Examples) -> str:
                 continue
             digest.update(f"{tensor.dtype}{tuple(tensor.shape)};".encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().data)
+        if part.grey is not None:
+            digest.update(part.grey.levels.cpu().contiguous().numpy().data)
     return digest.hexdigest()

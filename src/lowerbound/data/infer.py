@@ -12,15 +12,20 @@ anything else                           real: float32 for images and narrow floa
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from lowerbound.data.advice import MOST_ORDINAL, advice, column_name, index_notes
 from lowerbound.data.arrays import check_finite, layout
+from lowerbound.data.grey import drawn_once
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import Raw
 from lowerbound.data.schema import Constant, Kind, Precision
 from lowerbound.errors import DataError, SettingError
+
+#: Whether cells become 0 or 1: cut at half of their range, or drawn by it, anew in every epoch.
+Binarize = bool | Literal["dynamic"]
 
 
 @dataclass(frozen=True)
@@ -35,17 +40,22 @@ class Inferred:
     threshold: float | None
     precision: Precision
     notes: tuple[Note, ...]
+    grey: np.ndarray | None = None
+    """What `values` were drawn from, as stored; None where they were not."""
+    white: float | None = None
 
 
-def infer(raw: Raw, *, binarize: bool) -> Inferred:
+def infer(raw: Raw, *, binarize: Binarize, seed: int = 0) -> Inferred:
     """Decide what `raw` is; see the table above.
 
     Args:
         raw: What a reader found.
-        binarize: Make every cell 0 or 1, at half of its range.
+        binarize: Make every cell 0 or 1, at half of its range, or "dynamic": by a draw.
+        seed: Of the draw.
 
     Raises:
         DataError: Cells are missing, or cannot be binarised.
+        SettingError: Cells are to be drawn and are 0 or 1 already.
     """
     check_finite(raw.values, raw.where, raw.names)
     values, notes = (raw.values, ()) if raw.pictures else layout(raw.values, raw.where)
@@ -62,8 +72,18 @@ def infer(raw: Raw, *, binarize: bool) -> Inferred:
     if kind == "8-bit" and values.ndim == 4 and _two_levels(values):
         values, kind, levels = values // 255, "binary", 2
         notes += (Note("every cell is 0 or 255: read as binary, 0 or 1"),)
-    threshold = None
-    if binarize and kind != "binary":
+    threshold = grey = white = None
+    if binarize == "dynamic":
+        if kind == "binary":
+            raise SettingError(
+                f"{raw.where} holds only 0 and 1: there are no grey levels to draw them from; "
+                "leave out binarize='dynamic' (--binarize-dynamic)"
+            )
+        white = 2 * half(kind, levels, values, raw.where)
+        grey = stored(values, levels, "float32", raw.where)
+        values, kind, levels = drawn_once(grey, white, seed), "binary", 2
+        notes += (Note(f"drawn 0 or 1: a cell is 1 with chance grey level / {white:g}"),)
+    elif binarize and kind != "binary":
         threshold = half(kind, levels, values, raw.where)
         values, kind, levels = values > threshold, "binary", 2
         notes += (Note(f"binarised: a cell above {threshold:g} is 1"),)
@@ -78,6 +98,8 @@ def infer(raw: Raw, *, binarize: bool) -> Inferred:
         threshold,
         precision,
         notes,
+        grey,
+        white,
     )
 
 

@@ -12,7 +12,7 @@ from lowerbound.data.columns import has_columns, read_columns, read_parquet
 from lowerbound.data.examples import Data, Examples
 from lowerbound.data.idx import find_idx, read_idx_folder
 from lowerbound.data.images import check_size, read_folder, read_pictures
-from lowerbound.data.infer import check_limit
+from lowerbound.data.infer import Binarize, check_limit
 from lowerbound.data.named import NamedSet, named_sets
 from lowerbound.data.notes import Note
 from lowerbound.data.pictures import extensions
@@ -28,7 +28,7 @@ RISKY = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".ckpt")
 def read(
     source: Any,
     *,
-    binarize: bool = False,
+    binarize: Binarize = False,
     image_size: tuple[int, int] | None = None,
     seed: int = 0,
     limit: int | None = None,
@@ -39,7 +39,9 @@ def read(
         source: A named set ("fashion-small"; "mnist:FOLDER" for its files in a folder), a path to
             a folder of images or to a .npy, .npz ("FILE.npz#key" for one array), .csv, .tsv or
             .parquet file, an array, a tensor, or a table with named columns.
-        binarize: Make every cell 0 or 1, cut at half of its range.
+        binarize: Make every cell 0 or 1, cut at half of its range; or "dynamic": by a draw whose
+            chance is the grey level, made anew each time a training sees the example, and once
+            for validation and test.
         image_size: `(H, W)` that picture files are cropped and resized to.
         seed: Of the split; the same seed and contents give the same split everywhere.
         limit: The most examples to keep, at least 10.

@@ -99,6 +99,8 @@ class Schema:
         constants: Columns left out, by position.
         threshold: Where the source was binarised (`x > threshold` is 1); None when it was not.
         precision: What reals are stored in.
+        white: Where the source was drawn 0 or 1 by its grey levels (a level g is 1 with chance
+            g / white), the level that is 1 for certain; None when it was not.
 
     Raises:
         DataError: The parts contradict each other.
@@ -114,6 +116,7 @@ class Schema:
     constants: tuple[Constant, ...] = ()
     threshold: float | None = None
     precision: Precision = "float32"
+    white: float | None = None
 
     def __post_init__(self) -> None:
         if not self.fields:
@@ -142,6 +145,13 @@ class Schema:
             self.kind == "binary" and math.isfinite(self.threshold) and self.threshold > 0
         ):
             raise DataError(f"threshold {self.threshold} belongs to binarised data only")
+        if self.white is not None and not (
+            self.kind == "binary"
+            and self.threshold is None
+            and math.isfinite(self.white)
+            and self.white > 0
+        ):
+            raise DataError(f"white {self.white} belongs to data drawn from grey levels only")
         if self.precision not in get_args(Precision):
             raise DataError(f"precision is float32 or float64, got {self.precision!r}")
 
@@ -177,8 +187,8 @@ class Schema:
 
     @property
     def binarized(self) -> bool:
-        """Whether the source was binarised at `threshold`."""
-        return self.threshold is not None
+        """Whether the source was binarised, cut at `threshold` or drawn."""
+        return self.threshold is not None or self.white is not None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -250,6 +260,8 @@ class Schema:
             text = f"{kind} vectors of {self.dimensions}"
         if self.threshold is not None:
             text += f", binarised at {self.threshold:g}"
+        if self.white is not None:
+            text += f", drawn from grey levels 0 to {self.white:g}"
         if self.constants:
             text += f", {len(self.constants)} constant left out"
         return text

@@ -34,14 +34,15 @@ def schema_to_json(schema: Schema) -> dict[str, Any]:
         ],
         "threshold": schema.threshold,
         "precision": schema.precision,
+        **({} if schema.white is None else {"white": schema.white}),
     }
 
 
 def schema_from_json(document: object) -> Schema:
     """See `Schema.from_json`."""
     keys = ("fields", "shape", "constants", "threshold", "precision")
-    top = _mapping(document, "schema", keys)
-    threshold = top["threshold"]
+    top = _mapping(document, "schema", keys, ("white",))
+    threshold, white = top["threshold"], top.get("white")
     return Schema(
         fields=tuple(_field(item) for item in _list(top["fields"], "fields", MOST_FIELDS)),
         shape=_shape(top["shape"], "shape"),
@@ -50,6 +51,7 @@ def schema_from_json(document: object) -> Schema:
         ),
         threshold=None if threshold is None else _number(threshold, "threshold"),
         precision=_text(top["precision"], "precision"),  # pyright: ignore[reportArgumentType]
+        white=None if white is None else _number(white, "white"),
     )
 
 
@@ -75,10 +77,12 @@ def _constant(item: object) -> Constant:
     )
 
 
-def _mapping(value: object, what: str, keys: tuple[str, ...]) -> Mapping[str, Any]:
+def _mapping(
+    value: object, what: str, keys: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise DataError(f"schema: {what} is an object with {', '.join(keys)}, got {_brief(value)}")
-    unknown = [key for key in value if key not in keys]
+    unknown = [key for key in value if key not in keys + optional]
     absent = [key for key in keys if key not in value]
     if unknown or absent:
         wrong = f"unknown {_brief(unknown[0])}" if unknown else f"no {absent[0]!r}"

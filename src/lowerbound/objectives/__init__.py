@@ -1,9 +1,20 @@
 """Bounds on log p(x), and what may be done to them."""
 
 from lowerbound.objectives.annealed import Annealed
+from lowerbound.objectives.dreg import DReG
 from lowerbound.objectives.elbo import ELBO, BetaELBO
 from lowerbound.objectives.free_bits import FreeBits
 from lowerbound.objectives.iwae import IWAE
 from lowerbound.objectives.objective import Objective
+from lowerbound.objectives.sticking import StickingTheLanding
 
-__all__ = ["ELBO", "IWAE", "Annealed", "BetaELBO", "FreeBits", "Objective"]
+__all__ = [
+    "ELBO",
+    "IWAE",
+    "Annealed",
+    "BetaELBO",
+    "DReG",
+    "FreeBits",
+    "Objective",
+    "StickingTheLanding",
+]

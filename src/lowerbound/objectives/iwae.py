@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lowerbound.objectives.elbo import penalty_of, rate_of
 from lowerbound.objectives.objective import Objective, positive_samples
-from lowerbound.trace import Bound, Trace
+from lowerbound.trace import Bound, Gradient, Trace
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,9 @@ class IWAE(Objective):
 
     Args:
         samples: Draws `K` of z for each example.
+        gradient: "total", or "path" to leave out the score of q(z|x): at one draw the
+            sticking-the-landing estimator; for more the encoder's gradient is biased then, which
+            `DReG` mends (Tucker et al. 2019, section 3, arXiv 1810.04152).
 
     Raises:
         SettingError: `samples` is less than 1.
@@ -30,6 +33,7 @@ class IWAE(Objective):
     """
 
     samples: int = 5
+    gradient: Gradient = "total"
     formula = "log 1/K sum_k p(x, z_k) / q(z_k|x)"
 
     def __post_init__(self) -> None:

@@ -44,6 +44,7 @@ from lowerbound.testing.references import (
     Reference,
     SigmoidBeliefNet,
 )
+from lowerbound.testing.reparameterised import check_reparameterised
 from lowerbound.testing.table import (
     LIKELIHOODS,
     OBJECTIVES,
@@ -98,6 +99,7 @@ __all__ = [
     "check_path_gradient",
     "check_posterior",
     "check_prior",
+    "check_reparameterised",
     "cubature",
     "example_batch",
     "given_noise",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lowerbound.objectives import ELBO, IWAE, Annealed, FreeBits
+from lowerbound.objectives import ELBO, IWAE, Annealed, DReG, FreeBits, StickingTheLanding
 from lowerbound.posteriors import DiagonalGaussian, FullGaussian
 from lowerbound.testing.calibration import (
     check_calibration,
@@ -17,6 +17,7 @@ from lowerbound.testing.references.beta_bernoulli import BetaBernoulli
 from lowerbound.testing.references.chain import LinearGaussianChain
 from lowerbound.testing.references.linear_gaussian import LinearGaussian
 from lowerbound.testing.references.mixtures import BernoulliMixture, CategoricalMixture
+from lowerbound.testing.reparameterised import check_reparameterised
 from lowerbound.testing.wrappers import check_annealed, check_free_bits
 
 
@@ -45,6 +46,11 @@ def _wrapped() -> None:
     check_annealed(lambda schedule: Annealed(ELBO(2), schedule))
 
 
+def _without_score() -> None:
+    check_reparameterised(StickingTheLanding, lambda samples: ELBO(samples, analytic=False))
+    check_reparameterised(DReG, IWAE)
+
+
 #: By name: a check of the library on a model that knows its answer.
 REFERENCES: Mapping[str, Callable[[], None]] = {
     "LinearGaussian, diagonal": _linear(DiagonalGaussian, True),
@@ -55,5 +61,6 @@ REFERENCES: Mapping[str, Callable[[], None]] = {
     "CategoricalMixture": _known(lambda: CategoricalMixture(exact=True)),
     "SigmoidBeliefNet": _known(lambda: SigmoidBeliefNet((2,), 3, exact=True)),
     "importance weights": lambda: check_importance_weighted(IWAE),
+    "gradients without the score": _without_score,
     "free bits, annealing": _wrapped,
 }

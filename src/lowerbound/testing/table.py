@@ -95,6 +95,8 @@ class Claim:
 OBJECTIVES: Mapping[str, Claim] = {
     "ELBO": Claim(lambda: objectives.ELBO(samples=2)),
     "IWAE": Claim(lambda: objectives.IWAE(samples=3)),
+    "StickingTheLanding": Claim(lambda: objectives.StickingTheLanding(samples=2)),
+    "DReG": Claim(lambda: objectives.DReG(samples=3)),
     "BetaELBO": Claim(lambda: objectives.BetaELBO(beta=2.5, samples=2), tight=False),
     "FreeBits": Claim(lambda: objectives.FreeBits(objectives.ELBO(2), 0.1), tight=False),
     "Annealed": Claim(lambda: objectives.Annealed(objectives.ELBO(2), WarmUp(0.5))),

@@ -4,7 +4,7 @@ from lowerbound.training.callbacks import Callback, Step, StopTraining
 from lowerbound.training.execution import Execution
 from lowerbound.training.fit import explain, fit
 from lowerbound.training.history import Epoch, Fit, Terms
-from lowerbound.training.schedules import Constant, WarmUp, WarmUpCosine
+from lowerbound.training.schedules import Constant, Stages, WarmUp, WarmUpCosine
 from lowerbound.training.settings import Training
 from lowerbound.training.state import State
 
@@ -14,6 +14,7 @@ __all__ = [
     "Epoch",
     "Execution",
     "Fit",
+    "Stages",
     "State",
     "Step",
     "StopTraining",

@@ -79,6 +79,48 @@ class WarmUpCosine:
         return self.floor + (1.0 - self.floor) * 0.5 * (1.0 + math.cos(math.pi * down))
 
 
+@dataclass(frozen=True)
+class Stages:
+    """From 0 up to 1, then down to `floor` in eight equal factors, each held three times as long.
+
+    The eight stages last 1, 3, 9, ..., 2187 parts of 3280 of what follows the warm-up.
+
+    Args:
+        over: Fraction of the training that the way up takes, in [0, 1].
+        floor: The factor of the last stage, in (0, 1].
+
+    Raises:
+        SettingError: `over` is outside [0, 1], or `floor` outside (0, 1].
+
+    Source: Burda, Grosse & Salakhutdinov (2016), section 5, arXiv 1509.00519: stages of 3^i
+        epochs at 0.001 * 10^(-i/7), i = 0 ... 7.
+
+    Example:
+        >>> steps = Stages(over=0.0, floor=0.1)
+        >>> [round(steps(epochs / 3280), 2) for epochs in (0, 1, 4, 3279)]
+        [1.0, 0.72, 0.52, 0.1]
+    """
+
+    over: float = 0.0
+    floor: float = 0.1
+
+    def __post_init__(self) -> None:
+        _fraction("warm-up", self.over)
+        _fraction("floor", self.floor)
+        if self.floor == 0:
+            raise SettingError("stages fall by equal factors: their final rate must be above 0")
+
+    def __call__(self, fraction: float) -> float:
+        """The factor in force when `fraction` of the training is done."""
+        if fraction < self.over:
+            return fraction / self.over
+        down = 1.0 if self.over >= 1.0 else (min(fraction, 1.0) - self.over) / (1.0 - self.over)
+        # stage i begins after (3^i - 1) / 2 of 3280 parts; rounding must not delay it
+        parts = 3280 * down * (1 + 1e-12)
+        stage = sum(parts >= (3**i - 1) // 2 for i in range(1, 8))
+        return self.floor ** (stage / 7)
+
+
 def _fraction(name: str, value: float) -> None:
     if not 0.0 <= value <= 1.0:
         raise SettingError(f"{name} must be a fraction in [0, 1], got {value!r}")

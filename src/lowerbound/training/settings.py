@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeGuard, get_args, get_type_hints
 
 from lowerbound.errors import SettingError
-from lowerbound.training.schedules import WarmUpCosine
+from lowerbound.training.schedules import Stages, WarmUpCosine
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,9 @@ class Training:
         batch_size: Examples in one update, at least 1.
         learning_rate: The peak, positive.
         warm_up: Fraction of the training over which the learning rate rises from 0 to its peak.
-        final_rate: The learning rate at the end, as a fraction of the peak; in between it falls
-            along half a cosine. 1 keeps it constant.
+        decay: How the learning rate falls after the warm-up: along half a "cosine", or in eight
+            "stages", each three times as long as the one before.
+        final_rate: The learning rate at the end, as a fraction of the peak. 1 keeps it constant.
         weight_decay: Decoupled decay of weights (AdamW); 0 is Adam.
         betas: Adam's decay rates of the first and second moments.
         epsilon: Adam's guard against division by zero, positive.
@@ -28,6 +29,7 @@ class Training:
             longer and a thousand times as long as usual is an accident: its batch is skipped.
         average: Decay of the exponential moving average of the weights, which is what is
             validated and kept; None to keep the last weights themselves.
+        keep: The weights of the epoch with the "best" held-out bound, or the "last" ones.
         patience: Epochs without a better held-out bound after which training stops; None never.
         precision: Of matrix products and convolutions inside the networks: "float32",
             "bfloat16" (weights, bounds and optimiser stay float32), or "auto": bfloat16 where the
@@ -48,12 +50,14 @@ class Training:
     batch_size: int = 128
     learning_rate: float = 2e-3
     warm_up: float = 0.05
+    decay: Literal["cosine", "stages"] = "cosine"
     final_rate: float = 0.01
     weight_decay: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = 1e-8
     clip: float | None = 100.0
     average: float | None = 0.999
+    keep: Literal["best", "last"] = "best"
     patience: int | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     compile: Literal["auto", "on", "off"] = "auto"
@@ -74,7 +78,7 @@ class Training:
                 raise SettingError(f"{name} must be a positive number, got {value!r}")
         if not _number(self.weight_decay) or self.weight_decay < 0:
             raise SettingError(f"weight_decay must be at least 0, got {self.weight_decay!r}")
-        for name in ("precision", "compile"):
+        for name in ("decay", "keep", "precision", "compile"):
             value, choices = getattr(self, name), get_args(get_type_hints(Training)[name])
             if value not in choices:
                 raise SettingError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
@@ -87,7 +91,8 @@ class Training:
 
     def schedule(self, fraction: float) -> float:
         """The learning rate, as a fraction of its peak, when `fraction` of training is done."""
-        return WarmUpCosine(self.warm_up, self.final_rate)(fraction)
+        kind = Stages if self.decay == "stages" else WarmUpCosine
+        return kind(self.warm_up, self.final_rate)(fraction)
 
 
 def _number(value: object) -> TypeGuard[float]:

@@ -195,7 +195,7 @@ class Trainer:
         began = time.perf_counter() - place.seconds
         for chosen in place.batches(len(self.train), self.training.batch_size):
             self.whole = False
-            place.sums += self.stepper(self.train.batch(chosen), self.fraction())
+            place.sums += self.stepper(self.train.draw(chosen), self.fraction())
             place.index += 1
             if self.stepper.due():
                 self.stepper.settle()
@@ -216,6 +216,7 @@ class Trainer:
         bound, distortion, rate = (total / count for total in sums)
         held_out = self.validate()
         better = self.best is None or held_out.bound > self.best.held_out.bound
+        better = better or self.training.keep == "last"
         epoch = Epoch(
             epoch=number,
             updates=self.stepper.updates,

@@ -41,6 +41,7 @@ def subjects() -> tuple[Subject, ...]:
         objectives,
         posteriors,
         priors,
+        reparameterised,
         wrappers,
     )
 
@@ -54,6 +55,7 @@ def subjects() -> tuple[Subject, ...]:
         masks.MASKS,
         gradients.GRADIENTS,
         objectives.OBJECTIVES,
+        reparameterised.REPARAMETERISED,
         wrappers.WRAPPERS,
         evaluation.EVALUATION,
     )

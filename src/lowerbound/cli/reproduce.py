@@ -1,0 +1,111 @@
+"""`lowerbound reproduce`: a published figure, trained and evaluated as its source did."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lowerbound.cli.common import Device, Json, device_of, settings_from
+from lowerbound.errors import SettingError
+
+
+def command(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Which figure; see --list.")
+    ] = None,
+    list_all: Annotated[
+        bool, typer.Option("--list", help="Every figure: source, protocol, cost, state.")
+    ] = False,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", metavar="N", help="A smaller budget.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", metavar="M", help="Likewise, by the clock.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="The whole published budget.")] = False,
+    seeds: Annotated[
+        str, typer.Option("--seeds", metavar="N,N,...", help="One training each.")
+    ] = "0",
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Another setting; may be repeated."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="PATH", help="Where the data is, if it has to be said."),
+    ] = None,
+    test_images: Annotated[
+        int | None,
+        typer.Option(
+            "--test-images", metavar="N", help="Give all draws to so many test images only."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="PATH", help="Of the runs; runs/reproduce/NAME."),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option("--results", metavar="FOLDER", help="Of the figures; benchmarks/results."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what was interrupted.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace old runs at --out.")] = False,
+    device: Device = "auto",
+    json: Json = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the final figures and errors only.")
+    ] = False,
+) -> None:
+    """Train and evaluate as a published figure was, and put ours beside it.
+
+    Architecture, data, schedule and evaluation are written down with each NAME. A smaller budget
+    keeps the shape of the schedule, and the result says how much of the budget was run: a figure
+    is called reproduced only when all of it was.
+
+    Examples:
+      lowerbound reproduce --list
+      lowerbound reproduce burda-vae-1-dynamic --minutes 25 --test-images 1000
+      lowerbound reproduce burda-iwae-5-static --full --data binarized_mnist/
+      lowerbound reproduce tenth-vae-1-dynamic --epochs 300 --seeds 0,1,2
+      lowerbound reproduce tenth-vae-1-dynamic --full --set batch_size=200
+      lowerbound reproduce burda-iwae-50-dynamic --full --resume
+
+    Each training is a run of its own, which doctor, report and the rest read like any other; with
+    --resume one that was killed goes on, and one that is finished is only evaluated.
+    """
+    from lowerbound.cli.reproductions import Wanted, list_entries, reproduce
+
+    if list_all:
+        list_entries(name, results, json)
+        return
+    if name is None:
+        raise SettingError("missing argument 'NAME'; see lowerbound reproduce --list")
+    wanted = Wanted(
+        name=name,
+        epochs=epochs,
+        minutes=minutes,
+        full=full,
+        seeds=_seeds(seeds),
+        settings=settings_from(setting or []),
+        data=data,
+        test_images=test_images,
+        out=out,
+        results=results,
+        resume=resume,
+        force=force,
+        device=device_of(device),
+        json=json,
+        quiet=quiet,
+    )
+    code = reproduce(wanted)
+    if code:
+        raise typer.Exit(code)
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdecimal() and len(part) < 19 for part in parts):
+        raise SettingError(f"--seeds takes whole numbers with commas between, got {text!r}")
+    return tuple(dict.fromkeys(int(part) for part in parts))

@@ -1,0 +1,68 @@
+"""How long the whole budget of an entry takes: measured where it was run, else computed."""
+
+import statistics
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from lowerbound.reproduce.entry import Entry
+
+#: What a computed cost assumes: seconds of an update beside its arithmetic, and operations a
+#: second that small products reach. Two cores without AVX-512; one current accelerator, whose
+#: updates are bound by the launch of their kernels.
+CORES = (2e-3, 60e9)
+ACCELERATOR = (3e-4, 2e13)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The whole budget in seconds, and whether it was measured (and scaled) or computed."""
+
+    seconds: float
+    measured: bool
+
+    def __str__(self) -> str:
+        hours = self.seconds / 3600
+        long = f"{hours:,.0f} h" if hours >= 10 else f"{hours:.1f} h"
+        text = f"{self.seconds / 60:.0f} min" if hours < 2 else long
+        text = f"{self.seconds:.0f} s" if self.seconds < 120 else text
+        return f"{text} ({'measured' if self.measured else 'computed'})"
+
+
+def cost(entry: Entry, runs: list[dict[str, Any]], *, accelerator: bool) -> Cost:
+    """The whole budget on two cores, or on an accelerator.
+
+    Args:
+        entry: Of the registry.
+        runs: What is recorded of it: their seconds for an update, scaled to all updates.
+        accelerator: Of which kind of machine.
+    """
+    seen = [
+        run["seconds"] / run["updates"]
+        for run in runs
+        if (run["device"] != "cpu") == accelerator
+        and run["training"]["batch_size"] == entry.batch_size
+    ]
+    if seen:
+        return Cost(statistics.median(seen) * entry.updates, True)
+    overhead, rate = ACCELERATOR if accelerator else CORES
+    return Cost(entry.updates * (overhead + operations(entry) / rate), False)
+
+
+def operations(entry: Entry) -> float:
+    """Multiplications and additions of one update: forward once, backward twice as many.
+
+    Example:
+        >>> from lowerbound.reproduce import entry_named
+        >>> f"{operations(entry_named('burda-vae-1-dynamic')):.2g}"
+        '5e+07'
+    """
+    hidden, latents = entry.settings["hidden"], int(entry.settings["latents"])
+    encoder = [entry.dimensions, *hidden, 2 * latents]
+    decoder = [latents, *reversed(hidden), entry.dimensions]
+    products = _weights(encoder) + int(entry.settings["samples"]) * _weights(decoder)
+    return 6.0 * entry.batch_size * products
+
+
+def _weights(widths: list[int]) -> int:
+    return sum(before * after for before, after in pairwise(widths))

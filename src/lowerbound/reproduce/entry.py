@@ -1,0 +1,105 @@
+"""A published figure, and all that it takes to get it again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+#: What an entry is trained on.
+Source = Literal["mnist-dynamic", "mnist-static", "iris", "breast-cancer", "digits", "mnist-pixels"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the source says.
+
+    Attributes:
+        figure: Nats per example; an upper bound on -log p(x), or log p(x) where `of` says so.
+        source: Authors, year, table.
+        address: Where it can be read.
+        active: Active latent units, where the source counts them.
+    """
+
+    figure: float
+    source: str
+    address: str
+    active: int | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row: source, protocol, data, architecture, schedule, evaluation.
+
+    Attributes:
+        name: As given to `lowerbound reproduce`.
+        title: In words.
+        published: The figure of the source.
+        data: What it is trained and evaluated on.
+        protocol: How data is prepared, split and evaluated, in a sentence or two.
+        recipe: Of the catalogue.
+        settings: Of model, objective and training, all that differ from the recipe's own; with
+            them `epochs`, the whole published budget.
+        samples: Draws `K` of the importance-weighted bound that is told.
+        differs: Where we depart from the source, in a sentence or two.
+        others: What other implementations got: (figure, who and how).
+        most_updates: For an entry that asks how near few updates come: the most it may make.
+            Settings of the optimiser are then free.
+        tolerance: So many nats worse than published still counts as the published figure.
+    """
+
+    name: str
+    title: str
+    published: Published
+    data: Source
+    protocol: str
+    recipe: str
+    settings: Mapping[str, Any]
+    samples: int = 5000
+    differs: str = ""
+    others: tuple[tuple[float, str], ...] = field(default_factory=tuple)
+    most_updates: int | None = None
+    tolerance: float = 0.3
+
+    @property
+    def epochs(self) -> int:
+        """The whole budget, in passes over the training examples."""
+        return int(self.settings["epochs"])
+
+    @property
+    def batch_size(self) -> int:
+        """Examples in one update."""
+        return int(self.settings["batch_size"])
+
+    @property
+    def examples(self) -> int:
+        """Training examples."""
+        return EXAMPLES[self.data]
+
+    @property
+    def dimensions(self) -> int:
+        """Cells of an example."""
+        return DIMENSIONS.get(self.data, PIXELS)
+
+    @property
+    def updates(self) -> int:
+        """The whole budget in updates."""
+        return self.epochs * -(-self.examples // self.batch_size)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the figure is an exact maximum of the likelihood, no measurement."""
+        return self.recipe == "linear"
+
+
+#: Cells of an example of each source.
+DIMENSIONS: Mapping[str, int] = {"iris": 4, "breast-cancer": 30, "digits": 64}
+PIXELS = 784
+
+#: Training examples of each source.
+EXAMPLES: Mapping[str, int] = {
+    "mnist-dynamic": 59_600,
+    "mnist-static": 50_000,
+    "mnist-pixels": 60_000,
+    "iris": 150,
+    "breast-cancer": 569,
+    "digits": 1_797,
+}

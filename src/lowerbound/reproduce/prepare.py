@@ -1,0 +1,72 @@
+"""From an entry to everything that `fit` needs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from lowerbound.catalogue import Assembly, assemble
+from lowerbound.data import Data
+from lowerbound.errors import SettingError
+from lowerbound.reproduce.entry import Entry
+
+#: Means of a pixel are kept this far from 0 and 1 before the logit is taken.
+LEAST = 0.001
+
+
+def prepare(
+    entry: Entry,
+    data: Data,
+    *,
+    seed: int,
+    epochs: int | None = None,
+    minutes: float | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Assembly:
+    """The model with its first weights, the objective and the training of an entry.
+
+    A shorter budget keeps the shape of the schedule: it is a function of the fraction done.
+
+    Args:
+        entry: Of the registry.
+        data: Of the entry.
+        seed: Of the first weights.
+        epochs: A smaller budget; the whole if both are None.
+        minutes: Likewise, by the clock.
+        settings: Others than the entry's, as text or in their own types.
+
+    Raises:
+        SettingError: A setting that cannot be, or a budget above the whole one.
+        UnknownNameError: No such setting.
+    """
+    chosen = {**entry.settings, **(settings or {})}
+    if epochs is not None:
+        chosen["epochs"] = epochs
+    if minutes is not None:
+        chosen["minutes"] = minutes
+    assembly = assemble(entry.recipe, data.schema, chosen, examples=len(data.train), seed=seed)
+    start_at_mean(assembly.model, data)
+    per_epoch = -(-len(data.train) // assembly.training.batch_size)
+    updates = assembly.training.epochs * per_epoch
+    if entry.most_updates is not None and minutes is None and updates > entry.most_updates:
+        raise SettingError(
+            f"{entry.name} may make {entry.most_updates:,} updates at most, and this is "
+            f"{updates:,}; give --epochs {entry.most_updates // per_epoch}, or a larger batch_size"
+        )
+    return assembly
+
+
+def start_at_mean(model: nn.Module, data: Data) -> None:
+    """Start the decoder's last biases at the logits of the training images' mean.
+
+    Source: Burda, Grosse & Salakhutdinov (2016), the authors' code.
+    """
+    grey = data.train.grey
+    if grey is None:
+        mean = data.train.x.double().mean(dim=0)
+    else:
+        mean = grey.levels.double().mean(dim=0) / grey.white
+    last = model.likelihood.network.layers[-1]  # type: ignore[union-attr,index]
+    with torch.no_grad():
+        last.bias.copy_(mean.clamp(LEAST, 1 - LEAST).logit().flatten())  # type: ignore[union-attr]

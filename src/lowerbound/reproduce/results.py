@@ -1,0 +1,171 @@
+"""What was measured: one file an entry, with command, seed, versions and machine of every run."""
+
+import datetime
+import json
+import os
+import platform
+import statistics
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from lowerbound.errors import OutputError, RunError
+from lowerbound.reproduce.entry import Entry
+from lowerbound.storage.spec import current_versions
+
+State = Literal["reproduced", "whole budget, figure apart", "partial budget", "not run"]
+
+#: Where files lie, from a checkout of the repository, and where otherwise.
+IN_CHECKOUT, ELSEWHERE = Path("benchmarks/results"), Path("runs/reproduce/results")
+
+
+def folder(given: Path | None = None) -> Path:
+    """Where results are kept: as given; inside a checkout with the other measurements."""
+    if given is not None:
+        return given
+    here = Path.cwd()
+    for place in (here, *here.parents):
+        if (place / IN_CHECKOUT).is_dir():
+            return IN_CHECKOUT if place == here else place / IN_CHECKOUT
+    return ELSEWHERE
+
+
+def file_of(entry: Entry, place: Path) -> Path:
+    """The file of an entry."""
+    return place / f"reproduce-{entry.name}.json"
+
+
+def runs_of(entry: Entry, place: Path) -> list[dict[str, Any]]:
+    """Every run recorded of an entry; empty if there is none.
+
+    Raises:
+        RunError: The file is damaged.
+    """
+    path = file_of(entry, place)
+    try:
+        found = json.loads(path.read_bytes())["runs"]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} holds no results; remove it and run again") from error
+    return found
+
+
+def add(entry: Entry, place: Path, run: Mapping[str, Any], command: str) -> Path:
+    """Write a run into the file of its entry, in place of one of the same seed and budget.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    made = {
+        **run,
+        "command": command,
+        "date": datetime.date.today().isoformat(),
+        "versions": current_versions(),
+        "machine": machine(),
+    }
+    runs = [old for old in runs_of(entry, place) if _key(old) != _key(made)]
+    record = {
+        "entry": entry.name,
+        "title": entry.title,
+        "published": {
+            "figure": entry.published.figure,
+            "source": entry.published.source,
+            "address": entry.published.address,
+            "active_units": entry.published.active,
+            "epochs": entry.epochs,
+            "updates": entry.updates,
+        },
+        "unit": "nats per example",
+        "runs": [*runs, made],
+    }
+    path = file_of(entry, place)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(record, indent=1) + "\n")
+        os.replace(fresh, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    return path
+
+
+def _key(run: Mapping[str, Any]) -> tuple[Any, ...]:
+    budget = run["training"].get("minutes") or run["epochs"]
+    return run["seed"], budget, json.dumps(run["changed_settings"], sort_keys=True)
+
+
+def told(entry: Entry, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The runs that speak for an entry, one for each seed, all of one budget and one setting.
+
+    They are those of the largest budget. Runs under changed settings speak only for an entry whose
+    optimiser is free, and there those of the lowest mean do.
+    """
+    groups: dict[str, dict[int, dict[str, Any]]] = {}
+    for run in runs:
+        if entry.most_updates is not None or not run["changed_settings"]:
+            _, *settings = _key(run)
+            groups.setdefault(json.dumps(settings), {})[run["seed"]] = run
+    if not groups:
+        return []
+    free = entry.most_updates is not None
+    chosen = min(groups.values(), key=lambda group: _rank(list(group.values()), free))
+    return [chosen[seed] for seed in sorted(chosen)]
+
+
+def _rank(runs: list[dict[str, Any]], free: bool) -> tuple[float, float]:
+    """Less is better: by figure alone, or by updates and then by figure."""
+    mean = figure(runs)[0]
+    return (mean, 0.0) if free else (-min(run["updates"] for run in runs), mean)
+
+
+def figure(runs: list[dict[str, Any]]) -> tuple[float, float | None]:
+    """The mean over seeds, and their standard deviation, None for a single one; nats."""
+    values = [run["evaluation"]["figure"] for run in runs]
+    return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None
+
+
+def state(entry: Entry, runs: list[dict[str, Any]]) -> State:
+    """How far an entry is, from the runs that speak for it; never from anything typed in.
+
+    An entry is reproduced only when every one of them made the whole budget, was evaluated on all
+    test images, and the mean is no worse than published by more than the entry's tolerance.
+    """
+    if not runs:
+        return "not run"
+    near = figure(runs)[0] <= entry.published.figure + entry.tolerance
+    whole = all(
+        run["evaluation"]["images_with_all_samples"] == run["evaluation"]["images"] for run in runs
+    )
+    if entry.most_updates is None:
+        whole = whole and all(run["epochs"] >= entry.epochs for run in runs)
+        if whole:
+            return "reproduced" if near else "whole budget, figure apart"
+        return "partial budget"
+    if near and whole and all(run["updates"] <= entry.most_updates for run in runs):
+        return "reproduced"  # fewer updates than allowed are no fault
+    spent = all(run["epochs"] >= entry.epochs for run in runs)
+    return "whole budget, figure apart" if spent and whole else "partial budget"
+
+
+def machine() -> dict[str, Any]:
+    """What it ran on."""
+    import torch
+
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor()

@@ -1,0 +1,142 @@
+"""The data of each entry, in the split of its source."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lowerbound.data import Data, Examples, Field, Raw, Schema, build, named_sets
+from lowerbound.data.raw import TEST, TRAIN, VALIDATION
+from lowerbound.errors import DataError
+from lowerbound.reproduce.entry import Source
+
+#: Training images that are looked at only, as in the authors' own code.
+LOOKED_AT = 400
+HOW_STATIC = (
+    "give --data FOLDER with binarized_mnist_train.amat, binarized_mnist_valid.amat and "
+    "binarized_mnist_test.amat (Larochelle's files), or --data FILE.npz with arrays train, valid "
+    "and test of 0 and 1, bit-packed or not"
+)
+PIXELS = 784
+
+
+def load(source: Source, path: str | Path | None = None) -> Data:
+    """The data of an entry, ready to train on.
+
+    Args:
+        source: Of the entry.
+        path: Where it is: a folder of MNIST's four IDX files, or what holds the static
+            binarisation. MNIST is looked for, and fetched, as `read("mnist")` does if None.
+
+    Raises:
+        DataError: It is not at hand; the message says what to do.
+    """
+    return _LOADERS[source](None if path is None else Path(path).expanduser())
+
+
+def _mnist(path: Path | None) -> Raw:
+    (known,) = (named for named in named_sets() if named.name == "mnist")
+    return known.load(path)
+
+
+def _dynamic(path: Path | None) -> Data:
+    raw = _mnist(path)
+    if raw.part is None or (raw.part == TRAIN).sum() != 60_000:
+        raise DataError(
+            f"{raw.where} has not the 60,000 and 10,000 images of MNIST; give its files with "
+            "--data FOLDER"
+        )
+    part = raw.part.copy()
+    part[np.flatnonzero(part == TRAIN)[-LOOKED_AT:]] = VALIDATION
+    return build(Raw(raw.where, raw.values, part=part), binarize="dynamic")
+
+
+def _static(path: Path | None) -> Data:
+    if path is None or not path.exists():
+        what = "" if path is None else f" in {str(path)!r}"
+        raise DataError(f"the static binarisation of MNIST is not at hand{what}; {HOW_STATIC}")
+    parts = _amat(path) if path.is_dir() else _packed(path)
+    for name, count in (("train", 50_000), ("valid", 10_000), ("test", 10_000)):
+        if parts[name].shape != (count, PIXELS):
+            raise DataError(
+                f"{str(path)!r}: {name} is {parts[name].shape}, not ({count}, {PIXELS}); "
+                f"{HOW_STATIC}"
+            )
+    values = np.concatenate([parts[name] for name in ("train", "valid", "test")])
+    part = np.repeat([TRAIN, VALIDATION, TEST], [50_000, 10_000, 10_000]).astype(np.int8)
+    return build(Raw("mnist, static binarisation", values.reshape(-1, 1, 28, 28), part=part))
+
+
+def _amat(folder: Path) -> dict[str, np.ndarray]:
+    found = {}
+    for name in ("train", "valid", "test"):
+        path = folder / f"binarized_mnist_{name}.amat"
+        if not path.is_file():
+            raise DataError(f"no {path.name} in {str(folder)!r}; {HOW_STATIC}")
+        bits = np.frombuffer(path.read_bytes(), np.uint8)
+        bits = bits[(bits == ord("0")) | (bits == ord("1"))] - ord("0")
+        found[name] = bits.reshape(-1, PIXELS) if len(bits) % PIXELS == 0 else bits[None]
+    return found
+
+
+def _packed(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in ("train", "valid", "test")}
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"cannot read {str(path)!r}: {error}; {HOW_STATIC}") from error
+    flat = {name: a.reshape(len(a), -1) for name, a in arrays.items()}
+    return {
+        name: np.unpackbits(a, axis=1) if a.shape[1] == PIXELS // 8 else a
+        for name, a in flat.items()
+    }
+
+
+def _iris(path: Path | None) -> Data:
+    return _rows(_sklearn("iris"), "iris")
+
+
+def _breast_cancer(path: Path | None) -> Data:
+    x = _sklearn("breast_cancer")
+    return _rows((x - x.mean(dim=0)) / x.std(dim=0, correction=0), "breast cancer, standardised")
+
+
+def _digits(path: Path | None) -> Data:
+    return _rows(_sklearn("digits") / 16, "digits, from 0 to 1")
+
+
+def _sklearn(name: str) -> torch.Tensor:
+    from sklearn import datasets
+
+    found: Any = getattr(datasets, f"load_{name}")()
+    return torch.tensor(found.data, dtype=torch.float64)
+
+
+def _pixels(path: Path | None) -> Data:
+    raw = _mnist(path)
+    train = raw.values if raw.part is None else raw.values[raw.part == TRAIN]
+    x = torch.from_numpy(train.reshape(len(train), -1).astype(np.float32)) / 255
+    return _rows(x, "mnist, from 0 to 1")
+
+
+def _rows(x: torch.Tensor, name: str) -> Data:
+    """All rows as training and test: the maximum of a likelihood is one of these alone."""
+    rows, width = Examples(x), x.shape[1]
+    location, unit = x.double().mean(dim=0), float(x.double().std())
+    field = Field("x", "real", (width,), None, tuple(location.tolist()), (unit,) * width)
+    schema = Schema(
+        (field,), (width,), precision="float64" if x.dtype == torch.float64 else "float32"
+    )
+    return Data(schema, rows, Examples(x[:LOOKED_AT]), rows, source=name)
+
+
+_LOADERS: dict[Source, Callable[[Path | None], Data]] = {
+    "mnist-dynamic": _dynamic,
+    "mnist-static": _static,
+    "mnist-pixels": _pixels,
+    "iris": _iris,
+    "breast-cancer": _breast_cancer,
+    "digits": _digits,
+}
