@@ -42,7 +42,10 @@ def recorded(spec: Spec) -> tuple[str | None, dict[str, Any]]:
     options, split = spec.data.get("options"), spec.data.get("split")
     options = options if isinstance(options, dict) else {}
     location = spec.data.get("location")
-    given: dict[str, Any] = {"binarize": options.get("binarize") is True}
+    given: dict[str, Any] = {
+        "binarize": options.get("binarize") is True,
+        "stream": options.get("stream") is True,
+    }
     size = options.get("image_size")
     if isinstance(size, list) and len(size) == 2 and all(type(side) is int for side in size):
         given["image_size"] = tuple(size)

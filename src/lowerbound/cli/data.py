@@ -4,22 +4,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lowerbound.cli.common import Binarize, ImageSize, Json, image_size_of
+from lowerbound.cli.common import Binarize, ImageSize, Json, Stream, image_size_of
 from lowerbound.errors import SettingError
 
 if TYPE_CHECKING:
     from lowerbound.data import Data
+
+STORED = "The training examples stay on disk: they are read while training, a window at a time."
 
 
 def command(
     source: Annotated[
         str | None,
         typer.Argument(
-            metavar="DATA", help="Named set, folder of images, .npy, .npz, .csv, .tsv, .parquet."
+            metavar="DATA", help="Named set, folder of images, .npy, .npz, .csv, .parquet, shards."
         ),
     ] = None,
     binarize: Binarize = False,
     image_size: ImageSize = None,
+    stream: Stream = None,
     json: Json = False,
 ) -> None:
     """Say what DATA is and what would be chosen for it; without DATA, list the named sets.
@@ -40,8 +43,10 @@ def command(
     from lowerbound.cli.console import say, say_json, working, wrapped
     from lowerbound.data import read
 
-    with working("reading the data"):
-        data = read(source, binarize=binarize, image_size=size)
+    with working("reading the data") as work:
+        data = read(
+            source, binarize=binarize, image_size=size, stream=stream, progress=work.stage
+        )
         assembly = assemble("auto", data.schema, examples=len(data.train), seed=0)
     if json:
         say_json(
@@ -60,6 +65,8 @@ def command(
         f"Split: {counts['train']:,} training, {counts['validation']:,} validation, "
         f"{counts['test']:,} test, by content."
     )
+    if data.stored:
+        say(STORED)
     for sentence in (*assembly.words, *(f"Note: {note}." for note in data.notes)):
         say(wrapped(sentence))
 
@@ -80,6 +87,7 @@ def about(data: "Data") -> dict[str, Any]:
         "dimensions": schema.dimensions,
         "fields": fields,
         "constants": [column.name for column in schema.constants],
+        "stored": data.stored,
         "split": data.split,
         "notes": [str(note) for note in data.notes],
         "fingerprint": data.fingerprint,

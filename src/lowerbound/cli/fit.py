@@ -10,6 +10,7 @@ from lowerbound.cli.common import (
     Device,
     ImageSize,
     Json,
+    Stream,
     device_of,
     image_size_of,
     out_option,
@@ -24,7 +25,7 @@ def command(
     source: Annotated[
         str | None,
         typer.Argument(
-            metavar="DATA", help="Named set, folder of images, .npy, .npz, .csv, .tsv or .parquet."
+            metavar="DATA", help="Named set, folder of images, .npy, .npz, .csv, .parquet, shards."
         ),
     ] = None,
     model: Annotated[
@@ -54,6 +55,7 @@ def command(
     ] = None,
     binarize: Binarize = False,
     image_size: ImageSize = None,
+    stream: Stream = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an old run at --out.")] = False,
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", help="Of weights, shuffling and noise.")
@@ -99,6 +101,9 @@ def command(
     The split into training, validation and test depends on the data alone, not on --seed, so that
     runs can be compared. See lowerbound catalogue MODEL for all settings.
 
+    Data of more than a quarter of the memory is left on disk and read while training; --stream does
+    so with any. Then "lowerbound data pack" makes shards of what cannot be read in parts.
+
     --resume RUN goes on with a training that was interrupted, in whatever way, as if it had not
     been: to the same weights, on the same machine. Data and settings are those of the run. With
     --epochs N or --minutes M, larger than before, also a finished run goes on; its learning rate
@@ -134,6 +139,7 @@ def command(
         settings=settings,
         binarize=binarize,
         image_size=image_size_of(image_size),
+        stream=stream,
         force=force,
         seed=seed_of(seed),
         device="" if resume is not None and device == "auto" else device_of(device),

@@ -23,6 +23,7 @@ class Order:
     settings: dict[str, str]
     binarize: bool
     image_size: tuple[int, int] | None
+    stream: bool | None
     force: bool
     seed: int
     device: str

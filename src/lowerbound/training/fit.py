@@ -77,7 +77,7 @@ def fit(
     check = getattr(getattr(model, "likelihood", None), "check", None)
     if check is not None:
         for part in (data.train, data.validation):
-            check(part.x if part.observed is None else part.x[part.observed])
+            check(part.extremes())
     if device is None:
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
     if resume is not None:

@@ -3,11 +3,12 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 
 import torch
 from torch import Tensor, nn
 
-from lowerbound.data import Data
+from lowerbound.data import Batch, Data
 from lowerbound.errors import DataError, NonFiniteError, SettingError
 from lowerbound.objectives import Objective
 from lowerbound.seeding import seeded
@@ -184,24 +185,25 @@ class Trainer:
         number = len(self.history) + 1
         place = self.place = self.place or Place.at_start(self.device)
         began = time.perf_counter() - place.seconds
-        for chosen in place.batches(len(self.train), self.training.batch_size):
-            self.whole = False
-            bound = self.update(chosen)
-            place.index += 1
-            if bound is not None:
-                place.sums += torch.stack([t.detach().sum() for t in _terms(bound)])
-                place.seen += len(chosen)
-            place.seconds = time.perf_counter() - began
-            self.whole = True
-            if place.seen:
-                step = Step(
-                    number, place.index, self.per_epoch, place.seen, self.fraction(), place.sums
-                )
-                for callback in callbacks:
-                    callback.on_step(step)
-            self.offer(callbacks)
-            if self.training.minutes is not None and self.finished():
-                break
+        with closing(place.batches(self.train, self.training.batch_size)) as batches:
+            for batch in batches:
+                self.whole = False
+                bound = self.update(batch)
+                place.index += 1
+                if bound is not None:
+                    place.sums += torch.stack([t.detach().sum() for t in _terms(bound)])
+                    place.seen += len(batch)
+                place.seconds = time.perf_counter() - began
+                self.whole = True
+                if place.seen:
+                    step = Step(
+                        number, place.index, self.per_epoch, place.seen, self.fraction(), place.sums
+                    )
+                    for callback in callbacks:
+                        callback.on_step(step)
+                self.offer(callbacks)
+                if self.training.minutes is not None and self.finished():
+                    break
         self.whole = False
         if not place.seen:
             raise UnstableError(self.guard.first)
@@ -232,14 +234,14 @@ class Trainer:
         """The weights that would be kept if training ended now."""
         return self.best_weights
 
-    def update(self, chosen: Tensor) -> Bound | None:
-        """One step up the mean bound of the chosen examples; None if it was not a number."""
+    def update(self, batch: Batch) -> Bound | None:
+        """One step up the mean bound of some examples; None if it was not a number."""
         fraction = self.fraction()
         objective = self.objective.at(fraction)
         rate = self.training.learning_rate * self.guard.rate
         for group in self.optimizer.param_groups:
             group["lr"] = rate * self.training.schedule(fraction)
-        trace = self.model.trace(self.train.batch(chosen), objective.samples, objective.gradient)  # type: ignore[operator]
+        trace = self.model.trace(batch, objective.samples, objective.gradient)  # type: ignore[operator]
         bound = objective.reduce(trace)
         loss = -bound.value.mean()
         self.optimizer.zero_grad(set_to_none=True)

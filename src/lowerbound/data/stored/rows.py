@@ -1,0 +1,66 @@
+"""Which rows of a store a part of it has, without a list of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Span:
+    """A run of rows without some, in their order.
+
+    Args:
+        start: The first row.
+        stop: One past the last row.
+        without: Rows in between that belong elsewhere, int64, ascending.
+    """
+
+    start: int
+    stop: int
+    without: np.ndarray
+
+    def __len__(self) -> int:
+        return self.stop - self.start - len(self.without)
+
+    def rows(self, index: np.ndarray) -> np.ndarray:
+        """The store's rows at places `index` of this span, int64."""
+        # the j-th row left out has without[j] - start - j rows of the span in front of it
+        before = self.without - self.start - np.arange(len(self.without))
+        return self.start + index + np.searchsorted(before, index, side="right")
+
+    def places(self, rows: np.ndarray) -> np.ndarray:
+        """How many rows of this span lie in front of each of the store's `rows`, int64."""
+        inside = np.clip(rows, self.start, self.stop)
+        return inside - self.start - np.searchsorted(self.without, inside, side="left")
+
+    def kept(self, start: int, stop: int) -> np.ndarray:
+        """Which of the store's rows `start` to `stop - 1`, all within, belong, bool."""
+        belongs = np.ones(stop - start, dtype=bool)
+        first, last = np.searchsorted(self.without, [start, stop])
+        belongs[self.without[first:last] - start] = False
+        return belongs
+
+
+def places_of(index: Tensor | slice, count: int) -> np.ndarray:
+    """The places that an index of either kind names among `count`, int64.
+
+    Raises:
+        IndexError: It names a place that is not there.
+    """
+    if isinstance(index, slice):
+        return np.arange(count)[index] if index.step not in (None, 1) else _run(index, count)
+    index = torch.as_tensor(index).cpu()
+    if index.dtype == torch.bool:
+        index = index.nonzero().flatten()
+    places = index.numpy().astype(np.int64)
+    places = np.where(places < 0, places + count, places)
+    if len(places) and not (places.min() >= 0 and places.max() < count):
+        raise IndexError(f"an index is out of range for {count} examples")
+    return places
+
+
+def _run(index: slice, count: int) -> np.ndarray:
+    start, stop, _ = index.indices(count)
+    return np.arange(start, max(start, stop))
