@@ -44,9 +44,7 @@ def command(
     from lowerbound.data import read
 
     with working("reading the data") as work:
-        data = read(
-            source, binarize=binarize, image_size=size, stream=stream, progress=work.stage
-        )
+        data = read(source, binarize=binarize, image_size=size, stream=stream, progress=work.stage)
         assembly = assemble("auto", data.schema, examples=len(data.train), seed=0)
     if json:
         say_json(

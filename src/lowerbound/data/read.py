@@ -25,7 +25,7 @@ from lowerbound.data.stored.open import open_store, read_store
 from lowerbound.data.tables import read_table
 from lowerbound.errors import DataError, SettingError, ShapeError, UnknownNameError
 
-FILES = ".npy, .npz, .safetensors, .csv, .tsv, .parquet, or a folder of images"
+FILES = ".npy, .npz, .csv, .tsv, .parquet, .safetensors, .tar shards, or a folder of images"
 RISKY = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".ckpt")
 
 

@@ -53,7 +53,7 @@ def shuffled(
     held = np.full(order.width, -1)
     left: list[np.ndarray] = []
     for step, places, rows in order.steps():
-        if skip >= len(rows):
+        if skip and skip >= len(rows):  # a step without rows has its new block all the same
             skip -= len(rows)
             continue
         for place, block in order.opened(step) if held[0] < 0 else order.opened(step)[-1:]:
