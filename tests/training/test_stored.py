@@ -118,6 +118,6 @@ def test_an_error_of_the_reader_ends_the_training_with_its_one_line(stored, mode
             with stored.train.fitted.store.files[0].open("r+b") as file:
                 file.truncate(500)
 
-    with pytest.raises(DataError, match="'x.npy' was changed while it was being read; leave"):
+    with pytest.raises(DataError, match=r"'x.npy' was changed while it was being read; leave"):
         fit(model, ELBO(), stored, TRAINING, seed=3, callbacks=[Cuts()])
     assert not reading()

@@ -32,6 +32,9 @@ def command(
       lowerbound data fashion-small
       lowerbound data photos/ --image-size 64x64
       lowerbound data table.csv --json
+
+    See also lowerbound data pack --help, for data larger than memory. (Data in a file or folder
+    called pack are ./pack.)
     """
     size = image_size_of(image_size)
     if source is None:

@@ -31,7 +31,9 @@ def stem_of(source: str) -> str:
     """
     path, _, key = source.partition("#")
     name = os.path.basename(path.rstrip("/")).partition(":")[0]
-    stem = re.sub(r"\.(npy|npz|csv|tsv|txt|parquet|pq)$", "", name, flags=re.IGNORECASE)
+    stem = re.sub(
+        r"\.(npy|npz|safetensors|csv|tsv|txt|parquet|pq|tar)$", "", name, flags=re.IGNORECASE
+    )
     whole = f"{stem}-{key}" if key else stem
     return re.sub(r"[^\w.-]+", "-", whole, flags=re.ASCII).strip("-.") or "data"
 

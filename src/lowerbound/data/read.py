@@ -21,7 +21,7 @@ from lowerbound.data.schema import Schema
 from lowerbound.data.source import Source
 from lowerbound.data.stored.arrays import open_safetensors
 from lowerbound.data.stored.build import Stage, build_stored, coerce_stored
-from lowerbound.data.stored.open import open_store, read_store
+from lowerbound.data.stored.open import open_store, read_store, uncompressed
 from lowerbound.data.tables import read_table
 from lowerbound.errors import DataError, SettingError, ShapeError, UnknownNameError
 
@@ -80,6 +80,8 @@ def read(
         store = _guarded(
             place[0], lambda: open_store(*place, image_size=image_size, must=stream is True)
         )
+        if store is not None and image_size is not None and not store.pictures:
+            raise SettingError("image_size is for picture files; resize arrays before packing them")
         if store is not None:
             return build_stored(store, binarize=binarize, seed=seed, stage=progress)
     if path is not None and path.is_dir() and not find_idx(path):
@@ -151,6 +153,24 @@ def read_examples(
     else:
         raw = _open(source, path)
     return coerce(raw, schema, binarize=binarize)
+
+
+def for_packing(source: str) -> tuple[Path | Raw, str | None]:
+    """What `stored.pack.pack` takes: a file or folder and an array's name, or all of it, read.
+
+    Raises:
+        DataError: It cannot be read.
+        UnknownNameError: No such named set.
+    """
+    path = _path(source)
+    place = _place(source, path)
+    if place is None:
+        return _open(source, path), None
+    packed = place[0].suffix.lower() in (".csv", ".tsv", ".txt") or (
+        place[0].suffix.lower() == ".npz" and not uncompressed(place[0])
+    )
+    zipped = place[0].is_dir() and any(f.suffix == ".gz" for f in find_idx(place[0]).values())
+    return (_open(source, path), None) if packed or zipped else place
 
 
 def names() -> tuple[str, ...]:

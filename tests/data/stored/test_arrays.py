@@ -11,8 +11,7 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from lowerbound.data import Data, read, read_examples
-from lowerbound.data.stored import StoredExamples
+from lowerbound.data import Data, StoredExamples, read, read_examples
 from lowerbound.errors import DataError, SettingError
 
 
@@ -91,7 +90,8 @@ class TestTheSameAsInMemory:
         np.savez(tmp_path / "a.npz", **arrays)
         one, other = both(tmp_path / "a.npz")
         same_data(one, other)
-        rows = {tuple(x.flatten().tolist()): int(y) for x, y in zip(one.train.x, one.train.label)}
+        pairs = zip(one.train.x, one.train.label, strict=True)
+        rows = {tuple(x.flatten().tolist()): int(y) for x, y in pairs}
         for x, y in zip(other.train.load().x, other.train.label, strict=True):
             assert rows[tuple(x.flatten().tolist())] == int(y)
         assert one.test.label_names == other.test.label_names == ("0", "1", "2")
@@ -222,7 +222,7 @@ def test_what_cannot_be_left_on_disk_is_refused_with_the_remedy(tmp_path, words)
 def test_a_false_archive_entry_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
         archive.writestr("x.npy", b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f8',}")
-    with pytest.raises(DataError, match="header of .* is broken"):
+    with pytest.raises(DataError, match=r"header of .* is broken"):
         read(tmp_path / "x.npz", stream=True)
 
 

@@ -44,7 +44,7 @@ def test_an_error_comes_when_its_turn_comes_and_as_it_is():
 
     found = ahead(items(), 4)
     assert next(found) == 1
-    with pytest.raises(DataError, match="^the file is gone; fetch it again$"):
+    with pytest.raises(DataError, match=r"^the file is gone; fetch it again$"):
         next(found)
     assert until(lambda: not readers())
 

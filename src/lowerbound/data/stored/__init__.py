@@ -4,9 +4,3 @@ A `Store` is a source's rows as they lie there, in blocks; `StoredExamples` is a
 schema wants them, with everything a `Source` has. What is known of all rows (their kind, their
 split, their measures) is found in passes that hold one block each.
 """
-
-from lowerbound.data.stored.build import build_stored, coerce_stored
-from lowerbound.data.stored.examples import StoredExamples
-from lowerbound.data.stored.store import Piece, Store
-
-__all__ = ["Piece", "Store", "StoredExamples", "build_stored", "coerce_stored"]

@@ -12,7 +12,7 @@ from lowerbound.data.examples import Examples
 from lowerbound.data.stored import memory
 from lowerbound.data.stored.fitted import Fitted
 from lowerbound.data.stored.prefetch import ahead
-from lowerbound.data.stored.rows import Span, places_of
+from lowerbound.data.stored.rows import Span
 from lowerbound.data.stored.window import shuffled, sliding_order
 from lowerbound.errors import DataError
 
@@ -149,3 +149,26 @@ class StoredExamples:
         if self.device.type == "cuda":
             return Batch(x.pin_memory().to(self.device, non_blocking=True))
         return Batch(x.to(self.device))
+
+
+def places_of(index: Tensor | slice, count: int) -> np.ndarray:
+    """The places that an index of either kind names among `count`, int64.
+
+    Raises:
+        IndexError: It names a place that is not there.
+    """
+    if isinstance(index, slice):
+        return np.arange(count)[index] if index.step not in (None, 1) else _run(index, count)
+    index = torch.as_tensor(index).cpu()
+    if index.dtype == torch.bool:
+        index = index.nonzero().flatten()
+    places = index.numpy().astype(np.int64)
+    places = np.where(places < 0, places + count, places)
+    if len(places) and not (places.min() >= 0 and places.max() < count):
+        raise IndexError(f"an index is out of range for {count} examples")
+    return places
+
+
+def _run(index: slice, count: int) -> np.ndarray:
+    start, stop, _ = index.indices(count)
+    return np.arange(start, max(start, stop))

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -41,26 +39,3 @@ class Span:
         first, last = np.searchsorted(self.without, [start, stop])
         belongs[self.without[first:last] - start] = False
         return belongs
-
-
-def places_of(index: Tensor | slice, count: int) -> np.ndarray:
-    """The places that an index of either kind names among `count`, int64.
-
-    Raises:
-        IndexError: It names a place that is not there.
-    """
-    if isinstance(index, slice):
-        return np.arange(count)[index] if index.step not in (None, 1) else _run(index, count)
-    index = torch.as_tensor(index).cpu()
-    if index.dtype == torch.bool:
-        index = index.nonzero().flatten()
-    places = index.numpy().astype(np.int64)
-    places = np.where(places < 0, places + count, places)
-    if len(places) and not (places.min() >= 0 and places.max() < count):
-        raise IndexError(f"an index is out of range for {count} examples")
-    return places
-
-
-def _run(index: slice, count: int) -> np.ndarray:
-    start, stop, _ = index.indices(count)
-    return np.arange(start, max(start, stop))
