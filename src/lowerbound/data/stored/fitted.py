@@ -47,8 +47,9 @@ class Fitted:
     @cached_property
     def _as_they_are(self) -> bool:
         """Whether rows need no change and no check: bytes of 256 levels in the right shape."""
-        plain = self.store.pictures or len(self.store.shape) == 1
-        same = self.store.dtype == np.uint8 and self.store.shape == self.schema.shape
+        plain = self.store.pictures or len(self.store.shape) <= 2  # grey images, one axis short
+        shape = (1, *self.store.shape) if len(self.store.shape) == 2 else self.store.shape
+        same = self.store.dtype == np.uint8 and shape == self.schema.shape
         changed = self.grey or self.halved or self.cut is not None
         return plain and same and self.schema.levels == 256 and not changed
 
@@ -60,7 +61,9 @@ class Fitted:
         """
         if not len(rows):
             return np.empty((0, *self.schema.shape), self.dtype)
-        return rows if self._as_they_are else self._coerced(rows)[0]
+        if self._as_they_are:
+            return rows.reshape(len(rows), *self.schema.shape)
+        return self._coerced(rows)[0]
 
     def notes(self, rows: np.ndarray) -> tuple[Note, ...]:
         """What is noted of some rows that says something of all: sentences without a count."""

@@ -43,7 +43,7 @@ class Sliding:
         full = np.flatnonzero(np.diff(self.starts))
         return np.random.default_rng([self.seed, 0]).permutation(full)
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Blocks open at a time: `window`, or all there are."""
         return max(1, min(self.window, len(self.order)))
@@ -69,8 +69,12 @@ class Sliding:
 
     def opened(self, step: int) -> list[tuple[int, int]]:
         """(place, block) of all blocks that are open at a step, the newest one last."""
-        numbers = range(step + 1 - self.width, step + 1)
-        return [(p % self.width, int(self.order[p % len(self.order)])) for p in numbers]
+        width, order = self.width, self.order
+        return [(p % width, int(order[p % len(order)])) for p in range(step + 1 - width, step + 1)]
+
+    def newest(self, step: int) -> tuple[int, int]:
+        """(place, block) of the one that comes at a step."""
+        return step % self.width, int(self.order[step])
 
     def _dealt(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """The rows of the block that comes as `number`, dealt to steps, and where each begins."""

@@ -56,7 +56,7 @@ def shuffled(
         if skip and skip >= len(rows):  # a step without rows has its new block all the same
             skip -= len(rows)
             continue
-        for place, block in order.opened(step) if held[0] < 0 else order.opened(step)[-1:]:
+        for place, block in order.opened(step) if held[0] < 0 else [order.newest(step)]:
             if held[place] != block:
                 values = _block(store, fitted, span, block)
                 opened[place, : len(values)] = values
