@@ -75,7 +75,3 @@ def main() -> None:
                 answer = {"error": " ".join(str(error).split("\n"))}
             answers.write(json.dumps(answer).encode() + b"\n")
             answers.flush()
-
-
-if __name__ == "__main__":
-    main()

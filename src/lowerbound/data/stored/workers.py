@@ -15,6 +15,19 @@ from lowerbound.errors import DataError
 
 Job = dict[str, Any]
 
+#: A worker needs single modules of `lowerbound.data`; the names of the package need torch, which
+#: takes seconds to import.
+START = """
+import sys, types
+from pathlib import Path
+import lowerbound
+package = types.ModuleType("lowerbound.data")
+package.__path__ = [str(Path(lowerbound.__file__).parent / "data")]
+sys.modules["lowerbound.data"] = package
+from lowerbound.data.stored.worker import main
+main()
+"""
+
 
 class _Worker:
     """A process that answers one job at a time."""
@@ -23,7 +36,7 @@ class _Worker:
         root = os.fspath(Path(__file__).parents[3])
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "lowerbound.data.stored.worker"],
+            [sys.executable, "-c", START],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
@@ -66,8 +79,11 @@ def in_workers(
     count = count or min(8, os.cpu_count() or 1)
     here = threading.local()
     started: list[_Worker] = []
+    over = threading.Event()
 
     def ask(job: Job) -> Job | None:
+        if over.is_set():
+            return {"error": "it was ended"}
         if getattr(here, "worker", None) is None:
             here.worker = _Worker()
             started.append(here.worker)
@@ -88,6 +104,8 @@ def in_workers(
                 return {"error": "a process that reads the data died; is there enough memory?"}
             # a picture that kills its decoder is as broken as one that does not decode
             row = one.get("first")
+            if found is not None and "error" in found:
+                return found
             told += [[row, "files skipped: broken"]] if found is None else found["told"]
         return {"told": told}
 
@@ -103,6 +121,7 @@ def in_workers(
                 raise DataError(answer["error"])
             yield answer
     finally:
+        over.set()  # so that nobody takes a worker that is ended here for one that died
         for future in running:
             future.cancel()
         for worker in started:
