@@ -45,7 +45,7 @@ class Fitted:
         return self.schema.dimensions * self.dtype.itemsize
 
     @cached_property
-    def _as_they_are(self) -> bool:
+    def as_they_are(self) -> bool:
         """Whether rows need no change and no check: bytes of 256 levels in the right shape."""
         plain = self.store.pictures or len(self.store.shape) <= 2  # grey images, one axis short
         shape = (1, *self.store.shape) if len(self.store.shape) == 2 else self.store.shape
@@ -61,7 +61,7 @@ class Fitted:
         """
         if not len(rows):
             return np.empty((0, *self.schema.shape), self.dtype)
-        if self._as_they_are:
+        if self.as_they_are:
             return rows.reshape(len(rows), *self.schema.shape)
         return self._coerced(rows)[0]
 
