@@ -7,6 +7,8 @@ from lowerbound.data import Examples, Source
 
 def some(part: Source, most: int) -> Examples:
     """At most so many examples, evenly spaced: a source may have sorted them by class."""
-    if len(part) <= most or not isinstance(part, Examples):
+    if not isinstance(part, Examples):
         return part.few(most)
+    if len(part) <= most:
+        return part
     return part.select(torch.linspace(0, len(part) - 1, most).long())
