@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         objectives,
         posteriors,
         priors,
+        reproduce,
         testing,
         training,
     )

@@ -10,7 +10,8 @@ import pytest
 from lowerbound._version import __version__
 
 COMMANDS = [
-    "data", "catalogue", "fit", "evaluate", "compare", "doctor", "certify", "reproduce", "report",
+    "data", "data pack", "catalogue", "fit", "evaluate", "compare", "doctor", "certify",
+    "reproduce", "report",
     "generate", "reconstruct", "encode", "decode", "interpolate", "traverse",
 ]  # fmt: skip
 HEAVY = """
@@ -49,8 +50,12 @@ def test_help_fits_in_eighty_columns(lowerbound, arguments: tuple[str, ...]) -> 
 def test_every_command_is_listed_with_one_whole_line(lowerbound) -> None:
     done = lowerbound("--help")
     listed = done.out.split("Commands:\n")[1].splitlines()
-    assert [line.split()[0] for line in listed] == COMMANDS
+    assert [line.strip().split("  ")[0] for line in listed] == COMMANDS
     assert all(line.endswith(".") and not line.endswith("...") for line in listed)
+
+
+def test_a_command_of_two_words_is_typed_as_two(lowerbound) -> None:
+    assert lowerbound("data", "pack", "--help") == lowerbound("data pack", "--help")
 
 
 def test_no_arguments_are_a_call_for_help(lowerbound) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lowerbound.applications.chunks import by_chunks
-from lowerbound.data import Examples
+from lowerbound.data import Source
 from lowerbound.errors import DataError
 
 
@@ -23,7 +23,7 @@ class Encoding:
     scale: Tensor
 
 
-def encode(model: nn.Module, examples: Examples | Tensor) -> Encoding:
+def encode(model: nn.Module, examples: Source | Tensor) -> Encoding:
     """Where examples lie in the latent space: mean and spread of q(z|x).
 
     Args:
@@ -37,13 +37,12 @@ def encode(model: nn.Module, examples: Examples | Tensor) -> Encoding:
         ShapeError: The examples have another shape than the model's.
         DataError: An example is so extreme that its encoding is not a number.
     """
-    x = as_rows(examples)
 
     def step(chunk: Tensor) -> Tensor:
         q = model.posterior(chunk)  # type: ignore[operator]
         return torch.stack([q.mean, q.variance.sqrt()], dim=1)
 
-    mean, scale = by_chunks(model, x, step).unbind(dim=1)
+    mean, scale = by_chunks(model, examples, step).unbind(dim=1)
     finite = torch.isfinite(mean).flatten(start_dim=1).all(dim=1)
     if not bool(finite.all()):
         bad = (~finite).nonzero().flatten()
@@ -52,10 +51,3 @@ def encode(model: nn.Module, examples: Examples | Tensor) -> Encoding:
             "the training data to be encoded; look for extreme values"
         )
     return Encoding(mean, scale)
-
-
-def as_rows(examples: Examples | Tensor) -> Tensor:
-    """The examples as one tensor `(N, *event)`, with 0 where nothing was observed."""
-    if isinstance(examples, Examples):
-        return examples.batch(slice(None)).filled()
-    return torch.as_tensor(examples)

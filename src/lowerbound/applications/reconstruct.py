@@ -4,11 +4,11 @@ from torch import Tensor, nn
 
 from lowerbound.applications.encode import encode
 from lowerbound.applications.generate import decode
-from lowerbound.data import Examples
+from lowerbound.data import Source
 
 
 def reconstruct(
-    model: nn.Module, examples: Examples | Tensor, *, draw: bool = False, seed: int | None = None
+    model: nn.Module, examples: Source | Tensor, *, draw: bool = False, seed: int | None = None
 ) -> Tensor:
     """Encode examples and decode the posterior means.
 

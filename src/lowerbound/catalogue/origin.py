@@ -43,9 +43,10 @@ def recorded(spec: Spec) -> tuple[str | None, dict[str, Any]]:
     options = options if isinstance(options, dict) else {}
     location = spec.data.get("location")
     binarized = options.get("binarize")
-    given: dict[str, Any] = {"binarize": binarized is True}
-    if binarized == "dynamic":
-        given["binarize"] = "dynamic"
+    given: dict[str, Any] = {
+        "binarize": "dynamic" if binarized == "dynamic" else binarized is True,
+        "stream": options.get("stream") is True,
+    }
     size = options.get("image_size")
     if isinstance(size, list) and len(size) == 2 and all(type(side) is int for side in size):
         given["image_size"] = tuple(size)

@@ -17,6 +17,7 @@ from lowerbound.cli import (
     fit,
     generate,
     interpolate,
+    pack,
     reconstruct,
     report,
     reproduce,
@@ -33,7 +34,8 @@ Examples:
   lowerbound generate runs/one --count 64       new examples in samples.png
   lowerbound evaluate runs/one --json           bounds on log p(x) as JSON
 
-DATA is a named set, a folder of images, or a .npy, .npz, .csv, .tsv or .parquet file.
+DATA is a named set, a folder of images or of shards, or a .npy, .npz, .safetensors, .csv, .tsv,
+.parquet or .tar file.
 
 Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted, 143 terminated.
 """
@@ -72,6 +74,7 @@ def root(
 
 _COMMANDS: tuple[tuple[str, Any, str], ...] = (
     ("data", data, "What data is, and what would be chosen for it."),
+    ("data pack", pack, "Make shards of data larger than memory."),
     ("catalogue", catalogue, "The recipes for --model, and their settings."),
     ("fit", fit, "Train a model on data, evaluate it, report."),
     ("evaluate", evaluate, "How good a run is, with standard errors."),

@@ -37,6 +37,14 @@ ImageSize = Annotated[
     typer.Option("--image-size", metavar="HxW", help="Crop and resize picture files to this."),
 ]
 
+Stream = Annotated[
+    bool | None,
+    typer.Option(
+        "--stream/--no-stream",
+        help="Leave the data on disk while training; on where it is too large for memory.",
+    ),
+]
+
 
 def out_option(help: str) -> typer.models.OptionInfo:
     """The option that says where a result goes."""

@@ -97,6 +97,10 @@ class Work:
     def __call__(self, done: int, total: int) -> None:
         self._update(f"{self.what}  {done / max(total, 1):.0%}")
 
+    def stage(self, what: str, done: int, total: int) -> None:
+        """So far is a stage that has a name of its own."""
+        self._update(f"{self.what}: {what}  {done / max(total, 1):.0%}")
+
     def rename(self, what: str) -> None:
         """Another stage begins."""
         self.what = what

@@ -9,6 +9,7 @@ from lowerbound.cli.common import (
     BinarizeDynamic,
     ImageSize,
     Json,
+    Stream,
     binarize_of,
     image_size_of,
 )
@@ -17,17 +18,20 @@ from lowerbound.errors import SettingError
 if TYPE_CHECKING:
     from lowerbound.data import Data
 
+STORED = "The training examples stay on disk: they are read while training, a window at a time."
+
 
 def command(
     source: Annotated[
         str | None,
         typer.Argument(
-            metavar="DATA", help="Named set, folder of images, .npy, .npz, .csv, .tsv, .parquet."
+            metavar="DATA", help="Named set, folder of images, .npy, .npz, .csv, .parquet, shards."
         ),
     ] = None,
     binarize: Binarize = False,
     binarize_dynamic: BinarizeDynamic = False,
     image_size: ImageSize = None,
+    stream: Stream = None,
     json: Json = False,
 ) -> None:
     """Say what DATA is and what would be chosen for it; without DATA, list the named sets.
@@ -37,6 +41,9 @@ def command(
       lowerbound data fashion-small
       lowerbound data photos/ --image-size 64x64
       lowerbound data table.csv --json
+
+    See also lowerbound data pack --help, for data larger than memory. (Data in a file or folder
+    called pack are ./pack.)
     """
     size = image_size_of(image_size)
     if source is None:
@@ -48,8 +55,9 @@ def command(
     from lowerbound.cli.console import say, say_json, working, wrapped
     from lowerbound.data import read
 
-    with working("reading the data"):
-        data = read(source, binarize=binarize_of(binarize, binarize_dynamic), image_size=size)
+    cut = binarize_of(binarize, binarize_dynamic)
+    with working("reading the data") as work:
+        data = read(source, binarize=cut, image_size=size, stream=stream, progress=work.stage)
         assembly = assemble("auto", data.schema, examples=len(data.train), seed=0)
     if json:
         say_json(
@@ -68,6 +76,8 @@ def command(
         f"Split: {counts['train']:,} training, {counts['validation']:,} validation, "
         f"{counts['test']:,} test, by content."
     )
+    if data.stored:
+        say(STORED)
     for sentence in (*assembly.words, *(f"Note: {note}." for note in data.notes)):
         say(wrapped(sentence))
 
@@ -88,6 +98,7 @@ def about(data: "Data") -> dict[str, Any]:
         "dimensions": schema.dimensions,
         "fields": fields,
         "constants": [column.name for column in schema.constants],
+        "stored": data.stored,
         "split": data.split,
         "notes": [str(note) for note in data.notes],
         "fingerprint": data.fingerprint,

@@ -11,6 +11,7 @@ from lowerbound.cli.common import (
     Device,
     ImageSize,
     Json,
+    Stream,
     binarize_of,
     device_of,
     image_size_of,
@@ -26,7 +27,7 @@ def command(
     source: Annotated[
         str | None,
         typer.Argument(
-            metavar="DATA", help="Named set, folder of images, .npy, .npz, .csv, .tsv or .parquet."
+            metavar="DATA", help="Named set, folder of images, .npy, .npz, .csv, .parquet, shards."
         ),
     ] = None,
     model: Annotated[
@@ -57,6 +58,7 @@ def command(
     binarize: Binarize = False,
     binarize_dynamic: BinarizeDynamic = False,
     image_size: ImageSize = None,
+    stream: Stream = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an old run at --out.")] = False,
     seed: Annotated[
         int, typer.Option("--seed", metavar="N", help="Of weights, shuffling and noise.")
@@ -114,6 +116,9 @@ def command(
     The split into training, validation and test depends on the data alone, not on --seed, so that
     runs can be compared. See lowerbound catalogue MODEL for all settings.
 
+    Data of more than a quarter of the memory is left on disk and read while training; --stream does
+    so with any. Then "lowerbound data pack" makes shards of what cannot be read in parts.
+
     --resume RUN goes on with a training that was interrupted, in whatever way, as if it had not
     been: to the same weights, on the same machine. Data and settings are those of the run. With
     --epochs N or --minutes M, larger than before, also a finished run goes on; its learning rate
@@ -150,6 +155,7 @@ def command(
         settings=settings,
         binarize=binarize_of(binarize, binarize_dynamic),
         image_size=image_size_of(image_size),
+        stream=stream,
         force=force,
         seed=seed_of(seed),
         device="" if resume is not None and device == "auto" else device_of(device),

@@ -37,6 +37,8 @@ def command(
     """
     if steps < 2:
         raise SettingError(f"--steps must be a whole number of at least 2, got {steps}")
+    import torch
+
     from lowerbound.applications import interpolate
     from lowerbound.cli.console import say, working
     from lowerbound.cli.examples import check_count, place, write_examples
@@ -50,6 +52,7 @@ def command(
     for name, index in (("from", start), ("to", end)):
         if not 0 <= index < len(examples):
             raise SettingError(f"--{name} is an index from 0 to {len(examples) - 1}, got {index}")
-    x = interpolate(run.model, examples.x[start], examples.x[end], steps=steps)
+    ends = examples.batch(torch.tensor([start, end])).x
+    x = interpolate(run.model, *ends, steps=steps)
     write_examples(target, form, x, run.schema, columns=steps)
     say(target)

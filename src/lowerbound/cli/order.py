@@ -25,6 +25,7 @@ class Order:
     settings: dict[str, str]
     binarize: bool | Literal["dynamic"]
     image_size: tuple[int, int] | None
+    stream: bool | None
     force: bool
     seed: int
     device: str

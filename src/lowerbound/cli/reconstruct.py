@@ -56,6 +56,7 @@ def command(
     wanted = count or (SHOWN if form == ".png" else len(examples))
     examples = examples.select(slice(0, wanted))
     check_count(2 * len(examples), run.schema, form)
+    examples = examples.load()
     with working("reconstructing"):
         x = reconstruct(run.model, examples)
         if form in (".png", FOLDER):

@@ -9,7 +9,7 @@ from lowerbound.errors import DataError, LowerboundError, ShapeError
 
 if TYPE_CHECKING:
     from lowerbound.catalogue import Run
-    from lowerbound.data import Data, Examples, Schema
+    from lowerbound.data import Data, Schema, Source
 
 
 def absolute(source: str) -> str:
@@ -31,7 +31,9 @@ def stem_of(source: str) -> str:
     """
     path, _, key = source.partition("#")
     name = os.path.basename(path.rstrip("/")).partition(":")[0]
-    stem = re.sub(r"\.(npy|npz|csv|tsv|txt|parquet|pq)$", "", name, flags=re.IGNORECASE)
+    stem = re.sub(
+        r"\.(npy|npz|safetensors|csv|tsv|txt|parquet|pq|tar)$", "", name, flags=re.IGNORECASE
+    )
     whole = f"{stem}-{key}" if key else stem
     return re.sub(r"[^\w.-]+", "-", whole, flags=re.ASCII).strip("-.") or "data"
 
@@ -82,14 +84,14 @@ def same_data(run: "Run", source: str) -> "Data | None":
     return data if data.fingerprint == run.spec.data.get("fingerprint") else None
 
 
-def examples_of(run: "Run", source: str | None) -> "Examples":
+def examples_of(run: "Run", source: str | None) -> "Source":
     """Examples for a model: all of `source`, in their order, or the run's own test split."""
     if source is None:
         return own_data(run, remedy="give other data").test
     return read_for(source, run.schema)
 
 
-def read_for(source: str, schema: "Schema") -> "Examples":
+def read_for(source: str, schema: "Schema") -> "Source":
     """All examples of a source, in their order, as a schema stores them; notes go to stderr."""
     from lowerbound.data import read_examples
 

@@ -40,8 +40,14 @@ def train(order: Order) -> int:
     inform = _silent if order.quiet else tell
     check_before_reading(order)
     origin: dict[str, Any] = {}
-    with working("reading the data", quiet=order.quiet):
-        data = read(order.source, binarize=order.binarize, image_size=order.image_size)
+    with working("reading the data", quiet=order.quiet) as work:
+        data = read(
+            order.source,
+            binarize=order.binarize,
+            image_size=order.image_size,
+            stream=order.stream,
+            progress=work.stage,
+        )
         if order.start is not None:
             assembly, data, origin = warm_start(order.start, data, order.settings, seed=order.seed)
         else:
@@ -62,6 +68,8 @@ def train(order: Order) -> int:
     options: dict[str, Any] = {"binarize": order.binarize} if order.binarize else {}
     if order.image_size is not None:
         options["image_size"] = list(order.image_size)
+    if data.stored:
+        options["stream"] = True
     where = absolute(order.source)
     spec = spec_of(
         assembly, data, order.seed, command=command_line(), location=where, begun_from=origin,

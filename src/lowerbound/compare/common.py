@@ -8,11 +8,14 @@ import torch
 
 from lowerbound.catalogue import Run
 from lowerbound.catalogue.again import read_again
-from lowerbound.data import Data, Examples, read_examples
+from lowerbound.data import Data, Source, read_examples
 from lowerbound.errors import DataError, LowerboundError, SettingError
 
+#: Examples that are hashed at a time.
+AT_ONCE = 4096
 
-def common_held_out(runs: Sequence[Run], data: Any = None) -> tuple[Examples, str, tuple[str, ...]]:
+
+def common_held_out(runs: Sequence[Run], data: Any = None) -> tuple[Source, str, tuple[str, ...]]:
     """The examples to compare on: held out from the training and validation parts of every run.
 
     Args:
@@ -59,7 +62,7 @@ def common_held_out(runs: Sequence[Run], data: Any = None) -> tuple[Examples, st
 
 def _candidates(
     runs: Sequence[Run], data: Any, known: dict[str, Data]
-) -> tuple[Examples, str, list[str]]:
+) -> tuple[Source, str, list[str]]:
     first = runs[0]
     if isinstance(data, Data):
         known[data.fingerprint] = data
@@ -101,9 +104,11 @@ def _own(run: Run, known: dict[str, Data]) -> Data | None:
     return known.get(wanted)
 
 
-def _keys(part: Examples) -> Iterator[bytes]:
+def _keys(part: Source) -> Iterator[bytes]:
     """A hash of the contents of each example, the same in either precision of reals."""
-    x = part.x.float() if part.x.is_floating_point() else part.x
-    # -0.0 + 0.0 is 0.0: equal numbers have equal bytes
-    for row in (x + 0).reshape(len(x), -1).contiguous().numpy():
-        yield blake2b(row.data, digest_size=16).digest()
+    for start in range(0, len(part), AT_ONCE):
+        x = part.batch(slice(start, start + AT_ONCE)).x
+        x = x.float() if x.is_floating_point() else x
+        # -0.0 + 0.0 is 0.0: equal numbers have equal bytes
+        for row in (x + 0).reshape(len(x), -1).contiguous().numpy():
+            yield blake2b(row.data, digest_size=16).digest()

@@ -13,6 +13,8 @@ from lowerbound.data.notes import Note
 from lowerbound.data.raw import Raw
 from lowerbound.data.read import names, read, read_examples
 from lowerbound.data.schema import Constant, Field, Kind, Schema
+from lowerbound.data.source import Source
+from lowerbound.data.stored.examples import StoredExamples
 
 __all__ = [
     "Batch",
@@ -25,6 +27,8 @@ __all__ = [
     "Note",
     "Raw",
     "Schema",
+    "Source",
+    "StoredExamples",
     "build",
     "coerce",
     "named_sets",

@@ -4,6 +4,7 @@ import math
 import re
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -39,8 +40,8 @@ def read_npy(path: Path) -> Raw:
         if start != b"\x93NUMPY":
             raise DataError(f"{where} is not a .npy file: it starts with {start!r}")
         stream.seek(0)
-        shape, dtype = _header(stream, where)
-        _refuse_false_size(shape, dtype, path.stat().st_size - stream.tell(), where)
+        shape, dtype, _ = read_header(stream, where)
+        refuse_false_size(shape, dtype, path.stat().st_size - stream.tell(), where)
     try:
         values = np.load(
             path, mmap_mode=None if 0 in shape or not shape else "r", allow_pickle=False
@@ -75,7 +76,7 @@ def read_npz(path: Path, key: str | None = None) -> Raw:
                 return Raw(
                     f"{where}#{key}", check_array(_member(archive, members[key], where), where)
                 )
-            roles = dict.fromkeys(members, ("x", TRAIN)) if len(members) == 1 else _roles(members)
+            roles = dict.fromkeys(members, ("x", TRAIN)) if len(members) == 1 else roles_of(members)
             if roles is None:
                 raise DataError(
                     f"{where} holds {len(members)} arrays: {_listed(members)}; "
@@ -95,7 +96,7 @@ def read_npz(path: Path, key: str | None = None) -> Raw:
     return _assemble(found, where)
 
 
-def _roles(names: dict[str, str]) -> dict[str, tuple[str, int]] | None:
+def roles_of(names: Iterable[str]) -> dict[str, tuple[str, int]] | None:
     """What each array is, ("x" or "y", part); None when some name does not say it."""
     roles: dict[str, tuple[str, int]] = {}
     for name in names:
@@ -156,13 +157,18 @@ def _member(archive: zipfile.ZipFile, name: str, where: str) -> np.ndarray:
             f"{where} claims {entry.file_size} bytes from {entry.compress_size}: it is broken"
         )
     with archive.open(entry) as stream:
-        shape, dtype = _header(stream, where)
-        _refuse_false_size(shape, dtype, entry.file_size - stream.tell(), where)
+        shape, dtype, _ = read_header(stream, where)
+        refuse_false_size(shape, dtype, entry.file_size - stream.tell(), where)
     with archive.open(entry) as stream:
         return np.lib.format.read_array(stream, allow_pickle=False)
 
 
-def _header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype]:
+def read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype, bool]:
+    """Shape, dtype and whether columns come first, of the .npy that the stream stands before.
+
+    Raises:
+        DataError: The header is broken, or the array holds objects.
+    """
     try:
         version = np.lib.format.read_magic(stream)
         if version not in ((1, 0), (2, 0)):
@@ -172,17 +178,20 @@ def _header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype]:
         read = np.lib.format.read_array_header_1_0
         if version == (2, 0):
             read = np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(stream)
+        shape, turned, dtype = read(stream)
     except DataError:
         raise
     except Exception as error:  # numpy parses the header as Python: a hostile one raises anything
         raise DataError(f"the header of {where} is broken: {_line(error)}; {REMEDY}") from error
     if dtype.hasobject:
         raise DataError(f"{where} {PICKLED}; {REMEDY}")
-    return shape, dtype
+    return shape, dtype, turned
 
 
-def _refuse_false_size(shape: tuple[int, ...], dtype: np.dtype, size: int, where: str) -> None:
+def refuse_false_size(
+    shape: tuple[int, ...], dtype: np.dtype, size: int, where: str, *, memory: bool = True
+) -> None:
+    """Raise a `DataError` for a shape that `size` bytes cannot hold, nor, if asked, memory."""
     if any(length < 0 for length in shape):
         raise DataError(f"{where} claims the shape {shape}; {REMEDY}")
     claimed = math.prod(shape) * dtype.itemsize
@@ -190,7 +199,8 @@ def _refuse_false_size(shape: tuple[int, ...], dtype: np.dtype, size: int, where
         raise DataError(
             f"{where} is truncated: its header says {claimed} bytes of data, the file has {size}"
         )
-    refuse_oversize(claimed, where)
+    if memory:
+        refuse_oversize(claimed, where)
 
 
 def _listed(names: dict[str, str]) -> str:

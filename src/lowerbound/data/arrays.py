@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import torch
 
 from lowerbound.data.notes import Note
 from lowerbound.errors import DataError
@@ -17,6 +16,8 @@ def as_array(source: object, where: str) -> np.ndarray:
     Raises:
         DataError: It is ragged, or no array of numbers.
     """
+    import torch  # here: a process that writes shards does without
+
     if isinstance(source, torch.Tensor):
         if source.layout is not torch.strided or source.is_quantized:
             raise DataError(f"{where} is a sparse or quantised tensor; give a dense one")

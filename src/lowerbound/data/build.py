@@ -10,7 +10,7 @@ from lowerbound.data.grey import Grey
 from lowerbound.data.infer import Binarize, Inferred, infer
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION, Raw
-from lowerbound.data.schema import Field, Schema
+from lowerbound.data.schema import Field, Kind, Schema
 from lowerbound.data.splits import content_order, split, split_validation, thin
 from lowerbound.errors import DataError, SettingError
 
@@ -108,30 +108,41 @@ def _schema_of(
     inferred: Inferred, train: np.ndarray, where: str
 ) -> tuple[Schema, tuple[Note, ...]]:
     """The schema of what was inferred, its location and unit measured on the training examples."""
-    shape = inferred.values.shape[1:]
     location = unit = None
     notes: tuple[Note, ...] = ()
     if inferred.kind == "real":
         location, unit, notes = _measure(train, inferred.names, where)
-    if inferred.names is not None:
-        fields = tuple(
-            Field(
-                name,
-                inferred.kind,
-                (),
-                inferred.levels,
-                None if location is None else (location[i],),
-                None if unit is None else (unit[i],),
-            )
-            for i, name in enumerate(inferred.names)
-        )
-    else:
-        name = "image" if len(shape) == 3 else "x"
-        fields = (Field(name, inferred.kind, shape, inferred.levels, location, unit),)
+    shape = inferred.values.shape[1:]
+    fields = fields_of(inferred.names, inferred.kind, shape, inferred.levels, location, unit)
     schema = Schema(
         fields, shape, inferred.constants, inferred.threshold, inferred.precision, inferred.white
     )
     return schema, notes
+
+
+def fields_of(
+    names: tuple[str, ...] | None,
+    kind: Kind,
+    shape: tuple[int, ...],
+    levels: int | None,
+    location: tuple[float, ...] | None,
+    unit: tuple[float, ...] | None,
+) -> tuple[Field, ...]:
+    """One field a named column, or one for all cells."""
+    if names is None:
+        name = "image" if len(shape) == 3 else "x"
+        return (Field(name, kind, shape, levels, location, unit),)
+    return tuple(
+        Field(
+            name,
+            kind,
+            (),
+            levels,
+            None if location is None else (location[i],),
+            None if unit is None else (unit[i],),
+        )
+        for i, name in enumerate(names)
+    )
 
 
 #: Standard deviations below this, or their squares, would vanish in float32.
@@ -146,19 +157,33 @@ def _measure(
     with np.errstate(over="ignore", invalid="ignore"):
         location = np.atleast_1d(train.mean(axis=axis, dtype=np.float64))
         unit = np.atleast_1d(train.std(axis=axis, dtype=np.float64))
+        low, high = np.atleast_1d(train.min(axis=axis)), np.atleast_1d(train.max(axis=axis))
+    return measured(location, unit, low, high, names, where)
+
+
+def measured(
+    location: np.ndarray,
+    unit: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    names: tuple[str, ...] | None,
+    where: str,
+) -> tuple[tuple[float, ...], tuple[float, ...], tuple[Note, ...]]:
+    """Means and standard deviations, float64 `(D,)`, judged by the ranges they come from."""
     if not (np.isfinite(location).all() and np.isfinite(unit).all()):
         raise DataError(
-            f"{where} has values up to {np.abs(train).max():g}, too large to measure; rescale"
+            f"{where} has values up to {max(np.abs(low).max(), np.abs(high).max()):g}, too large "
+            "to measure; rescale"
         )
     tiny = (unit > 0) & (unit < SMALLEST_UNIT)
-    tiny |= (unit == 0) & (np.ptp(train, axis=axis) > 0)
+    tiny |= (unit == 0) & (high > low)
     if tiny.any():
         raise DataError(
             f"{where} has values that differ by less than {SMALLEST_UNIT:g}, too little to "
             "measure; rescale"
         )
     still = unit <= 0
-    unit[still] = 1.0
+    unit = np.where(still, 1.0, unit)
     notes = ()
     if still.any():
         places = np.flatnonzero(still)

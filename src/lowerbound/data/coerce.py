@@ -49,7 +49,8 @@ def coerce(
         raise ShapeError(_other_shape(values.shape[1:], schema, raw.where))
     values = _in_support(values, raw, schema, binarize)
     examples = Examples(
-        torch.from_numpy(np.ascontiguousarray(values)),
+        # writable: the array of a mapped file is not, and a tensor must be
+        torch.from_numpy(np.require(values, requirements=["C", "W"])),
         None,
         None if raw.label is None else torch.from_numpy(raw.label),
         raw.label_names,

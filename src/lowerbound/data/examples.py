@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from lowerbound.data.batch import Batch
 from lowerbound.data.grey import Grey
 from lowerbound.data.notes import Note
 from lowerbound.data.schema import Schema
+from lowerbound.data.source import Source
 from lowerbound.errors import UnknownNameError
 
 
@@ -42,6 +44,11 @@ class Examples:
     def __len__(self) -> int:
         return self.x.shape[0]
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one example."""
+        return tuple(self.x.shape[1:])
+
     def batch(self, index: Tensor | slice) -> Batch:
         """The examples at `index` as a `Batch`; a slice copies nothing."""
         return Batch(self.x[index], None if self.observed is None else self.observed[index])
@@ -51,6 +58,28 @@ class Examples:
         if self.grey is None:
             return self.batch(index)
         return Batch(self.grey.draw(index))
+
+    def batches(self, size: int, first: int = 0) -> Generator[Batch, None, None]:
+        """All examples once, shuffled by the random state in force now, `size` at a time.
+
+        Args:
+            size: Of a batch; the last may be smaller.
+            first: How many batches to pass over: the others are what they would have been.
+        """
+        order = torch.randperm(len(self), device=self.x.device)
+        return (self.draw(chosen) for chosen in order.split(size)[first:])
+
+    def few(self, most: int) -> "Examples":
+        """The first `most`: what was read is in the random order of its split."""
+        return self.select(slice(0, most))
+
+    def load(self) -> "Examples":
+        """These: they are in memory."""
+        return self
+
+    def extremes(self) -> Tensor:
+        """All known values."""
+        return self.x if self.observed is None else self.x[self.observed]
 
     def select(self, index: Tensor | slice) -> "Examples":
         """The examples at `index`, with their labels."""
@@ -89,15 +118,20 @@ class Data:
     """
 
     schema: Schema
-    train: Examples
-    validation: Examples
-    test: Examples
+    train: Source
+    validation: Source
+    test: Source
     source: str
     notes: tuple[Note, ...] = ()
     split: dict[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
 
-    def part(self, name: str) -> Examples:
+    @property
+    def stored(self) -> bool:
+        """Whether the training examples are read from disk while they are needed."""
+        return not isinstance(self.train, Examples)
+
+    def part(self, name: str) -> Source:
         """One part of the split: "train", "validation" or "test".
 
         Raises:

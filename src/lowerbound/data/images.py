@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import blake2b
@@ -44,8 +44,38 @@ def read_folder(
     Raises:
         DataError: There is no folder, or no picture in it that decodes.
     """
-    check_size(image_size)
     tally = Tally()
+    paths, shape, notes = plan_folder(folder, tally, image_size=image_size, limit=limit)
+    note: tuple[Note, ...] = ()
+    raw, kept = _decode_all(paths, folder, shape, tally)
+    values, channels = raw.values, shape[0]
+    if channels == 3 and (values == values[:, :1]).all():
+        values = np.ascontiguousarray(values[:, :1])
+        note = (Note("all pictures are stored as colour but grey: read as grey"),)
+    part, label, label_names = classes_of(kept, folder)
+    return replace(
+        raw,
+        values=values,
+        part=part,
+        label=label,
+        label_names=label_names,
+        notes=(*notes, *note, *tally.notes()),
+    )
+
+
+def plan_folder(
+    folder: Path,
+    tally: Tally,
+    *,
+    image_size: tuple[int, int] | None = None,
+    limit: int | None = None,
+) -> tuple[list[Path], tuple[int, int, int], tuple[Note, ...]]:
+    """Which pictures of a folder are read, and the `(C, H, W)` that they all get.
+
+    Raises:
+        DataError: There is no folder, or no picture in it.
+    """
+    check_size(image_size)
     paths = list_pictures(folder, tally)
     notes: tuple[Note, ...] = ()
     if limit is not None and limit < len(paths):
@@ -58,22 +88,9 @@ def read_folder(
                 headers[path] = read_header(path)
             except BrokenPicture as error:
                 tally.add(f"files skipped: {error}", _shown(path, folder))
-    size, note = _choose_size(headers, image_size)
+    size, more = choose_size(headers.values(), image_size)
     channels = 1 if all(header.grey for header in headers.values()) else 3
-    raw, kept = _decode_all(list(headers), folder, (channels, *size), tally)
-    values = raw.values
-    if channels == 3 and (values == values[:, :1]).all():
-        values = np.ascontiguousarray(values[:, :1])
-        notes += (Note("all pictures are stored as colour but grey: read as grey"),)
-    part, label, label_names = _classes(kept, folder)
-    return replace(
-        raw,
-        values=values,
-        part=part,
-        label=label,
-        label_names=label_names,
-        notes=(*notes, *note, *tally.notes()),
-    )
+    return list(headers), (channels, *size), (*notes, *more)
 
 
 def read_pictures(source: Path, shape: tuple[int, int, int]) -> Raw:
@@ -86,7 +103,7 @@ def read_pictures(source: Path, shape: tuple[int, int, int]) -> Raw:
     folder = source if source.is_dir() else source.parent
     paths = list_pictures(source, tally) if source.is_dir() else [source]
     raw, kept = _decode_all(paths, folder, shape, tally)
-    _, label, label_names = _classes(kept, folder)
+    _, label, label_names = classes_of(kept, folder)
     return replace(
         raw, where=repr(source.name), label=label, label_names=label_names, notes=tally.notes()
     )
@@ -143,10 +160,11 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
                 yield Path(entry.path)
 
 
-def _choose_size(
-    headers: dict[Path, Header], image_size: tuple[int, int] | None
+def choose_size(
+    headers: Iterable[Header], image_size: tuple[int, int] | None
 ) -> tuple[tuple[int, int], tuple[Note, ...]]:
-    sizes = Counter((header.height, header.width) for header in headers.values())
+    """The `(H, W)` that pictures get: the one asked for, or what suits most of them."""
+    sizes = Counter((header.height, header.width) for header in headers)
     if image_size is not None or not sizes:
         return image_size or (1, 1), ()
     # ties go to the smaller picture, so that the choice does not depend on the order of files
@@ -192,7 +210,7 @@ def _decode_all(
     return Raw(where, values[: len(kept)], pictures=True), kept
 
 
-def _classes(
+def classes_of(
     paths: list[Path], folder: Path
 ) -> tuple[np.ndarray | None, np.ndarray | None, tuple[str, ...] | None]:
     """Parts and classes out of the names of sub-folders."""

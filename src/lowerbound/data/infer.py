@@ -109,13 +109,21 @@ def kind_of(values: np.ndarray, levels: int | None = None) -> tuple[Kind, int | 
         return "ordinal", levels
     if only_bits(values):
         return "binary", 2
-    if values.dtype == np.uint8:
+    if values.dtype.kind in "iu" and values.ndim == 4:
+        return kind_from(values.dtype, values.ndim, values.min(), values.max())
+    return kind_from(values.dtype, values.ndim)
+
+
+def kind_from(
+    dtype: np.dtype, axes: int, low: float = -1, high: float = -1
+) -> tuple[Kind, int | None]:
+    """The same of cells that are not all 0 or 1, from their type, axes and range."""
+    if dtype == np.uint8:
         return "8-bit", 256
-    if values.dtype.kind in "iu" and values.ndim == 4 and values.min() >= 0:
-        most = int(values.max())
-        if most <= MOST_ORDINAL:
-            return "ordinal", most + 1
-        if most <= 255:
+    if dtype.kind in "iu" and axes == 4 and low >= 0:
+        if high <= MOST_ORDINAL:
+            return "ordinal", int(high) + 1
+        if high <= 255:
             return "8-bit", 256
     return "real", None
 
@@ -131,9 +139,13 @@ def only_bits(values: np.ndarray) -> bool:
 
 def half(kind: Kind, levels: int | None, values: np.ndarray, where: str) -> float:
     """Where binarising cuts: 127.5 for bytes, half of the levels, 0.5 for reals in [0, 1]."""
+    return half_of(levels, values.min(), values.max(), where)
+
+
+def half_of(levels: int | None, low: float, high: float, where: str) -> float:
+    """The same from the number of levels or the range of the reals."""
     if levels is not None:
         return (levels - 1) / 2
-    low, high = values.min(), values.max()
     if low < 0 or high > 1:
         raise DataError(
             f"cannot binarise {where}: reals must lie in [0, 1], got {low:g} to {high:g}; "
@@ -171,16 +183,23 @@ def _drop_constants(
     still = (values == values[0]).all(axis=0)
     if still.all() or not still.any():  # all rows identical: the split says so
         return values, names, (), ()
+    kept, constants, note = constant_columns(still, values[0], names)
+    return values[:, ~still], kept, constants, (note,)
+
+
+def constant_columns(
+    still: np.ndarray, first: np.ndarray, names: tuple[str, ...] | None
+) -> tuple[tuple[str, ...] | None, tuple[Constant, ...], Note]:
+    """Columns that are left out, `still` bool `(D,)`, and the names of those that are kept."""
     constants = tuple(
-        Constant(column_name(names, int(place)), int(place), float(values[0, place]))
+        Constant(column_name(names, int(place)), int(place), float(first[place]))
         for place in np.flatnonzero(still)
     )
     kept = (
         None if names is None else tuple(n for n, out in zip(names, still, strict=True) if not out)
     )
     listed = tuple(f"{column.name} = {column.value:g}" for column in constants)
-    note = Note("columns left out: they never vary", len(constants), listed)
-    return values[:, ~still], kept, constants, (note,)
+    return kept, constants, Note("columns left out: they never vary", len(constants), listed)
 
 
 def check_limit(limit: int | None) -> None:

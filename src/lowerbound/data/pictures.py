@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -60,7 +61,7 @@ def quiet_decoders() -> Iterator[None]:
         yield
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path | IO[bytes]) -> Header:
     """Size and colour of a picture, without decoding it.
 
     Raises:
@@ -78,14 +79,16 @@ def read_header(path: Path) -> Header:
         raise BrokenPicture("broken") from error
 
 
-def decode(path: Path, channels: int, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
+def decode(
+    path: Path | IO[bytes], channels: int, size: tuple[int, int]
+) -> tuple[np.ndarray, list[str]]:
     """The pixels of a picture.
 
     A picture of another size is cropped around its centre to the wanted aspect, then resized with
     antialiasing. Transparency is composited on white.
 
     Args:
-        path: The file.
+        path: The file, or one that is open.
         channels: 1 for grey, 3 for colour.
         size: `(H, W)`.
 
@@ -124,7 +127,7 @@ def decode(path: Path, channels: int, size: tuple[int, int]) -> tuple[np.ndarray
     return (pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)), done
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path | IO[bytes]) -> Image.Image:
     try:
         image = Image.open(path, formats=_formats())
     except Image.DecompressionBombError as error:

@@ -9,7 +9,7 @@ from lowerbound.data.arrays import as_array, check_array
 from lowerbound.data.build import build
 from lowerbound.data.coerce import coerce
 from lowerbound.data.columns import has_columns, read_columns, read_parquet
-from lowerbound.data.examples import Data, Examples
+from lowerbound.data.examples import Data
 from lowerbound.data.idx import find_idx, read_idx_folder
 from lowerbound.data.images import check_size, read_folder, read_pictures
 from lowerbound.data.infer import Binarize, check_limit
@@ -18,10 +18,14 @@ from lowerbound.data.notes import Note
 from lowerbound.data.pictures import extensions
 from lowerbound.data.raw import Raw
 from lowerbound.data.schema import Schema
+from lowerbound.data.source import Source
+from lowerbound.data.stored.arrays import open_safetensors
+from lowerbound.data.stored.build import Stage, build_stored, coerce_stored
+from lowerbound.data.stored.open import open_store, read_store, uncompressed
 from lowerbound.data.tables import read_table
 from lowerbound.errors import DataError, SettingError, ShapeError, UnknownNameError
 
-FILES = ".npy, .npz, .csv, .tsv, .parquet, or a folder of images"
+FILES = ".npy, .npz, .csv, .tsv, .parquet, .safetensors, .tar shards, or a folder of images"
 RISKY = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".ckpt")
 
 
@@ -32,19 +36,26 @@ def read(
     image_size: tuple[int, int] | None = None,
     seed: int = 0,
     limit: int | None = None,
+    stream: bool | None = None,
+    progress: Stage | None = None,
 ) -> Data:
     """A data set to train on, split in three, with a schema that says what it is.
 
     Args:
         source: A named set ("fashion-small"; "mnist:FOLDER" for its files in a folder), a path to
-            a folder of images or to a .npy, .npz ("FILE.npz#key" for one array), .csv, .tsv or
-            .parquet file, an array, a tensor, or a table with named columns.
+            a folder of images or to a .npy, .npz or .safetensors ("FILE.npz#key" for one array),
+            .csv, .tsv or .parquet file, an array, a tensor, or a table with named columns.
         binarize: Make every cell 0 or 1, cut at half of its range; or "dynamic": by a draw whose
             chance is the grey level, made anew each time a training sees the example, and once
             for validation and test.
         image_size: `(H, W)` that picture files are cropped and resized to.
         seed: Of the split; the same seed and contents give the same split everywhere.
         limit: The most examples to keep, at least 10.
+        stream: Whether to leave the training examples on disk and read them while training: a
+            file or folder larger than memory. None to do so where it is more than a quarter of
+            the memory at hand.
+        progress: Of a source that is left on disk, which takes passes through it: called with
+            (what is done, rows done, rows in all).
 
     Raises:
         DataError: The data cannot be used; the message says why and what to do.
@@ -62,6 +73,22 @@ def read(
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise SettingError(f"seed is a whole number, got {seed!r}")
     path = _path(source)
+    place = _place(source, path)
+    if stream and place is None:
+        raise SettingError("only a file or a folder can be streamed; save the array with np.save")
+    if stream and binarize == "dynamic":
+        raise SettingError("bits drawn anew are for data in memory; leave that, or stream out")
+    if stream and limit is not None:
+        raise SettingError("limit is for data in memory; leave it or stream out")
+    stored = limit is None and stream is not False and binarize != "dynamic"
+    if place is not None and stored:
+        store = _guarded(
+            place[0], lambda: open_store(*place, image_size=image_size, must=stream is True)
+        )
+        if store is not None and image_size is not None and not store.pictures:
+            raise SettingError("image_size is for picture files; resize arrays before packing them")
+        if store is not None:
+            return build_stored(store, binarize=binarize is True, seed=seed, stage=progress)
     if path is not None and path.is_dir() and not find_idx(path):
         raw = _guarded(path, lambda: read_folder(path, image_size=image_size, limit=limit))
         limit = None
@@ -77,8 +104,8 @@ def read(
 
 
 def read_examples(
-    source: Any, schema: Schema, *, binarize: bool = False
-) -> tuple[Examples, tuple[Note, ...]]:
+    source: Any, schema: Schema, *, binarize: bool = False, stream: bool | None = None
+) -> tuple[Source, tuple[Note, ...]]:
     """New data for a trained model, unsplit and in their order.
 
     Pictures are resized and converted to the schema's shape; columns are matched by name, by
@@ -88,6 +115,10 @@ def read_examples(
         source: As for `read`, or one picture file.
         schema: Of the model.
         binarize: Cut at half; data that were binarised for training are cut without it.
+        stream: As for `read`.
+
+    Returns:
+        The examples, in memory or on disk, and what was noticed.
 
     Raises:
         ShapeError: The examples have another shape than the model's.
@@ -97,10 +128,18 @@ def read_examples(
         >>> import numpy as np
         >>> x = np.random.default_rng(0).normal(size=(100, 3))
         >>> examples, notes = read_examples(x[:5], read(x).schema)
-        >>> tuple(examples.x.shape)
-        (5, 3)
+        >>> len(examples), examples.shape
+        (5, (3,))
     """
     path = _path(source)
+    place = _place(source, path)
+    if stream and place is None:
+        raise SettingError("only a file or a folder can be streamed; save the array with np.save")
+    if place is not None and stream is not False:
+        shape = schema.shape if schema.is_image else None
+        store = _guarded(place[0], lambda: open_store(*place, shape=shape, must=stream is True))
+        if store is not None:
+            return coerce_stored(store, schema, binarize=binarize)
     pictures = path is not None and (
         (path.is_dir() and not find_idx(path)) or path.suffix.lower() in extensions()
     )
@@ -119,6 +158,24 @@ def read_examples(
     else:
         raw = _open(source, path)
     return coerce(raw, schema, binarize=binarize)
+
+
+def for_packing(source: str) -> tuple[Path | Raw, str | None]:
+    """What `stored.pack.pack` takes: a file or folder and an array's name, or all of it, read.
+
+    Raises:
+        DataError: It cannot be read.
+        UnknownNameError: No such named set.
+    """
+    path = _path(source)
+    place = _place(source, path)
+    if place is None:
+        return _open(source, path), None
+    packed = place[0].suffix.lower() in (".csv", ".tsv", ".txt") or (
+        place[0].suffix.lower() == ".npz" and not uncompressed(place[0])
+    )
+    zipped = place[0].is_dir() and any(f.suffix == ".gz" for f in find_idx(place[0]).values())
+    return (_open(source, path), None) if packed or zipped else place
 
 
 def names() -> tuple[str, ...]:
@@ -163,6 +220,16 @@ def _path(source: object) -> Path | None:
     raise DataError(f"no such file or folder: {text!r}")
 
 
+def _place(source: object, path: Path | None) -> tuple[Path, str | None] | None:
+    """A file or folder and the name of an array in it, as `open_store` takes them; None if none."""
+    if path is not None:
+        return path, None
+    if not isinstance(source, str | os.PathLike) or _named(os.fspath(source)) is not None:
+        return None
+    archive, _, key = os.fspath(source).rpartition("#")
+    return Path(archive).expanduser(), key
+
+
 def _open(source: Any, path: Path | None) -> Raw:
     if path is not None:
         return _guarded(path, lambda: _open_path(path))
@@ -177,10 +244,16 @@ def _open(source: Any, path: Path | None) -> Raw:
                 )
             return known.load(folder)
         archive, _, key = text.rpartition("#")
-        return _guarded(Path(archive), lambda: read_npz(Path(archive).expanduser(), key))
+        return _guarded(Path(archive), lambda: _open_array(Path(archive).expanduser(), key))
     if has_columns(source):
         return read_columns(source, "the table")
     return Raw("the array", check_array(as_array(source, "the array"), "the array"))
+
+
+def _open_array(path: Path, key: str) -> Raw:
+    if path.suffix.lower() == ".safetensors":
+        return read_store(open_safetensors(path, key))
+    return read_npz(path, key)
 
 
 def _open_path(path: Path) -> Raw:
@@ -195,6 +268,8 @@ def _open_path(path: Path) -> Raw:
         return read_npy(path)
     if suffix == ".npz":
         return read_npz(path)
+    if suffix == ".safetensors":
+        return read_store(open_safetensors(path))
     if suffix in (".csv", ".tsv", ".txt"):
         return read_table(path)
     if suffix in (".parquet", ".pq"):

@@ -43,6 +43,13 @@ def content_order(x: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         Int64 `(N,)` row numbers, and int64 `(G,)` group sizes that add up to N.
     """
+    keys = content_keys(x, seed)
+    order = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: identical rows keep their order
+    return order, group_sizes(keys[order])
+
+
+def content_keys(x: np.ndarray, seed: int) -> np.ndarray:
+    """The hash of each row's contents, of 128 bits, as two numbers `(N, 2)`."""
     if not -(2**63) <= seed < 2**63:
         raise SettingError(f"seed is a whole number of 64 bits, got {seed}")
     rows = np.ascontiguousarray(x).reshape(len(x), -1)
@@ -55,12 +62,14 @@ def content_order(x: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         state = start.copy()
         state.update(row.data)
         digests += state.digest()
-    keys = np.frombuffer(bytes(digests), dtype=">u8").reshape(-1, 2)
-    order = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: identical rows keep their order
-    new = np.ones(len(order), dtype=bool)
-    new[1:] = (keys[order][1:] != keys[order][:-1]).any(axis=1)
-    starts = np.flatnonzero(new)
-    return order, np.diff(np.append(starts, len(order)))
+    return np.frombuffer(bytes(digests), dtype=">u8").reshape(-1, 2)
+
+
+def group_sizes(keys: np.ndarray) -> np.ndarray:
+    """How many times each of the sorted keys `(N, 2)` stands there, int64 `(G,)`."""
+    new = np.ones(len(keys), dtype=bool)
+    new[1:] = (keys[1:] != keys[:-1]).any(axis=1)
+    return np.diff(np.append(np.flatnonzero(new), len(keys)))
 
 
 def thin(x: np.ndarray, limit: int, seed: int) -> np.ndarray:
@@ -88,13 +97,13 @@ def split(x: np.ndarray, part: np.ndarray | None = None, *, seed: int = 0, where
         np.flatnonzero(part == k) for k in (TRAIN, VALIDATION, TEST)
     )
     order, sizes = content_order(x[pool], seed)
-    _refuse_few(len(pool), len(sizes), where)
+    refuse_few(len(pool), len(sizes), where)
     order = pool[order]
     side = np.full(len(sizes), TRAIN)
     target = min(len(pool) // FRACTION or 1, LARGEST_PART)
     for k, given in ((TEST, given_test), (VALIDATION, given_validation)):
         if not len(given):
-            _take(side, sizes, k, target)
+            take_groups(side, sizes, k, target)
     row_side = np.repeat(side, sizes)
     train = order[row_side == TRAIN]
     validation = given_validation if len(given_validation) else order[row_side == VALIDATION]
@@ -104,8 +113,9 @@ def split(x: np.ndarray, part: np.ndarray | None = None, *, seed: int = 0, where
         "validation": "given" if len(given_validation) else made,
         "test": "given" if len(given_test) else made,
     }
-    record = _record(seed, how, (train, validation, test), len(sizes))
-    return Split(train, validation, test, record, _duplicates(len(pool), len(sizes)))
+    counts = (len(train), len(validation), len(test))
+    record = record_of(seed, how, counts, len(sizes))
+    return Split(train, validation, test, record, duplicates(len(pool), len(sizes)))
 
 
 def split_validation(x: np.ndarray, *, seed: int = 0, where: str) -> Split:
@@ -145,19 +155,19 @@ def split_validation(x: np.ndarray, *, seed: int = 0, where: str) -> Split:
         "validation": f"1/{FRACTION}, at least {least}, at most {LARGEST_PART}",
         "test": "none: the caller keeps his own",
     }
-    none = order[:0]
-    return Split(train, validation, none, _record(seed, how, (train, validation, none), len(sizes)))
+    counts = (len(train), len(validation), 0)
+    return Split(train, validation, order[:0], record_of(seed, how, counts, len(sizes)))
 
 
-def _record(
-    seed: int, how: dict[str, str], parts: tuple[np.ndarray, np.ndarray, np.ndarray], distinct: int
+def record_of(
+    seed: int, how: dict[str, str], counts: tuple[int, int, int], distinct: int
 ) -> dict[str, Any]:
-    """What a run keeps of its split."""
-    counts = dict(zip(("train", "validation", "test"), map(len, parts), strict=True))
-    return {"rule": RULE, "seed": seed, **how, "counts": counts, "distinct": distinct}
+    """What a run keeps of its split: `counts` are of training, validation and test."""
+    named = dict(zip(("train", "validation", "test"), counts, strict=True))
+    return {"rule": RULE, "seed": seed, **how, "counts": named, "distinct": distinct}
 
 
-def _take(side: np.ndarray, sizes: np.ndarray, part: int, target: int) -> None:
+def take_groups(side: np.ndarray, sizes: np.ndarray, part: int, target: int) -> None:
     """Give `part` whole groups in order until `target` rows are reached; at least one group."""
     free = np.flatnonzero(side == TRAIN)
     left = target
@@ -171,7 +181,8 @@ def _take(side: np.ndarray, sizes: np.ndarray, part: int, target: int) -> None:
         side[free[np.argmin(sizes[free])]] = part
 
 
-def _refuse_few(count: int, distinct: int, where: str) -> None:
+def refuse_few(count: int, distinct: int, where: str) -> None:
+    """Raise a `DataError` when the distinct examples are too few to make three parts of."""
     if distinct >= LEAST_DISTINCT:
         return
     if count == 1:
@@ -186,7 +197,8 @@ def _refuse_few(count: int, distinct: int, where: str) -> None:
     )
 
 
-def _duplicates(count: int, distinct: int) -> tuple[Note, ...]:
+def duplicates(count: int, distinct: int) -> tuple[Note, ...]:
+    """What to say of so many examples of which so many are distinct."""
     if count == distinct:
         return ()
     notes = [

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from lowerbound.data import Data, Examples
+from lowerbound.data import Data, Examples, Source, StoredExamples
 from lowerbound.errors import SettingError
 from lowerbound.evaluation.amortisation import gaps as search_gaps
 from lowerbound.evaluation.annealed import Annealing, annealed
@@ -17,6 +17,7 @@ from lowerbound.evaluation.evidence import evidence
 from lowerbound.evaluation.information import information
 from lowerbound.evaluation.quality import SampleQuality, sample_quality
 from lowerbound.evaluation.quality.checks import LIMIT
+from lowerbound.evaluation.quality.quality import SEARCHED
 from lowerbound.evaluation.sandwich import sandwich
 from lowerbound.evaluation.simulate import simulate
 from lowerbound.evaluation.statement import Evaluation, Generalisation, Tightened, summarize
@@ -31,12 +32,15 @@ TRAIN_EXAMPLES = 5000
 #: Fewest held-out examples that samples are compared with, and half the fewest training ones.
 FEWEST_HELD_OUT = 50
 
+#: Most cells of training examples on disk that samples are compared with.
+QUALITY_CELLS = 2**26
+
 Progress = Callable[[int, int], None]
 
 
 def evaluate(
     model: nn.Module,
-    data: Data | Examples | Tensor,
+    data: Data | Source | Tensor,
     *,
     samples: int = 100,
     ais: int = 0,
@@ -99,7 +103,7 @@ def evaluate(
     if whole is not None:
         name, split = whole.source, split or "test"
         examples = whole.part(split)
-    elif isinstance(data, Examples):
+    elif isinstance(data, Examples | StoredExamples):
         examples = data
     else:
         examples = Examples(torch.as_tensor(data))
@@ -111,7 +115,7 @@ def evaluate(
     likelihood = getattr(model, "likelihood", None)
     check = getattr(likelihood, "check", None)
     if check is not None:
-        check(examples.x if examples.observed is None else examples.x[examples.observed], name)
+        check(examples.extremes(), name)
     with seeded(seed) as seed:
         pass  # a fresh seed is drawn once, for all of it
     begin("bounds on log p(x)")
@@ -160,12 +164,12 @@ def why_no_quality(data: Data | None, split: str | None = None) -> str | None:
     return None
 
 
-def chosen(examples: Examples, count: int, seed: int | None) -> Examples:
-    """So many of the examples at random, or all if there are not more."""
+def chosen(examples: Source, count: int, seed: int | None) -> Examples:
+    """So many of the examples at random, in memory, or all if there are not more."""
     if count >= len(examples):
-        return examples
+        return examples.load()
     with seeded(seed, stream="choice"):
-        return examples.select(torch.randperm(len(examples))[:count].sort().values)
+        return examples.select(torch.randperm(len(examples))[:count].sort().values).load()
 
 
 def _generalisation(
@@ -204,17 +208,19 @@ def _tightened(
 def _quality(
     model: nn.Module,
     data: Data,
-    held_out: Examples,
+    held_out: Source,
     count: int,
     features: str | Path,
     seed: int | None,
 ) -> SampleQuality:
     _, samples = simulate(model, count, seed=seed)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    # of data on disk a part is compared with, at random; of data in memory nothing changes
+    most = max(5000, min(SEARCHED, QUALITY_CELLS // data.schema.dimensions))
     return sample_quality(
         samples,
-        data.train,
-        held_out,
+        chosen(data.train, most, seed) if data.stored else data.train.load(),
+        chosen(held_out, most, seed) if data.stored else held_out.load(),
         schema=data.schema,
         features=features,
         most=min(count, LIMIT),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lowerbound.data import Batch, Examples
+from lowerbound.data import Batch, Source
 from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation.ladder import climb, rungs
 from lowerbound.evaluation.tails import pareto_shape
@@ -90,7 +90,7 @@ class Evidence:
 @torch.no_grad()
 def evidence(
     model: nn.Module,
-    examples: Examples,
+    examples: Source,
     samples: int = 100,
     *,
     seed: int | None = 0,
@@ -159,11 +159,11 @@ def evidence(
     )
 
 
-def chunk_sizes(model: nn.Module, examples: Examples, samples: int) -> tuple[int, int]:
+def chunk_sizes(model: nn.Module, examples: Source, samples: int) -> tuple[int, int]:
     """How many examples, and how many draws of each, are decoded at a time."""
     # a categorical cell has a parameter a level: 256 of them fill the memory 128 times as fast
     width = getattr(getattr(model, "likelihood", None), "parameters_per_cell", 1)
-    cells = math.prod(examples.x.shape[1:]) * max(1, width // 2)
+    cells = math.prod(examples.shape) * max(1, width // 2)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     room = CELLS_AT_ONCE * (1 if device.type == "cpu" else ACCELERATOR)
     decodes = max(1, room // max(cells, FEWEST_CELLS))

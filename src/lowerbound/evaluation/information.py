@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lowerbound.data import Examples
+from lowerbound.data import Source
 from lowerbound.distributions import log_prob
 from lowerbound.errors import DataError
 from lowerbound.evaluation.estimate import Estimate
@@ -55,7 +55,7 @@ class Information:
 
 @torch.no_grad()
 def information(
-    model: nn.Module, examples: Examples, *, most: int = MOST_EXAMPLES, seed: int | None = 0
+    model: nn.Module, examples: Source, *, most: int = MOST_EXAMPLES, seed: int | None = 0
 ) -> Information:
     """Bracket I(x; z) and KL(q(z) || p(z)) by minibatch estimates of the aggregated posterior.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lowerbound.data import Examples
+from lowerbound.data import Source
 from lowerbound.evaluation.amortisation import Gaps
 from lowerbound.evaluation.estimate import Estimate
 from lowerbound.evaluation.evidence import Evidence
@@ -125,7 +125,7 @@ class Evaluation:
 
 def summarize(
     found: Evidence,
-    examples: Examples,
+    examples: Source,
     is_discrete: bool | None,
     name: str = "data",
     split: str | None = None,
@@ -161,7 +161,7 @@ def summarize(
 
 
 def bits_per_dimension(
-    log_likelihood: Tensor, examples: Examples, is_discrete: bool | None
+    log_likelihood: Tensor, examples: Source, is_discrete: bool | None
 ) -> tuple[Estimate | None, str | None]:
     """Bits for each dimension, or why they are not stated."""
     if examples.observed is not None:
@@ -173,7 +173,7 @@ def bits_per_dimension(
             None,
             "x is continuous: log p(x) is a density and depends on the unit of measurement",
         )
-    dimensions = math.prod(examples.x.shape[1:])
+    dimensions = math.prod(examples.shape)
     nats = -log_likelihood / (dimensions * math.log(2.0))
     return Estimate.of(nats, "bits per dimension"), None
 

@@ -21,6 +21,9 @@ from lowerbound.report.markup import Html, Missing, Panel
 from lowerbound.report.pictures import Gallery
 from lowerbound.storage.files import write_atomically
 
+#: Held-out examples that a report looks at, where there are more on disk.
+MOST_SHOWN = 5000
+
 
 def write_report(
     run: Run, data: Data | None, evaluation: Evaluation | None, path: Path | None = None
@@ -93,7 +96,8 @@ def _held_out(run: Run, data: Data | None) -> tuple[Examples | None, str]:
         )
     if len(data.test) == 0:
         return None, "There are no held-out examples: whatever needs them is left out."
-    return data.test, ""
+    few = isinstance(data.test, Examples) or len(data.test) <= MOST_SHOWN
+    return data.test.load() if few else data.test.few(MOST_SHOWN), ""
 
 
 def _of_images(run: Run, test: Examples | None, latents: Any) -> list[Panel | Missing]:

@@ -85,7 +85,7 @@ def linear_vae(data: Data, latents: int) -> VAE:
 
 def judge(model: VAE, data: Data, latents: int) -> dict[str, Any]:
     """The exact evidence of a trained decoder beside the maximum; JSON values, as `judge.judge`."""
-    x = data.test.x.double()
+    x = data.test.load().x.double()
     mean, covariance = x.mean(dim=0), torch.cov(x.T, correction=0)
     weight, bias, scale = decoder_of(model)
     value = mean_evidence(weight, bias, scale, mean, covariance)

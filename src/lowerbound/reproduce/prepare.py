@@ -62,9 +62,10 @@ def start_at_mean(model: nn.Module, data: Data) -> None:
 
     Source: Burda, Grosse & Salakhutdinov (2016), the authors' code.
     """
-    grey = data.train.grey
+    train = data.train.load()
+    grey = train.grey
     if grey is None:
-        mean = data.train.x.double().mean(dim=0)
+        mean = train.x.double().mean(dim=0)
     else:
         mean = grey.levels.double().mean(dim=0) / grey.white
     last = model.likelihood.network.layers[-1]  # type: ignore[union-attr,index]

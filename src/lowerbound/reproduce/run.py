@@ -132,5 +132,5 @@ def evaluate(
     """The entry's evaluation of a trained model, with the seconds that it took."""
     began = time.perf_counter()
     model = assembly.model.to(device)
-    found = judge(model, data.test, entry.samples, images, progress=progress)
+    found = judge(model, data.test.load(), entry.samples, images, progress=progress)
     return {**found, "seconds": round(time.perf_counter() - began, 1)}

@@ -116,7 +116,7 @@ def fit(
     check = getattr(getattr(model, "likelihood", None), "check", None)
     if check is not None:
         for part in (data.train, data.validation):
-            check(part.x if part.observed is None else part.x[part.observed])
+            check(part.extremes())
     if device is None:
         device = _device_of(model)
     if resume is not None:

@@ -1,12 +1,13 @@
 """Where a training is inside an epoch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from lowerbound.data import Batch, Source
 from lowerbound.seeding import random_state, set_random_state
 
 
@@ -33,20 +34,20 @@ class Place:
         kind = torch.float32 if device.type == "mps" else torch.float64
         return cls(random_state(device), torch.zeros(4, dtype=kind, device=device))
 
-    def batches(self, examples: int, size: int) -> Iterator[Tensor]:
-        """Which examples each of the batches still to come has, int64 `(B,)`.
+    def batches(self, source: Source, size: int) -> Generator[Batch, None, None]:
+        """The batches still to come; to be closed by who does not go through all of them.
 
         Args:
-            examples: How many there are.
+            source: The training examples.
             size: Of a batch; the last may be smaller.
         """
         device = self.sums.device
         now = random_state(device)
         set_random_state(self.order, device)
-        order = torch.randperm(examples, device=device)
+        found = source.batches(size, self.index)
         if self.index:  # a training that goes on has drawn further numbers since
             set_random_state(now, device)
-        yield from order.split(size)[self.index :]
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """All but the tensors."""

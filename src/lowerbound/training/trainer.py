@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 
 import torch
 from torch import Tensor, nn
@@ -193,21 +194,22 @@ class Trainer:
         number = self.stepper.epoch = len(self.history) + 1
         place = self.place = self.place or Place.at_start(self.device)
         began = time.perf_counter() - place.seconds
-        for chosen in place.batches(len(self.train), self.training.batch_size):
-            self.whole = False
-            place.sums += self.stepper(self.train.draw(chosen), self.fraction())
-            place.index += 1
-            if self.stepper.due():
-                self.stepper.settle()
-            place.seconds = time.perf_counter() - began
-            self.whole = True
-            gone = min(place.index * self.training.batch_size, len(self.train))
-            step = Step(number, place.index, self.per_epoch, gone, self.fraction(), place.sums)
-            for callback in callbacks:
-                callback.on_step(step)
-            self.offer(callbacks)
-            if self.training.minutes is not None and self.finished():
-                break
+        with closing(place.batches(self.train, self.training.batch_size)) as batches:
+            for batch in batches:
+                self.whole = False
+                place.sums += self.stepper(batch, self.fraction())
+                place.index += 1
+                if self.stepper.due():
+                    self.stepper.settle()
+                place.seconds = time.perf_counter() - began
+                self.whole = True
+                gone = min(place.index * self.training.batch_size, len(self.train))
+                step = Step(number, place.index, self.per_epoch, gone, self.fraction(), place.sums)
+                for callback in callbacks:
+                    callback.on_step(step)
+                self.offer(callbacks)
+                if self.training.minutes is not None and self.finished():
+                    break
         self.whole = False
         self.stepper.settle()
         *sums, count = place.sums.tolist()

@@ -15,6 +15,9 @@ FEW_DRAWS = 10
 #: Draws from the prior that its moments are estimated from.
 PRIOR_DRAWS = 4096
 
+#: Most cells of training examples on disk that the laws of single cells are taken from.
+MOST_CELLS = 2**26
+
 
 def belief_of(
     model: nn.Module, data: Data, train: Examples, held_out: Examples, samples: int, seed: int
@@ -34,7 +37,7 @@ def belief_of(
     """
     found = evidence(model, held_out, samples, seed=seed)
     learned = evidence(model, train, FEW_DRAWS, seed=seed)
-    no_model, no_model_train = independent_cells(data.schema, data.train, held_out, train)
+    no_model, no_model_train = independent_cells(data.schema, _learned_from(data), held_out, train)
     gain = Estimate.of(found.elbo - no_model)
     train_gain = Estimate.of(learned.elbo - no_model_train)
     known = ~found.tail.isnan()
@@ -87,3 +90,9 @@ def spread_of(model: nn.Module, train: Examples, seed: int) -> Tensor:
         prior = model.prior(None).sample(torch.Size([PRIOR_DRAWS]))  # type: ignore[operator]
         drawn = prior.reshape(PRIOR_DRAWS, -1).double().cpu()
     return (z - drawn.mean(dim=0)).square().mean(dim=0) / drawn.var(dim=0)
+
+
+def _learned_from(data: Data) -> Examples:
+    """The training examples, or as many of those on disk as say what single cells are like."""
+    few = max(1, min(len(data.train), MOST_CELLS // data.schema.dimensions))
+    return data.train.few(few) if data.stored else data.train.load()

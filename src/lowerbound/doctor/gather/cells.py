@@ -41,7 +41,7 @@ def cells_of(model: nn.Module, data: Data, train: Examples, seed: int) -> tuple[
     places = torch.arange(width)
     if width > MOST_CELLS:
         places = torch.linspace(0, width - 1, MOST_CELLS).long()
-    x = data.train.x[:MOST_ROWS].reshape(-1, width)[:, places].double()
+    x = data.train.few(MOST_ROWS).x.reshape(-1, width)[:, places].double()
     names = _names(data.schema)
     twins = _twins(x)
     cells = []
@@ -101,7 +101,7 @@ def grid_of(data: Data) -> Grid | None:
     """
     if data.schema.kind != "real" or data.train.observed is not None:
         return None
-    x = data.train.x[:MOST_ROWS].double()
+    x = data.train.few(MOST_ROWS).x.double()
     values = x.unique()
     if len(values) < 2 or len(values) > MOST_LEVELS:
         return None

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from lowerbound.data import Data, Examples
+from lowerbound.data import Data, Source
 from lowerbound.doctor.gather.some import some
 from lowerbound.doctor.symptoms import Neighbours
 from lowerbound.evaluation.quality.neighbours import blocks
@@ -86,7 +86,7 @@ def _dimension(fifth: Tensor, tenth: Tensor) -> float:
     return math.inf if ratio >= 1 else max(1.0, math.log(0.5) / math.log(ratio))
 
 
-def _cells(part: Examples, data: Data, most: int) -> Tensor:
+def _cells(part: Source, data: Data, most: int) -> Tensor:
     """Examples of a part, in units of the training data, `(N, D)`."""
     part = some(part, most)
     x = part.x.double()

@@ -21,7 +21,7 @@ def structure_of(data: Data) -> Structure | None:
     """
     if data.train.observed is not None:  # a filler is no value
         return None
-    x = data.train.x[:MOST_ROWS].reshape(min(len(data.train), MOST_ROWS), -1).double()
+    x = data.train.few(MOST_ROWS).x.reshape(min(len(data.train), MOST_ROWS), -1).double()
     if x.shape[1] > MOST_CELLS:
         x = x[:, torch.linspace(0, x.shape[1] - 1, MOST_CELLS).long()]
     x = x - x.mean(dim=0)

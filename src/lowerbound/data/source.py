@@ -1,0 +1,80 @@
+"""What training, evaluation and applications ask of examples, wherever these are kept."""
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
+
+from lowerbound.data.batch import Batch
+
+if TYPE_CHECKING:
+    from lowerbound.data.examples import Examples
+
+
+class Source(Protocol):
+    """`N` examples, packed as a schema says: `Examples` in memory, or `StoredExamples` on disk.
+
+    Whatever works on a `Source` works on both, and gives the same numbers for the same examples.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one example."""
+        ...
+
+    @property
+    def observed(self) -> Tensor | None:
+        """Which cells are known, bool `(N, *shape)`; None when all are."""
+        ...
+
+    @property
+    def label(self) -> Tensor | None:
+        """The class of each example, int64 `(N,)`, where the source had classes."""
+        ...
+
+    @property
+    def label_names(self) -> tuple[str, ...] | None:
+        """What class 0, 1, ... is called."""
+        ...
+
+    def __len__(self) -> int:
+        """How many examples there are, `N`."""
+        ...
+
+    def batch(self, index: Tensor | slice) -> Batch:
+        """The examples at `index`, in its order."""
+        ...
+
+    def batches(self, size: int, first: int = 0) -> Generator[Batch, None, None]:
+        """All examples once, shuffled by the random state in force now, `size` at a time.
+
+        Args:
+            size: Of a batch; the last may be smaller.
+            first: How many batches to pass over: the others are what they would have been.
+        """
+        ...
+
+    def select(self, index: Tensor | slice) -> "Source":
+        """The examples at `index`, with their labels, kept where they are."""
+        ...
+
+    def few(self, most: int) -> "Examples":
+        """At most so many of them, the same each time, in memory."""
+        ...
+
+    def load(self) -> "Examples":
+        """The same examples in memory.
+
+        Raises:
+            DataError: They do not fit.
+        """
+        ...
+
+    def extremes(self) -> Tensor:
+        """Known values that have a support only if all have it."""
+        ...
+
+    def to(self, device: torch.device | str) -> "Source":
+        """The same examples, handed over on another device."""
+        ...
