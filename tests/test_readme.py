@@ -109,3 +109,12 @@ def test_a_marked_block_is_left_out(tmp_path: Path) -> None:
 def test_only_commands_of_lowerbound_are_run() -> None:
     block = "pip install lowerbound\n$ lowerbound fit x \\\n --out y\n# lowerbound -h\nmake test\n"
     assert commands(block) == ["lowerbound fit x   --out y"]
+
+
+def test_the_tables_of_speed_are_those_of_the_results(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import table
+
+    text = table.README.read_text(encoding="utf-8")
+    stands = text.partition(f"{table.BEGIN}\n")[2].partition(table.END)[0]
+    assert stands == table.tables(), "run python benchmarks/table.py"
