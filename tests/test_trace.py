@@ -57,3 +57,11 @@ def test_a_trace_with_another_term_keeps_the_rest():
     assert torch.equal(changed.log_weight, 2 * ones)
     with pytest.raises(dataclasses.FrozenInstanceError):
         changed.log_pz = ones
+
+
+def test_draws_are_averaged_for_a_single_example_too():
+    draws = torch.tensor([[-1.0], [-2.0], [-6.0]], dtype=torch.float64)
+    given = dataclasses.replace(trace(draws, 2 * draws), log_px=3 * draws)
+    bound = ELBO(3, analytic=False).reduce(given)
+    assert bound.value.tolist() == [-6.0]
+    assert bound.rate.tolist() == [-3.0]

@@ -71,3 +71,9 @@ def test_a_scale_of_fewer_digits_does_not_cost_the_density_its_own():
     p = SharedScaleNormal(torch.zeros(3, dtype=F64), torch.tensor(0.7))
     exact = -math.log(float(torch.tensor(0.7))) - 0.5 * math.log(2 * math.pi)
     assert p.log_prob(torch.zeros(3, dtype=F64))[0].item() == pytest.approx(exact, abs=1e-14)
+
+
+def test_cells_take_what_a_network_gives_so_that_the_bound_can_say_what_was_not_finite():
+    nan = torch.full((2,), math.nan)
+    assert UnitNormal(nan, torch.ones(2)).batch_shape == (2,)
+    assert SharedScaleNormal(nan, torch.tensor(-1.0)).batch_shape == (2,)

@@ -72,3 +72,18 @@ def test_without_a_gradient_only_the_value_is_there():
 def test_impossible_numbers_of_draws_are_refused(kind):
     with pytest.raises(SettingError, match="samples must be a whole number"):
         kind(0)
+
+
+def test_one_draw_and_five_are_taken_where_nothing_is_said():
+    assert StickingTheLanding().samples == 1
+    assert DReG().samples == 5
+
+
+def test_a_network_in_single_precision_gets_a_gradient_in_it():
+    # the shares are float64, and autograd refuses a gradient of another type than its tensor's
+    reference = LinearGaussian.random(2, 3)
+    model = reference.vae().float()
+    DReG(3)(model, Batch(reference.sample(4).x.float())).value.sum().backward()
+    for parameter in model.posterior.parameters():
+        assert parameter.grad.dtype == torch.float32
+        assert bool(torch.isfinite(parameter.grad).all())

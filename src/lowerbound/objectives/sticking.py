@@ -36,4 +36,4 @@ class StickingTheLanding(Objective):
 
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
         """See `Objective.reduce`: the ELBO with a rate estimated from the draws."""
-        return ELBO(self.samples, analytic=False).reduce(trace, beta)
+        return ELBO(analytic=False).reduce(trace, beta)
