@@ -11,6 +11,7 @@
     ├── RunError           (ValueError)   a run on disk that cannot be read
     ├── OutputError        (OSError)      a result that cannot be written
     ├── NonFiniteError     (ArithmeticError) training left the numbers behind
+    ├── ProcessError       (RuntimeError) processes at one task disagree, or one of them is gone
     └── MissingExtraError  (ImportError)  an optional package is absent; names the extra
 
 Every message is a single line a user can act on. The command line prints it and exits with 1
@@ -73,6 +74,10 @@ class OutputError(LowerboundError, OSError):
 
 class NonFiniteError(LowerboundError, ArithmeticError):
     """A bound or gradient that is not a finite number; names the step and the term."""
+
+
+class ProcessError(LowerboundError, RuntimeError):
+    """Processes that work together disagree about what they do, or one of them is gone."""
 
 
 class MissingExtraError(LowerboundError, ImportError):

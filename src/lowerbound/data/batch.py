@@ -40,6 +40,15 @@ class Batch:
             None if self.weight is None else self.weight.to(device),
         )
 
+    def rows(self, chosen: slice) -> "Batch":
+        """Some of the examples."""
+        return Batch(
+            self.x[chosen],
+            None if self.observed is None else self.observed[chosen],
+            None if self.condition is None else self.condition[chosen],
+            None if self.weight is None else self.weight[chosen],
+        )
+
     def filled(self) -> Tensor:
         """`x` with 0 in every unobserved cell, `(B, *event)`; `x` itself when all are observed.
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from lowerbound.errors import SettingError
+from lowerbound.objectives.batch_mean import batch_mean
 from lowerbound.objectives.elbo import ELBO, BetaELBO
 from lowerbound.objectives.objective import Objective, Wrapper
 from lowerbound.trace import Bound, Trace
@@ -68,5 +69,5 @@ class FreeBits(Wrapper):
 
 def _excess(trace: Trace, nats: float) -> Tensor:
     """How far the floored rate exceeds the rate, a scalar in nats."""
-    units = [kl.mean(dim=(0, 1)) for kl in trace.kl.values()]
+    units = [batch_mean(kl) for kl in trace.kl.values()]
     return torch.stack([(u.clamp(min=nats) - u).sum() for u in units]).sum()

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from lowerbound.training.sharded import like
+
 
 class WeightAverage:
     """w_bar <- d w_bar + (1 - d) w after every update, with d rising to `decay` at the start.
@@ -63,4 +65,4 @@ class WeightAverage:
         """Go on from a `state`."""
         self.updates = int(state["updates"])
         for i, mean in enumerate(self._mean):
-            mean.copy_(state[f"mean.{i}"])
+            mean.copy_(like(state[f"mean.{i}"], mean))

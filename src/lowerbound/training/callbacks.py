@@ -59,5 +59,13 @@ class Callback:
             last: No other state will come.
         """
 
+    def wants_state(self) -> bool:
+        """Whether `on_state` would take a state now; asked only where a state is in pieces.
+
+        Several processes that each hold a part of the model (`Training.shard`) put a state
+        together only when one of them wants it, after every epoch, and at the end.
+        """
+        return False
+
     def on_end(self, stopped: str) -> None:
         """Training ended, for the reason given."""

@@ -1,19 +1,24 @@
 """How updates are executed: what changes their speed and not their mathematics."""
 
 import importlib.util
+import json
 import os
 import shutil
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from lowerbound.data import Batch
+from lowerbound.errors import SettingError
 from lowerbound.objectives import Objective
 from lowerbound.seeding import seeded
 from lowerbound.training.forward import executed, networks_of
 from lowerbound.training.settings import Training
+
+if TYPE_CHECKING:
+    from lowerbound.training.team import Team
 
 #: Updates from which compiling is repaid, by kind of device. On a CPU it takes about half a minute
 #: and saves about a millisecond an update (benchmarks/results/speed.json).
@@ -106,6 +111,26 @@ def choose(
         channels_last=channels_last,
         reasons=tuple(reasons),
     )
+
+
+def for_team(execution: Execution, training: Training, team: "Team") -> Execution:
+    """The same for several processes, which decide as process 0 does.
+
+    Raises:
+        SettingError: They were told to compile.
+    """
+    if not team.many:
+        return execution
+    if training.compile == "on":
+        raise SettingError(
+            "several processes draw the noise of the whole batch together, which a compiled pass "
+            "does not; leave compile at 'auto', or train in one process"
+        )
+    told = Execution.from_json(json.loads(team.group.tell(json.dumps(execution.to_json()))[0]))
+    why = "not compiled: several processes draw the noise of the whole batch together"
+    others = [reason for reason in told.reasons if "compiled" not in reason]
+    late = told.late and not training.shard
+    return replace(told, compile=False, graphs=False, late=late, reasons=(*others, why))
 
 
 def _compile(training: Training, device: torch.device, updates: int) -> tuple[bool, str]:

@@ -9,12 +9,14 @@ from torch import Tensor, nn
 from lowerbound.data import Data, read
 from lowerbound.errors import SettingError
 from lowerbound.objectives import Objective
-from lowerbound.seeding import seeded
+from lowerbound.processes import default
+from lowerbound.seeding import fresh_seed, seeded
 from lowerbound.training.callbacks import Callback
 from lowerbound.training.execution import Execution
 from lowerbound.training.history import Fit
 from lowerbound.training.settings import Training
 from lowerbound.training.state import State, execution_of, restore
+from lowerbound.training.team import Team
 from lowerbound.training.trainer import Trainer
 
 
@@ -117,6 +119,7 @@ def fit(
     if check is not None:
         for part in (data.train, data.validation):
             check(part.extremes())
+    team = Team(default())
     if device is None:
         device = _device_of(model)
     if resume is not None:
@@ -124,10 +127,14 @@ def fit(
         if seed is not None and seed != kept:
             raise SettingError(f"a training goes on under its own seed {kept!r}; leave seed out")
         seed = kept
+    if team.many:
+        first = team.group.tell(str(fresh_seed() if seed is None else seed))[0]
+        seed = int(first) if seed is None else seed
     execution = None if resume is None else execution_of(resume)
     with seeded(seed, device) as seed:
+        there = model if training.shard and team.many else model.to(device)
         trainer = Trainer(
-            model.to(device), objective, data, training, torch.device(device), seed, execution
+            there, objective, data, training, torch.device(device), seed, execution, team
         )
         if resume is not None:
             restore(trainer, resume)

@@ -39,7 +39,7 @@ def executed(model: nn.Module, execution: "Execution", device: torch.device) -> 
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if execution.checkpoint:
             for network in networks:
-                for part in _costly_parts(network):
+                for part in costly_parts(network):
                     part.forward = _again(part.forward)  # type: ignore[method-assign]
                     changed.append(part)
         if execution.precision == "bfloat16":
@@ -69,7 +69,7 @@ def _again(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return run
 
 
-def _costly_parts(network: nn.Module) -> list[nn.Module]:
+def costly_parts(network: nn.Module) -> list[nn.Module]:
     """The outermost parts of a network that hold more than one layer; or the network itself."""
     found: list[nn.Module] = []
     for child in network.children():
@@ -80,7 +80,7 @@ def _costly_parts(network: nn.Module) -> list[nn.Module]:
 
 
 def _nested(child: nn.Module) -> list[nn.Module]:
-    return [part for part in _costly_parts(child) if part is not child]
+    return [part for part in costly_parts(child) if part is not child]
 
 
 def _layers(part: nn.Module) -> int:

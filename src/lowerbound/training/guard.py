@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lowerbound.trace import Trace
+from lowerbound.training.sharded import local
 
 #: So many batches in a row without a finite bound and gradient: the weights are at fault.
 MOST_IN_A_ROW = 3
@@ -127,4 +128,4 @@ def name_non_finite(trace: Trace, model: nn.Module) -> str:
 def _gradients(model: nn.Module) -> Iterable[tuple[str, Tensor]]:
     for name, parameter in model.named_parameters():
         if parameter.grad is not None:
-            yield name, parameter.grad
+            yield name, local(parameter.grad)

@@ -37,6 +37,8 @@ class Training:
         compile: "on", "off", or "auto": where the training is long enough to repay it.
         checkpoint: Compute activations again in the backward pass in place of keeping them: less
             memory for about a third more time.
+        shard: Where several processes train one model, keep a part of it in each (FSDP) in place
+            of a copy: for models that outgrow a device. Without effect in a single process.
 
     Raises:
         SettingError: A value is impossible.
@@ -62,6 +64,7 @@ class Training:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     compile: Literal["auto", "on", "off"] = "auto"
     checkpoint: bool = False
+    shard: bool = False
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):

@@ -13,6 +13,7 @@ from lowerbound.training.execution import Execution
 from lowerbound.training.guard import Guard
 from lowerbound.training.history import Epoch
 from lowerbound.training.place import Place
+from lowerbound.training.sharded import copied, like
 
 if TYPE_CHECKING:
     from lowerbound.training.settings import Training
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Settings that may be others when a training goes on: they say how long it is.
 LENGTHS = ("epochs", "minutes")
+#: And one that says how it is executed.
+FREE = (*LENGTHS, "shard")
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def moving(trainer: "Trainer") -> dict[str, Tensor]:
     parts |= {f"optimizer.{index}": entry for index, entry in optimiser.items()}
     parts["average"] = trainer.stepper.average.state()
     found = {
-        f"{part}.{name}": value.detach().to("cpu", copy=True).contiguous()
+        f"{part}.{name}": copied(value, "cpu")
         for part, values in parts.items()
         for name, value in values.items()
     }
@@ -71,11 +74,17 @@ def moving(trainer: "Trainer") -> dict[str, Tensor]:
 def move(trainer: "Trainer", tensors: Mapping[str, Tensor]) -> None:
     """Put back what `moving` took."""
     state = State(tensors, {})
-    trainer.model.load_state_dict(state.part("model"))
+    present = trainer.model.state_dict()
+    trainer.model.load_state_dict(
+        {name: like(value, present.get(name, value)) for name, value in state.part("model").items()}
+    )
+    trained = trainer.stepper.trained
     entries: dict[int, dict[str, Tensor]] = {}
     for name, value in state.part("optimizer").items():
         index, _, key = name.partition(".")
-        entries.setdefault(int(index), {})[key] = value.clone()  # the optimiser keeps what it gets
+        # the optimiser keeps what it gets
+        kept = like(value.clone(), trained[int(index)]) if value.ndim else value.clone()
+        entries.setdefault(int(index), {})[key] = kept
     groups = trainer.stepper.optimizer.state_dict()["param_groups"]
     trainer.stepper.optimizer.load_state_dict({"state": entries, "param_groups": groups})
     trainer.stepper.average.restore(state.part("average"))
@@ -148,7 +157,7 @@ def _check(trainer: "Trainer", state: State) -> None:
     values = state.values
     now, then = settings(trainer.training), values["training"]
     for name, value in now.items():
-        if name not in LENGTHS and then.get(name, value) != value:
+        if name not in FREE and then.get(name, value) != value:
             raise SettingError(
                 f"{name} is {value!r}, and the state was made with {then[name]!r}; resume with that"
             )

@@ -18,10 +18,14 @@ from lowerbound.objectives.objective import Wrapper
 from lowerbound.seeding import random_state, seeded, set_random_state
 from lowerbound.trace import Trace
 from lowerbound.training.average import WeightAverage
+from lowerbound.training.bound import Result, bound_of
 from lowerbound.training.execution import Execution
 from lowerbound.training.flat import Flat
+from lowerbound.training.gradients import gradients_of
 from lowerbound.training.guard import Guard, name_non_finite
 from lowerbound.training.settings import Training
+from lowerbound.training.sharded import Bounded, whole
+from lowerbound.training.team import Share, Team
 
 #: Updates between two looks at what a device has counted, where looking makes it wait.
 LOOK_EVERY = 64
@@ -40,6 +44,8 @@ class Stepper:
         training: Settings.
         execution: How updates are executed.
         guard: Counts what was skipped.
+        team: The processes that do so together; one if None.
+        inside: What the model is the inside of, where it is in pieces.
 
     Raises:
         SettingError: The model has nothing to train.
@@ -52,18 +58,22 @@ class Stepper:
         training: Training,
         execution: Execution,
         guard: Guard,
+        team: Team | None = None,
+        inside: Bounded | None = None,
     ) -> None:
         self.model, self.objective, self.training, self.guard = model, objective, training, guard
-        self.execution = execution
+        self.execution, self.team = execution, team or Team()
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         if not self.parameters:
             raise SettingError(
                 "this model has no parameters to train; make some require a gradient"
             )
-        self.flat = Flat(self.parameters) if Flat.fits(self.parameters) else None
-        trained = self.parameters if self.flat is None else [self.flat.whole]
-        self.optimizer = _optimizer(trained, training)
-        self.average = WeightAverage(trained, training.average)
+        small = inside is None and Flat.fits(self.parameters)
+        self.flat = Flat(self.parameters) if small else None
+        #: What the optimiser holds.
+        self.trained = self.parameters if self.flat is None else [self.flat.whole]
+        self.optimizer = _optimizer(self.trained, training)
+        self.average = WeightAverage(self.trained, training.average)
         self.updates = 0
         self.epoch = 1
         self.late = execution.late
@@ -71,18 +81,23 @@ class Stepper:
         #: Skipped in a row; and since the last look: skipped, learned from, and the sum of the
         #: logarithms of the lengths of their gradients. Counted on the device.
         self.counts = torch.zeros(4, device=device) if self.late else None
-        self._bound = _bound_of if not execution.compile else Compiled(execution)
+        bound = bound_of if not execution.compile else Compiled(execution)
+        self.shared = gradients_of(self.team, model, bound, self.parameters, self.flat, inside)
 
-    def __call__(self, batch: Batch, fraction: float) -> Tensor:
+    def __call__(
+        self, batch: Batch, fraction: float, share: Share | None = None, seconds: float = 0.0
+    ) -> Tensor:
         """One update.
 
         Args:
-            batch: `B` examples on the model's device.
+            batch: Examples on the model's device: this process's share of a batch of `B`.
             fraction: How much of the training is done, in [0, 1].
+            share: What share that is; the whole batch if None.
+            seconds: What the clock says.
 
         Returns:
-            bound, distortion and rate summed over the batch, nats, and `B`: `(4,)`, float64, on
-            the device; zeros if the batch was skipped.
+            bound, distortion and rate summed over the whole batch, nats, and `B`: `(4,)`, float64,
+            on the device; zeros if the batch was skipped.
 
         Raises:
             UnstableError: It was the last of too many skipped in a row.
@@ -91,13 +106,17 @@ class Stepper:
         rate = self.training.learning_rate * self.guard.rate * self.training.schedule(fraction)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        value, sums, trace = self._bound(self.model, objective, batch)
+        share = share or Share(slice(0, len(batch)), len(batch), True)
+        value, sums, trace = self.shared.bound(self.model, objective, batch)
+        told = self.team.exchange(sums if share.counts else torch.zeros_like(sums), seconds)
         self._forget_gradient()
         # the loss is minus the mean of the bound; so this is its derivative
-        value.backward(torch.full_like(value, -1.0 / len(value)))
+        derivative = -self.shared.parts / share.total if share.counts else 0.0
+        self.shared.backward(value, torch.full_like(value, derivative))
+        sums = told()
         if self.flat is None:
             gradients = [p.grad for p in self.parameters if p.grad is not None]
-            norm = nn.utils.get_total_norm(gradients)
+            norm = whole(nn.utils.get_total_norm(gradients))
         else:
             gradients = [self.flat.gradient]
             norm = torch.linalg.vector_norm(self.flat.gradient)
@@ -106,7 +125,7 @@ class Stepper:
             return self._decide_on_device(norm, sums)
         length, limit = norm.item(), self.training.clip
         if not (math.isfinite(length) and math.isfinite(sums[0].item())):
-            self.guard.skip(self._what(batch, trace))
+            self.guard.skip(self.team.what(self._what(batch, trace)))
             return torch.zeros_like(sums)
         if length > self.guard.longest(limit):
             self.guard.skip(f"{self._where()}: the gradient is {length:.3g} long")
@@ -185,21 +204,8 @@ class Stepper:
         return f"{self._where()}: {name_non_finite(there, self.model)} is not finite"
 
 
-#: The bound of each example, `(B,)`; the sums of `Stepper.__call__`; the trace, if it was kept.
-Result = tuple[Tensor, Tensor, Trace | None]
-
-
-def _bound_of(model: nn.Module, objective: Objective, batch: Batch) -> Result:
-    trace = model.trace(batch, objective.samples, objective.gradient)  # type: ignore[operator]
-    bound = objective.reduce(trace)
-    with torch.no_grad():
-        count = torch.full_like(bound.value, 1.0)
-        sums = torch.stack([bound.value, bound.distortion, bound.rate, count]).sum(dim=1)
-    return bound.value, sums, trace
-
-
 def _without_trace(model: nn.Module, objective: Objective, batch: Batch) -> tuple[Tensor, Tensor]:
-    return _bound_of(model, objective, batch)[:2]
+    return bound_of(model, objective, batch)[:2]
 
 
 def _tempered_by_tensor(objective: Objective, device: torch.device) -> Objective:
@@ -213,7 +219,7 @@ def _tempered_by_tensor(objective: Objective, device: torch.device) -> Objective
 
 
 class Compiled:
-    """`_bound_of`, compiled for the shapes it meets first; other shapes run as they are.
+    """`bound_of`, compiled for the shapes it meets first; other shapes run as they are.
 
     Where the compiler is missing or gives up, everything runs as it is, and `failure` says why.
     Random numbers are those of torch itself, so that compiling changes no draw.
@@ -233,9 +239,9 @@ class Compiled:
         self.failure = ""
 
     def __call__(self, model: nn.Module, objective: Objective, batch: Batch) -> Result:
-        """See `_bound_of`."""
+        """See `bound_of`."""
         if self._fast is None or (self._shape is not None and batch.x.shape != self._shape):
-            return _bound_of(model, objective, batch)
+            return bound_of(model, objective, batch)
         device = batch.x.device
         objective = _tempered_by_tensor(objective, device)
         if self._shape is not None:
@@ -247,7 +253,7 @@ class Compiled:
             self._fast, self.failure = None, (str(error).strip().splitlines() or [""])[0][:200]
             set_random_state(before, device)
             warnings.warn(f"not compiled after all: {self.failure}", RuntimeWarning, stacklevel=2)
-            return _bound_of(model, objective, batch)
+            return bound_of(model, objective, batch)
         self._shape = batch.x.shape
         return *result, None
 

@@ -4,6 +4,8 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,16 +13,18 @@ from torch import Tensor, nn
 from lowerbound.data import Data
 from lowerbound.errors import DataError, NonFiniteError
 from lowerbound.objectives import Objective
-from lowerbound.seeding import seeded
+from lowerbound.seeding import random_state, seeded
 from lowerbound.training.callbacks import Callback, Step, StopTraining
-from lowerbound.training.execution import Execution, choose
+from lowerbound.training.execution import Execution, choose, for_team
 from lowerbound.training.forward import executed
 from lowerbound.training.guard import Guard, UnstableError
 from lowerbound.training.history import Epoch, Fit, Terms
 from lowerbound.training.place import Place
 from lowerbound.training.settings import Training
-from lowerbound.training.state import State, capture, move, moving
+from lowerbound.training.sharded import copied, sharded
+from lowerbound.training.state import State, capture, move, moving, settings
 from lowerbound.training.step import Stepper
+from lowerbound.training.team import Team, checksum, shapes, surroundings
 
 #: Draws of z in one batch of validation: examples times samples.
 VALIDATION_BATCH = 500
@@ -37,9 +41,11 @@ class Trainer:
         device: Where to train.
         seed: What the random state was seeded with.
         execution: How updates are executed; chosen if None.
+        team: The processes that train it together; one if None.
 
     Raises:
         DataError: There are no examples.
+        ProcessError: The processes differ in what they were given.
         SettingError: The model has nothing to train, or a setting is not possible here.
     """
 
@@ -52,7 +58,9 @@ class Trainer:
         device: torch.device,
         seed: int,
         execution: Execution | None = None,
+        team: Team | None = None,
     ) -> None:
+        self.team = team or Team()
         if len(data.train) == 0 or len(data.validation) == 0:
             raise DataError("training needs at least one training and one validation example")
         self.model, self.objective, self.training, self.seed = model, objective, training, seed
@@ -60,18 +68,29 @@ class Trainer:
         self.train, self.validation = data.train.to(device), data.validation.to(device)
         self.validation_seed = int(torch.randint(2**31, ()))
         self.per_epoch = math.ceil(len(self.train) / training.batch_size)
-        if execution is None:
+        self.identity = [data.fingerprint, len(data.train), len(data.validation)]
+        self.team.agree(self.facts())
+        self.team.group.copy_from_first(list(model.state_dict().values()))
+        if execution is None and training.shard and self.team.many:
+            precision = "float32" if training.precision == "auto" else training.precision
+            execution = Execution(precision=precision, checkpoint=training.checkpoint)
+        elif execution is None:
             some = self.train.batch(slice(0, training.batch_size))
             updates = training.epochs * self.per_epoch
             execution = choose(model, objective, training, device, updates, some)
-        self.execution = execution
+        self.execution = execution = for_team(execution, training, self.team)
         self.guard = Guard()
-        self.stepper = Stepper(model, objective, training, execution, self.guard)
+        self.result_model, self.inside = model, None
+        if training.shard and self.team.many:
+            self.inside = sharded(model, self.team, device)
+            self.model = self.inside.model
+        self.stepper = Stepper(
+            self.model, objective, training, execution, self.guard, self.team, self.inside
+        )
         self.history: list[Epoch] = []
         self.best: Epoch | None = None
         self.best_weights = self.weights()
         self.started = time.perf_counter()
-        self.identity = [data.fingerprint, len(data.train), len(data.validation)]
         self.patient_since = 0
         self.place: Place | None = None
         self.good = moving(self)
@@ -87,6 +106,7 @@ class Trainer:
     def _run(self, callbacks: Sequence[Callback]) -> Fit:
         was_training = self.model.training
         self.model.train()
+        self.team.clock(self.seconds())
         try:
             for callback in callbacks:
                 limit = self.training.epochs if self.training.minutes is None else None
@@ -125,8 +145,15 @@ class Trainer:
 
     def offer(self, callbacks: Sequence[Callback], *, last: bool = False) -> None:
         """Let callbacks take the state."""
+        take = self.state
+        if self.inside is not None:  # where it is put together by all processes or by none
+            if not (last or self.place is None or self.team.wanted):
+                self.team.wants = any(callback.wants_state() for callback in callbacks)
+                return
+            state, self.team.wants = self.state(), False
+            take = lambda: state  # noqa: E731
         for callback in callbacks:
-            callback.on_state(self.state, last)
+            callback.on_state(take, last)
 
     def state(self) -> State:
         """See `capture`."""
@@ -151,9 +178,9 @@ class Trainer:
             present = self.weights()
             if all(bool(torch.isfinite(t).all()) for t in present.values()):
                 self.best_weights = present  # otherwise those it began with
-        self.model.load_state_dict(self.best_weights)
+        self.result_model.load_state_dict(self.best_weights)
         return Fit(
-            model=self.model,
+            model=self.result_model,
             history=tuple(self.history),
             best=self.best,
             stopped=stopped,
@@ -170,13 +197,14 @@ class Trainer:
     def weights(self) -> dict[str, Tensor]:
         """A copy of the averaged weights."""
         with self.stepper.average.applied():
-            return {name: t.detach().clone() for name, t in self.model.state_dict().items()}
+            return {name: copied(tensor) for name, tensor in self.model.state_dict().items()}
 
     def fraction(self) -> float:
         """How much of the training is done, by updates or by the clock."""
         if self.training.minutes is None:
             return self.stepper.updates / (self.training.epochs * self.per_epoch)
-        return min(self.seconds() / (60 * self.training.minutes), 1.0)
+        seconds = self.team.seconds if self.team.many else self.seconds()
+        return min(seconds / (60 * self.training.minutes), 1.0)
 
     def finished(self) -> bool:
         """Whether all updates are made, or the time is up."""
@@ -197,7 +225,9 @@ class Trainer:
         with closing(place.batches(self.train, self.training.batch_size)) as batches:
             for batch in batches:
                 self.whole = False
-                place.sums += self.stepper(batch, self.fraction())
+                with self.team.share(len(batch), self.objective.samples) as share:
+                    mine = batch if not self.team.many else batch.rows(share.rows)
+                    place.sums += self.stepper(mine, self.fraction(), share, self.seconds())
                 place.index += 1
                 if self.stepper.due():
                     self.stepper.settle()
@@ -206,8 +236,9 @@ class Trainer:
                 gone = min(place.index * self.training.batch_size, len(self.train))
                 step = Step(number, place.index, self.per_epoch, gone, self.fraction(), place.sums)
                 for callback in callbacks:
-                    callback.on_step(step)
+                    self.team.listen(partial(callback.on_step, step))
                 self.offer(callbacks)
+                self.team.stop_if_asked()
                 if self.training.minutes is not None and self.finished():
                     break
         self.whole = False
@@ -216,6 +247,7 @@ class Trainer:
         if not count:
             raise UnstableError(self.guard.first)
         bound, distortion, rate = (total / count for total in sums)
+        self.team.group.copy_from_first(list(self.model.buffers()))
         held_out = self.validate()
         better = self.best is None or held_out.bound > self.best.held_out.bound
         better = better or self.training.keep == "last"
@@ -236,9 +268,34 @@ class Trainer:
         if better:
             self.best, self.best_weights = epoch, self.weights()
         self.place, self.good, self.whole = None, moving(self), True
+        self.team.agree(self.drift())
         for callback in callbacks:
-            callback.on_epoch(epoch, self.snapshot)
+            self.team.listen(partial(callback.on_epoch, epoch, self.snapshot))
         self.offer(callbacks)
+
+    def facts(self) -> dict[str, Any]:
+        """What must be the same in all processes when training begins."""
+        if not self.team.many:
+            return {}
+        return {
+            **surroundings(),
+            "the settings of the training": settings(self.training),
+            "the objective": repr(self.objective),
+            "the seed": self.seed,
+            "the kind of device": self.device.type,
+            "the data": self.identity,
+            "the tensors of the model": shapes(self.model.state_dict()),
+        }
+
+    def drift(self) -> dict[str, Any]:
+        """What must have stayed the same in all processes during an epoch."""
+        if not self.team.many:
+            return {}
+        found = {"random numbers": checksum(random_state(self.device))}
+        if self.inside is None:
+            present = {str(i): p for i, p in enumerate(self.stepper.parameters)}
+            found["weights after an epoch"] = checksum(present)
+        return found
 
     def snapshot(self) -> Mapping[str, Tensor]:
         """The weights that would be kept if training ended now."""
@@ -253,10 +310,14 @@ class Trainer:
         with self.stepper.average.applied(), seeded(self.validation_seed, self.device):
             size = max(1, VALIDATION_BATCH // criterion.samples)
             for start in range(0, len(self.validation), size):
-                batch = self.validation.batch(slice(start, start + size))
-                found = criterion(self.model, batch)  # type: ignore[arg-type]
-                sums += torch.stack([found.value, found.distortion, found.rate]).sum(dim=1)
+                count = min(size, len(self.validation) - start)
+                with self.team.share(count, criterion.samples) as share:
+                    rows = slice(start + share.rows.start, start + share.rows.stop)
+                    found = self.stepper.shared.judge(criterion, self.validation.batch(rows))
+                if share.counts:
+                    sums += found
         self.model.train()
+        self.team.group.add(sums)()
         bound, distortion, rate = (sums / len(self.validation)).tolist()
         terms = Terms(bound, -(distortion + rate), distortion, rate)
         if not math.isfinite(terms.bound):

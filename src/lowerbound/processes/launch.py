@@ -1,0 +1,84 @@
+"""Joining the processes that a launcher such as torchrun has started."""
+
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+import torch
+from torch import distributed as dist
+
+from lowerbound.errors import ProcessError, SettingError
+from lowerbound.processes.group import ALONE, Group, together
+from lowerbound.processes.many import Many
+from lowerbound.processes.watch import Watch, launcher_store
+
+#: What a launcher tells every process that it starts.
+TOLD = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+#: How long a process waits in a meeting for one that is alive: it may be reading data or saving.
+PATIENCE = timedelta(minutes=10)
+
+
+def told(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a launcher has started this process as one of several."""
+    return all(name in environment for name in TOLD) and environment["WORLD_SIZE"] != "1"
+
+
+def local_device() -> str | None:
+    """The GPU that is meant for this process of its host, or None where there is none for it."""
+    local = os.environ.get("LOCAL_RANK", "")
+    if not (local.isdecimal() and int(local) < torch.cuda.device_count()):
+        return None
+    return f"cuda:{local}"
+
+
+@contextmanager
+def joined() -> Iterator[Group]:
+    """Inside, this process is one of those that were started together, and shares their work.
+
+    Tensors on a CPU go by gloo, those on a GPU by nccl. A `Watch` ends this process soon after
+    another one has failed or fallen silent, wherever this one waits.
+
+    Yields:
+        The group; `ALONE` where no launcher has started several. An error that leaves the block
+        gets an attribute `silent`: whether another process has failed before and says why.
+
+    Raises:
+        SettingError: What the launcher told makes no sense.
+        ProcessError: The others cannot be reached, or one of them is gone.
+    """
+    if not told():
+        yield ALONE
+        return
+    mine = not dist.is_initialized()
+    if mine:
+        _initialise()
+    group = Many()
+    with Watch(group.rank, group.size, launcher_store()) as watch, together(group):
+        try:
+            yield group
+        except BaseException as error:
+            error.silent = not watch.failed()  # type: ignore[attr-defined]
+            raise
+    if mine:
+        with suppress(RuntimeError):
+            dist.destroy_process_group()
+
+
+def _initialise() -> None:
+    device = local_device()
+    if device is not None:
+        torch.cuda.set_device(device)
+    try:
+        dist.init_process_group(
+            "cpu:gloo,cuda:nccl" if device is not None else "gloo", timeout=PATIENCE
+        )
+    except ValueError as error:
+        raise SettingError(f"what the launcher told is not usable: {error}") from error
+    except RuntimeError as error:
+        where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        raise ProcessError(
+            f"{socket.gethostname()} cannot reach the other processes through {where}: "
+            f"{str(error).splitlines()[0][:200]}"
+        ) from error

@@ -1,0 +1,103 @@
+"""The processes of `torch.distributed` as a group."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+from torch import distributed as dist
+
+from lowerbound.errors import ProcessError
+from lowerbound.processes.group import Group
+
+
+class Many(Group):
+    """All processes of the initialised process group. Nothing they exchange is pickled.
+
+    Raises:
+        ProcessError: In every meeting: another process is gone, or did not come in time.
+    """
+
+    def __init__(self) -> None:
+        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+        #: Where the tensors live that are about no device: nccl alone sends none of the CPU's.
+        only_nccl = str(dist.get_backend()) == "nccl" and "cpu:" not in str(_config())
+        self.device = torch.device("cuda" if only_nccl else "cpu")
+
+    def add(self, tensor: Tensor) -> Callable[[], Tensor]:
+        """See `Group.add`."""
+        there = tensor.to(self.device) if tensor.device.type == "cpu" else tensor
+        with met():
+            work = dist.all_reduce(there, async_op=True)
+
+        def wait() -> Tensor:
+            with met():
+                if work is not None:
+                    work.wait()
+            return tensor if there is tensor else tensor.copy_(there)
+
+        return wait
+
+    def copy_from_first(self, tensors: Sequence[Tensor]) -> None:
+        """See `Group.copy_from_first`."""
+        for tensor in tensors:
+            there = tensor.to(self.device) if tensor.device.type == "cpu" else tensor
+            with met():
+                dist.broadcast(there, src=0)
+            if there is not tensor:
+                tensor.copy_(there)
+
+    def gather(self, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+        """See `Group.gather`."""
+        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        return [load(part) if part else {} for part in self._bytes(save(plain) if plain else b"")]
+
+    def tell(self, text: str) -> list[str]:
+        """See `Group.tell`."""
+        return [part.decode() for part in self._bytes(text.encode())]
+
+    def meet(self) -> None:
+        """See `Group.meet`."""
+        self.add(torch.zeros(1))()
+
+    def _bytes(self, mine: bytes) -> list[bytes]:
+        length = torch.tensor([len(mine)], device=self.device)
+        lengths = [torch.zeros_like(length) for _ in range(self.size)]
+        with met():
+            dist.all_gather(lengths, length)
+        counts = [int(count) for count in lengths]
+        padded = torch.zeros(max(1, *counts), dtype=torch.uint8)
+        if mine:
+            padded[: len(mine)] = torch.frombuffer(bytearray(mine), dtype=torch.uint8)
+        padded = padded.to(self.device)
+        parts = [torch.zeros_like(padded) for _ in range(self.size)]
+        with met():
+            dist.all_gather(parts, padded)
+        return [
+            part[:count].cpu().numpy().tobytes() for part, count in zip(parts, counts, strict=True)
+        ]
+
+
+@contextmanager
+def met() -> Iterator[None]:
+    """Inside, what `torch.distributed` raises where others are gone becomes a `ProcessError`."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, ProcessError) or not _is_about_others(error):
+            raise
+        raise ProcessError(
+            "lost the other processes: one of them was killed, or its host or network is gone"
+        ) from error
+
+
+def _is_about_others(error: RuntimeError) -> bool:
+    words = ("gloo", "connection", "nccl", "socket", "timed out", "timeout", "broken pipe")
+    text = str(error).lower()
+    return isinstance(error, dist.DistError) or any(word in text for word in words)
+
+
+def _config() -> object:
+    """Which backend serves which device; torch has no public name for it."""
+    return dist.get_backend_config() if hasattr(dist, "get_backend_config") else ""

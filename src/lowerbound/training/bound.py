@@ -1,0 +1,26 @@
+"""The bound of a batch and its sums: what every update computes, however it is executed."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from lowerbound.data import Batch
+from lowerbound.objectives import Objective
+from lowerbound.trace import Trace
+
+#: The bound of each example, `(B,)`; bound, distortion, rate and 1 summed over them, `(4,)`; the
+#: trace, if it was kept.
+Result = tuple[Tensor, Tensor, Trace | None]
+#: Gives them.
+BoundOf = Callable[[nn.Module, Objective, Batch], Result]
+
+
+def bound_of(model: nn.Module, objective: Objective, batch: Batch) -> Result:
+    """What there is to know of a batch."""
+    trace = model.trace(batch, objective.samples, objective.gradient)  # type: ignore[operator]
+    bound = objective.reduce(trace)
+    with torch.no_grad():
+        count = torch.full_like(bound.value, 1.0)
+        sums = torch.stack([bound.value, bound.distortion, bound.rate, count]).sum(dim=1)
+    return bound.value, sums, trace
