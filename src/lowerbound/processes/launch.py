@@ -5,14 +5,19 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from typing import Any
 
 import torch
 from torch import distributed as dist
+from torch.distributed import (
+    PrefixStore,  # pyright: ignore[reportPrivateImportUsage]
+    TCPStore,  # pyright: ignore[reportPrivateImportUsage]
+)
 
 from lowerbound.errors import ProcessError, SettingError
 from lowerbound.processes.group import ALONE, Group, together
 from lowerbound.processes.many import Many
-from lowerbound.processes.watch import Watch, launcher_store
+from lowerbound.processes.watch import Watch
 
 #: What a launcher tells every process that it starts.
 TOLD = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -52,14 +57,25 @@ def joined() -> Iterator[Group]:
         yield ALONE
         return
     mine = not dist.is_initialized()
-    if mine:
-        _initialise()
+    try:
+        if mine:
+            _initialise()
+        store = _store("watch", host=False)
+    except ValueError as error:
+        raise SettingError(f"what the launcher told is not usable: {error}") from error
+    except RuntimeError as error:
+        where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        raise ProcessError(
+            f"{socket.gethostname()} cannot reach the other processes through {where}: "
+            f"{str(error).splitlines()[0][:200]}"
+        ) from error
     group = Many()
-    with Watch(group.rank, group.size, launcher_store()) as watch, together(group):
+    with Watch(group.rank, group.size, store) as watch, together(group):
         try:
             yield group
+            group.meet()  # a launcher ends those who still work when one has left
         except BaseException as error:
-            error.silent = not watch.failed()  # type: ignore[attr-defined]
+            error.silent = not watch.failed(alike=not isinstance(error, ProcessError))  # type: ignore[attr-defined]
             raise
     if mine:
         with suppress(RuntimeError):
@@ -70,15 +86,28 @@ def _initialise() -> None:
     device = local_device()
     if device is not None:
         torch.cuda.set_device(device)
-    try:
-        dist.init_process_group(
-            "cpu:gloo,cuda:nccl" if device is not None else "gloo", timeout=PATIENCE
-        )
-    except ValueError as error:
-        raise SettingError(f"what the launcher told is not usable: {error}") from error
-    except RuntimeError as error:
-        where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
-        raise ProcessError(
-            f"{socket.gethostname()} cannot reach the other processes through {where}: "
-            f"{str(error).splitlines()[0][:200]}"
-        ) from error
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if device is not None else "gloo",
+        store=_store("group", host=os.environ["RANK"] == "0"),
+        rank=int(os.environ["RANK"]),
+        world_size=int(os.environ["WORLD_SIZE"]),
+        timeout=PATIENCE,
+    )
+
+
+def _store(name: str, *, host: bool) -> Any:
+    """A connection to the store that the launcher keeps, or else process 0.
+
+    What was written before a restart is another part of it: processes that are started anew must
+    not find the addresses of those that are gone, nor that these have failed.
+    """
+    kept = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    store = TCPStore(
+        os.environ["MASTER_ADDR"],
+        int(os.environ["MASTER_PORT"]),
+        is_master=host and not kept,
+        timeout=PATIENCE,
+        wait_for_workers=False,
+    )
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    return PrefixStore(f"lowerbound/{attempt}/{name}", store)

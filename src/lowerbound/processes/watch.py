@@ -5,14 +5,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from types import TracebackType
 from typing import Protocol
-
-from torch._C._distributed_c10d import (  # not exported, says the checker, elsewhere
-    PrefixStore,
-    TCPStore,
-)
 
 #: Seconds between two signs of life, and after how many without one a process is given up.
 BEAT, SILENCE = 1.0, 30.0
@@ -73,8 +67,14 @@ class Watch:
             self._thread.join(5 * BEAT)
             self._ask(lambda: self.store.set(f"done {self.rank}", "1"))
 
-    def failed(self) -> bool:
-        """Leave the mark; whether this process was the first to, and so is to say why."""
+    def failed(self, *, alike: bool = False) -> bool:
+        """Leave the mark; whether this process was the first to, and so is to say why.
+
+        Args:
+            alike: All may find the same wrong; then process 0 is to say so.
+        """
+        if alike and self.rank:
+            time.sleep(BEAT)
         mine = str(self.rank)
         found = self._ask(lambda: self.store.compare_set("failed", "", mine).decode())
         return self.rank == 0 if found is None else found == mine
@@ -127,11 +127,3 @@ class Watch:
         if self.failed():
             self.say(line)
         self.leave(1)
-
-
-def launcher_store() -> Store:
-    """The store of the launcher through a connection of its own; each restart has another part."""
-    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    store = TCPStore(address, port, is_master=False, timeout=timedelta(seconds=SILENCE))
-    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    return PrefixStore(f"lowerbound/{attempt}", store)

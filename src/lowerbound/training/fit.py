@@ -16,7 +16,7 @@ from lowerbound.training.execution import Execution
 from lowerbound.training.history import Fit
 from lowerbound.training.settings import Training
 from lowerbound.training.state import State, execution_of, restore
-from lowerbound.training.team import Team
+from lowerbound.training.team import Team, checksum
 from lowerbound.training.trainer import Trainer
 
 
@@ -130,6 +130,8 @@ def fit(
     if team.many:
         first = team.group.tell(str(fresh_seed() if seed is None else seed))[0]
         seed = int(first) if seed is None else seed
+        state = None if resume is None else checksum(resume.tensors)
+        team.agree({"the state that training goes on from": state})
     execution = None if resume is None else execution_of(resume)
     with seeded(seed, device) as seed:
         there = model if training.shard and team.many else model.to(device)

@@ -1,11 +1,10 @@
 """Models of which every process holds a piece (FSDP), and how to have them whole."""
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from lowerbound.data import Batch
 from lowerbound.objectives import Objective
@@ -57,9 +56,14 @@ def sharded(model: nn.Module, team: "Team", device: torch.device) -> Bounded:
     return inside
 
 
+def in_pieces(tensor: Tensor) -> bool:
+    """Whether it is a `DTensor`, whose module takes long to import where there is none."""
+    return hasattr(tensor, "full_tensor")
+
+
 def whole(tensor: Tensor) -> Tensor:
     """The tensor with its pieces put together, in every process; all must come to this."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    return tensor.full_tensor() if in_pieces(tensor) else tensor  # type: ignore[attr-defined]
 
 
 def copied(tensor: Tensor, device: torch.device | str | None = None) -> Tensor:
@@ -70,12 +74,14 @@ def copied(tensor: Tensor, device: torch.device | str | None = None) -> Tensor:
 
 def local(tensor: Tensor) -> Tensor:
     """The piece of a tensor that is here."""
-    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+    return tensor.to_local() if in_pieces(tensor) else tensor  # type: ignore[attr-defined]
 
 
 def like(value: Tensor, target: Tensor) -> Tensor:
     """A whole tensor, in pieces where `target` is."""
-    if not isinstance(target, DTensor) or isinstance(value, DTensor):
+    if not in_pieces(target) or in_pieces(value):
         return value
-    there = value.to(target.device)
-    return distribute_tensor(there, target.device_mesh, target.placements)
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    pieces = cast(DTensor, target)
+    return distribute_tensor(value.to(target.device), pieces.device_mesh, pieces.placements)

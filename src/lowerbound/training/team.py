@@ -3,6 +3,8 @@
 import hashlib
 import json
 import platform
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,6 +131,28 @@ class Team:
         """End training in all processes after the next update."""
         self._request = self._request or reason or "stopped"
 
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Inside, the first Ctrl-C to one of several processes asks all of them to stop.
+
+        Where a `KeyboardInterrupt` would leave the others waiting. A second one is raised, and
+        handlers of the caller's own stay as they are.
+        """
+        own = signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        if not self.many or own or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def ask(number: int, frame: object) -> None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self.ask_to_stop("interrupted")
+
+        signal.signal(signal.SIGINT, ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def stop_if_asked(self) -> None:
         """Raise `StopTraining` in all processes if any asked for it before the last update."""
         if self._stop:
@@ -176,7 +200,7 @@ def shapes(tensors: Mapping[str, Tensor]) -> dict[str, str]:
 def checksum(tensors: Mapping[str, Tensor]) -> str:
     """sha256, in hexadecimal, over names and contents."""
     digest = hashlib.sha256()
-    for name, tensor in tensors.items():
+    for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -99,7 +99,8 @@ class Trainer:
     def run(self, callbacks: Sequence[Callback]) -> Fit:
         """Train to the end, whichever comes first; see `fit`."""
         try:
-            return self._run(callbacks)
+            with self.team.interruptible():
+                return self._run(callbacks)
         finally:
             self.stepper.release()
 
