@@ -1,11 +1,15 @@
 """Working through many rows a few at a time, on the model's device."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 
 from lowerbound.data import Source
+from lowerbound.processes import current
+from lowerbound.seeding import seeded
 
 #: Rows that go through a network at a time.
 ROWS_AT_ONCE = 256
@@ -17,23 +21,42 @@ def device_of(model: nn.Module) -> torch.device:
 
 
 @torch.no_grad()
-def by_chunks(model: nn.Module, rows: Source | Tensor, step: Callable[[Tensor], Tensor]) -> Tensor:
+def by_chunks(
+    model: nn.Module,
+    rows: Source | Tensor,
+    step: Callable[[Tensor], Tensor],
+    *,
+    drawn: bool = False,
+) -> Tensor:
     """`step` of all rows, `ROWS_AT_ONCE` at a time, model in evaluation mode; on the CPU.
 
-    Unobserved cells are 0.
+    Several processes (`lowerbound.processes.together`) share the chunks, and each gets all.
+
+    Args:
+        model: On its device.
+        rows: `N` of them, `(N, ...)`; unobserved cells are 0.
+        step: From some rows to as many.
+        drawn: Whether `step` draws random numbers: each chunk then has a seed of its own, taken
+            from the random state, and does not depend on who went through those before it.
     """
-    was_training = model.training
-    model.eval()
+    was_training, group = model.training, current()
     device = device_of(model)
+    chunks = max(1, math.ceil(len(rows) / ROWS_AT_ONCE))
+    seeds = torch.randint(2**62, (chunks,)).tolist() if drawn else None
+    done: list[Tensor] = []
+    model.eval()
     try:
-        return torch.cat([step(chunk.to(device)).cpu() for chunk in _chunks(rows)])
+        for index in range(chunks)[group.mine(chunks)]:
+            with nullcontext() if seeds is None else seeded(seeds[index], device):
+                done.append(step(_chunk(rows, index).to(device)).cpu())
     finally:
         model.train(was_training)
+    if group.size == 1:
+        return torch.cat(done)
+    parts = group.gather({"rows": torch.cat(done)} if done else {})
+    return torch.cat([part["rows"] for part in parts if part])
 
 
-def _chunks(rows: Source | Tensor) -> Iterator[Tensor]:
-    if isinstance(rows, Tensor):
-        yield from rows.split(ROWS_AT_ONCE)
-        return
-    for start in range(0, max(len(rows), 1), ROWS_AT_ONCE):
-        yield rows.batch(slice(start, start + ROWS_AT_ONCE)).filled()
+def _chunk(rows: Source | Tensor, index: int) -> Tensor:
+    some = slice(index * ROWS_AT_ONCE, (index + 1) * ROWS_AT_ONCE)
+    return rows[some] if isinstance(rows, Tensor) else rows.batch(some).filled()

@@ -64,7 +64,7 @@ def _decode(model: nn.Module, z: Tensor, draw: bool) -> Tensor:
         likelihood = model.likelihood(chunk)  # type: ignore[operator]
         return likelihood.sample() if draw else mean_of(likelihood)
 
-    return by_chunks(model, z, step)
+    return by_chunks(model, z, step, drawn=draw)
 
 
 def mean_of(likelihood: torch.distributions.Distribution) -> Tensor:

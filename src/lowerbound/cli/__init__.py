@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from lowerbound.cli.console import complain, leave_the_pipe, prepare_streams
 from lowerbound.cli.failures import describe_failure
+from lowerbound.cli.ranks import taking_part, where
 
 __all__ = ["main"]
 
@@ -30,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             if not debug:
                 warnings.simplefilter("ignore")
-            code = _run(arguments or ["--help"])
+            with taking_part(arguments) as here:
+                code = _run(arguments or ["--help"]) if here else 0
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -39,8 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         line, code = describe_failure(error)
-        if line:
-            complain(line)
+        place = where(error)
+        if line and place is not None:
+            complain(place + line)
         return code
 
 

@@ -103,6 +103,11 @@ def device_of(name: str) -> str:
     """
     import torch
 
+    from lowerbound.processes.launch import local_device, told
+
+    own = local_device() if told() else None
+    if own is not None and name in ("auto", "cuda"):
+        return own
     there = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
     if torch.backends.mps.is_available():
         there.append("mps")
@@ -124,10 +129,17 @@ def seed_of(seed: int | None, *, default: int | None = None) -> int:
     from lowerbound.seeding import fresh_seed
 
     if seed is None:
-        return fresh_seed() if default is None else default
+        return _same(fresh_seed()) if default is None else default
     if not 0 <= seed < 2**63:
         raise SettingError(f"--seed must be a whole number in [0, 2^63), got {seed}")
     return seed
+
+
+def _same(seed: int) -> int:
+    """The seed of process 0, where there are several."""
+    from lowerbound.processes import current
+
+    return int(current().tell(str(seed))[0])
 
 
 def open_run(path: Path, device: str = "cpu") -> "Run":

@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 
+#: Whether nothing but results of its own failure is for this process to print.
+_muted = False
+
+
+def mute() -> None:
+    """Print nothing from here on but what `complain` is given: another process prints."""
+    global _muted
+    _muted = True
+
+
 def clean(text: object) -> str:
     """The text with every control, bidirectional or otherwise unprintable character escaped.
 
@@ -64,16 +74,20 @@ def warn(text: object) -> None:
 def complain(text: object) -> None:
     """The one line on stderr that says why a command failed."""
     with suppress(OSError, ValueError):
-        tell(f"error: {_one_line(text)}")
+        typer.echo(clean(f"error: {_one_line(text)}"), err=True)
 
 
 def say_json(value: Mapping[str, Any] | list[Any]) -> None:
     """One JSON document on stdout; numbers that JSON does not have become null."""
+    if _muted:
+        return
     typer.echo(json.dumps(_finite(value), indent=1, allow_nan=False, ensure_ascii=True))
 
 
 def show(thing: "RenderableType") -> None:
     """Anything that rich can draw, on stdout."""
+    if _muted:
+        return
     screen = console()
     with screen.capture() as drawn:
         screen.print(thing)
@@ -115,7 +129,7 @@ def working(what: str, *, quiet: bool = False) -> Iterator[Work]:
         What to call with (done, in all).
     """
     screen = console(stderr=True)
-    if quiet or not screen.is_terminal:
+    if quiet or _muted or not screen.is_terminal:
         yield Work(what)
         return
     from rich.text import Text
@@ -140,6 +154,8 @@ def leave_the_pipe() -> int:
 
 
 def _echo(text: object, *, err: bool) -> None:
+    if _muted:
+        return
     for line in str(text).split("\n"):
         typer.echo(clean(line), err=err)
 

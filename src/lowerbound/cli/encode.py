@@ -33,14 +33,19 @@ def command(
     from lowerbound.cli.console import say, tell, working
     from lowerbound.cli.output import check_output, form_of, write_array, write_table
     from lowerbound.cli.sources import read_for
+    from lowerbound.processes import current
 
     form = form_of(out, FORMS)
-    check_output(out, form, force=force, source=source)
+    first = current().first
+    if first:
+        check_output(out, form, force=force, source=source)
     run = open_run(path, device)
     with working("reading the data"):
         examples = read_for(source, run.schema)
     with working("encoding"):
         encoding = encode(run.model, examples)
+    if not first:
+        return
     parts = {"z": encoding.mean.numpy()}
     if scale:
         parts["s"] = encoding.scale.numpy()

@@ -112,6 +112,7 @@ def command(
       lowerbound fit --resume runs/photos
       lowerbound fit --resume runs/photos --epochs 200
       lowerbound fit more-photos/ --from runs/photos
+      torchrun --nproc-per-node 2 -m lowerbound.cli fit photos/ --out runs/photos
 
     The split into training, validation and test depends on the data alone, not on --seed, so that
     runs can be compared. See lowerbound catalogue MODEL for all settings.
@@ -124,16 +125,23 @@ def command(
     --epochs N or --minutes M, larger than before, also a finished run goes on; its learning rate
     and warm-up then follow the schedule of the new length, and so go up again at first.
 
+    Under torchrun several processes train one model, each on its share of every batch. Processes
+    that torchrun starts anew (--max-restarts) go on with the run at --out from its last state.
+
     --from RUN begins a new training on DATA with the model and the weights of a run, whose data had
     the same columns or the same kind of images.
     """
     from lowerbound.catalogue.writer import check_interval, check_updates
     from lowerbound.cli.order import Order
+    from lowerbound.cli.ranks import restarted
     from lowerbound.cli.train import go_on, train
 
     check_interval(save_every)
     check_updates(save_every_updates)
-    if resume is not None:
+    if resume is None and restarted() and out is not None and (out / "spec.json").is_file():
+        resume = out  # a launcher began anew; everything else is as the run has it
+        setting, latents, likelihood, epochs, minutes, start = None, None, None, None, None, None
+    elif resume is not None:
         refuse_beside_resume(context)
     elif source is None:
         raise SettingError("missing argument 'DATA'; see lowerbound fit --help")

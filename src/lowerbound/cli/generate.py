@@ -37,14 +37,18 @@ def command(
     from lowerbound.applications import generate
     from lowerbound.cli.console import say, tell, working
     from lowerbound.cli.examples import check_count, place, write_examples
+    from lowerbound.processes import current
 
     chosen = seed_of(seed)
     run = open_run(path, device)
-    target, form = place(out, "samples", run.schema, force=force)
+    first = current().first
+    target, form = place(out, "samples", run.schema, force=force or not first)
     check_count(count, run.schema, form)
     drawn = not run.schema.is_image if draw is None else draw
     with working("generating"):
         x = generate(run.model, count, draw=drawn, seed=chosen)
+        if not first:
+            return
         write_examples(target, form, x, run.schema)
     tell(f"{count:,} examples, {'drawn from' if drawn else 'means of'} p(x|z), seed {chosen}")
     say(target)

@@ -31,6 +31,7 @@ from lowerbound.cli.sources import absolute, stem_of
 from lowerbound.data import Data, read
 from lowerbound.errors import NonFiniteError, OutputError
 from lowerbound.evaluation import Evaluation, evaluate
+from lowerbound.processes import ALONE, current, together
 from lowerbound.storage import RunDirectory
 from lowerbound.training import Callback, Fit, State, Training, fit
 
@@ -65,6 +66,7 @@ def train(order: Order) -> int:
             tell("nothing was trained: leave out --explain to train")
         return 0
     out = order.out or free_name(f"runs/{stem_of(order.source)}-{order.model}")
+    order = replace(order, out=Path(current().tell(os.fspath(out))[0]))
     options: dict[str, Any] = {"binarize": order.binarize} if order.binarize else {}
     if order.image_size is not None:
         options["image_size"] = list(order.image_size)
@@ -160,10 +162,29 @@ def check_before_reading(order: Order) -> None:
     known = settings_of(recipe)
     for group, kind in (("model", Parts), ("training", Training)):
         kind(**{name: value for name, value in given.items() if known[name].group == group})
+    if not current().first:
+        return  # which need not see where the run is written
     if order.out is not None:
         RunDirectory(order.out).check_free(force=order.force)
     else:
         RunDirectory(free_name("runs/data-auto")).check_free()
+
+
+class NoWriter(Callback):
+    """What stands in for a `RunWriter` in a process that does not write.
+
+    Args:
+        path: Where another process writes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.directory = RunDirectory(path)
+
+    def finish(self, fit: Fit) -> None:
+        """Nothing."""
+
+    def abandon(self) -> None:
+        """Nothing."""
 
 
 def learn(
@@ -180,9 +201,12 @@ def learn(
     """
     screen = TrainingProgress()
     stopper = StopOnSignal(first=screen.close)
+    group = current()
+    group.meet()  # all have read what the writer may now change
     with stopper.listening():
-        writer = begin()
-        watchers: Sequence[Callback] = [writer, stopper, *([] if order.quiet else [screen])]
+        writer = begin() if group.first else NoWriter(order.out or Path())
+        show = group.first and not order.quiet
+        watchers: Sequence[Callback] = [writer, stopper, *([screen] if show else [])]
         try:
             result = fit(
                 assembly.model,
@@ -221,7 +245,8 @@ def learn(
         finally:
             screen.close()
             writer.abandon()  # which leaves alone a run that has weights or a state
-    return result, stopper.code, writer.directory.path
+    code = max(int(other) for other in group.tell(str(stopper.code)))
+    return result, code, writer.directory.path
 
 
 def again(out: Path) -> str:
@@ -231,15 +256,20 @@ def again(out: Path) -> str:
 
 def conclude(order: Order, assembly: Assembly, data: Data, out: Path, result: Fit) -> int:
     """Evaluate the run as it is on disk, write its report, say where things are; the exit code."""
-    run = load(out, device=order.device)
+    first = current().first
+    run = load(out, device=order.device) if first else None
+    model = result.model.to(order.device) if run is None else run.model
     with working("evaluating on the test split", quiet=order.quiet) as progress:
-        evaluation = evaluate(run.model, data, samples=100, progress=progress)
+        evaluation = evaluate(model, data, samples=100, progress=progress)
+    if run is None:
+        return 0
     if not order.json:
         show_evaluation(evaluation, brief=True)
     report, failure = None, None
     if order.report:
         try:
-            report = _report(run, data, evaluation, order.quiet)
+            with together(ALONE):
+                report = _report(run, data, evaluation, order.quiet)
         except Exception as error:  # the figures are still told, and then this
             failure = error
     if order.json:

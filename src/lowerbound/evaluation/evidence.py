@@ -14,6 +14,7 @@ from lowerbound.evaluation.tails import pareto_shape
 from lowerbound.objectives import ELBO
 from lowerbound.objectives.elbo import sum_groups
 from lowerbound.objectives.objective import positive_samples
+from lowerbound.processes import current
 from lowerbound.seeding import seeded
 from lowerbound.trace import Trace
 
@@ -26,6 +27,8 @@ ACCELERATOR = 50
 FEWEST_CELLS = 256
 #: Most examples encoded at a time.
 EXAMPLES_AT_ONCE = 500
+#: Most examples that share a stream of draws, and a process.
+BLOCK = 100
 #: Logarithms of weights that are held at a time.
 WEIGHTS_AT_ONCE = 5_000_000
 #: Most draws for one example.
@@ -123,24 +126,30 @@ def evidence(
         raise DataError("there are no examples to evaluate")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     rows, draws = chunk_sizes(model, examples, samples)
-    together = max(1, min(EXAMPLES_AT_ONCE // rows, WEIGHTS_AT_ONCE // (samples * rows)))
+    block = max(rows, min(BLOCK, WEIGHTS_AT_ONCE // samples) // rows * rows)
+    starts = range(0, len(examples), block)
     columns: list[dict[str, Tensor]] = []
-    gathered: list[_Rows] = []
+    group = current()
     was_training = model.training
     model.eval()
     try:
-        with seeded(seed, device, stream="evidence"):
-            for start in range(0, len(examples), rows):
-                batch = examples.batch(slice(start, start + rows)).to(device)
-                gathered.append(_Rows.of(model, batch, samples, draws))
-                end = min(start + rows, len(examples))
-                if end == len(examples) or len(gathered) == together:
-                    columns.append(_columns(gathered))
-                    gathered = []
-                if progress is not None:
-                    progress(end, len(examples))
+        with seeded(seed) as seed:
+            pass  # a fresh seed is drawn once, for all blocks
+        for first in starts[group.mine(len(starts))]:
+            gathered: list[_Rows] = []
+            # a block has draws of its own, whoever goes through it
+            stream = f"evidence {first}" if first else "evidence"
+            with seeded(seed, device, stream=stream):
+                end = min(first + block, len(examples))
+                for start in range(first, end, rows):
+                    batch = examples.batch(slice(start, min(start + rows, end))).to(device)
+                    gathered.append(_Rows.of(model, batch, samples, draws))
+                    if progress is not None:
+                        progress(start + len(batch), len(examples))
+            columns.append(_columns(gathered))
     finally:
         model.train(was_training)
+    columns = [part for part in group.gather(_joined(columns)) if part]
     every = {key: torch.cat([c[key] for c in columns]) for key in columns[0]}
     finite = torch.isfinite(every["log_likelihood"]) & torch.isfinite(every["elbo"])
     if not bool(finite.all()):
@@ -216,6 +225,12 @@ def _elbo_of_draws(trace: Trace) -> Tensor:
     """What each draw contributes to the ELBO, `(K, B)`."""
     rate = sum_groups(trace) if trace.kl else trace.log_qz - trace.log_pz
     return trace.log_px - rate
+
+
+def _joined(columns: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return (
+        {key: torch.cat([part[key] for part in columns]) for key in columns[0]} if columns else {}
+    )
 
 
 def _columns(gathered: list[_Rows]) -> dict[str, Tensor]:
