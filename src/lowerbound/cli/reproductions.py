@@ -71,7 +71,10 @@ def check(entry: Entry, wanted: Wanted) -> None:
     if sum(given) > 1:
         raise SettingError("--epochs, --minutes and --full exclude each other; give one of them")
     if entry.is_linear and (wanted.minutes is not None or wanted.resume):
-        raise SettingError(f"{entry.name} takes seconds; leave --minutes and --resume out")
+        raise SettingError(
+            f"{entry.name} takes minutes at most and is trained whole; leave --minutes and "
+            "--resume out"
+        )
     if not any(given) and not entry.is_linear:
         raise SettingError(
             f"{entry.name} was published after {entry.epochs:,} epochs ({entry.updates:,} "
@@ -158,8 +161,9 @@ def compared(entry: Entry, runs: list[dict[str, Any]]) -> str:
     over = "" if spread is None else f", standard deviation {spread:.2f} over {len(runs)} seeds"
     some = max(run["evaluation"]["standard_error_images"] for run in runs)
     error = f" +- {some:.2f} for taking only some of the test images" if some else ""
+    digits = 4 if entry.is_linear else 2
     return (
-        f"{entry.name}: {mean:.2f}{error}{over}; published {published.figure:g} "
+        f"{entry.name}: {mean:.{digits}f}{error}{over}; published {published.figure:g} "
         f"({published.source})\n"
         f"  epochs {' and '.join(f'{count:,}' for count in epochs)} of {entry.epochs:,}, updates "
         f"{max(run['updates'] for run in runs):,} of {entry.updates:,}: {state(entry, runs)}\n"

@@ -38,7 +38,9 @@ from lowerbound.training import Callback, Fit, State, Training, fit
 
 def train(order: Order) -> int:
     """Read, assemble, train, save, evaluate, report; the exit code."""
-    inform = _silent if order.quiet else tell
+    inform = _silent if order.quiet or (order.explain and order.json) else tell
+    if order.explain and inform is tell:
+        inform = say  # it is what was asked for
     check_before_reading(order)
     origin: dict[str, Any] = {}
     with working("reading the data", quiet=order.quiet) as work:

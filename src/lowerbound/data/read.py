@@ -75,7 +75,10 @@ def read(
     path = _path(source)
     place = _place(source, path)
     if stream and place is None:
-        raise SettingError("only a file or a folder can be streamed; save the array with np.save")
+        raise SettingError(
+            "only a file or a folder can be streamed; save an array with np.save, a named set with "
+            "lowerbound data pack NAME OUT"
+        )
     if stream and binarize == "dynamic":
         raise SettingError("bits drawn anew are for data in memory; leave that, or stream out")
     if stream and limit is not None:
@@ -134,7 +137,10 @@ def read_examples(
     path = _path(source)
     place = _place(source, path)
     if stream and place is None:
-        raise SettingError("only a file or a folder can be streamed; save the array with np.save")
+        raise SettingError(
+            "only a file or a folder can be streamed; save an array with np.save, a named set with "
+            "lowerbound data pack NAME OUT"
+        )
     if place is not None and stream is not False:
         shape = schema.shape if schema.is_image else None
         store = _guarded(place[0], lambda: open_store(*place, shape=shape, must=stream is True))

@@ -99,7 +99,7 @@ def choose(
         reasons.append(
             "channels last: bfloat16 convolutions on this device are faster so"
             if channels_last
-            else "channels first: no faster the other way in float32"
+            else "channels first, as weights are stored"
         )
     if training.checkpoint:
         reasons.append("activations are computed again in the backward pass: checkpoint=true")

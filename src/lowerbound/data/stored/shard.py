@@ -115,8 +115,12 @@ class Shard:
     def __post_init__(self) -> None:
         file, size = OpenFile(self.path), int(self.places[0, 1])
         where = repr(self.path.name)
-        if (self.places[:, 1] != size).any():
-            raise DataError(f"the arrays of {where} differ in size; {REMEDY}")
+        other = np.flatnonzero(self.places[:, 1] != size)
+        if len(other):
+            raise DataError(
+                f"the arrays of {where} differ in size, number {int(other[0]) + 1} from the first; "
+                f"{REMEDY}"
+            )
         body = np.empty(min(size, 2**16), np.uint8)
         file.read_into(body, int(self.places[0, 0]))
         stream = io.BytesIO(body.tobytes())

@@ -28,7 +28,7 @@ from lowerbound.data.stored.shard import Index, Shard, index_of, part_word
 from lowerbound.data.stored.store import Store
 from lowerbound.errors import DataError
 
-REMEDY = "make the shards again with: lowerbound data pack SOURCE OUT"
+REMEDY = "make the shards again, in a new place, from what they were made of: lowerbound data pack"
 #: Makes a store of the pictures of archives: (where, [(path, name, offset, size)]).
 OpenPictures = Callable[[str, list[tuple[Path, str, int, int]]], Store]
 
