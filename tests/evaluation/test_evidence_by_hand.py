@@ -102,7 +102,7 @@ def test_weights_of_some_chunks_are_summed_up_together(weights, at_once, chunks,
     taken, columns = [], MODULE._columns
     monkeypatch.setattr(MODULE, "chunk_sizes", lambda *_: (3, 4))
     monkeypatch.setattr(MODULE, "WEIGHTS_AT_ONCE", weights)
-    monkeypatch.setattr(MODULE, "EXAMPLES_AT_ONCE", at_once)
+    monkeypatch.setattr(MODULE, "BLOCK", at_once)
     monkeypatch.setattr(
         MODULE, "_columns", lambda some: taken.append([len(r.means) for r in some]) or columns(some)
     )
@@ -152,3 +152,19 @@ def test_there_is_room_for_what_is_documented():
     assert (MODULE.CELLS_AT_ONCE, MODULE.ACCELERATOR, MODULE.FEWEST_CELLS) == (400_000, 50, 256)
     assert (MODULE.EXAMPLES_AT_ONCE, MODULE.WEIGHTS_AT_ONCE) == (500, 5_000_000)
     assert MODULE.MOST_SAMPLES == 10_000_000
+
+
+def test_a_block_of_examples_has_draws_of_its_own(monkeypatch):
+    asked, seeded = [], MODULE.seeded
+
+    def recorded(seed, device, *, stream=""):
+        asked.append((seed, stream))
+        return seeded(seed, device, stream=stream)
+
+    monkeypatch.setattr(MODULE, "seeded", recorded)
+    monkeypatch.setattr(MODULE, "chunk_sizes", lambda *_: (3, 4))
+    monkeypatch.setattr(MODULE, "BLOCK", 10)
+    table = torch.linspace(-3, 0, 4 * 29, dtype=F64).reshape(4, 29)
+    evidence(Written(table, 0 * table, {}), Examples(torch.arange(29.0)[:, None]), 4, seed=7)
+    blocks = ["evidence", "evidence 9", "evidence 18", "evidence 27"]
+    assert asked[1:] == [(7, stream) for stream in blocks]

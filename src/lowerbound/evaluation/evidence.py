@@ -133,7 +133,7 @@ def evidence(
     was_training = model.training
     model.eval()
     try:
-        with seeded(seed) as seed:
+        with seeded(seed, device, stream="evidence") as seed:
             pass  # a fresh seed is drawn once, for all blocks
         for first in starts[group.mine(len(starts))]:
             gathered: list[_Rows] = []
