@@ -11,6 +11,7 @@ that each side left by the same bound on the same held-out rows under the same n
 import argparse
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -102,6 +103,9 @@ def main() -> None:
         how = measure_uses if name == "uses" else measure
         with tempfile.TemporaryDirectory() as folder:
             record["cases"][name] = how(case, others, given, Path(folder))
+        record["cases"][name]["command"] = shlex.join(
+            ["python", "benchmarks/speed.py", *sys.argv[1:]]
+        )
         print(name, json.dumps(record["cases"][name], indent=1))
         results.write("speed", record)
 
