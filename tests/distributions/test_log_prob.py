@@ -119,10 +119,30 @@ def test_independent_normal_is_scipys_normal_summed_in_float64():
 
 
 def test_a_million_small_terms_are_not_lost_in_float32():
-    # the sum of 2^24 + 1000 ones is not a float32; accumulated in one it comes out as 2^24
+    # the sum of 2^24 + 1000 ones is not a float32; accumulated in one it comes out as 2^24. Only
+    # the run of 77 with the large cell in it is summed in float32, where 2 is one rounding of it
     cells = torch.cat([torch.tensor([2.0**24]), torch.ones(1000)]).expand(2, -1)
-    assert accumulate(cells, 1).tolist() == [2.0**24 + 1000] * 2
+    assert accumulate(cells, 1).tolist() == pytest.approx([2.0**24 + 1000] * 2, rel=0, abs=2.0)
+    assert accumulate(cells.double(), 1).tolist() == [2.0**24 + 1000] * 2
     assert accumulate(cells, 0).dtype == F64
+
+
+@pytest.mark.parametrize("shape", [(4, 784), (3, 2, 3, 64, 64), (4, 1009), (4, 14), (5, 0)])
+def test_runs_of_cells_lose_less_than_the_cells_themselves(shape):
+    torch.manual_seed(0)
+    cells = torch.randn(shape).mul_(3.0).requires_grad_()
+    axes = max(len(shape) - 2, 1)
+    whole = cells.double().flatten(start_dim=len(shape) - axes)
+    found = accumulate(cells, axes)
+    assert found.dtype == F64
+    assert found.shape == shape[: len(shape) - axes]
+    # half a rounding of every cell, added up as if all pointed the same way
+    most = whole.abs().sum(dim=-1) * 2.0**-24
+    assert bool(((found - whole.sum(dim=-1)).abs() <= most).all())
+    weight = torch.arange(1.0, found.numel() + 1, dtype=F64).reshape(found.shape)
+    (gradient,) = torch.autograd.grad(found, cells, weight)
+    expected = weight.reshape(*found.shape, *[1] * axes).expand(shape)
+    assert torch.equal(gradient, expected.float())
 
 
 def test_expanded_independent_keeps_its_cells():

@@ -54,7 +54,7 @@ def trained(model, data, execution=None, training=TRAINING, objective=None):
 def test_one_tensor_for_all_parameters_gives_the_weights_of_one_each(data, model, monkeypatch):
     flat, sums, stepper = trained(model, data)
     assert stepper.flat is not None
-    monkeypatch.setattr(Flat, "fits", lambda parameters: False)
+    monkeypatch.setattr(Flat, "fits", lambda *_: False)
     single, others, stepper = trained(model, data)
     assert stepper.flat is None
     for a, b in zip([*flat, *sums], [*single, *others], strict=True):
@@ -66,6 +66,24 @@ def test_a_trained_model_has_a_tensor_of_its_own_for_each_parameter(data, model)
     fit(model, ELBO(), data, TRAINING, seed=0)
     assert all(p.untyped_storage().nbytes() == p.numel() * 4 for p in model.parameters())
     assert all(p.grad is None for p in model.parameters())
+
+
+def test_a_parameter_that_takes_no_part_stays_as_it_is(data, model):
+    model.posterior.idle = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
+    _, _, stepper = trained(model, data)
+    assert stepper.flat is not None
+    moved = {
+        name: not torch.equal(old, new)
+        for (name, old), new in zip(
+            model.named_parameters(), stepper.model.parameters(), strict=True
+        )
+    }
+    assert moved == {name: name != "posterior.idle" for name, _ in model.named_parameters()}
+    stepper.flat.gradient.fill_(1.0)
+    stepper.flat.collect()
+    idle = [*moved].index("posterior.idle")
+    sizes = [p.numel() for p in stepper.parameters]
+    assert stepper.flat.gradient.split(sizes)[idle].tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("clip", [None, 1e-2])

@@ -34,13 +34,7 @@ def read_npy(path: Path) -> Raw:
     """
     where = repr(path.name)
     with path.open("rb") as stream:
-        start = stream.read(6)
-        if start[:1] == b"\x80":
-            raise DataError(f"{where} {PICKLED}; {REMEDY}")
-        if start != b"\x93NUMPY":
-            raise DataError(f"{where} is not a .npy file: it starts with {start!r}")
-        stream.seek(0)
-        shape, dtype, _ = read_header(stream, where)
+        shape, dtype, _ = read_start(stream, where)
         refuse_false_size(shape, dtype, path.stat().st_size - stream.tell(), where)
     try:
         values = np.load(
@@ -161,6 +155,21 @@ def _member(archive: zipfile.ZipFile, name: str, where: str) -> np.ndarray:
         refuse_false_size(shape, dtype, entry.file_size - stream.tell(), where)
     with archive.open(entry) as stream:
         return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def read_start(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype, bool]:
+    """`read_header` of a file of its own, which may not be a .npy at all.
+
+    Raises:
+        DataError: It is a pickle, or something else; or as `read_header`.
+    """
+    start = stream.read(6)
+    if start[:1] == b"\x80":
+        raise DataError(f"{where} {PICKLED}; {REMEDY}")
+    if start != b"\x93NUMPY":
+        raise DataError(f"{where} is not a .npy file: it starts with {start!r}")
+    stream.seek(0)
+    return read_header(stream, where)
 
 
 def read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype, bool]:

@@ -4,9 +4,15 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent as TorchIndependent
 
+#: The most cells that are summed in their own precision.
+RUN = 128
+
 
 def accumulate(cells: Tensor, axes: int) -> Tensor:
     """Sum the last `axes` axes in float64 (float32 on MPS devices, which have no float64).
+
+    Many float32 cells are first summed in runs of at most 128: their rounding adds up to less than
+    that of the cells themselves, and no copy of all cells in float64 is made or differentiated.
 
     Args:
         cells: `(..., *event)`.
@@ -18,7 +24,20 @@ def accumulate(cells: Tensor, axes: int) -> Tensor:
     dtype = torch.float32 if cells.device.type == "mps" else torch.float64
     if axes == 0:
         return cells.to(dtype)
-    return cells.flatten(start_dim=cells.ndim - axes).sum(dim=-1, dtype=dtype)
+    flat = cells.flatten(start_dim=cells.ndim - axes)
+    run = _run(flat.shape[-1]) if flat.dtype == torch.float32 else 1
+    if run > 1:
+        flat = flat.unflatten(-1, (-1, run)).sum(dim=-1)
+    return flat.sum(dim=-1, dtype=dtype)
+
+
+def _run(cells: int) -> int:
+    """How many of so many cells, a divisor, are summed in their own precision; 1 if few are."""
+    if cells > RUN:
+        for run in range(RUN, 1, -1):
+            if cells % run == 0:
+                return run
+    return 1
 
 
 class Independent(TorchIndependent):

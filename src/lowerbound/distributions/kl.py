@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal, Normal, kl_divergence
 
 from lowerbound.distributions.independent import Independent, accumulate
+from lowerbound.distributions.normal import UnitNormal, kl_to_unit
 
 
 def analytic_kl(q: Distribution, p: Distribution) -> Tensor | None:
@@ -27,9 +28,8 @@ def analytic_kl(q: Distribution, p: Distribution) -> Tensor | None:
         tensor([[0.5000, 0.5000]], dtype=torch.float64)
     """
     if isinstance(q, Independent) and isinstance(p, Independent):
-        try:
-            units = kl_divergence(q.base_dist, p.base_dist)
-        except NotImplementedError:
+        units = _of_units(q.base_dist, p.base_dist)
+        if units is None:
             return None
         return accumulate(units, 0).flatten(start_dim=len(q.batch_shape))
     if (
@@ -39,6 +39,15 @@ def analytic_kl(q: Distribution, p: Distribution) -> Tensor | None:
     ):
         return _full_against_diagonal(q, p.base_dist).unsqueeze(-1)
     return None
+
+
+def _of_units(q: Distribution, p: Distribution) -> Tensor | None:
+    if isinstance(q, Normal) and isinstance(p, UnitNormal):
+        return kl_to_unit(q, p)  # what torch's search for a formula finds, but can be compiled
+    try:
+        return kl_divergence(q, p)
+    except NotImplementedError:
+        return None
 
 
 def _full_against_diagonal(q: MultivariateNormal, p: Normal) -> Tensor:

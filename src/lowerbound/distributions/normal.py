@@ -54,12 +54,15 @@ class SharedScaleNormal(Normal):
         return SharedScaleNormal(self.loc.expand(batch_shape), self._shared)
 
 
-@register_kl(Normal, UnitNormal)
-def _(q: Normal, p: UnitNormal) -> Tensor:
-    """KL(N(m, s^2) || N(0, 1)) = (m^2 + s^2 - 1) / 2 - log s; Kingma & Welling, appendix B."""
+def kl_to_unit(q: Normal, p: UnitNormal) -> Tensor:
+    """KL(N(m, s^2) || N(0, 1)) = (m^2 + s^2 - 1) / 2 - log s of every cell, nats.
+
+    Source: Kingma & Welling (2014), appendix B, arXiv 1312.6114.
+    """
+    if isinstance(q, UnitNormal):
+        return torch.zeros_like(q.loc)
     return torch.addcmul(q.loc.square(), q.scale - 1.0, q.scale + 1.0) * 0.5 - q.scale.log()
 
 
-@register_kl(UnitNormal, UnitNormal)
-def _(q: UnitNormal, p: UnitNormal) -> Tensor:
-    return torch.zeros_like(q.loc)
+register_kl(Normal, UnitNormal)(kl_to_unit)
+register_kl(UnitNormal, UnitNormal)(kl_to_unit)

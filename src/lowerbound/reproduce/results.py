@@ -3,7 +3,6 @@
 import datetime
 import json
 import os
-import platform
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, Literal
 
 from lowerbound.errors import OutputError, RunError
 from lowerbound.reproduce.entry import Entry
-from lowerbound.storage.spec import current_versions
+from lowerbound.storage.spec import current_machine, current_versions
 
 State = Literal["reproduced", "whole budget, figure apart", "partial budget", "not run"]
 
@@ -62,7 +61,7 @@ def add(entry: Entry, place: Path, run: Mapping[str, Any], command: str) -> Path
         "command": command,
         "date": datetime.date.today().isoformat(),
         "versions": current_versions(),
-        "machine": machine(),
+        "machine": current_machine(),
     }
     runs = [old for old in runs_of(entry, place) if _key(old) != _key(made)]
     record = {
@@ -146,26 +145,3 @@ def state(entry: Entry, runs: list[dict[str, Any]]) -> State:
         return "reproduced"  # fewer updates than allowed are no fault
     spent = all(run["epochs"] >= entry.epochs for run in runs)
     return "whole budget, figure apart" if spent and whole else "partial budget"
-
-
-def machine() -> dict[str, Any]:
-    """What it ran on."""
-    import torch
-
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-    }
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor()

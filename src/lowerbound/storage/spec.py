@@ -1,6 +1,7 @@
 """What `spec.json` says: everything needed to build a run's model again, and how it came about."""
 
 import json
+import os
 import platform
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -125,6 +126,29 @@ def current_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def current_machine() -> dict[str, Any]:
+    """What a figure was measured on."""
+    import torch
+
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor()
 
 
 def _read_json(path: Path) -> Any:

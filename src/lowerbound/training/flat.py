@@ -1,17 +1,19 @@
-"""All parameters of a small model in one tensor."""
+"""All parameters of a model in one tensor."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-#: Numbers up to which laying them out in one tensor pays: beyond, adding gradients into place
+#: Numbers up to which laying them out in one tensor pays: beyond, copying gradients into place
 #: costs more than a kernel for every tensor.
-SMALL = 2**18
+LARGEST = 2**19
+#: The same for several processes, which otherwise send gradients while others are being computed.
+LARGEST_SHARED = 2**18
 
 
 class Flat:
-    """Parameters that are views of one tensor, and their gradients of another.
+    """Parameters that are views of one tensor, and their gradients copied into another.
 
     The optimiser, the norm of the gradient and the average then take one kernel in place of one
     for each tensor, of which a small model has many.
@@ -25,18 +27,27 @@ class Flat:
         whole = torch.cat([p.detach().flatten() for p in self.parameters])
         self.whole = nn.Parameter(whole)
         self.gradient = self.whole.grad = torch.zeros_like(whole)
-        sizes = [p.numel() for p in self.parameters]
-        pieces = zip(whole.split(sizes), self.gradient.split(sizes), strict=True)
-        for parameter, (data, gradient) in zip(self.parameters, pieces, strict=True):
+        pieces = whole.split([p.numel() for p in self.parameters])
+        for parameter, data in zip(self.parameters, pieces, strict=True):
             parameter.data = data.view_as(parameter)
-            parameter.grad = gradient.view_as(parameter)
+            parameter.grad = None
 
     @staticmethod
-    def fits(parameters: Sequence[Tensor]) -> bool:
+    def fits(parameters: Sequence[Tensor], most: int = LARGEST) -> bool:
         """Whether these parameters are few numbers of one kind, on a CPU."""
         kinds = {(p.dtype, p.device, p.is_contiguous()) for p in parameters}
-        small = sum(p.numel() for p in parameters) <= SMALL
-        return small and len(kinds) == 1 and next(iter(kinds))[1].type == "cpu"
+        few = sum(p.numel() for p in parameters) <= most
+        return few and len(kinds) == 1 and next(iter(kinds))[1].type == "cpu"
+
+    def collect(self) -> None:
+        """Copy the gradient of every parameter into `gradient`; 0 for one that took no part."""
+        found = [p if p.grad is None else p.grad for p in self.parameters]
+        torch.cat([g.detach().reshape(-1) for g in found], out=self.gradient)
+        if any(p.grad is None for p in self.parameters):
+            pieces = self.gradient.split([p.numel() for p in self.parameters])
+            for parameter, piece in zip(self.parameters, pieces, strict=True):
+                if parameter.grad is None:
+                    piece.zero_()
 
     def release(self) -> None:
         """Give every parameter a tensor of its own again."""

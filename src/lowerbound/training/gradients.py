@@ -22,6 +22,7 @@ class Gradients:
     Args:
         model: What is trained.
         bound: Gives the bound of a batch.
+        flat: Where the gradients are wanted, if in one tensor.
 
     Attributes:
         parts: What the gradients are divided by on their way: so many times too large are they to
@@ -30,16 +31,18 @@ class Gradients:
 
     parts: int = 1
 
-    def __init__(self, model: nn.Module, bound: BoundOf) -> None:
-        self.model, self._bound = model, bound
+    def __init__(self, model: nn.Module, bound: BoundOf, flat: Flat | None = None) -> None:
+        self.model, self._bound, self.flat = model, bound, flat
 
     def bound(self, model: nn.Module, objective: Objective, batch: Batch) -> Result:
         """The bound of this process's share of a batch."""
         return self._bound(model, objective, batch)
 
     def backward(self, value: Tensor, derivative: Tensor) -> None:
-        """Leave the gradient of the whole batch in the parameters."""
+        """Leave the gradient of the whole batch in the parameters, or in `flat`."""
         value.backward(derivative)
+        if self.flat is not None:
+            self.flat.collect()
 
     def judge(self, criterion: Objective, batch: Batch) -> Tensor:
         """Bound, distortion and rate summed over some examples, `(3,)`, nats, for validation."""
@@ -51,13 +54,13 @@ class InOneMessage(Gradients):
     """A small model, its gradient one tensor: the processes add it up when it is complete."""
 
     def __init__(self, model: nn.Module, bound: BoundOf, team: Team, flat: Flat) -> None:
-        super().__init__(model, bound)
-        self.team, self.flat = team, flat
+        super().__init__(model, bound, flat)
+        self.team, self.message = team, flat.gradient
 
     def backward(self, value: Tensor, derivative: Tensor) -> None:
         """See `Gradients.backward`."""
-        value.backward(derivative)
-        self.team.group.add(self.flat.gradient)()
+        super().backward(value, derivative)
+        self.team.group.add(self.message)()
 
 
 class Overlapped(Gradients):
@@ -143,7 +146,7 @@ def gradients_of(
 ) -> Gradients:
     """What suits the model and the number of processes."""
     if not team.many:
-        return Gradients(model, bound)
+        return Gradients(model, bound, flat)
     if inside is not None:
         return Pieced(model, bound, team, inside)
     if flat is not None:

@@ -20,7 +20,7 @@ from lowerbound.trace import Trace
 from lowerbound.training.average import WeightAverage
 from lowerbound.training.bound import Result, bound_of
 from lowerbound.training.execution import Execution
-from lowerbound.training.flat import Flat
+from lowerbound.training.flat import LARGEST, LARGEST_SHARED, Flat
 from lowerbound.training.gradients import gradients_of
 from lowerbound.training.guard import Guard, name_non_finite
 from lowerbound.training.settings import Training
@@ -68,7 +68,8 @@ class Stepper:
             raise SettingError(
                 "this model has no parameters to train; make some require a gradient"
             )
-        small = inside is None and Flat.fits(self.parameters)
+        most = LARGEST_SHARED if self.team.many else LARGEST
+        small = inside is None and Flat.fits(self.parameters, most)
         self.flat = Flat(self.parameters) if small else None
         #: What the optimiser holds.
         self.trained = self.parameters if self.flat is None else [self.flat.whole]
@@ -138,9 +139,6 @@ class Stepper:
         return sums
 
     def _forget_gradient(self) -> None:
-        if self.flat is not None:
-            self.flat.gradient.zero_()
-            return
         for parameter in self.parameters:
             parameter.grad = None
 

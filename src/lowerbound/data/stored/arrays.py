@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lowerbound.data.array_files import PICKLED, REMEDY, read_header, refuse_false_size, roles_of
+from lowerbound.data.array_files import read_header, read_start, refuse_false_size, roles_of
 from lowerbound.data.arrays import check_array, class_labels
 from lowerbound.data.idx import PARTS as IDX_PARTS
 from lowerbound.data.idx import find_idx, idx_header, read_idx
@@ -35,13 +35,7 @@ def open_npy(path: Path) -> Store:
     """
     where = repr(path.name)
     with path.open("rb") as stream:
-        start = stream.read(6)
-        if start[:1] == b"\x80":
-            raise DataError(f"{where} {PICKLED}; {REMEDY}")
-        if start != b"\x93NUMPY":
-            raise DataError(f"{where} is not a .npy file: it starts with {start!r}")
-        stream.seek(0)
-        shape, dtype, turned = read_header(stream, where)
+        shape, dtype, turned = read_start(stream, where)
         offset = stream.tell()
     refuse_false_size(shape, dtype, path.stat().st_size - offset, where, memory=False)
     return _store(where, {("x", TRAIN): _flat(path, where, offset, shape, dtype, turned)})
