@@ -4,7 +4,8 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -35,6 +36,8 @@ class Case:
         threads: Of torch.
         clip: Longest gradient, or None.
         average: Decay of the averaged weights, or None.
+        compile: Whether lowerbound compiles: "on", "off", or "auto" as it chooses itself.
+        seed: Of the weights that every side begins with, and of its own shuffling and noise.
     """
 
     name: str
@@ -51,6 +54,8 @@ class Case:
     threads: int = 2
     clip: float | None = None
     average: float | None = None
+    compile: str = "auto"
+    seed: int = 0
 
     def write(self, path: Path) -> None:
         """Put it into a file."""
@@ -76,8 +81,27 @@ def layers(widths: list[int]) -> list[nn.Module]:
     return found[:-1]
 
 
+@contextmanager
+def beginning(case: Case, part: int) -> Iterator[None]:
+    """Inside, layers are made with the same weights on every side; the random state stays."""
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(2 * case.seed + part)
+        yield
+
+
 def encoder(case: Case) -> nn.Sequential:
     """x, `(B, *shape)` float, to `(B, 2 latents)`: the mean, then what the scale is made of."""
+    with beginning(case, 0):
+        return _encoder(case)
+
+
+def decoder(case: Case) -> nn.Sequential:
+    """z, `(N, latents)`, to logits or means, `(N, *shape)`."""
+    with beginning(case, 1):
+        return _decoder(case)
+
+
+def _encoder(case: Case) -> nn.Sequential:
     if case.network == "mlp":
         widths = [case.cells, *case.hidden, 2 * case.latents]
         return nn.Sequential(nn.Flatten(), *layers(widths))
@@ -90,8 +114,7 @@ def encoder(case: Case) -> nn.Sequential:
     return nn.Sequential(*stages, nn.Flatten(), nn.Linear(flat, 2 * case.latents))
 
 
-def decoder(case: Case) -> nn.Sequential:
-    """z, `(N, latents)`, to logits or means, `(N, *shape)`."""
+def _decoder(case: Case) -> nn.Sequential:
     if case.network == "mlp":
         widths = [case.latents, *case.hidden[::-1], case.cells]
         return nn.Sequential(*layers(widths), nn.Unflatten(-1, case.shape))
@@ -145,7 +168,7 @@ def run(train: Callable[[Case, Tensor, Tensor], Callable[[str], Any]]) -> None:
     """
     case, (examples, held_out) = Case.read(sys.argv[1]), load(sys.argv[2])
     torch.set_num_threads(case.threads)
-    torch.manual_seed(0)
+    torch.manual_seed(case.seed)
     began = time.perf_counter()
     keep = train(case, examples, held_out)
     seconds = time.perf_counter() - began

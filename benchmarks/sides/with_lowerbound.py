@@ -61,8 +61,11 @@ def train(case: Case, examples: Tensor, held_out: Tensor):
         final_rate=1.0,
         clip=case.clip,
         average=case.average,
+        compile=case.compile,
     )
-    lb.fit(model, objective, Data(schema_of(case), *parts, source=case.name), settings, seed=0)
+    lb.fit(
+        model, objective, Data(schema_of(case), *parts, source=case.name), settings, seed=case.seed
+    )
     networks = model.posterior.network[1], model.likelihood.network[0].network
     scale = getattr(getattr(model.likelihood, "scale", None), "log_scale", torch.zeros(case.shape))
     return lambda path: weights(path, networks, log_scale=scale, positive_scale=torch.ones(1))

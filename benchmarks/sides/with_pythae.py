@@ -48,6 +48,7 @@ def train(case: Case, examples: Tensor, held_out: Tensor):
             per_device_train_batch_size=case.batch,
             per_device_eval_batch_size=500,
             optimizer_cls="Adam",
+            seed=case.seed,
         )
         sets = [BaseDataset(x.float(), x.new_zeros(len(x))) for x in (examples, held_out)]
         trainer = BaseTrainer(model, sets[0], eval_dataset=sets[1], training_config=config)

@@ -70,8 +70,6 @@ def test_unknown_names_answer_with_their_neighbours():
         recipe_named("vea")
     with pytest.raises(UnknownNameError, match="there are: auto, beta-vae, iwae, vae"):
         recipe_named("zzzzzz")
-    with pytest.raises(UnknownNameError, match="setting 'beta'"):
-        check_settings(VAE, {"beta": 2.0})  # that of another recipe
 
 
 IMPOSSIBLE = [
@@ -106,3 +104,10 @@ def test_conversion_reads_booleans_too():
     assert convert("flag", True, bool) is True
     with pytest.raises(SettingError, match="true or false"):
         convert("flag", "perhaps", bool)
+
+
+def test_a_setting_of_another_recipe_is_told_with_the_recipes_that_have_it():
+    with pytest.raises(SettingError, match=r"'vae' has no setting 'beta'; give --model .*beta-vae"):
+        check_settings(VAE, {"beta": 4})
+    with pytest.raises(UnknownNameError, match="no setting 'bettas'; did you mean 'betas'"):
+        check_settings(VAE, {"bettas": 4})

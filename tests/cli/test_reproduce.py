@@ -92,6 +92,8 @@ REFUSED = [
     ([NAME, "--epochs", 0], "--epochs is from 1 to 3,280"),
     ([NAME, "--epochs", 4000], "--epochs is from 1 to 3,280"),
     ([NAME, "--epochs", 1, "--seeds", "one"], "--seeds takes whole numbers"),
+    ([NAME, "--epochs", 1, "--seeds", "1,2,1"], "--seeds names a seed twice"),
+    (["ppca-iris-2", "--full", "--data", "here"], "iris comes with scikit-learn; leave --data out"),
     ([NAME, "--epochs", 1, "--test-images", 1], "--test-images is at least 2"),
     ([NAME, "--full", "--set", "epochs=3"], "give --epochs instead"),
     ([NAME, "--full", "--set", "lr=3"], "no setting 'lr'"),

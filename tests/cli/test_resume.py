@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from lowerbound.catalogue import load, load_state
 from lowerbound.storage import RunDirectory
+from lowerbound.storage.lock import Lock
 
 SMALL = ["--set", "hidden=8", "--latents", "2", "--set", "batch_size=24"]
 PLAIN = ["table.csv", *SMALL, "--epochs", "3", "--set", "samples=2", "--set", "beta_warm_up=0.5"]
@@ -111,3 +112,15 @@ def test_twenty_random_kills_in_a_row_lose_nothing() -> None:
     chance = random.Random(2)
     arguments = ["table.csv", *SMALL, "--epochs", "60"]
     survives(arguments, [[["after", chance.uniform(0, 0.3)] for _ in range(20)] for _ in range(5)])
+
+
+def test_a_run_that_another_process_trains_is_refused_before_its_data_is_read(lowerbound):
+    assert lowerbound("fit", *PLAIN, "--out", "run", "--quiet", "--no-report").code == 0
+    Path("table.csv").unlink()
+    held = Lock(Path("run"))
+    done = lowerbound("fit", "--resume", "run", "--epochs", 5)
+    held.release()
+    assert done.code == 1
+    assert "run is being trained by another process; wait until it ends" in done.err
+    missing = lowerbound("fit", "--resume", "run", "--epochs", 5)
+    assert missing.code == 1 and "table.csv" in missing.err

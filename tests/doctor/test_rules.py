@@ -9,6 +9,7 @@ from lowerbound.doctor import RULES, Symptoms
 from lowerbound.doctor.rules.collapse import collapse
 from lowerbound.doctor.rules.leak import at_least
 from lowerbound.doctor.rules.likelihood import counted_data
+from lowerbound.doctor.rules.overfitting import overfitting
 from lowerbound.doctor.symptoms import Belief, Cell, Grid, Neighbours, Record, Structure
 from lowerbound.training import Epoch, Terms
 
@@ -206,3 +207,16 @@ def test_a_young_model_that_says_nothing_is_told_to_train_longer_first():
     found = collapse(young)
     assert found.severity == "warning" and "too short to tell" in found.words
     assert found.remedy.startswith("Longer training")
+
+
+def test_the_epoch_that_was_kept_is_told_where_it_is_not_the_best():
+    best = recorded(TURNED, CALM)
+    epochs = tuple(replace(epoch, best=True) for epoch in best.history)
+    last = replace(best, history=epochs)
+    assert last.kept == epochs[-1] != last.best
+    one, other = (overfitting(healthy(record=record)) for record in (best, last))
+    assert one is not None and other is not None
+    assert f"epoch {best.best.epoch} was kept" in one.words
+    assert "--set patience=10" in one.remedy
+    assert f"epoch {len(epochs)} was kept" in other.words
+    assert "--set keep=best" in other.remedy

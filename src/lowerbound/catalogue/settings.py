@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lowerbound.catalogue.parts import Parts
-from lowerbound.catalogue.recipe import Recipe
+from lowerbound.catalogue.recipe import Recipe, recipes
 from lowerbound.errors import SettingError, UnknownNameError
 from lowerbound.training import Training
 
@@ -54,12 +54,18 @@ def check_settings(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
         given: By name; values as text (from a command line) or of their own type (from JSON).
 
     Raises:
-        UnknownNameError: A name that the recipe does not have; names its neighbours.
-        SettingError: A value that is not of its type.
+        UnknownNameError: A name that no recipe has; names its neighbours.
+        SettingError: A name that other recipes have, or a value that is not of its type.
     """
     known = settings_of(recipe)
     for name in given:
         if name not in known:
+            having = [other.name for other in recipes() if name in settings_of(other)]
+            if having:
+                raise SettingError(
+                    f"recipe {recipe.name!r} has no setting {name!r}; give --model with one that "
+                    f"has it: {', '.join(having)}"
+                )
             raise UnknownNameError("setting", name, known)
     return {name: convert(name, value, known[name].kind) for name, value in given.items()}
 

@@ -108,4 +108,7 @@ def _seeds(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not parts or not all(part.isdecimal() and len(part) < 19 for part in parts):
         raise SettingError(f"--seeds takes whole numbers with commas between, got {text!r}")
-    return tuple(dict.fromkeys(int(part) for part in parts))
+    seeds = tuple(int(part) for part in parts)
+    if len(set(seeds)) < len(seeds):
+        raise SettingError(f"--seeds names a seed twice: {text!r}")
+    return seeds

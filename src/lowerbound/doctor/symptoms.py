@@ -32,8 +32,13 @@ class Record:
 
     @property
     def best(self) -> Epoch | None:
-        """The epoch whose weights were kept."""
+        """The epoch with the highest held-out bound."""
         return max(self.history, key=lambda epoch: epoch.held_out.bound, default=None)
+
+    @property
+    def kept(self) -> Epoch | None:
+        """The epoch whose weights were kept: the best one, or with keep=last the last one."""
+        return next((epoch for epoch in reversed(self.history) if epoch.best), self.best)
 
     @property
     def held_out(self) -> list[float]:

@@ -9,7 +9,7 @@ import torch
 
 from lowerbound.data import Data, Examples, Field, Raw, Schema, build, named_sets
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION
-from lowerbound.errors import DataError
+from lowerbound.errors import DataError, SettingError
 from lowerbound.reproduce.entry import Source
 
 #: Training images that are looked at only, as in the authors' own code.
@@ -32,7 +32,10 @@ def load(source: Source, path: str | Path | None = None) -> Data:
 
     Raises:
         DataError: It is not at hand; the message says what to do.
+        SettingError: A path is given for data that comes with a package.
     """
+    if path is not None and source in _PACKAGED:
+        raise SettingError(f"{source} comes with scikit-learn; leave --data out")
     return _LOADERS[source](None if path is None else Path(path).expanduser())
 
 
@@ -132,6 +135,8 @@ def _rows(x: torch.Tensor, name: str) -> Data:
     return Data(schema, rows, Examples(x[:LOOKED_AT]), rows, source=name)
 
 
+#: What needs no path.
+_PACKAGED = ("iris", "breast-cancer", "digits")
 _LOADERS: dict[Source, Callable[[Path | None], Data]] = {
     "mnist-dynamic": _dynamic,
     "mnist-static": _static,

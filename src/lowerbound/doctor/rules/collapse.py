@@ -21,7 +21,7 @@ FEWEST_UNITS = 8
 def collapse(symptoms: Symptoms) -> Finding | None:
     """The latent says nothing, and there would be something to say."""
     record, belief = symptoms.record, symptoms.belief
-    rate = belief.rate if belief else (record.best.held_out.rate if record.best else None)
+    rate = belief.rate if belief else (record.kept.held_out.rate if record.kept else None)
     if rate is None:
         return None
     active = None if belief is None else sum(v > ACTIVE_THRESHOLD for v in belief.variances)

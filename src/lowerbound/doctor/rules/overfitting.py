@@ -21,12 +21,14 @@ def overfitting(symptoms: Symptoms) -> Finding | None:
     only the weights that were kept are judged.
     """
     memorised = None if symptoms.belief is None else _memorised(symptoms.belief)
-    turned = None if symptoms.record.stopped == "patience" else _turned(symptoms.record)
+    record = symptoms.record
+    turned = None if record.stopped == "patience" else _turned(record)
     if memorised is None and turned is None:
         return None
     remedies = ["more data, or a smaller model: --set hidden=64, fewer --latents"]
-    if turned is not None and symptoms.record.best is not None:
-        remedies.insert(0, f"--set patience=10, or --epochs {symptoms.record.best.epoch}")
+    if turned is not None and record.best is not None:
+        earlier = "--set patience=10" if record.kept == record.best else "--set keep=best"
+        remedies.insert(0, f"{earlier}, or --epochs {record.best.epoch}")
     text = "; ".join(remedies)
     return Finding(
         "overfitting",
@@ -60,7 +62,8 @@ def _turned(record: Record) -> str | None:
     rise = learned[-1] - learned[best]
     if fall < max(WORTH, TURNED * (held_out[best] - held_out[0])) or rise <= 0:
         return None
+    kept = best + 1 if record.kept is None else record.kept.epoch
     return (
         f"After epoch {best + 1} of {len(held_out)} the held-out bound fell by {fall:,.1f} nats "
-        f"while that of training rose by {rise:,.1f}; epoch {best + 1} was kept."
+        f"while that of training rose by {rise:,.1f}; epoch {kept} was kept."
     )

@@ -1,0 +1,61 @@
+"""One process at a time writes a run."""
+
+import subprocess
+import sys
+
+import pytest
+
+from lowerbound.errors import OutputError
+from lowerbound.storage import lock
+from lowerbound.storage.lock import Lock
+
+pytestmark = pytest.mark.skipif(lock.fcntl is None, reason="this system has no such locks")
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from lowerbound.storage.lock import Lock
+held = Lock(Path(sys.argv[1]))
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_second_writer_is_refused_until_the_first_lets_go(tmp_path):
+    first = Lock(tmp_path)
+    with pytest.raises(OutputError, match="is being trained by another process; wait"):
+        Lock(tmp_path)
+    first.release()
+    first.release()
+    assert list(tmp_path.iterdir()) == []
+    Lock(tmp_path).release()
+
+
+def test_a_killed_process_holds_nothing(tmp_path):
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(OutputError, match="another process"):
+            Lock(tmp_path)
+        process.kill()
+    Lock(tmp_path).release()
+
+
+def test_the_lock_moves_with_its_run(tmp_path):
+    (tmp_path / "old").mkdir()
+    held = Lock(tmp_path / "old")
+    (tmp_path / "old").rename(tmp_path / "new")
+    held.release(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path):
+    with pytest.raises(OutputError, match="cannot write"):
+        Lock(tmp_path / "nowhere")
+
+
+def test_where_a_system_has_no_locks_nothing_is_held(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "fcntl", None)
+    Lock(tmp_path).release()
+    Lock(tmp_path).release()
