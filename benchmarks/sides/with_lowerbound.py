@@ -16,7 +16,7 @@ def schema_of(case: Case) -> Schema:
 
 def build(case: Case) -> lb.VAE:
     """The model, on networks of its own."""
-    read = nn.Sequential(Floats(), encoder(case), nn.Unflatten(-1, (2, case.latents)))
+    read = nn.Sequential(Floats(), encoder(case), Halved(case.latents))
     draw = nn.Sequential(Rows(decoder(case)))
     if case.likelihood == "bernoulli":
         likelihood = lb.likelihoods.Bernoulli(draw)
@@ -35,6 +35,18 @@ class Floats(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.float()
+
+
+class Halved(nn.Module):
+    """From what all networks put out, a mean and a log variance, to a mean and its half."""
+
+    def __init__(self, latents: int) -> None:
+        super().__init__()
+        self.latents = latents
+        self.register_buffer("factor", torch.tensor([[1.0], [0.5]]))
+
+    def forward(self, out: Tensor) -> Tensor:
+        return out.unflatten(-1, (2, self.latents)) * self.factor
 
 
 class Rows(nn.Module):
@@ -63,12 +75,14 @@ def train(case: Case, examples: Tensor, held_out: Tensor):
         average=case.average,
         compile=case.compile,
     )
-    lb.fit(
-        model, objective, Data(schema_of(case), *parts, source=case.name), settings, seed=case.seed
-    )
+    data = Data(schema_of(case), *parts, source=case.name)
+    result = lb.fit(model, objective, data, settings, seed=case.seed)
     networks = model.posterior.network[1], model.likelihood.network[0].network
     scale = getattr(getattr(model.likelihood, "scale", None), "log_scale", torch.zeros(case.shape))
-    return lambda path: weights(path, networks, log_scale=scale, positive_scale=torch.ones(1))
+    half = torch.full((1,), 0.5)
+    keep = lambda path: weights(path, networks, log_scale=scale, positive_scale=half)  # noqa: E731
+    keep.ends = [epoch.seconds for epoch in result.history]
+    return keep
 
 
 if __name__ == "__main__":

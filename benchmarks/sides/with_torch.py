@@ -1,6 +1,7 @@
 """A careful script in plain PyTorch: data in memory, fused Adam, no more than is needed."""
 
 import math
+import time
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ def train(case: Case, examples: Tensor, held_out: Tensor):
     mean = [p.detach().clone() for p in parameters]
     optimizer = torch.optim.Adam(parameters, lr=case.rate, fused=True)
     x = examples.float()
+    began, ends = time.perf_counter(), []
     for _ in range(case.epochs):
         for chosen in torch.randperm(len(x)).split(case.batch):
             loss = loss_of(case, *networks, log_scale, x[chosen])
@@ -35,7 +37,10 @@ def train(case: Case, examples: Tensor, held_out: Tensor):
                 float(loss_of(case, *networks, log_scale, part))
                 for part in held_out.float().split(500)
             )
-    return lambda path: weights(path, networks, log_scale=log_scale)
+        ends.append(time.perf_counter() - began)
+    keep = lambda path: weights(path, networks, log_scale=log_scale)  # noqa: E731
+    keep.ends = ends
+    return keep
 
 
 def loss_of(case: Case, encode, decode, log_scale: Tensor, x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from lowerbound.errors import RunError, SettingError
 from lowerbound.likelihoods import Bernoulli
 from lowerbound.models import VAE
 from lowerbound.networks import MLP, ResidualDecoder, ResidualEncoder
-from lowerbound.objectives import ELBO, Annealed, FreeBits
+from lowerbound.objectives import ELBO, IWAE, Annealed, FreeBits
 from lowerbound.posteriors import DiagonalGaussian
 from lowerbound.priors import StandardNormal
 from lowerbound.training import Callback, Execution, Training, explain, fit
@@ -23,7 +23,7 @@ from lowerbound.training import execution as choices
 from lowerbound.training.flat import Flat
 from lowerbound.training.forward import executed, networks_of
 from lowerbound.training.guard import KNOWN_AFTER, MOST_IN_A_ROW, Guard, UnstableError
-from lowerbound.training.step import Stepper
+from lowerbound.training.step import Stepper, _without_trace
 
 CPU = torch.device("cpu")
 TRAINING = Training(epochs=3, batch_size=16, learning_rate=1e-2)
@@ -84,6 +84,15 @@ def test_a_parameter_that_takes_no_part_stays_as_it_is(data, model):
     idle = [*moved].index("posterior.idle")
     sizes = [p.numel() for p in stepper.parameters]
     assert stepper.flat.gradient.split(sizes)[idle].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("objective", [ELBO(), ELBO(analytic=False, gradient="path"), IWAE(3)])
+def test_a_pass_is_compiled_in_one_piece(data, model, objective):
+    torch._dynamo.reset()
+    found = torch._dynamo.explain(_without_trace)(model, objective, data.train.batch(slice(0, 8)))
+    assert found.graph_break_count == 0, found.break_reasons
+    assert found.graph_count == 1
+    torch._dynamo.reset()
 
 
 @pytest.mark.parametrize("clip", [None, 1e-2])

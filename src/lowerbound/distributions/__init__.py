@@ -5,11 +5,12 @@ from lowerbound.distributions.discretized_logistic import DiscretizedLogistic
 from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.kl import analytic_kl
 from lowerbound.distributions.log_prob import log_prob
-from lowerbound.distributions.normal import SharedScaleNormal, UnitNormal
+from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitNormal
 
 __all__ = [
     "DiscretizedLogistic",
     "Independent",
+    "CellNormal",
     "SharedScaleNormal",
     "UnitNormal",
     "accumulate",

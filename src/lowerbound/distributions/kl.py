@@ -5,7 +5,10 @@ from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal, Normal, kl_divergence
 
 from lowerbound.distributions.independent import Independent, accumulate
-from lowerbound.distributions.normal import UnitNormal, kl_to_unit
+from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitNormal, kl_to_unit
+
+#: What has no divergence of its own.
+_GAUSSIAN = (Normal, CellNormal, SharedScaleNormal, UnitNormal)
 
 
 def analytic_kl(q: Distribution, p: Distribution) -> Tensor | None:
@@ -42,8 +45,9 @@ def analytic_kl(q: Distribution, p: Distribution) -> Tensor | None:
 
 
 def _of_units(q: Distribution, p: Distribution) -> Tensor | None:
-    if isinstance(q, Normal) and isinstance(p, UnitNormal):
-        return kl_to_unit(q, p)  # what torch's search for a formula finds, but can be compiled
+    if type(q) in _GAUSSIAN and type(p) is UnitNormal:
+        # what the search below would find; that, however, cannot be compiled
+        return kl_to_unit(q, p)  # type: ignore[arg-type]
     try:
         return kl_divergence(q, p)
     except NotImplementedError:

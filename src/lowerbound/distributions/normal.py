@@ -4,22 +4,44 @@ import math
 
 import torch
 from torch import Tensor
-from torch.distributions import Normal, register_kl
+from torch.distributions import Distribution, Normal, register_kl
+from torch.distributions import normal as torch_normal
 
 #: log sqrt(2 pi), what a standard Gaussian lacks of exp(-x^2 / 2) being a density.
 LOG_NORMALIZER = 0.5 * math.log(2.0 * math.pi)
 
 
-class UnitNormal(Normal):
+class CellNormal(Normal):
+    """N(m, s^2) in every cell: as torch's `Normal`, of a mean and a scale of one shape.
+
+    Args:
+        mean: m, any shape.
+        scale: s, positive, the same shape.
+    """
+
+    def __init__(self, mean: Tensor, scale: Tensor) -> None:
+        self.loc, self.scale = mean, scale
+        Distribution.__init__(self, mean.shape, validate_args=False)
+
+    def rsample(self, sample_shape=torch.Size()) -> Tensor:  # type: ignore[no-untyped-def]  # noqa: B008
+        """m + s e with e ~ N(0, 1), `(*sample_shape, *m.shape)`."""
+        shape = self._extended_shape(sample_shape)
+        draw = torch_normal._standard_normal  # pyright: ignore[reportPrivateImportUsage]
+        noise = draw(shape, dtype=self.loc.dtype, device=self.loc.device)
+        return torch.addcmul(self.loc, noise, self.scale)
+
+    def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
+        """The same cells under a larger batch shape."""
+        return CellNormal(self.loc.expand(batch_shape), self.scale.expand(batch_shape))
+
+
+class UnitNormal(CellNormal):
     """N(0, 1) in every cell: as torch's `Normal`, its density and divergence without the scale.
 
     Args:
         zero: Where it stands, any shape, all zeros.
         one: Its standard deviation, the same shape, all ones.
     """
-
-    def __init__(self, zero: Tensor, one: Tensor) -> None:
-        super().__init__(zero, one, validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density of every cell, the shape of `value`, nats."""
@@ -30,7 +52,7 @@ class UnitNormal(Normal):
         return UnitNormal(self.loc.expand(batch_shape), self.scale.expand(batch_shape))
 
 
-class SharedScaleNormal(Normal):
+class SharedScaleNormal(CellNormal):
     """N(m, s^2) in every cell, with one s for many cells.
 
     As torch's `Normal`, which however takes the logarithm of s once for each cell.
@@ -42,7 +64,7 @@ class SharedScaleNormal(Normal):
 
     def __init__(self, mean: Tensor, scale: Tensor) -> None:
         self._shared = scale.to(mean.dtype)
-        super().__init__(mean, scale.expand_as(mean), validate_args=False)
+        super().__init__(mean, scale.expand_as(mean))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density of every cell, `(..., *event)`, nats."""

@@ -1,10 +1,9 @@
 """The Gaussian posterior with independent units."""
 
 from torch import Tensor, nn
-from torch.distributions import Normal
 
 from lowerbound.conditional import Conditional
-from lowerbound.distributions import Independent
+from lowerbound.distributions import CellNormal, Independent
 from lowerbound.errors import ShapeError
 from lowerbound.posteriors.scale import positive_scale
 
@@ -50,4 +49,4 @@ class DiagonalGaussian(Conditional):
                 f"got {tuple(output.shape)}; build it with outputs=(2, latents)"
             )
         mean, h = output.unbind(dim=-2)
-        return Independent(Normal(mean, positive_scale(h), validate_args=False), 1)
+        return Independent(CellNormal(mean, positive_scale(h)), 1)

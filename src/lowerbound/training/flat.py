@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch._utils import _flatten_dense_tensors
 
 #: Numbers up to which laying them out in one tensor pays: beyond, copying gradients into place
 #: costs more than a kernel for every tensor.
@@ -41,8 +42,8 @@ class Flat:
 
     def collect(self) -> None:
         """Copy the gradient of every parameter into `gradient`; 0 for one that took no part."""
-        found = [p if p.grad is None else p.grad for p in self.parameters]
-        torch.cat([g.detach().reshape(-1) for g in found], out=self.gradient)
+        found = [p.data if p.grad is None else p.grad for p in self.parameters]
+        self.gradient = self.whole.grad = _flatten_dense_tensors(found)
         if any(p.grad is None for p in self.parameters):
             pieces = self.gradient.split([p.numel() for p in self.parameters])
             for parameter, piece in zip(self.parameters, pieces, strict=True):

@@ -5,6 +5,7 @@ import types
 import warnings
 from collections.abc import Callable
 from dataclasses import is_dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from lowerbound.objectives.annealed import Tempered
 from lowerbound.objectives.objective import Wrapper
 from lowerbound.seeding import random_state, seeded, set_random_state
 from lowerbound.trace import Trace
+from lowerbound.training import adam
 from lowerbound.training.average import WeightAverage
 from lowerbound.training.bound import Result, bound_of
 from lowerbound.training.execution import Execution
@@ -74,6 +76,9 @@ class Stepper:
         #: What the optimiser holds.
         self.trained = self.parameters if self.flat is None else [self.flat.whole]
         self.optimizer = _optimizer(self.trained, training)
+        self._step = partial(adam.step, self.optimizer)
+        if execution.late or not adam.possible(self.optimizer):
+            self._step = self.optimizer.step
         self.average = WeightAverage(self.trained, training.average)
         self.updates = 0
         self.epoch = 1
@@ -134,7 +139,7 @@ class Stepper:
         self.guard.passed(length)
         if limit is not None and length > limit:
             torch._foreach_mul_(gradients, limit / (length + 1e-6))  # pyright: ignore[reportPrivateImportUsage]
-        self.optimizer.step()
+        self._step()
         self.average.update()
         return sums
 
@@ -256,7 +261,7 @@ class Compiled:
         return *result, None
 
 
-def _optimizer(parameters: list[nn.Parameter], training: Training) -> torch.optim.Optimizer:
+def _optimizer(parameters: list[nn.Parameter], training: Training) -> torch.optim.Adam:
     """Adam, or AdamW when weights decay; fused, so that one kernel updates all parameters."""
     kind = torch.optim.AdamW if training.weight_decay else torch.optim.Adam
     return kind(
