@@ -15,6 +15,7 @@ from lowerbound.distributions import (
     detached,
     log_prob,
 )
+from lowerbound.distributions.independent import _run
 from lowerbound.errors import SettingError, SupportError
 from lowerbound.testing import assert_close_gradient, assert_frequencies, assert_mean
 
@@ -125,6 +126,15 @@ def test_a_million_small_terms_are_not_lost_in_float32():
     assert accumulate(cells, 1).tolist() == pytest.approx([2.0**24 + 1000] * 2, rel=0, abs=2.0)
     assert accumulate(cells.double(), 1).tolist() == [2.0**24 + 1000] * 2
     assert accumulate(cells, 0).dtype == F64
+
+
+@pytest.mark.parametrize(
+    ("cells", "run"),
+    [(784, 112), (12_288, 128), (256, 128), (129, 43), (130, 65), (254, 127), (262, 2)]
+    + [(128, 1), (14, 1), (1009, 1)],
+)
+def test_a_run_is_the_largest_divisor_up_to_128_of_more_cells_than_that(cells, run):
+    assert _run(cells) == run
 
 
 @pytest.mark.parametrize("shape", [(4, 784), (3, 2, 3, 64, 64), (4, 1009), (4, 14), (5, 0)])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from lowerbound.distributions import SharedScaleNormal, UnitNormal
+from lowerbound.distributions import CellNormal, SharedScaleNormal, UnitNormal
 
 F64 = torch.float64
 
@@ -22,6 +22,31 @@ def test_unit_cells_have_the_density_of_a_standard_gaussian():
     assert unit(3).expand((4, 3)).log_prob(value).shape == (3,)
     assert isinstance(unit(3).expand((4, 3)), UnitNormal)
     assert unit(3).expand((4, 3)).batch_shape == (4, 3)
+
+
+@pytest.mark.parametrize("sample_shape", [(), (7,), (2, 3)])
+def test_cells_are_drawn_as_torch_draws_them_in_value_and_gradient(sample_shape):
+    mean = torch.randn(4, 3, dtype=F64, requires_grad=True)
+    scale = (torch.rand(4, 3, dtype=F64) + 0.2).requires_grad_()
+    made = []
+    for kind in (CellNormal, Normal):
+        torch.manual_seed(1)
+        q = kind(mean, scale)
+        draws = q.rsample(torch.Size(sample_shape))
+        weights = torch.linspace(-1.0, 2.0, draws.numel(), dtype=F64).reshape(draws.shape)
+        made.append((draws, *torch.autograd.grad((draws * weights).sum(), (mean, scale))))
+    assert made[0][0].shape == (*sample_shape, 4, 3)
+    for ours, theirs in zip(*made, strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-14, atol=1e-14)
+    value = torch.randn(4, 3, dtype=F64)
+    assert torch.equal(CellNormal(mean, scale).log_prob(value), Normal(mean, scale).log_prob(value))
+
+
+def test_cells_under_a_larger_batch_are_of_their_own_kind():
+    cells = CellNormal(torch.zeros(3), torch.ones(3)).expand((4, 3))
+    assert type(cells) is CellNormal
+    assert cells.batch_shape == cells.loc.shape == cells.scale.shape == (4, 3)
+    assert cells.expand((2, 4, 3)).rsample().dtype == torch.float32
 
 
 @pytest.mark.parametrize("p", [unit(2), unit(2).expand((5, 2))], ids=["shared", "each"])

@@ -43,17 +43,23 @@ def by_chunks(
     device = device_of(model)
     chunks = max(1, math.ceil(len(rows) / ROWS_AT_ONCE))
     seeds = torch.randint(2**62, (chunks,)).tolist() if drawn else None
-    done: list[Tensor] = []
+    mine = range(chunks)[group.mine(chunks)]
+    count = min(mine.stop * ROWS_AT_ONCE, len(rows)) - mine.start * ROWS_AT_ONCE
+    done: Tensor | None = None
     model.eval()
     try:
-        for index in range(chunks)[group.mine(chunks)]:
+        for index in mine:
             with nullcontext() if seeds is None else seeded(seeds[index], device):
-                done.append(step(_chunk(rows, index).to(device)).cpu())
+                some = step(_chunk(rows, index).to(device)).cpu()
+            if done is None:  # its place is made once: a chunk then needs no memory of its own
+                done = some.new_empty((count, *some.shape[1:]))
+            place = (index - mine.start) * ROWS_AT_ONCE
+            done[place : place + len(some)] = some
     finally:
         model.train(was_training)
-    if group.size == 1:
-        return torch.cat(done)
-    parts = group.gather({"rows": torch.cat(done)} if done else {})
+    if done is not None and group.size == 1:
+        return done
+    parts = group.gather({} if done is None else {"rows": done})
     return torch.cat([part["rows"] for part in parts if part])
 
 

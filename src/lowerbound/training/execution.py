@@ -20,12 +20,12 @@ from lowerbound.training.settings import Training
 if TYPE_CHECKING:
     from lowerbound.training.team import Team
 
-#: Updates from which compiling is repaid, by kind of device. On a CPU it takes about half a minute
-#: and saves about a millisecond an update (benchmarks/results/speed.json).
+#: Updates from which compiling is repaid, by kind of device. On a CPU: the case "compiled" of
+#: benchmarks/results/speed.json, a small model, and half as many again. On CUDA: not measured yet.
 COMPILE_FROM = {"cpu": 40_000, "cuda": 3_000}
 #: The same for a training that the clock ends, minutes.
 COMPILE_FROM_MINUTES = {"cpu": 15.0, "cuda": 3.0}
-#: Parameters from which halving the numbers is felt, by kind of device.
+#: Parameters from which halving the numbers is felt, by kind of device; not measured yet.
 BFLOAT16_FROM = {"cpu": 200_000, "cuda": 2_000_000}
 #: How far the bound of one batch may lie from that in float32: nats, or as a fraction of it.
 BFLOAT16_NATS, BFLOAT16_FRACTION = 0.3, 1e-3
@@ -97,7 +97,7 @@ def choose(
     reasons = [why_precision, why_compiled]
     if convolutions:
         reasons.append(
-            "channels last: bfloat16 convolutions on this device are faster so"
+            "channels last: the layout that bfloat16 convolutions of this device are made for"
             if channels_last
             else "channels first, as weights are stored"
         )
