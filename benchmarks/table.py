@@ -64,6 +64,7 @@ def training() -> str:
                 continue
             theirs = entry.get("held_out_bound")
             bounds = "another objective" if theirs is None else f"{ours:.1f}, {theirs:.1f}"
+            bounds = "" if side == "eager" else bounds
             lines.append(f"| {words} | {title} | {entry['times_faster']:.2f} | {bounds} |")
         if "products" in sides:
             share = sides["products"]["ours_as_fraction"]

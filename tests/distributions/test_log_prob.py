@@ -130,8 +130,18 @@ def test_a_million_small_terms_are_not_lost_in_float32():
 
 @pytest.mark.parametrize(
     ("cells", "run"),
-    [(784, 112), (12_288, 128), (256, 128), (129, 43), (130, 65), (254, 127), (262, 2)]
-    + [(128, 1), (14, 1), (1009, 1)],
+    [
+        (784, 112),
+        (12288, 128),
+        (256, 128),
+        (129, 43),
+        (130, 65),
+        (254, 127),
+        (262, 2),
+        (128, 1),
+        (14, 1),
+        (1009, 1),
+    ],
 )
 def test_a_run_is_the_largest_divisor_up_to_128_of_more_cells_than_that(cells, run):
     assert _run(cells) == run
