@@ -102,9 +102,12 @@ def main() -> None:
     given = parser.parse_args()
     data = load("mnist-static", given.data)
     rows = []
-    for number, kind in enumerate([given.only] if given.only else ROWS):
+    if len(given.epochs) not in (1, len(ROWS)):
+        parser.error(f"--epochs takes one number, or {len(ROWS)}: of {' and '.join(ROWS)}")
+    budget = dict(zip(ROWS, given.epochs * (len(ROWS) // len(given.epochs)), strict=True))
+    for kind in [given.only] if given.only else ROWS:
         entry = entry_named(ROWS[kind])
-        epochs = entry.epochs if given.full else given.epochs[number % len(given.epochs)]
+        epochs = entry.epochs if given.full else budget[kind]
         for seed in given.seeds:
             with tempfile.TemporaryDirectory() as folder:
                 out = Path(folder) / "weights.npz"

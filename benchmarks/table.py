@@ -75,10 +75,11 @@ def training() -> str:
     text = "\n".join(lines) + "\n"
     eager = found["cases"].get("compiled", {"sides": {}})["sides"].get("eager")
     if eager is not None:
+        after = eager["repaid_after_updates"]
+        repaid = "not repaid" if after is None else f"repaid after some {after:,.0f} updates"
         text += (
             f"\nCompiling takes {eager['seconds_to_compile']:.0f} s and saves "
-            f"{eager['milliseconds_saved_an_update']:.1f} ms an update here: repaid after "
-            f"{eager['repaid_after_updates']:,.0f} updates.\n"
+            f"{eager['milliseconds_saved_an_update']:.1f} ms an update here: {repaid}.\n"
         )
     return text
 

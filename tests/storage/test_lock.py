@@ -7,7 +7,7 @@ import pytest
 
 from lowerbound.errors import OutputError
 from lowerbound.storage import lock
-from lowerbound.storage.lock import Lock
+from lowerbound.storage.lock import Lock, check_free
 
 pytestmark = pytest.mark.skipif(lock.fcntl is None, reason="this system has no such locks")
 
@@ -25,8 +25,11 @@ def test_a_second_writer_is_refused_until_the_first_lets_go(tmp_path):
     first = Lock(tmp_path)
     with pytest.raises(OutputError, match="is being trained by another process; wait"):
         Lock(tmp_path)
+    with pytest.raises(OutputError, match="is being trained by another process; wait"):
+        check_free(tmp_path)
     first.release()
     first.release()
+    check_free(tmp_path)
     assert list(tmp_path.iterdir()) == []
     Lock(tmp_path).release()
 
@@ -34,11 +37,16 @@ def test_a_second_writer_is_refused_until_the_first_lets_go(tmp_path):
 def test_a_killed_process_holds_nothing(tmp_path):
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        with pytest.raises(OutputError, match="another process"):
-            Lock(tmp_path)
-        process.kill()
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "held\n"
+            with pytest.raises(OutputError, match="another process"):
+                Lock(tmp_path)
+            with pytest.raises(OutputError, match="another process"):
+                check_free(tmp_path)
+        finally:
+            process.kill()
+    check_free(tmp_path)
     Lock(tmp_path).release()
 
 

@@ -51,7 +51,7 @@ def by_chunks(
         for index in mine:
             with nullcontext() if seeds is None else seeded(seeds[index], device):
                 some = step(_chunk(rows, index).to(device)).cpu()
-            if done is None:  # its place is made once: a chunk then needs no memory of its own
+            if done is None:  # its place is made once: all chunks are never there a second time
                 done = some.new_empty((count, *some.shape[1:]))
             place = (index - mine.start) * ROWS_AT_ONCE
             done[place : place + len(some)] = some

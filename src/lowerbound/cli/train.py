@@ -33,7 +33,7 @@ from lowerbound.errors import NonFiniteError, OutputError
 from lowerbound.evaluation import Evaluation, evaluate
 from lowerbound.processes import ALONE, current, together
 from lowerbound.storage import RunDirectory
-from lowerbound.storage.lock import Lock
+from lowerbound.storage.lock import check_free
 from lowerbound.training import Callback, Fit, State, Training, fit
 
 
@@ -98,8 +98,8 @@ def go_on(order: Order) -> int:
     inform = _silent if order.quiet else tell
     path = order.resume or Path()
     epochs, minutes = order.settings.get("epochs"), order.settings.get("minutes")
-    if current().first and RunDirectory(path).is_run():
-        Lock(path).release()  # whoever else holds it is told of before any data is read
+    if current().first:
+        check_free(path)  # told before any data is read
     with working("reading the run and its data", quiet=order.quiet):
         found = resume(
             path,

@@ -7,7 +7,7 @@ from torch.distributions import Distribution, MultivariateNormal, Normal, kl_div
 from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitNormal, kl_to_unit
 
-#: What has no divergence of its own.
+#: Gaussian cells whose divergence from unit cells is `kl_to_unit`; a subclass may have its own.
 _GAUSSIAN = (Normal, CellNormal, SharedScaleNormal, UnitNormal)
 
 

@@ -77,7 +77,14 @@ class SharedScaleNormal(CellNormal):
 
 
 def kl_to_unit(q: Normal, p: UnitNormal) -> Tensor:
-    """KL(N(m, s^2) || N(0, 1)) = (m^2 + s^2 - 1) / 2 - log s of every cell, nats.
+    """KL(N(m, s^2) || N(0, 1)) = (m^2 + s^2 - 1) / 2 - log s of every cell.
+
+    Args:
+        q: Cells of any shape.
+        p: Unit cells, whose numbers are known; torch's register of divergences asks for both.
+
+    Returns:
+        The shape of q, nats.
 
     Source: Kingma & Welling (2014), appendix B, arXiv 1312.6114.
     """
@@ -87,4 +94,3 @@ def kl_to_unit(q: Normal, p: UnitNormal) -> Tensor:
 
 
 register_kl(Normal, UnitNormal)(kl_to_unit)
-register_kl(UnitNormal, UnitNormal)(kl_to_unit)

@@ -40,9 +40,7 @@ class Lock:
         except BlockingIOError as error:
             os.close(self._file)
             self._file = None
-            raise OutputError(
-                f"{directory} is being trained by another process; wait until it ends, or end it"
-            ) from error
+            raise _held(directory) from error
         except OSError:  # some file systems know no locks: nothing is held there
             pass
         self._path = path
@@ -59,3 +57,27 @@ class Lock:
             (self._path if directory is None else directory / NAME).unlink()
         os.close(self._file)
         self._file = None
+
+
+def check_free(directory: Path) -> None:
+    """Raise an `OutputError` if another process writes the run; nothing is made or held."""
+    if fcntl is None:
+        return
+    try:
+        file = os.open(directory / NAME, os.O_RDONLY)
+    except OSError:
+        return  # there is no lock, or none that could be read
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise _held(directory) from error
+    except OSError:
+        pass
+    finally:
+        os.close(file)
+
+
+def _held(directory: Path) -> OutputError:
+    return OutputError(
+        f"{directory} is being trained by another process; wait until it ends, or end it"
+    )

@@ -1,10 +1,10 @@
 """A step of torch's fused Adam without what torch does around its kernel."""
 
 import torch
-from torch.optim import Adam
+from torch.optim import Optimizer
 
 
-def step(optimizer: Adam) -> None:
+def step(optimizer: Optimizer) -> None:
     """One update, to the last bit that of `optimizer.step()`.
 
     torch gathers the tensors anew at every step, sorts them by kind and runs hooks: for a small
@@ -12,7 +12,7 @@ def step(optimizer: Adam) -> None:
     them; the first step, which makes that state, is torch's own.
 
     Args:
-        optimizer: Fused, with one group of real parameters on a CPU, and no `amsgrad`.
+        optimizer: An Adam or AdamW that `may_replace` agrees to.
     """
     (group,) = optimizer.param_groups
     parameters = [p for p in group["params"] if p.grad is not None]
@@ -43,13 +43,16 @@ def step(optimizer: Adam) -> None:
         )
 
 
-def possible(optimizer: Adam) -> bool:
-    """Whether `step` may stand for `optimizer.step()`."""
+def may_replace(optimizer: Optimizer) -> bool:
+    """Whether `step` does what `optimizer.step()` does: fused, of one group, plain, on a CPU.
+
+    Not so before torch 2.7, whose groups do not say how their weights decay.
+    """
+    group, *others = optimizer.param_groups
     plain = all(
         p.device.type == "cpu" and type(p) is torch.nn.Parameter and p.is_floating_point()
-        for group in optimizer.param_groups
         for p in group["params"]
     )
-    (group, *others) = optimizer.param_groups
     kernels = all(hasattr(torch, name) for name in ("_fused_adam_", "_fused_adamw_"))
-    return plain and kernels and not others and "decoupled_weight_decay" in group
+    usual = bool(group.get("fused")) and not (group.get("amsgrad") or group.get("maximize"))
+    return plain and kernels and usual and not others and "decoupled_weight_decay" in group

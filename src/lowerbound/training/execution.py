@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lowerbound.training.team import Team
 
 #: Updates from which compiling is repaid, by kind of device. On a CPU: the case "compiled" of
-#: benchmarks/results/speed.json, a small model, and half as many again. On CUDA: not measured yet.
+#: benchmarks/results/speed.json, a small model, with room for noise. On CUDA: not measured yet.
 COMPILE_FROM = {"cpu": 40_000, "cuda": 3_000}
 #: The same for a training that the clock ends, minutes.
 COMPILE_FROM_MINUTES = {"cpu": 15.0, "cuda": 3.0}

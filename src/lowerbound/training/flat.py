@@ -7,10 +7,9 @@ from torch import Tensor, nn
 from torch._utils import _flatten_dense_tensors
 
 #: Numbers up to which laying them out in one tensor pays: beyond, copying gradients into place
-#: costs more than a kernel for every tensor.
+#: costs more than a kernel for every tensor. However many processes there are: the state of a
+#: training is laid out in the same way, and another number of them can go on with it.
 LARGEST = 2**19
-#: The same for several processes, which otherwise send gradients while others are being computed.
-LARGEST_SHARED = 2**18
 
 
 class Flat:
@@ -34,21 +33,16 @@ class Flat:
             parameter.grad = None
 
     @staticmethod
-    def fits(parameters: Sequence[Tensor], most: int = LARGEST) -> bool:
+    def fits(parameters: Sequence[Tensor]) -> bool:
         """Whether these parameters are few numbers of one kind, on a CPU."""
         kinds = {(p.dtype, p.device, p.is_contiguous()) for p in parameters}
-        few = sum(p.numel() for p in parameters) <= most
+        few = sum(p.numel() for p in parameters) <= LARGEST
         return few and len(kinds) == 1 and next(iter(kinds))[1].type == "cpu"
 
     def collect(self) -> None:
         """Copy the gradient of every parameter into `gradient`; 0 for one that took no part."""
-        found = [p.data if p.grad is None else p.grad for p in self.parameters]
+        found = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
         self.gradient = self.whole.grad = _flatten_dense_tensors(found)
-        if any(p.grad is None for p in self.parameters):
-            pieces = self.gradient.split([p.numel() for p in self.parameters])
-            for parameter, piece in zip(self.parameters, pieces, strict=True):
-                if parameter.grad is None:
-                    piece.zero_()
 
     def release(self) -> None:
         """Give every parameter a tensor of its own again."""

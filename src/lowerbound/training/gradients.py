@@ -55,12 +55,12 @@ class InOneMessage(Gradients):
 
     def __init__(self, model: nn.Module, bound: BoundOf, team: Team, flat: Flat) -> None:
         super().__init__(model, bound, flat)
-        self.team, self.whole = team, flat
+        self.team, self.message = team, flat
 
     def backward(self, value: Tensor, derivative: Tensor) -> None:
         """See `Gradients.backward`."""
         super().backward(value, derivative)
-        self.team.group.add(self.whole.gradient)()
+        self.team.group.add(self.message.gradient)()
 
 
 class Overlapped(Gradients):

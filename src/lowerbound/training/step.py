@@ -22,7 +22,7 @@ from lowerbound.training import adam
 from lowerbound.training.average import WeightAverage
 from lowerbound.training.bound import Result, bound_of
 from lowerbound.training.execution import Execution
-from lowerbound.training.flat import LARGEST, LARGEST_SHARED, Flat
+from lowerbound.training.flat import Flat
 from lowerbound.training.gradients import gradients_of
 from lowerbound.training.guard import Guard, name_non_finite
 from lowerbound.training.settings import Training
@@ -70,15 +70,13 @@ class Stepper:
             raise SettingError(
                 "this model has no parameters to train; make some require a gradient"
             )
-        most = LARGEST_SHARED if self.team.many else LARGEST
-        small = inside is None and Flat.fits(self.parameters, most)
+        small = inside is None and Flat.fits(self.parameters)
         self.flat = Flat(self.parameters) if small else None
         #: What the optimiser holds.
         self.trained = self.parameters if self.flat is None else [self.flat.whole]
         self.optimizer = _optimizer(self.trained, training)
-        self._step = partial(adam.step, self.optimizer)
-        if execution.late or not adam.possible(self.optimizer):
-            self._step = self.optimizer.step
+        direct = adam.may_replace(self.optimizer)
+        self._step = partial(adam.step, self.optimizer) if direct else self.optimizer.step
         self.average = WeightAverage(self.trained, training.average)
         self.updates = 0
         self.epoch = 1
@@ -261,7 +259,7 @@ class Compiled:
         return *result, None
 
 
-def _optimizer(parameters: list[nn.Parameter], training: Training) -> torch.optim.Adam:
+def _optimizer(parameters: list[nn.Parameter], training: Training) -> torch.optim.Optimizer:
     """Adam, or AdamW when weights decay; fused, so that one kernel updates all parameters."""
     kind = torch.optim.AdamW if training.weight_decay else torch.optim.Adam
     return kind(
