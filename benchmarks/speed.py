@@ -316,7 +316,7 @@ def bound(case: Case, left: Path, x: Tensor) -> float:
     values = []
     for part in x.float().split(100):
         mean, h = networks[0](part).chunk(2, dim=-1)
-        factor = stored.get("positive_scale")  # of h, in our way to a scale
+        factor = stored.get("scale_factor")  # of h, in our way to a scale
         scale = (0.5 * h).exp() if factor is None else positive_scale(factor * h)
         noise = torch.randn(max(case.samples, 10), *mean.shape, generator=generator)
         z = mean + scale * noise

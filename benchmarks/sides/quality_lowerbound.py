@@ -27,7 +27,7 @@ def main() -> None:
     lb.fit(model, lb.ELBO(), data, settings, seed=0)
     seconds = time.perf_counter() - began
     networks = model.posterior.network[1], model.likelihood.network[0].network
-    weights(sys.argv[3], networks, positive_scale=torch.ones(1))
+    weights(sys.argv[3], networks, scale_factor=torch.ones(1))
     print(json.dumps({"seconds": seconds}))
 
 

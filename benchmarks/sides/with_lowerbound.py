@@ -80,7 +80,7 @@ def train(case: Case, examples: Tensor, held_out: Tensor):
     networks = model.posterior.network[1], model.likelihood.network[0].network
     scale = getattr(getattr(model.likelihood, "scale", None), "log_scale", torch.zeros(case.shape))
     half = torch.full((1,), 0.5)
-    keep = lambda path: weights(path, networks, log_scale=scale, positive_scale=half)  # noqa: E731
+    keep = lambda path: weights(path, networks, log_scale=scale, scale_factor=half)  # noqa: E731
     keep.ends = [epoch.seconds for epoch in result.history]
     return keep
 

@@ -53,14 +53,16 @@ class Gradients:
 class InOneMessage(Gradients):
     """A small model, its gradient one tensor: the processes add it up when it is complete."""
 
+    flat: Flat  # pyright: ignore[reportIncompatibleVariableOverride]
+
     def __init__(self, model: nn.Module, bound: BoundOf, team: Team, flat: Flat) -> None:
         super().__init__(model, bound, flat)
-        self.team, self.message = team, flat
+        self.team = team
 
     def backward(self, value: Tensor, derivative: Tensor) -> None:
         """See `Gradients.backward`."""
         super().backward(value, derivative)
-        self.team.group.add(self.message.gradient)()
+        self.team.group.add(self.flat.gradient)()
 
 
 class Overlapped(Gradients):
