@@ -219,6 +219,7 @@ def test_compiling_follows_from_the_number_of_updates(data, model, monkeypatch):
 
 def test_bfloat16_is_taken_where_it_is_fast_and_the_bound_agrees(data, monkeypatch):
     model = assemble("vae", data.schema, {"latents": 2, "hidden": [512, 512]}, seed=5).model
+    monkeypatch.setattr(choices, "has_bfloat16", lambda device: False)
     assert explain(model, ELBO(), data).precision == "float32"
     monkeypatch.setattr(choices, "has_bfloat16", lambda device: True)
     assert explain(model, ELBO(), data).precision == "bfloat16"

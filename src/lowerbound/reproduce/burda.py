@@ -75,6 +75,7 @@ SCHEDULE: dict[str, Any] = {
     "average": None,
     "keep": "last",
     "patience": None,
+    "precision": "float32",
 }
 
 
@@ -123,8 +124,8 @@ def _moonshot() -> Entry:
         **base.settings,
         "gradient": "path",
         "epochs": 1640,
-        "batch_size": 100,
-        "learning_rate": 3e-3,
+        "batch_size": 200,
+        "learning_rate": 2e-3,
         "beta_warm_up": 0.2,
         "warm_up": 0.01,
         "decay": "cosine",
@@ -132,6 +133,7 @@ def _moonshot() -> Entry:
         "epsilon": 1e-8,
         "clip": 100.0,
         "average": 0.999,
+        "precision": "auto",
     }
     return Entry(
         name="tenth-vae-1-dynamic",
@@ -141,7 +143,7 @@ def _moonshot() -> Entry:
         protocol=base.protocol,
         recipe="vae",
         settings=settings,
-        differs="The optimiser is another on purpose: batches of 100, a cosine, averaged weights, "
+        differs="The optimiser is another on purpose: batches of 200, a cosine, averaged weights, "
         "a rate that is warmed up, the sticking-the-landing gradient. Networks, data and "
         "evaluation are those of the row.",
         others=base.others,

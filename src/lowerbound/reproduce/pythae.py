@@ -35,6 +35,7 @@ ENTRIES = (
             "average": None,
             "keep": "best",
             "patience": None,
+            "precision": "float32",
         },
         samples=200,
         differs="Its learning rate falls to 0.63 and 0.40 of the peak at epochs 200 and 350, ours "

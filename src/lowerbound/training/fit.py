@@ -44,8 +44,8 @@ def explain(
     Example:
         >>> import lowerbound as lb
         >>> data = lb.read("fashion-small")
-        >>> explain(*lb.catalogue.build("vae", data.schema), data).precision
-        'float32'
+        >>> explain(*lb.catalogue.build("vae", data.schema), data).compile
+        False
     """
     where = _device_of(model) if device is None else torch.device(device)
     with seeded(0, where) as seed:
