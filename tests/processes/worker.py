@@ -39,6 +39,18 @@ def train(recipe: str = "vae", *, rows: int = 103, spoiled: bool = False, watch=
     )  # fmt: skip
 
 
+def train_on_images(**settings) -> Fit:
+    """A convolutional pair, whose weights are laid out channels last."""
+    shape = (1, 8, 8)
+    schema = Schema((Field("x", "binary", shape, 2),), shape)
+    x = (torch.rand(103 + 64, *shape, generator=torch.Generator().manual_seed(1)) < 0.4).byte()
+    parts = (Examples(x[:103]), Examples(x[103:135]), Examples(x[135:]))
+    images = Data(schema, *parts, source="planted", fingerprint="images")
+    chosen = {"network": "residual", "channels": 8, "latents": 3, "precision": "float32"}
+    built = assemble("vae", schema, {**chosen, **settings}, seed=0)
+    return fit(built.model, built.objective, images, built.training, seed=0)
+
+
 def facts(result: Fit) -> dict[str, Tensor]:
     """What must not depend on how many processes there are."""
     weights = torch.cat([p.detach().flatten() for p in result.model.parameters()])
@@ -79,6 +91,7 @@ CASES: dict[str, Callable[[], Fit]] = {
     "no average": lambda: train(average=None, epochs=2, batch_size=20),
     # in float32: with half the digits, sums of other lengths part sooner than the tolerance
     "large": lambda: train(hidden=[600, 500], epochs=2, batch_size=50, precision="float32"),
+    "images": lambda: train_on_images(epochs=2, batch_size=20),
     "in pieces": lambda: train(shard=True, epochs=2, batch_size=20),
     "a row that is no number": lambda: train(spoiled=True, epochs=2, batch_size=20),
     "resumed": lambda: resumed("a state"),

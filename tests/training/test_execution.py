@@ -7,10 +7,11 @@ from itertools import pairwise
 
 import pytest
 import torch
+from torch import nn
 
 from lowerbound import training
 from lowerbound.catalogue import assemble
-from lowerbound.data import Batch
+from lowerbound.data import Batch, Data, Examples, Field, Schema
 from lowerbound.errors import RunError, SettingError
 from lowerbound.likelihoods import Bernoulli
 from lowerbound.models import VAE
@@ -18,7 +19,7 @@ from lowerbound.networks import MLP, ResidualDecoder, ResidualEncoder
 from lowerbound.objectives import ELBO, IWAE, Annealed, FreeBits
 from lowerbound.posteriors import DiagonalGaussian
 from lowerbound.priors import StandardNormal
-from lowerbound.training import Callback, Execution, Training, explain, fit
+from lowerbound.training import Callback, Execution, Training, explain, fit, precision
 from lowerbound.training import execution as choices
 from lowerbound.training.flat import Flat
 from lowerbound.training.forward import executed, networks_of
@@ -218,28 +219,113 @@ def test_compiling_follows_from_the_number_of_updates(data, model, monkeypatch):
 
 
 def test_bfloat16_is_taken_where_it_is_fast_and_the_bound_agrees(data, monkeypatch):
-    model = assemble("vae", data.schema, {"latents": 2, "hidden": [512, 512]}, seed=5).model
-    monkeypatch.setattr(choices, "has_bfloat16", lambda device: False)
+    model = assemble("vae", data.schema, {"latents": 2, "hidden": [800, 800]}, seed=5).model
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: False)
     assert explain(model, ELBO(), data).precision == "float32"
-    monkeypatch.setattr(choices, "has_bfloat16", lambda device: True)
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
     assert explain(model, ELBO(), data).precision == "bfloat16"
     small = assemble("vae", data.schema, {"latents": 2, "hidden": [8]}, seed=5).model
     assert explain(small, ELBO(), data).precision == "float32"
-    monkeypatch.setattr(choices, "bfloat16_error", lambda *given: (0.4, 100.0))
+    monkeypatch.setattr(precision, "bfloat16_error", lambda *given: (0.4, 100.0))
     chosen = explain(model, ELBO(), data)
     assert chosen.precision == "float32"
     assert any("0.4 nats off" in reason for reason in chosen.reasons)
-    monkeypatch.setattr(choices, "bfloat16_error", lambda *given: (math.nan, 100.0))
+    monkeypatch.setattr(precision, "bfloat16_error", lambda *given: (math.nan, 100.0))
     assert explain(model, ELBO(), data).precision == "float32"
 
 
+def test_operations_are_those_of_products_and_convolutions(model, data):
+    """By hand: `3-8-4` and `2-8-3`-like linear maps, and convolutions at every place they are."""
+    batch = data.train.batch(slice(0, 16))
+    by_hand = 2 * 16 * sum(p.numel() for p in model.parameters() if p.ndim == 2)
+    assert precision.operations(model, ELBO(), CPU, batch) == by_hand
+    decoder = 2 * 16 * sum(p.numel() for p in model.likelihood.parameters() if p.ndim == 2)
+    five = precision.operations(model, IWAE(5), CPU, batch)
+    assert five == by_hand + 4 * decoder
+    down = nn.Sequential(nn.Conv2d(2, 6, 3, stride=2, padding=1, groups=2), nn.Flatten())
+    encoder = nn.Sequential(down, nn.Linear(6 * 16, 4), nn.Unflatten(-1, (2, 2)))
+    up = nn.ConvTranspose2d(2, 5, 4, stride=2, padding=1)
+    images = VAE(StandardNormal(2), DiagonalGaussian(encoder), Bernoulli(Upwards(up)))
+    x = torch.ones(3, 5, 8, 8)
+    seen = precision.operations(images, ELBO(), CPU, Batch(x[:, :2, :, :].repeat(1, 1, 1, 1)))
+    places, widths = 3 * 16, 1 * 3 * 9 * 2  # two groups: each output channel sees one of two
+    assert seen == 2 * places * widths + 2 * 3 * 96 * 4 + 2 * 3 * 16 * (2 * 5 * 16)
+
+
+class Upwards(nn.Module):
+    """From `(K, B, 2)` to logits `(K, B, 1, 2, 8, 8)` by one transposed convolution."""
+
+    def __init__(self, up) -> None:
+        super().__init__()
+        self.up = up
+
+    def forward(self, z):
+        out = self.up(z.flatten(0, 1)[..., None, None].expand(-1, -1, 4, 4))
+        return out[:, :2].view(*z.shape[:-1], 1, 2, 8, 8)
+
+
+@pytest.fixture
+def pictures():
+    x = (torch.rand(48, 1, 12, 12, generator=torch.Generator().manual_seed(2)) < 0.4).byte()
+    schema = Schema((Field("x", "binary", (1, 12, 12), 2),), (1, 12, 12))
+    return Data(schema, Examples(x[:32]), Examples(x[32:40]), Examples(x[40:]), source="planted")
+
+
+def convolutional():
+    torch.manual_seed(3)
+    return VAE(
+        StandardNormal(2),
+        DiagonalGaussian(ResidualEncoder((1, 12, 12), (2, 2), channels=8)),
+        Bernoulli(ResidualDecoder((2,), (1, 1, 12, 12), channels=8)),
+    )
+
+
+def test_channels_last_gives_the_weights_of_channels_first(pictures, monkeypatch):
+    """And leaves a model laid out as it was; were a copy trained, its weights would not move."""
+    settings = dataclasses.replace(TRAINING, precision="float32", learning_rate=1e-3)
+    last = fit(convolutional(), ELBO(), pictures, settings, seed=0)
+    assert explain(convolutional(), ELBO(), pictures, settings).channels_last
+    monkeypatch.setattr(choices, "CHANNELS_LAST", {})
+    assert not explain(convolutional(), ELBO(), pictures, settings).channels_last
+    first = fit(convolutional(), ELBO(), pictures, settings, seed=0)
+    torch.testing.assert_close(weights(last.model), weights(first.model), rtol=0.0, atol=2e-5)
+    assert (weights(last.model) - weights(convolutional())).abs().max() > 1e-3
+    assert all(p.is_contiguous() for p in last.model.parameters())
+
+
+class Middle(Callback):
+    """The state after three updates, in the middle of the second epoch."""
+
+    def __init__(self) -> None:
+        self.updates, self.kept = 0, None
+
+    def on_step(self, step):
+        self.updates += 1
+
+    def on_state(self, state, last):
+        if self.updates == 3 and self.kept is None:
+            self.kept = state()
+
+
+def test_a_training_channels_last_goes_on_to_the_same_bits(pictures):
+    """The optimiser's moments must be laid out as the weights are: its kernel does not look."""
+    settings = dataclasses.replace(TRAINING, precision="float32", learning_rate=1e-3)
+    middle = Middle()
+    whole = fit(convolutional(), ELBO(), pictures, settings, seed=0, callbacks=[middle])
+    assert middle.kept.values["execution"]["channels_last"]
+    rest = fit(convolutional(), ELBO(), pictures, settings, resume=middle.kept)
+    assert torch.equal(weights(whole.model), weights(rest.model))
+
+
 def test_choosing_leaves_the_random_state_and_the_model_alone(data, model, monkeypatch):
-    monkeypatch.setattr(choices, "has_bfloat16", lambda device: True)
-    monkeypatch.setattr(choices, "BFLOAT16_FROM", {"cpu": 1})
-    before, state = weights(model), torch.get_rng_state()
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
+    monkeypatch.setattr(precision, "BFLOAT16_FROM", {"cpu": 1})
+    model.posterior.network.insert(0, nn.BatchNorm1d(3))  # it remembers what it saw in training
+    before, state = copy.deepcopy(model.state_dict()), torch.get_rng_state()
     assert explain(model, ELBO(), data).precision == "bfloat16"
-    assert torch.equal(weights(model), before)
+    assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state)
+    assert model.training
 
 
 class Keeper(Callback):

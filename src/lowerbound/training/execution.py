@@ -13,8 +13,7 @@ from torch import nn
 from lowerbound.data import Batch
 from lowerbound.errors import SettingError
 from lowerbound.objectives import Objective
-from lowerbound.seeding import seeded
-from lowerbound.training.forward import executed, networks_of
+from lowerbound.training.precision import choose_precision
 from lowerbound.training.settings import Training
 
 if TYPE_CHECKING:
@@ -25,10 +24,9 @@ if TYPE_CHECKING:
 COMPILE_FROM = {"cpu": 40_000, "cuda": 3_000}
 #: The same for a training that the clock ends, minutes.
 COMPILE_FROM_MINUTES = {"cpu": 15.0, "cuda": 3.0}
-#: Parameters from which halving the numbers is felt, by kind of device; not measured yet.
-BFLOAT16_FROM = {"cpu": 200_000, "cuda": 2_000_000}
-#: How far the bound of one batch may lie from that in float32: nats, or as a fraction of it.
-BFLOAT16_NATS, BFLOAT16_FRACTION = 0.3, 1e-3
+#: Precisions in which convolutions want weights laid out channels last, by kind of device. On a
+#: CPU: "channels" in benchmarks/results/execution.json. On CUDA: not measured yet.
+CHANNELS_LAST = {"cpu": ("float32", "bfloat16"), "cuda": ("bfloat16",)}
 
 
 @dataclass(frozen=True)
@@ -91,13 +89,14 @@ def choose(
     """
     execution = Execution(checkpoint=training.checkpoint, late=device.type == "cuda")
     compiled, why_compiled = _compile(training, device, updates)
-    precision, why_precision = _precision(model, objective, training, device, example)
-    convolutions = any(isinstance(part, nn.Conv2d) for part in model.modules())
-    channels_last = convolutions and device.type == "cuda" and precision == "bfloat16"
+    precision, why_precision = choose_precision(model, objective, training, device, example)
+    kinds = nn.Conv2d | nn.ConvTranspose2d
+    convolutions = any(isinstance(part, kinds) for part in model.modules())
+    channels_last = convolutions and precision in CHANNELS_LAST.get(device.type, ())
     reasons = [why_precision, why_compiled]
     if convolutions:
         reasons.append(
-            "channels last: the layout that bfloat16 convolutions of this device are made for"
+            "channels last: the layout that these convolutions are fastest in"
             if channels_last
             else "channels first, as weights are stored"
         )
@@ -160,57 +159,3 @@ def _missing_compiler(device: torch.device) -> str:
         return f"not tried on {device.type}"
     names = [os.environ.get("CXX", ""), "c++", "g++", "clang++"]
     return "" if any(name and shutil.which(name) for name in names) else "there is no C++ compiler"
-
-
-def _precision(
-    model: nn.Module,
-    objective: Objective,
-    training: Training,
-    device: torch.device,
-    example: Batch,
-) -> tuple[str, str]:
-    if training.precision != "auto":
-        return training.precision, f"{training.precision}, as told"
-    count = sum(p.numel() for p in model.parameters())
-    least = BFLOAT16_FROM.get(device.type)
-    if least is None or not has_bfloat16(device):
-        return "float32", f"float32: this {device.type} does not multiply faster in bfloat16"
-    if any(p.dtype != torch.float32 for p in model.parameters()):
-        return "float32", "precision of the weights: they are not float32"
-    if not networks_of(model):
-        return "float32", "float32: this model names no networks to lower"
-    if count < least:
-        return "float32", f"float32: {count:,} parameters gain from {least:,} on"
-    difference, size = bfloat16_error(model, objective, device, example)
-    if not difference <= max(BFLOAT16_NATS, BFLOAT16_FRACTION * size):
-        return "float32", f"float32: in bfloat16 the bound is {difference:.3g} nats off"
-    return "bfloat16", f"bfloat16 in the networks: the bound is {difference:.2g} nats off so"
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 matrices in hardware."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type != "cpu":
-        return False
-    tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, test, lambda: False)() for test in tests)
-
-
-def bfloat16_error(
-    model: nn.Module, objective: Objective, device: torch.device, example: Batch
-) -> tuple[float, float]:
-    """How far a bound in bfloat16 lies from that in float32 under the same noise.
-
-    Returns:
-        The difference of the mean bounds and the size of the latter, nats an example.
-    """
-    values = []
-    for precision in ("float32", "bfloat16"):
-        with (
-            seeded(0, device),
-            torch.no_grad(),
-            executed(model, Execution(precision=precision), device),
-        ):
-            values.append(float(objective.criterion(model, example).value.mean()))  # type: ignore[arg-type]
-    return abs(values[1] - values[0]), abs(values[0])

@@ -1,7 +1,8 @@
-"""Networks under lower precision, another memory layout or activation checkpointing."""
+"""Networks under lower precision or activation checkpointing."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,34 +25,44 @@ def networks_of(model: nn.Module) -> list[nn.Module]:
 def executed(model: nn.Module, execution: "Execution", device: torch.device) -> Iterator[None]:
     """Inside, the networks of a model run as `execution` says; afterwards as before.
 
-    Only networks are touched. What comes out of them is float32 again, so that scales, logarithms
-    and sums never see a lower precision.
-
     Args:
         model: On `device` already.
-        execution: Its `precision`, `channels_last` and `checkpoint`.
+        execution: Its `precision` and `checkpoint`.
         device: Where the model is.
     """
-    changed: list[nn.Module] = []
-    networks = networks_of(model)
-    try:
-        if execution.channels_last:
-            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with ExitStack() as stack:
         if execution.checkpoint:
-            for network in networks:
-                for part in costly_parts(network):
-                    part.forward = _again(part.forward)  # type: ignore[method-assign]
-                    changed.append(part)
+            parts = [part for network in networks_of(model) for part in costly_parts(network)]
+            stack.enter_context(_changed(parts, _again))
         if execution.precision == "bfloat16":
-            for network in networks:
-                network.forward = _lowered(network.forward, device.type)  # type: ignore[method-assign]
-                changed.append(network)
+            stack.enter_context(lowered(model, device))
+        yield
+
+
+@contextmanager
+def lowered(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Inside, the networks of a model multiply in bfloat16.
+
+    Only networks are touched. What comes out of them is float32 again, so that scales, logarithms
+    and sums never see a lower precision.
+    """
+    with _changed(networks_of(model), partial(_lowered, device=device.type)):
+        yield
+
+
+@contextmanager
+def _changed(modules: Iterable[nn.Module], change: Callable[..., Any]) -> Iterator[None]:
+    """Inside, the modules' `forward` is what `change` makes of it."""
+    before = [(module, module.__dict__.get("forward")) for module in modules]
+    try:
+        for module, _ in before:
+            module.forward = change(module.forward)  # type: ignore[method-assign]
         yield
     finally:
-        for module in changed:
+        for module, own in before:
             module.__dict__.pop("forward", None)
-        if execution.channels_last:
-            model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+            if own is not None:
+                module.forward = own  # type: ignore[method-assign]
 
 
 def _lowered(forward: Callable[..., Tensor], device: str) -> Callable[..., Tensor]:

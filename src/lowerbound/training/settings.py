@@ -33,7 +33,8 @@ class Training:
         patience: Epochs without a better held-out bound after which training stops; None never.
         precision: Of matrix products and convolutions inside the networks: "float32",
             "bfloat16" (weights, bounds and optimiser stay float32), or "auto": bfloat16 where the
-            device multiplies faster in it and the bound of one batch agrees.
+            device multiplies faster in it, a pass is long enough to gain by that, and the bound
+            of one batch agrees.
         compile: "on", "off", or "auto": where the training is long enough to repay it.
         checkpoint: Compute activations again in the backward pass in place of keeping them: less
             memory for about a third more time.

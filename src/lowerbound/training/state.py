@@ -13,7 +13,7 @@ from lowerbound.training.execution import Execution
 from lowerbound.training.guard import Guard
 from lowerbound.training.history import Epoch
 from lowerbound.training.place import Place
-from lowerbound.training.sharded import copied, like
+from lowerbound.training.sharded import copied, in_pieces, like
 
 if TYPE_CHECKING:
     from lowerbound.training.settings import Training
@@ -82,13 +82,20 @@ def move(trainer: "Trainer", tensors: Mapping[str, Tensor]) -> None:
     entries: dict[int, dict[str, Tensor]] = {}
     for name, value in state.part("optimizer").items():
         index, _, key = name.partition(".")
-        # the optimiser keeps what it gets
-        kept = like(value.clone(), trained[int(index)]) if value.ndim else value.clone()
-        entries.setdefault(int(index), {})[key] = kept
+        entries.setdefault(int(index), {})[key] = _kept(value, trained[int(index)])
     groups = trainer.stepper.optimizer.state_dict()["param_groups"]
     trainer.stepper.optimizer.load_state_dict({"state": entries, "param_groups": groups})
     trainer.stepper.average.restore(state.part("average"))
     trainer.stepper.updates = int(tensors["updates"])
+
+
+def _kept(value: Tensor, parameter: Tensor) -> Tensor:
+    """A copy for the optimiser to keep, laid out as the parameter is: its kernel reads in order."""
+    if value.ndim == 0 or in_pieces(parameter):
+        return like(value.clone(), parameter) if value.ndim else value.clone()
+    if value.shape != parameter.shape:
+        raise ValueError(f"{tuple(value.shape)} for a parameter of {tuple(parameter.shape)}")
+    return torch.empty_like(parameter, dtype=value.dtype, device=value.device).copy_(value)
 
 
 def capture(trainer: "Trainer") -> State:

@@ -70,6 +70,8 @@ class Stepper:
             raise SettingError(
                 "this model has no parameters to train; make some require a gradient"
             )
+        if execution.channels_last:
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         small = inside is None and Flat.fits(self.parameters)
         self.flat = Flat(self.parameters) if small else None
         #: What the optimiser holds.
@@ -168,9 +170,11 @@ class Stepper:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def release(self) -> None:
-        """Leave the model as any other: with a tensor of its own for each parameter."""
+        """Leave the model as any other: a plain tensor of its own for each parameter."""
         if self.flat is not None:
             self.flat.release()
+        if self.execution.channels_last:
+            self.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
     def due(self) -> bool:
         """Whether it is time to `settle`."""

@@ -1,0 +1,119 @@
+"""Whether the networks of a model are multiplied in bfloat16 or in float32."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from lowerbound.data import Batch
+from lowerbound.objectives import Objective
+from lowerbound.seeding import seeded
+from lowerbound.training.forward import lowered, networks_of
+from lowerbound.training.settings import Training
+
+#: Floating-point operations of the products in one pass, from network to bound, from which
+#: bfloat16 repays converting weights and activations, by kind of device. On a CPU: the cases
+#: "precision" of benchmarks/results/execution.json. On CUDA: not measured yet.
+BFLOAT16_FROM = {"cpu": 5e7, "cuda": 5e8}
+#: How far the bound of one batch may lie from that in float32: nats, or as a fraction of it.
+BFLOAT16_NATS, BFLOAT16_FRACTION = 0.3, 1e-3
+
+
+def choose_precision(
+    model: nn.Module,
+    objective: Objective,
+    training: Training,
+    device: torch.device,
+    example: Batch,
+) -> tuple[str, str]:
+    """Choose the precision of a training's matrix products and convolutions, and say why.
+
+    Args:
+        model: On `device` already.
+        objective: What is maximised.
+        training: Its `precision` is taken as it is unless it is "auto".
+        device: Where to train.
+        example: A batch on `device`, to count and to try on.
+    """
+    if training.precision != "auto":
+        return training.precision, f"{training.precision}, as told"
+    least = BFLOAT16_FROM.get(device.type)
+    if least is None or not has_bfloat16(device):
+        return "float32", f"float32: this {device.type} does not multiply faster in bfloat16"
+    if any(p.dtype != torch.float32 for p in model.parameters()):
+        return "float32", "precision of the weights: they are not float32"
+    if not networks_of(model):
+        return "float32", "float32: this model names no networks to lower"
+    work = operations(model, objective, device, example)
+    if work < least:
+        return "float32", f"float32: a pass is {work:.2g} operations, and it pays from {least:.2g}"
+    difference, size = bfloat16_error(model, objective, device, example)
+    if not difference <= max(BFLOAT16_NATS, BFLOAT16_FRACTION * size):
+        return "float32", f"float32: in bfloat16 the bound is {difference:.3g} nats off"
+    return "bfloat16", f"bfloat16 in the networks: the bound is {difference:.2g} nats off so"
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 matrices in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
+    tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, test, lambda: False)() for test in tests)
+
+
+def bfloat16_error(
+    model: nn.Module, objective: Objective, device: torch.device, example: Batch
+) -> tuple[float, float]:
+    """How far a bound in bfloat16 lies from that in float32 under the same noise.
+
+    Returns:
+        The difference of the mean bounds and the size of the latter, nats an example.
+    """
+    values = []
+    for how in (nullcontext(), lowered(model, device)):
+        with _trial(model, device), how:
+            values.append(float(objective.criterion(model, example).value.mean()))  # type: ignore[arg-type]
+    return abs(values[1] - values[0]), abs(values[0])
+
+
+def operations(
+    model: nn.Module, objective: Objective, device: torch.device, example: Batch
+) -> float:
+    """Floating-point operations of the products in one pass over a batch, forwards only.
+
+    Those of linear layers and two-dimensional convolutions, of which other layers are made; a
+    multiplication and an addition are two.
+    """
+    total = 0.0
+
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        if isinstance(layer, nn.Linear):
+            total += 2.0 * output.numel() * layer.in_features
+        elif isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            at = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output
+            total += 2.0 * at.numel() / at.shape[-3] * layer.weight.numel()
+
+    hooks = [layer.register_forward_hook(count) for layer in model.modules()]
+    try:
+        with _trial(model, device):
+            objective.criterion(model, example)  # type: ignore[arg-type]
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total
+
+
+@contextmanager
+def _trial(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Inside, a pass leaves no trace: not in the random state, nor in what layers remember."""
+    was_training = model.training
+    model.eval()
+    try:
+        with seeded(0, device), torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)
