@@ -36,6 +36,7 @@ class Case:
         clip: Longest gradient, or None.
         average: Decay of the averaged weights, or None.
         compile: Whether lowerbound compiles: "on", "off", or "auto" as it chooses itself.
+        precision: Of lowerbound: "auto", as it chooses itself, or "float32".
         warm: Whether one update, untimed, comes before.
         seed: Of the weights that every side begins with, and of its own shuffling and noise.
     """
@@ -55,6 +56,7 @@ class Case:
     clip: float | None = None
     average: float | None = None
     compile: str = "auto"
+    precision: str = "auto"
     warm: bool = True
     seed: int = 0
 
@@ -173,7 +175,8 @@ def run(train: Callable[[Case, Tensor, Tensor], Callable[[str], Any]]) -> None:
 
     Args:
         train: Trains on `(case, train, held_out)` and gives a function that writes the weights.
-            Its `ends`, if it has them, are the seconds from the start to the end of each epoch.
+            Its `ends`, if it has them, are the seconds from the start to the end of each epoch,
+            its `precision` what the products were computed in.
     """
     case, (examples, held_out) = Case.read(sys.argv[1]), load(sys.argv[2])
     torch.set_num_threads(case.threads)
@@ -185,4 +188,5 @@ def run(train: Callable[[Case, Tensor, Tensor], Callable[[str], Any]]) -> None:
     seconds = time.perf_counter() - began
     keep(sys.argv[3])
     found = {"seconds": seconds, "peak_mib": round(peak_mib())}
-    print(json.dumps(found | ({"ends": keep.ends} if hasattr(keep, "ends") else {})))
+    told = {name: getattr(keep, name) for name in ("ends", "precision") if hasattr(keep, name)}
+    print(json.dumps(found | told))

@@ -74,6 +74,7 @@ def train(case: Case, examples: Tensor, held_out: Tensor):
         clip=case.clip,
         average=case.average,
         compile=case.compile,
+        precision=case.precision,
     )
     data = Data(schema_of(case), *parts, source=case.name)
     result = lb.fit(model, objective, data, settings, seed=case.seed)
@@ -82,6 +83,7 @@ def train(case: Case, examples: Tensor, held_out: Tensor):
     half = torch.full((1,), 0.5)
     keep = lambda path: weights(path, networks, log_scale=scale, scale_factor=half)  # noqa: E731
     keep.ends = [epoch.seconds for epoch in result.history]
+    keep.precision = result.execution.precision
     return keep
 
 

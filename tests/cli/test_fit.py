@@ -59,6 +59,7 @@ def test_a_run_says_how_it_came_about(lowerbound, place: Path, monkeypatch) -> N
     spec = load("my run").spec
     assert shlex.split(shlex.join(spec.command)) == command
     assert spec.seed == 3 and spec.result["stopped"] == "epochs"
+    assert spec.result["precision"] == "float32" and spec.result["compiled"] is False
     assert (spec.data["location"], spec.data["options"]) == (str(data), {})
     assert spec.settings["latents"] == 3 and spec.settings["likelihood"] == "bernoulli"
 

@@ -67,3 +67,20 @@ def test_where_a_system_has_no_locks_nothing_is_held(tmp_path, monkeypatch):
     monkeypatch.setattr(lock, "fcntl", None)
     Lock(tmp_path).release()
     Lock(tmp_path).release()
+
+
+def test_a_lock_on_a_deleted_file_is_none(tmp_path, monkeypatch):
+    """The first lets go and a third comes while the second opens the file that the first had."""
+    first, flock, third = Lock(tmp_path), lock.fcntl.flock, []
+
+    def slow(file, how):
+        monkeypatch.setattr(lock.fcntl, "flock", flock)
+        first.release()
+        third.append(Lock(tmp_path))
+        flock(file, how)
+
+    monkeypatch.setattr(lock.fcntl, "flock", slow)
+    with pytest.raises(OutputError, match="another process"):
+        Lock(tmp_path)
+    third[0].release()
+    Lock(tmp_path).release()

@@ -147,6 +147,8 @@ class RunWriter(Callback):
         }
         lost = {"skipped": fit.skipped, "rollbacks": fit.rollbacks}
         result |= {name: count for name, count in lost.items() if count}
+        if fit.execution is not None:
+            result |= {"precision": fit.execution.precision, "compiled": fit.execution.compile}
         self.spec = replace(self.spec, result=result)
         self.directory.write_spec(self.spec)
         self._lock.release(self.directory.path)

@@ -116,6 +116,7 @@ def record(
         "validation_bound": result.history[-1].held_out.bound,
         "skipped": result.skipped,
         "rollbacks": result.rollbacks,
+        "precision": None if result.execution is None else result.execution.precision,
         "evaluation": dict(evaluation),
     }
 

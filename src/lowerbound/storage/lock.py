@@ -30,20 +30,15 @@ class Lock:
         self._file: int | None = None
         if fcntl is None:
             return
-        path = directory / NAME
-        try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise cannot_write(path, error) from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(self._file)
-            self._file = None
-            raise _held(directory) from error
-        except OSError:  # some file systems know no locks: nothing is held there
-            pass
-        self._path = path
+        self._path = directory / NAME
+        while self._file is None:
+            file = _locked(self._path)
+            # who held it may have let go, and deleted it, while this process was opening it:
+            # then a third could lock a new file of the same name
+            if _is(file, self._path):
+                self._file = file
+            else:
+                os.close(file)
 
     def release(self, directory: Path | None = None) -> None:
         """Let go; it does no harm twice.
@@ -57,6 +52,30 @@ class Lock:
             (self._path if directory is None else directory / NAME).unlink()
         os.close(self._file)
         self._file = None
+
+
+def _locked(path: Path) -> int:
+    """The file, opened and locked."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(file)
+        raise _held(path.parent) from error
+    except OSError:  # some file systems know no locks: nothing is held there
+        pass
+    return file
+
+
+def _is(file: int, path: Path) -> bool:
+    """Whether an open file is the one that has this name now."""
+    try:
+        return os.path.samestat(os.fstat(file), os.stat(path))
+    except OSError:
+        return False
 
 
 def check_free(directory: Path) -> None:

@@ -33,8 +33,8 @@ class Spec:
         seed: Of initialisation, shuffling and noise.
         command: The command line, or empty.
         versions: Of Python and the packages that matter.
-        result: stopped, epochs, best_epoch and seconds; skipped and rollbacks where there were
-            any; empty while training is going on.
+        result: stopped, epochs, best_epoch, seconds, precision and compiled; skipped and rollbacks
+            where there were any; empty while training is going on.
         begun_from: The run whose weights training began from, and their sha256; empty if none.
         resumed: When training went on after an interruption, and from which epoch; in order.
     """

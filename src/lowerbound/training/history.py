@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import nn
 
+from lowerbound.training.execution import Execution
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -85,6 +87,7 @@ class Fit:
         seconds: Wall-clock time, that of before it was resumed included.
         skipped: Batches not learned from, because bound or gradient were not finite.
         rollbacks: Times training went back to the end of an epoch, at a smaller learning rate.
+        execution: How its updates were executed, and why so; None where it is not known.
     """
 
     model: nn.Module
@@ -95,3 +98,4 @@ class Fit:
     seconds: float
     skipped: int = 0
     rollbacks: int = 0
+    execution: Execution | None = None

@@ -1,0 +1,135 @@
+"""What the choices of `fit` rest on: precision by rows, layout of convolutions, threads.
+
+Each pair of ways takes turns in one process; milliseconds an update are medians over updates.
+
+    python benchmarks/execution.py [--turns 3] [--threads 2]
+"""
+
+import argparse
+import itertools
+import os
+import statistics
+import time
+from typing import Any
+
+import results
+import torch
+
+import lowerbound as lb
+from lowerbound.data import Data, Examples, Field, Schema
+from lowerbound.seeding import seeded
+from lowerbound.training import Execution, precision
+from lowerbound.training.trainer import Trainer
+
+CPU = torch.device("cpu")
+#: Rows of a batch for 784-200-200-50.
+ROWS = (20, 50, 100, 200, 500)
+SHAPES = ((1, 28, 28), (3, 64, 64))
+PRECISIONS = ("float32", "bfloat16")
+SMALL = {"hidden": [200, 200], "latents": 50}
+
+
+class Clock(lb.training.Callback):
+    """When each update ended."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def on_step(self, step: Any) -> None:
+        self.ends.append(time.perf_counter())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    record = {
+        "compares": "milliseconds of an update of the same training executed in two ways; above 1 "
+        "the second is faster",
+        "threads": given.threads,
+        "turns": given.turns,
+        "seed": 0,
+        "bfloat16_in_hardware": precision.has_bfloat16(CPU),
+        "precision": [by_precision(rows, given.turns) for rows in ROWS],
+        "channels": [by_layout(shape, how, given.turns) for shape in SHAPES for how in PRECISIONS],
+        "number_of_threads": [by_threads(rows, given) for rows in (20, 128)],
+    }
+    print(results.write("execution", record))
+
+
+def by_precision(rows: int, turns: int) -> dict[str, Any]:
+    """float32 against bfloat16 for batches of so many rows."""
+    data = binary((1, 28, 28), 40 * rows)
+    built = lb.catalogue.assemble("vae", data.schema, SMALL, seed=0)
+    some = data.train.batch(slice(0, rows))
+    work = precision.operations(built.model, built.objective, CPU, some)
+    ways = {how: (Execution(precision=how), 0) for how in PRECISIONS}
+    found = compare(data, rows, ways, turns, SMALL)
+    return {"rows": rows, "operations_a_pass": work, **found}
+
+
+def by_layout(shape: tuple[int, ...], how: str, turns: int) -> dict[str, Any]:
+    """Channels first against channels last for the residual pair."""
+    ways = {
+        words: (Execution(precision=how, channels_last=last), 0)
+        for words, last in (("channels first", False), ("channels last", True))
+    }
+    found = compare(binary(shape, 32 * 6), 32, ways, turns, {"network": "residual"})
+    return {"shape": shape, "precision": how, **found}
+
+
+def by_threads(rows: int, given: Any) -> dict[str, Any]:
+    """All threads against one, for a table of 14 columns and for 784-200-200-50."""
+    x = torch.randn(40 * rows, 14, generator=torch.Generator().manual_seed(0))
+    schema = Schema((Field("x", "real", (14,), None, (0.0,) * 14, (1.0,) * 14),), (14,))
+    table = Data(schema, *(Examples(part) for part in (x, x[:8], x[:8])), source="noise")
+    ways = {f"threads: {n}": (Execution(), n) for n in (given.threads, 1)}
+    bits = binary((1, 28, 28), 40 * rows)
+    return {
+        "rows": rows,
+        "14-128-128-8": compare(table, rows, ways, given.turns, {"hidden": [128, 128]}),
+        "784-200-200-50": compare(bits, rows, ways, given.turns, SMALL),
+    }
+
+
+def binary(shape: tuple[int, ...], count: int) -> Data:
+    """Random bits."""
+    x = (torch.rand(count, *shape, generator=torch.Generator().manual_seed(0)) < 0.2).byte()
+    schema = Schema((Field("x", "binary", shape, 2),), shape)
+    return Data(schema, *(Examples(part) for part in (x, x[:8], x[:8])), source="noise")
+
+
+def compare(
+    data: Data, rows: int, ways: dict[str, tuple[Execution, int]], turns: int, settings: Any
+) -> dict[str, Any]:
+    """Milliseconds an update of each way, and how many times faster the second is."""
+    seen: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(turns):
+        for way, (execution, threads) in ways.items():
+            seen[way].append(one(data, rows, execution, threads, settings))
+    ratios = [a / b for a, b in zip(*seen.values(), strict=True)]
+    return {
+        "ms_an_update": {way: round(statistics.median(times), 3) for way, times in seen.items()},
+        "second_times_faster": round(statistics.median(ratios), 2),
+        "each_turn": [round(ratio, 2) for ratio in ratios],
+    }
+
+
+def one(data: Data, rows: int, execution: Execution, threads: int, settings: Any) -> float:
+    """The median of two epochs' updates, in milliseconds."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    training = lb.Training(epochs=2, batch_size=rows)
+    built = lb.catalogue.assemble("vae", data.schema, settings, seed=0)
+    clock = Clock()
+    with seeded(0):
+        parts = (built.model, built.objective, data, training, CPU, 0, execution)
+        Trainer(*parts).run([clock])
+    torch.set_num_threads(before)
+    return 1e3 * statistics.median(b - a for a, b in itertools.pairwise(clock.ends))
+
+
+if __name__ == "__main__":
+    main()
