@@ -1,13 +1,16 @@
 """`lowerbound reproduce`: what it refuses, what it tells, and what it leaves behind."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from lowerbound.catalogue import load
 from lowerbound.data import Raw, build
-from lowerbound.reproduce import entries
+from lowerbound.reproduce import entries, entry_named
 
 NAME = "burda-vae-1-dynamic"
 RUN = [
@@ -84,11 +87,36 @@ def test_a_run_is_not_overwritten_and_goes_on_when_asked(lowerbound, small):
     assert lowerbound("doctor", f"runs/reproduce/{NAME}/seed-0", "--help").code == 0
 
 
+def test_sittings_add_up_to_the_run_of_one(lowerbound, small, monkeypatch):
+    """The beginning of the published schedule, and the rest of it: the very same weights."""
+    short = dataclasses.replace(
+        entry_named(NAME), settings={**entry_named(NAME).settings, "epochs": 3}
+    )
+    monkeypatch.setattr("lowerbound.cli.reproductions.entry_named", lambda name: short)
+    common = [NAME, "--full", *RUN[3:]]
+    assert lowerbound("reproduce", *common, "--out", "whole").code == 0
+    paused = lowerbound("reproduce", *common, "--out", "parts", "--pause-after", "1e-9")
+    assert paused.code == 0 and "paused; go on with the same command and --resume" in paused.err
+    assert len(load("parts/seed-0").history) == 1
+    for done in (2, 3):
+        again = lowerbound(
+            "reproduce", *common, "--out", "parts", "--pause-after", "1e-9", "--resume"
+        )
+        assert again.code == 0 and len(load("parts/seed-0").history) == done
+    whole, parts = (load(f"{name}/seed-0").model.state_dict() for name in ("whole", "parts"))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    stored = json.loads(Path(f"runs/reproduce/results/reproduce-{NAME}.json").read_text())
+    assert sorted(run["epochs"] for run in stored["runs"]) == [1, 2, 3]
+
+
 REFUSED = [
     ([], "missing argument 'NAME'"),
     (["burda"], "no published figure 'burda'"),
     ([NAME], "was published after 3,280 epochs (9,774,400 updates); give --epochs N"),
     ([NAME, "--full", "--epochs", 3], "exclude each other"),
+    ([NAME, "--minutes", 3, "--pause-after", 1], "--pause-after goes with --full"),
+    ([NAME, "--full", "--pause-after", 0], "--pause-after is a number of minutes, got 0"),
+    (["ppca-iris-2", "--full", "--pause-after", 1], "--pause-after goes with --full"),
     ([NAME, "--epochs", 0], "--epochs is from 1 to 3,280"),
     ([NAME, "--epochs", 4000], "--epochs is from 1 to 3,280"),
     ([NAME, "--epochs", 1, "--seeds", "one"], "--seeds takes whole numbers"),

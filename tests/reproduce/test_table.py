@@ -57,7 +57,7 @@ def test_every_file_of_the_repository_says_where_its_figures_come_from(entry):
         keys = {"command", "date", "versions", "machine", "seed", "epochs", "updates", "seconds"}
         assert keys <= set(made)
         assert made["epochs_published"] == entry.epochs
-        assert made["updates_published"] == entry.updates
+        assert made["updates_published"] == entry.budget
 
 
 def test_the_readme_claims_no_more_than_is_on_record():

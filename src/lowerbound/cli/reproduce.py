@@ -23,6 +23,12 @@ def command(
         float | None, typer.Option("--minutes", metavar="M", help="Likewise, by the clock.")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="The whole published budget.")] = False,
+    pause_after: Annotated[
+        float | None,
+        typer.Option(
+            "--pause-after", metavar="M", help="With --full: stop after so many minutes, evaluate."
+        ),
+    ] = None,
     seeds: Annotated[
         str, typer.Option("--seeds", metavar="N,N,...", help="One training each.")
     ] = "0",
@@ -61,8 +67,10 @@ def command(
     """Train and evaluate as a published figure was, and put ours beside it.
 
     Architecture, data, schedule and evaluation are written down with each NAME. A smaller budget
-    keeps the shape of the schedule, and the result says how much of the budget was run: a figure
-    is called reproduced only when all of it was.
+    (--epochs, --minutes) keeps the shape of the schedule; --full --pause-after runs the beginning
+    of the published one, and the same command with --resume goes on, so that many sittings add up
+    to all of it. The result says how much was run: a figure is called reproduced only when the
+    whole budget was.
 
     Examples:
       lowerbound reproduce --list
@@ -70,7 +78,7 @@ def command(
       lowerbound reproduce burda-iwae-5-static --full --data binarized_mnist/
       lowerbound reproduce tenth-vae-1-dynamic --epochs 300 --seeds 0,1,2
       lowerbound reproduce tenth-vae-1-dynamic --full --set batch_size=200
-      lowerbound reproduce burda-iwae-50-dynamic --full --resume
+      lowerbound reproduce burda-iwae-50-dynamic --full --pause-after 60 --resume
 
     Each training is a run of its own, which doctor, report and the rest read like any other; with
     --resume one that was killed goes on, and one that is finished is only evaluated.
@@ -87,6 +95,7 @@ def command(
         epochs=epochs,
         minutes=minutes,
         full=full,
+        pause_after=pause_after,
         seeds=_seeds(seeds),
         settings=settings_from(setting or []),
         data=data,

@@ -1,5 +1,6 @@
 """What `lowerbound reproduce` does, step by step."""
 
+import math
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from lowerbound.cli.train import command_line
 from lowerbound.errors import SettingError
 from lowerbound.reproduce import Entry, entries, entry_named, linear
 from lowerbound.reproduce.cost import cost
+from lowerbound.reproduce.pause import Pause
 from lowerbound.reproduce.results import add, figure, folder, runs_of, state, told
 from lowerbound.reproduce.run import evaluate, record, train
 from lowerbound.reproduce.sources import load
@@ -27,6 +29,7 @@ class Wanted:
     epochs: int | None
     minutes: float | None
     full: bool
+    pause_after: float | None
     seeds: tuple[int, ...]
     settings: dict[str, str]
     data: Path | None
@@ -75,6 +78,10 @@ def check(entry: Entry, wanted: Wanted) -> None:
             f"{entry.name} takes minutes at most and is trained whole; leave --minutes and "
             "--resume out"
         )
+    if wanted.pause_after is not None and (not wanted.full or entry.is_linear):
+        raise SettingError("--pause-after goes with --full, and with what takes hours")
+    if wanted.pause_after is not None and not 0 < wanted.pause_after < math.inf:
+        raise SettingError(f"--pause-after is a number of minutes, got {wanted.pause_after:g}")
     if not any(given) and not entry.is_linear:
         raise SettingError(
             f"{entry.name} was published after {entry.epochs:,} epochs ({entry.updates:,} "
@@ -94,6 +101,8 @@ def one(entry: Entry, wanted: Wanted, data: Any, seed: int, out: Path, place: Pa
     screen = TrainingProgress()
     stopper = StopOnSignal(first=screen.close)
     watchers: list[Callback] = [stopper, *([] if wanted.quiet else [screen])]
+    if wanted.pause_after is not None:
+        watchers.append(Pause(wanted.pause_after))
     with stopper.listening():
         try:
             if entry.is_linear:
@@ -111,6 +120,8 @@ def one(entry: Entry, wanted: Wanted, data: Any, seed: int, out: Path, place: Pa
     )
     path = add(entry, place, run, shlex.join(command_line()))
     tell(f"seed {seed}: {judged['figure']:.2f} nats; recorded in {path}")
+    if result.stopped == "paused":
+        tell(f"paused; go on with the same command and --resume, what there is lies in {out}")
     return 0
 
 
@@ -166,7 +177,7 @@ def compared(entry: Entry, runs: list[dict[str, Any]]) -> str:
         f"{entry.name}: {mean:.{digits}f}{error}{over}; published {published.figure:g} "
         f"({published.source})\n"
         f"  epochs {' and '.join(f'{count:,}' for count in epochs)} of {entry.epochs:,}, updates "
-        f"{max(run['updates'] for run in runs):,} of {entry.updates:,}: {state(entry, runs)}\n"
+        f"{max(run['updates'] for run in runs):,} of {entry.budget:,}: {state(entry, runs)}\n"
         f"  active units {'/'.join(str(run['evaluation']['active_units']) for run in runs)}"
         + ("" if published.active is None else f", published {published.active}")
     )
@@ -201,7 +212,7 @@ def about(entry: Entry, runs: list[dict[str, Any]]) -> dict[str, Any]:
     run = (
         ""
         if not speaking
-        else (f" ({max(r['updates'] for r in speaking):,} updates run of {entry.updates:,})")
+        else (f" ({max(r['updates'] for r in speaking):,} updates run of {entry.budget:,})")
     )
     return {
         "name": entry.name,

@@ -85,6 +85,11 @@ class Entry:
         return self.epochs * -(-self.examples // self.batch_size)
 
     @property
+    def budget(self) -> int:
+        """Updates that a figure is held against: those published, or the most it may make."""
+        return self.updates if self.most_updates is None else self.most_updates
+
+    @property
     def is_linear(self) -> bool:
         """Whether the figure is an exact maximum of the likelihood, no measurement."""
         return self.recipe == "linear"

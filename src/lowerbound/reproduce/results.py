@@ -73,7 +73,7 @@ def add(entry: Entry, place: Path, run: Mapping[str, Any], command: str) -> Path
             "address": entry.published.address,
             "active_units": entry.published.active,
             "epochs": entry.epochs,
-            "updates": entry.updates,
+            "updates": entry.budget,
         },
         "unit": "nats per example",
         "runs": [*runs, made],

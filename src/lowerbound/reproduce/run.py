@@ -107,7 +107,7 @@ def record(
         "epochs": len(result.history),
         "epochs_published": entry.epochs,
         "updates": result.history[-1].updates,
-        "updates_published": entry.updates,
+        "updates_published": entry.budget,
         "stopped": result.stopped,
         "seconds": round(result.seconds, 1),
         "device": device,
