@@ -1,4 +1,4 @@
-"""What the choices of `fit` rest on: precision by rows, layout of convolutions, threads.
+"""What the choices of `fit` rest on: precision by rows, layout of convolutions.
 
 Each pair of ways takes turns in one process; milliseconds an update are medians over updates.
 
@@ -45,17 +45,18 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    record = {
+    record: dict[str, Any] = {
         "compares": "milliseconds of an update of the same training executed in two ways; above 1 "
         "the second is faster",
         "threads": given.threads,
         "turns": given.turns,
         "seed": 0,
         "bfloat16_in_hardware": precision.has_bfloat16(CPU),
-        "precision": [by_precision(rows, given.turns) for rows in ROWS],
-        "channels": [by_layout(shape, how, given.turns) for shape in SHAPES for how in PRECISIONS],
-        "number_of_threads": [by_threads(rows, given) for rows in (20, 128)],
     }
+    record["precision"] = [by_precision(rows, given.turns) for rows in ROWS]
+    results.write("execution", record)
+    pairs = itertools.product(SHAPES, PRECISIONS)
+    record["channels"] = [by_layout(shape, how, given.turns) for shape, how in pairs]
     print(results.write("execution", record))
 
 
@@ -65,7 +66,7 @@ def by_precision(rows: int, turns: int) -> dict[str, Any]:
     built = lb.catalogue.assemble("vae", data.schema, SMALL, seed=0)
     some = data.train.batch(slice(0, rows))
     work = precision.operations(built.model, built.objective, CPU, some)
-    ways = {how: (Execution(precision=how), 0) for how in PRECISIONS}
+    ways = {how: Execution(precision=how) for how in PRECISIONS}
     found = compare(data, rows, ways, turns, SMALL)
     return {"rows": rows, "operations_a_pass": work, **found}
 
@@ -73,25 +74,11 @@ def by_precision(rows: int, turns: int) -> dict[str, Any]:
 def by_layout(shape: tuple[int, ...], how: str, turns: int) -> dict[str, Any]:
     """Channels first against channels last for the residual pair."""
     ways = {
-        words: (Execution(precision=how, channels_last=last), 0)
+        words: Execution(precision=how, channels_last=last)
         for words, last in (("channels first", False), ("channels last", True))
     }
     found = compare(binary(shape, 32 * 6), 32, ways, turns, {"network": "residual"})
     return {"shape": shape, "precision": how, **found}
-
-
-def by_threads(rows: int, given: Any) -> dict[str, Any]:
-    """All threads against one, for a table of 14 columns and for 784-200-200-50."""
-    x = torch.randn(40 * rows, 14, generator=torch.Generator().manual_seed(0))
-    schema = Schema((Field("x", "real", (14,), None, (0.0,) * 14, (1.0,) * 14),), (14,))
-    table = Data(schema, *(Examples(part) for part in (x, x[:8], x[:8])), source="noise")
-    ways = {f"threads: {n}": (Execution(), n) for n in (given.threads, 1)}
-    bits = binary((1, 28, 28), 40 * rows)
-    return {
-        "rows": rows,
-        "14-128-128-8": compare(table, rows, ways, given.turns, {"hidden": [128, 128]}),
-        "784-200-200-50": compare(bits, rows, ways, given.turns, SMALL),
-    }
 
 
 def binary(shape: tuple[int, ...], count: int) -> Data:
@@ -102,13 +89,13 @@ def binary(shape: tuple[int, ...], count: int) -> Data:
 
 
 def compare(
-    data: Data, rows: int, ways: dict[str, tuple[Execution, int]], turns: int, settings: Any
+    data: Data, rows: int, ways: dict[str, Execution], turns: int, settings: Any
 ) -> dict[str, Any]:
     """Milliseconds an update of each way, and how many times faster the second is."""
     seen: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(turns):
-        for way, (execution, threads) in ways.items():
-            seen[way].append(one(data, rows, execution, threads, settings))
+        for way, execution in ways.items():
+            seen[way].append(one(data, rows, execution, settings))
     ratios = [a / b for a, b in zip(*seen.values(), strict=True)]
     return {
         "ms_an_update": {way: round(statistics.median(times), 3) for way, times in seen.items()},
@@ -117,17 +104,14 @@ def compare(
     }
 
 
-def one(data: Data, rows: int, execution: Execution, threads: int, settings: Any) -> float:
+def one(data: Data, rows: int, execution: Execution, settings: Any) -> float:
     """The median of two epochs' updates, in milliseconds."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
     training = lb.Training(epochs=2, batch_size=rows)
     built = lb.catalogue.assemble("vae", data.schema, settings, seed=0)
     clock = Clock()
     with seeded(0):
         parts = (built.model, built.objective, data, training, CPU, 0, execution)
         Trainer(*parts).run([clock])
-    torch.set_num_threads(before)
     return 1e3 * statistics.median(b - a for a, b in itertools.pairwise(clock.ends))
 
 

@@ -20,20 +20,19 @@ import results
 import torch
 from sides import with_lowerbound, with_torch
 from sides.shapes import Case
-from speed import CASES, rows_of
+from speed import CASES, at_hand, rows_of
 
 NAMES = ("mlp", "defaults", "table", "convolutional-28", "convolutional-64", "iwae-50", "large")
 PRODUCTS = {
     "aten::mm", "aten::addmm", "aten::bmm", "aten::mkldnn_convolution",
     "aten::convolution_backward", "aten::_slow_conv2d_forward", "aten::slow_conv_transpose2d",
-    "aten::slow_conv_dilated2d",
+    "aten::slow_conv_dilated2d", "aten::_convolution",
 }  # fmt: skip
 OPTIMISER = {
-    "aten::_fused_adam_",
-    "aten::lerp_",
-    "aten::_foreach_lerp_",
-    "aten::linalg_vector_norm",
-}
+    "aten::_fused_adam_", "aten::lerp_", "aten::linalg_vector_norm", "aten::_foreach_norm",
+    "aten::_foreach_mul_", "aten::_foreach_add_", "aten::_foreach_lerp_",
+}  # fmt: skip
+SHARES = ("products", "optimiser", "other kernels")
 
 
 def main() -> None:
@@ -43,15 +42,21 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    given.images = at_hand(given.images)
     record: dict[str, Any] = {
-        "compares": "milliseconds of one update and its parts: the least of three trainings, and "
-        "what torch's profiler found in a fourth",
+        "compares": "milliseconds of one update and its parts: the least of three times, and "
+        "what torch's profiler found apart from them",
+        "images": given.images,
         "threads": given.threads,
         "seed": 0,
         "cases": {},
     }
+    path = results.DIRECTORY / "where_time_goes.json"
+    if path.exists() and set(given.only) != set(NAMES):  # the other cases stay as they were
+        record["cases"] = json.loads(path.read_text())["cases"]
+    torch.manual_seed(0)
     for name in given.only:
-        case = replace(CASES[name][0], threads=given.threads, epochs=1, compile="off")
+        case = replace(CASES[name][0], threads=given.threads, compile="off")
         rows = rows_of(case, given.images)
         train, held_out = (torch.from_numpy(rows[part]) for part in ("train", "held_out"))
         case = replace(case, rows=len(train))
@@ -64,48 +69,64 @@ def main() -> None:
             side: parts(train_one, chosen, train, held_out[:2])
             for side, (train_one, chosen) in sides.items()
         }
-        record["cases"][name] = found | most(name, found)
+        record["cases"][name] = found | most(name, given.threads, found)
         print(name, json.dumps(record["cases"][name], indent=1))
         results.write("where_time_goes", record)
 
 
 def parts(train: Callable[..., Any], case: Case, x: torch.Tensor, held_out: torch.Tensor) -> Any:
-    """One side: milliseconds an update, in all and by what they are spent on."""
-    updates = -(-len(x) // case.batch)
-    train(case, x[: case.batch], held_out)
-    times = []
-    for _ in range(3):
+    """One side: milliseconds an update, in all and by what they are spent on.
+
+    What is done once is in a training of one epoch as in one of three: the difference is without.
+    """
+    short, long = replace(case, epochs=1), replace(case, epochs=3)
+    between = 2 * -(-len(x) // case.batch)
+    train(short, x[: case.batch], held_out)
+    kept: list[Any] = []
+
+    def seconds(which: Case) -> float:
         began = time.perf_counter()
-        keep = train(case, x, held_out)
-        times.append(1e3 * (time.perf_counter() - began) / updates)
-    whole = min(times)
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
-        train(case, x, held_out)
-    told = {"products": 0.0, "optimiser": 0.0, "other kernels": 0.0}
-    calls = 0
-    for event in profiler.key_averages():
-        if event.key.startswith("aten::"):
-            kind = "products" if event.key in PRODUCTS else "other kernels"
-            kind = "optimiser" if event.key in OPTIMISER else kind
-            told[kind] += event.self_cpu_time_total / 1e3 / updates
-            calls += event.count
+        kept.append(train(which, x, held_out))
+        return time.perf_counter() - began
+
+    whole = min(1e3 * (seconds(long) - seconds(short)) / between for _ in range(3))
+    few, many = kinds(lambda: train(short, x, held_out)), kinds(lambda: train(long, x, held_out))
+    told = {kind: 1e3 * (many[kind] - few[kind]) / between for kind in SHARES}
     # being watched, an operation takes longer: what is left over is a little more than this
     told["Python and dispatch"] = max(0.0, whole - sum(told.values()))
     return {
-        "precision": getattr(keep, "precision", "float32"),
+        "precision": getattr(kept[0], "precision", "float32"),
         "ms_an_update": round(whole, 3),
         "parts_ms": {name: round(ms, 3) for name, ms in told.items()},
         "products_share": round(told["products"] / whole, 3),
-        "operations_called": round(calls / updates),
+        "calls_of_torch_nested_ones_too": round((many["calls"] - few["calls"]) / between),
     }
 
 
-def most(name: str, found: dict[str, Any]) -> dict[str, Any]:
-    """The most that could be gained on pythae if an update were nothing but its products."""
+def kinds(run: Callable[[], Any]) -> dict[str, float]:
+    """Seconds of torch's operations by kind, and how many were called."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
+        run()
+    found = dict.fromkeys((*SHARES, "calls"), 0.0)
+    for event in profiler.key_averages():
+        if event.key.startswith("aten::"):
+            kind = "products" if event.key in PRODUCTS else "other kernels"
+            found["optimiser" if event.key in OPTIMISER else kind] += (
+                event.self_cpu_time_total / 1e6
+            )
+            found["calls"] += event.count
+    return found
+
+
+def most(name: str, threads: int, found: dict[str, Any]) -> dict[str, Any]:
+    """The most that could be gained on pythae if an update were nothing but its products.
+
+    pythae's seconds are of its least turn, and hold its validation of each epoch, some hundredths.
+    """
     path = results.DIRECTORY / "speed.json"
     speed = json.loads(path.read_text())["cases"].get(name, {}) if path.exists() else {}
     theirs = speed.get("sides", {}).get("pythae")
-    if theirs is None:
+    if theirs is None or speed.get("threads") != threads:
         return {}
     each = 1e3 * min(theirs["seconds"]) / speed["updates"]
     return {

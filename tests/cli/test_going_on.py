@@ -108,7 +108,12 @@ def test_a_finished_run_goes_on_only_to_more_epochs(lowerbound, finished) -> Non
 def test_a_run_by_the_clock_goes_on_from_the_time_it_used(lowerbound, monkeypatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(StopOnSignal, "on_step", stops_at(4))
-        clock = ["--minutes", "0.02", "--set", "patience=1000000"]  # a fast machine is patient, too
+        clock = [
+            "--minutes",
+            "0.02",
+            "--set",
+            "patience=1000000",
+        ]  # or a fast machine runs out of it
         code = lowerbound("fit", "table.csv", "--out", "run", *clock, *SMALL).code
     assert code == 143
     used = load("run").history[-1].seconds

@@ -103,6 +103,7 @@ def test_sittings_add_up_to_the_run_of_one(lowerbound, small, monkeypatch):
             "reproduce", *common, "--out", "parts", "--pause-after", "1e-9", "--resume"
         )
         assert again.code == 0 and len(load("parts/seed-0").history) == done
+        assert ("paused" in again.err) == (done < 3)
     whole, parts = (load(f"{name}/seed-0").model.state_dict() for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     stored = json.loads(Path(f"runs/reproduce/results/reproduce-{NAME}.json").read_text())

@@ -92,6 +92,7 @@ CASES: dict[str, Callable[[], Fit]] = {
     # in float32: with half the digits, sums of other lengths part sooner than the tolerance
     "large": lambda: train(hidden=[600, 500], epochs=2, batch_size=50, precision="float32"),
     "images": lambda: train_on_images(epochs=2, batch_size=20),
+    "images in pieces": lambda: train_on_images(epochs=2, batch_size=20, shard=True),
     "in pieces": lambda: train(shard=True, epochs=2, batch_size=20),
     "a row that is no number": lambda: train(spoiled=True, epochs=2, batch_size=20),
     "resumed": lambda: resumed("a state"),

@@ -235,21 +235,21 @@ def test_bfloat16_is_taken_where_it_is_fast_and_the_bound_agrees(data, monkeypat
 
 
 def test_operations_are_those_of_products_and_convolutions(model, data):
-    """By hand: `3-8-4` and `2-8-3`-like linear maps, and convolutions at every place they are."""
+    """By hand: a linear map multiplies by each weight once a row, a convolution once a place."""
     batch = data.train.batch(slice(0, 16))
     by_hand = 2 * 16 * sum(p.numel() for p in model.parameters() if p.ndim == 2)
     assert precision.operations(model, ELBO(), CPU, batch) == by_hand
     decoder = 2 * 16 * sum(p.numel() for p in model.likelihood.parameters() if p.ndim == 2)
-    five = precision.operations(model, IWAE(5), CPU, batch)
-    assert five == by_hand + 4 * decoder
-    down = nn.Sequential(nn.Conv2d(2, 6, 3, stride=2, padding=1, groups=2), nn.Flatten())
-    encoder = nn.Sequential(down, nn.Linear(6 * 16, 4), nn.Unflatten(-1, (2, 2)))
-    up = nn.ConvTranspose2d(2, 5, 4, stride=2, padding=1)
+    assert precision.operations(model, IWAE(5), CPU, batch) == by_hand + 4 * decoder
+    rows, places = 3, 4 * 4  # the grouped one puts out 4x4, the transposed one takes 4x4 in
+    grouped = nn.Conv2d(2, 6, 3, stride=2, padding=1, groups=2)
+    linear = nn.Linear(6 * places, 4)
+    encoder = nn.Sequential(grouped, nn.Flatten(), linear, nn.Unflatten(-1, (2, 2)))
+    up = nn.ConvTranspose2d(2, 2, 4, stride=2, padding=1)
     images = VAE(StandardNormal(2), DiagonalGaussian(encoder), Bernoulli(Upwards(up)))
-    x = torch.ones(3, 5, 8, 8)
-    seen = precision.operations(images, ELBO(), CPU, Batch(x[:, :2, :, :].repeat(1, 1, 1, 1)))
-    places, widths = 3 * 16, 1 * 3 * 9 * 2  # two groups: each output channel sees one of two
-    assert seen == 2 * places * widths + 2 * 3 * 96 * 4 + 2 * 3 * 16 * (2 * 5 * 16)
+    seen = precision.operations(images, ELBO(), CPU, Batch(torch.ones(rows, 2, 8, 8)))
+    convolved = rows * places * (grouped.weight.numel() + up.weight.numel())
+    assert seen == 2 * (convolved + rows * linear.weight.numel())
 
 
 class Upwards(nn.Module):
@@ -261,7 +261,7 @@ class Upwards(nn.Module):
 
     def forward(self, z):
         out = self.up(z.flatten(0, 1)[..., None, None].expand(-1, -1, 4, 4))
-        return out[:, :2].view(*z.shape[:-1], 1, 2, 8, 8)
+        return out.view(*z.shape[:-1], 1, 2, 8, 8)
 
 
 @pytest.fixture
@@ -293,6 +293,18 @@ def test_channels_last_gives_the_weights_of_channels_first(pictures, monkeypatch
     assert all(p.is_contiguous() for p in last.model.parameters())
 
 
+def test_only_weights_of_convolutions_are_laid_out_and_only_for_a_training(pictures):
+    """A user's own channels-last weights stay so; a tensor of five axes has no such layout."""
+    model = convolutional()
+    model.extra = nn.Parameter(torch.zeros(1, 2, 3, 4, 5))
+    first = next(m for m in model.modules() if isinstance(m, nn.Conv2d) and m.in_channels > 1)
+    last = torch.channels_last
+    first.weight.data = first.weight.data.contiguous(memory_format=last)
+    assert explain(model, ELBO(), pictures, TRAINING).channels_last
+    assert first.weight.is_contiguous(memory_format=last) and not first.weight.is_contiguous()
+    assert all(p.is_contiguous() for p in model.parameters() if p is not first.weight)
+
+
 class Middle(Callback):
     """The state after three updates, in the middle of the second epoch."""
 
@@ -321,11 +333,13 @@ def test_choosing_leaves_the_random_state_and_the_model_alone(data, model, monke
     monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
     monkeypatch.setattr(precision, "BFLOAT16_FROM", {"cpu": 1})
     model.posterior.network.insert(0, nn.BatchNorm1d(3))  # it remembers what it saw in training
+    model.likelihood.eval()  # as a user may have frozen it
     before, state = copy.deepcopy(model.state_dict()), torch.get_rng_state()
     assert explain(model, ELBO(), data).precision == "bfloat16"
     assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state)
-    assert model.training
+    assert model.training and model.posterior.network[0].training
+    assert not model.likelihood.training and not model.likelihood.network.training
 
 
 class Keeper(Callback):
@@ -364,6 +378,10 @@ def test_a_compiler_that_gives_up_costs_nothing_but_a_warning(data, model, monke
     with pytest.warns(RuntimeWarning, match="no such instruction"):
         found, _, _ = trained(model, data, Execution(compile=True))
     assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
+    with pytest.warns(RuntimeWarning, match="no such instruction"):
+        told = fit(model, ELBO(), data, dataclasses.replace(TRAINING, compile="on"), seed=0)
+    assert not told.execution.compile
+    assert "not compiled after all: no such instruction" in told.execution.reasons
 
 
 @pytest.mark.slow

@@ -198,8 +198,9 @@ def list_entries(name: str | None, results: Path | None, json: bool) -> None:
         if name:
             for word in ("address", "protocol", "differs"):
                 say(wrapped(f"  {word}: {row[word]}"))
+        least = "" if row["most_updates"] is None else f" (of {row['most_updates']:,} it may make)"
         say(
-            f"  budget {row['epochs']:,} epochs, {row['updates']:,} updates; "
+            f"  budget {row['epochs']:,} epochs, {row['updates']:,} updates{least}; "
             f"two cores {row['cost_on_two_cores']}, accelerator {row['cost_on_accelerator']}"
         )
         say(f"  {row['state']}{row['budget_run']}")
@@ -225,6 +226,7 @@ def about(entry: Entry, runs: list[dict[str, Any]]) -> dict[str, Any]:
         "differs": entry.differs,
         "epochs": entry.epochs,
         "updates": entry.updates,
+        "most_updates": entry.most_updates,
         "cost_on_two_cores": str(cost(entry, runs, accelerator=False)),
         "cost_on_accelerator": str(cost(entry, runs, accelerator=True)),
         "ours": figure(speaking)[0] if speaking else None,

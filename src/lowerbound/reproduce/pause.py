@@ -2,13 +2,14 @@
 
 import time
 
-from lowerbound.training import Callback, StopTraining
+from lowerbound.training import Callback, Epoch, StopTraining
 
 
 class Pause(Callback):
     """Ends training after the first epoch that ends later than so many minutes from its start.
 
-    What there is then was trained by the beginning of the schedule, and can be gone on with.
+    What there is then was trained by the beginning of the schedule, and can be gone on with. The
+    last epoch is no pause.
 
     Args:
         minutes: Of wall-clock time, this sitting alone.
@@ -17,12 +18,15 @@ class Pause(Callback):
     def __init__(self, minutes: float) -> None:
         self.minutes = minutes
         self._began = time.monotonic()
+        self._epochs: int | None = None
 
     def on_start(self, epochs: int | None, per_epoch: int) -> None:
         """The clock starts."""
-        self._began = time.monotonic()
+        self._began, self._epochs = time.monotonic(), epochs
 
-    def on_epoch(self, epoch: object, best: object) -> None:
+    def on_epoch(self, epoch: Epoch, best: object) -> None:
         """Stop here if the time is up."""
+        if epoch.epoch == self._epochs:
+            return
         if time.monotonic() - self._began >= 60 * self.minutes:
             raise StopTraining("paused")

@@ -31,14 +31,14 @@ class Lock:
         if fcntl is None:
             return
         self._path = directory / NAME
-        while self._file is None:
+        for last in (False, False, True):
             file = _locked(self._path)
             # who held it may have let go, and deleted it, while this process was opening it:
             # then a third could lock a new file of the same name
-            if _is(file, self._path):
+            if last or _is(file, self._path):  # some file systems cannot tell
                 self._file = file
-            else:
-                os.close(file)
+                break
+            os.close(file)
 
     def release(self, directory: Path | None = None) -> None:
         """Let go; it does no harm twice.
@@ -61,7 +61,8 @@ def _locked(path: Path) -> int:
     except OSError as error:
         raise cannot_write(path, error) from error
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(file)
         raise _held(path.parent) from error

@@ -85,7 +85,7 @@ def choose(
         training: Settings; what is not "auto" there is taken as it is.
         device: Where to train.
         updates: How many there will be.
-        example: A few examples on `device`, to try lower precision on.
+        example: A batch of the training on `device`, to count operations and try precision on.
     """
     execution = Execution(checkpoint=training.checkpoint, late=device.type == "cuda")
     compiled, why_compiled = _compile(training, device, updates)
@@ -128,8 +128,15 @@ def for_team(execution: Execution, training: Training, team: "Team") -> Executio
     told = Execution.from_json(json.loads(team.group.tell(json.dumps(execution.to_json()))[0]))
     why = "not compiled: several processes draw the noise of the whole batch together"
     others = [reason for reason in told.reasons if "compiled" not in reason]
-    late = told.late and not training.shard
-    return replace(told, compile=False, graphs=False, late=late, reasons=(*others, why))
+    whole = not training.shard  # pieces of weights have no channels
+    return replace(
+        told,
+        compile=False,
+        graphs=False,
+        late=told.late and whole,
+        channels_last=told.channels_last and whole,
+        reasons=(*others, why),
+    )
 
 
 def _compile(training: Training, device: torch.device, updates: int) -> tuple[bool, str]:

@@ -34,7 +34,10 @@ def choose_precision(
         objective: What is maximised.
         training: Its `precision` is taken as it is unless it is "auto".
         device: Where to train.
-        example: A batch on `device`, to count and to try on.
+        example: A batch of the training on `device`, to count operations and to try it on.
+
+    Returns:
+        "float32" or "bfloat16", and a sentence.
     """
     if training.precision != "auto":
         return training.precision, f"{training.precision}, as told"
@@ -84,8 +87,8 @@ def operations(
 ) -> float:
     """Floating-point operations of the products in one pass over a batch, forwards only.
 
-    Those of linear layers and two-dimensional convolutions, of which other layers are made; a
-    multiplication and an addition are two.
+    Those of linear layers and two-dimensional convolutions; a multiplication and an addition are
+    two. Other layers count as nothing.
     """
     total = 0.0
 
@@ -110,10 +113,11 @@ def operations(
 @contextmanager
 def _trial(model: nn.Module, device: torch.device) -> Iterator[None]:
     """Inside, a pass leaves no trace: not in the random state, nor in what layers remember."""
-    was_training = model.training
+    modes = [(part, part.training) for part in model.modules()]
     model.eval()
     try:
         with seeded(0, device), torch.no_grad():
             yield
     finally:
-        model.train(was_training)
+        for part, mode in modes:
+            part.training = mode

@@ -91,8 +91,10 @@ def move(trainer: "Trainer", tensors: Mapping[str, Tensor]) -> None:
 
 def _kept(value: Tensor, parameter: Tensor) -> Tensor:
     """A copy for the optimiser to keep, laid out as the parameter is: its kernel reads in order."""
-    if value.ndim == 0 or in_pieces(parameter):
-        return like(value.clone(), parameter) if value.ndim else value.clone()
+    if value.ndim == 0:
+        return value.clone()
+    if in_pieces(parameter):
+        return like(value.clone(), parameter)
     if value.shape != parameter.shape:
         raise ValueError(f"{tuple(value.shape)} for a parameter of {tuple(parameter.shape)}")
     return torch.empty_like(parameter, dtype=value.dtype, device=value.device).copy_(value)

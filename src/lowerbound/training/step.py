@@ -25,6 +25,7 @@ from lowerbound.training.execution import Execution
 from lowerbound.training.flat import Flat
 from lowerbound.training.gradients import gradients_of
 from lowerbound.training.guard import Guard, name_non_finite
+from lowerbound.training.layout import ChannelsLast
 from lowerbound.training.settings import Training
 from lowerbound.training.sharded import Bounded, whole
 from lowerbound.training.team import Share, Team
@@ -41,7 +42,7 @@ class Stepper:
     it, so there the decision is left to the optimiser's kernel and `settle` reads the counts.
 
     Args:
-        model: On its device already.
+        model: On its device already; until `release`, its weights may lie in memory differently.
         objective: What is maximised.
         training: Settings.
         execution: How updates are executed.
@@ -70,8 +71,7 @@ class Stepper:
             raise SettingError(
                 "this model has no parameters to train; make some require a gradient"
             )
-        if execution.channels_last:
-            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.layout = ChannelsLast(model) if execution.channels_last else None
         small = inside is None and Flat.fits(self.parameters)
         self.flat = Flat(self.parameters) if small else None
         #: What the optimiser holds.
@@ -87,7 +87,8 @@ class Stepper:
         #: Skipped in a row; and since the last look: skipped, learned from, and the sum of the
         #: logarithms of the lengths of their gradients. Counted on the device.
         self.counts = torch.zeros(4, device=device) if self.late else None
-        bound = bound_of if not execution.compile else Compiled(execution)
+        self.compiled = Compiled(execution) if execution.compile else None
+        bound = self.compiled or bound_of
         self.shared = gradients_of(self.team, model, bound, self.parameters, self.flat, inside)
 
     def __call__(
@@ -169,12 +170,21 @@ class Stepper:
         """That of the last update."""
         return float(self.optimizer.param_groups[0]["lr"])
 
+    @property
+    def executed(self) -> Execution:
+        """How updates were executed in the end: a compiler may have given up."""
+        if self.compiled is None or not self.compiled.failure:
+            return self.execution
+        why = f"not compiled after all: {self.compiled.failure}"
+        others = [reason for reason in self.execution.reasons if "compiled" not in reason]
+        return replace(self.execution, compile=False, graphs=False, reasons=(*others, why))
+
     def release(self) -> None:
         """Leave the model as any other: a plain tensor of its own for each parameter."""
         if self.flat is not None:
             self.flat.release()
-        if self.execution.channels_last:
-            self.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        if self.layout is not None:
+            self.layout.release()
 
     def due(self) -> bool:
         """Whether it is time to `settle`."""

@@ -189,7 +189,7 @@ class Trainer:
             seconds=self.seconds(),
             skipped=self.guard.skipped + sum(epoch.skipped for epoch in self.history),
             rollbacks=self.guard.rollbacks + sum(epoch.rollbacks for epoch in self.history),
-            execution=self.execution,
+            execution=self.stepper.executed,
         )
 
     def seconds(self) -> float:
