@@ -1,4 +1,4 @@
-"""What the choices of `fit` rest on: precision by rows, layout of convolutions.
+"""What the choices of `fit` rest on: precision by rows, layout of convolutions, threads.
 
 Each pair of ways takes turns in one process; milliseconds an update are medians over updates.
 
@@ -7,8 +7,11 @@ Each pair of ways takes turns in one process; milliseconds an update are medians
 
 import argparse
 import itertools
+import json
 import os
 import statistics
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -43,8 +46,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--waiting", help=argparse.SUPPRESS)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    if given.waiting:
+        print(json.dumps(threads(given)))
+        return
     record: dict[str, Any] = {
         "compares": "milliseconds of an update of the same training executed in two ways; above 1 "
         "the second is faster",
@@ -57,15 +64,56 @@ def main() -> None:
     results.write("execution", record)
     pairs = itertools.product(SHAPES, PRECISIONS)
     record["channels"] = [by_layout(shape, how, given.turns) for shape, how in pairs]
+    results.write("execution", record)
+    record["threads_by_waiting"] = [by_threads(waiting, given) for waiting in ("ACTIVE", "PASSIVE")]
     print(results.write("execution", record))
+
+
+def by_threads(waiting: str, given: Any) -> dict[str, Any]:
+    """All threads against one, in a process whose threads wait in this way."""
+    words = ["--waiting", waiting, "--turns", str(given.turns), "--threads", str(given.threads)]
+    done = subprocess.run(
+        [sys.executable, __file__, *words],
+        env={**os.environ, "OMP_WAIT_POLICY": waiting},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return {"waiting": waiting, "rows": json.loads(done.stdout)}
+
+
+def threads(given: Any) -> list[dict[str, Any]]:
+    """For batches of several sizes of 784-200-200-50, and of a table of 14 columns."""
+    found = []
+    ways = {f"threads: {n}": Execution(threads=n) for n in (given.threads, 1)}
+    x = torch.randn(40 * 256, 14, generator=torch.Generator().manual_seed(0))
+    schema = Schema((Field("x", "real", (14,), None, (0.0,) * 14, (1.0,) * 14),), (14,))
+    table = Data(schema, *(Examples(part) for part in (x, x[:8], x[:8])), source="noise")
+    small = {"hidden": [128, 128], "latents": 8}
+    for data, rows, settings in [
+        (table, 128, small),
+        (table, 256, small),
+        *((binary((1, 28, 28), 40 * rows), rows, SMALL) for rows in (20, 50, 100, 200)),
+    ]:
+        work = work_of(data, rows, settings)
+        told = compare(data, rows, ways, given.turns, settings)
+        found.append(
+            {"columns": data.schema.shape, "rows": rows, "operations_a_pass": work, **told}
+        )
+    return found
+
+
+def work_of(data: Data, rows: int, settings: Any) -> float:
+    """Operations of the products in one pass."""
+    built = lb.catalogue.assemble("vae", data.schema, settings, seed=0)
+    some = data.train.batch(slice(0, rows))
+    return precision.operations(built.model, built.objective, CPU, some)
 
 
 def by_precision(rows: int, turns: int) -> dict[str, Any]:
     """float32 against bfloat16 for batches of so many rows."""
     data = binary((1, 28, 28), 40 * rows)
-    built = lb.catalogue.assemble("vae", data.schema, SMALL, seed=0)
-    some = data.train.batch(slice(0, rows))
-    work = precision.operations(built.model, built.objective, CPU, some)
+    work = work_of(data, rows, SMALL)
     ways = {how: Execution(precision=how) for how in PRECISIONS}
     found = compare(data, rows, ways, turns, SMALL)
     return {"rows": rows, "operations_a_pass": work, **found}

@@ -44,8 +44,8 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     given.images = at_hand(given.images)
     record: dict[str, Any] = {
-        "compares": "milliseconds of one update and its parts: the least of three times, and "
-        "what torch's profiler found apart from them",
+        "compares": "milliseconds of one update, the lesser of two times, and the shares of its "
+        "parts, which torch's profiler found apart from them",
         "images": given.images,
         "threads": given.threads,
         "seed": 0,
@@ -77,43 +77,42 @@ def main() -> None:
 def parts(train: Callable[..., Any], case: Case, x: torch.Tensor, held_out: torch.Tensor) -> Any:
     """One side: milliseconds an update, in all and by what they are spent on.
 
-    What is done once is in a training of one epoch as in one of three: the difference is without.
+    What is done once is in a training of one epoch as in one of two: the difference is without.
     """
-    short, long = replace(case, epochs=1), replace(case, epochs=3)
-    between = 2 * -(-len(x) // case.batch)
-    train(short, x[: case.batch], held_out)
-    kept: list[Any] = []
+    one, two = replace(case, epochs=1), replace(case, epochs=2)
+    between = -(-len(x) // case.batch)
+    keep = train(one, x[: case.batch], held_out)
 
     def seconds(which: Case) -> float:
         began = time.perf_counter()
-        kept.append(train(which, x, held_out))
+        train(which, x, held_out)
         return time.perf_counter() - began
 
-    whole = min(1e3 * (seconds(long) - seconds(short)) / between for _ in range(3))
-    few, many = kinds(lambda: train(short, x, held_out)), kinds(lambda: train(long, x, held_out))
-    told = {kind: 1e3 * (many[kind] - few[kind]) / between for kind in SHARES}
-    # being watched, an operation takes longer: what is left over is a little more than this
-    told["Python and dispatch"] = max(0.0, whole - sum(told.values()))
+    whole = min(1e3 * (seconds(two) - seconds(one)) / between for _ in range(2))
+    few, many = (watched(lambda which=which: seconds(which)) for which in (one, two))
+    spent = {kind: many[kind] - few[kind] for kind in many}
+    shares = {kind: spent[kind] / spent["seconds"] for kind in SHARES}
+    # and watching itself, so that the others' shares are a little too small
+    shares["Python and dispatch"] = 1.0 - sum(shares.values())
     return {
-        "precision": getattr(kept[0], "precision", "float32"),
+        "precision": getattr(keep, "precision", "float32"),
         "ms_an_update": round(whole, 3),
-        "parts_ms": {name: round(ms, 3) for name, ms in told.items()},
-        "products_share": round(told["products"] / whole, 3),
-        "calls_of_torch_nested_ones_too": round((many["calls"] - few["calls"]) / between),
+        "shares": {name: round(share, 3) for name, share in shares.items()},
+        "ms_of_products": round(whole * shares["products"], 3),
+        "calls_of_torch_nested_ones_too": round(spent["calls"] / between),
     }
 
 
-def kinds(run: Callable[[], Any]) -> dict[str, float]:
-    """Seconds of torch's operations by kind, and how many were called."""
+def watched(run: Callable[[], float]) -> dict[str, float]:
+    """Seconds of a run under torch's profiler, those of its operations by kind, and their count."""
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
-        run()
-    found = dict.fromkeys((*SHARES, "calls"), 0.0)
+        seconds = run()
+    found = {**dict.fromkeys(SHARES, 0.0), "calls": 0.0, "seconds": seconds}
     for event in profiler.key_averages():
         if event.key.startswith("aten::"):
             kind = "products" if event.key in PRODUCTS else "other kernels"
-            found["optimiser" if event.key in OPTIMISER else kind] += (
-                event.self_cpu_time_total / 1e6
-            )
+            kind = "optimiser" if event.key in OPTIMISER else kind
+            found[kind] += event.self_cpu_time_total / 1e6
             found["calls"] += event.count
     return found
 
@@ -132,7 +131,7 @@ def most(name: str, threads: int, found: dict[str, Any]) -> dict[str, Any]:
     return {
         "pythae_ms_an_update": round(each, 3),
         "most_times_faster_than_pythae": {
-            found[side]["precision"]: round(each / found[side]["parts_ms"]["products"], 2)
+            found[side]["precision"]: round(each / found[side]["ms_of_products"], 2)
             for side in ("lowerbound, float32", "lowerbound")
         },
     }

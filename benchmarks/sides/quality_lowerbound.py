@@ -10,8 +10,8 @@ import torch
 import lowerbound as lb
 from lowerbound.catalogue import assemble
 from lowerbound.data import Data, Examples
-from sides.shapes import Case, load, weights
-from sides.with_lowerbound import build, schema_of
+from sides.shapes import Case, load
+from sides.with_lowerbound import build, leave, schema_of
 
 
 def main() -> None:
@@ -26,8 +26,7 @@ def main() -> None:
     began = time.perf_counter()
     lb.fit(model, lb.ELBO(), data, settings, seed=0)
     seconds = time.perf_counter() - began
-    networks = model.posterior.network[1], model.likelihood.network[0].network
-    weights(sys.argv[3], networks, scale_factor=torch.ones(1))
+    leave(model, case, sys.argv[3])
     print(json.dumps({"seconds": seconds}))
 
 

@@ -61,6 +61,14 @@ class Rows(nn.Module):
         return out.view(*z.shape[:-1], 1, *out.shape[1:])
 
 
+def leave(model: lb.VAE, case: Case, path: str) -> None:
+    """Write the weights, and what the judge has to know of our way to a scale."""
+    networks = model.posterior.network[1], model.likelihood.network[0].network
+    scale = getattr(getattr(model.likelihood, "scale", None), "log_scale", torch.zeros(case.shape))
+    half = model.posterior.network[2].factor[1]
+    weights(path, networks, log_scale=scale, scale_factor=half)
+
+
 def train(case: Case, examples: Tensor, held_out: Tensor):
     model = build(case)
     objective = lb.ELBO() if case.samples == 1 else lb.IWAE(case.samples)
@@ -78,10 +86,7 @@ def train(case: Case, examples: Tensor, held_out: Tensor):
     )
     data = Data(schema_of(case), *parts, source=case.name)
     result = lb.fit(model, objective, data, settings, seed=case.seed)
-    networks = model.posterior.network[1], model.likelihood.network[0].network
-    scale = getattr(getattr(model.likelihood, "scale", None), "log_scale", torch.zeros(case.shape))
-    half = torch.full((1,), 0.5)
-    keep = lambda path: weights(path, networks, log_scale=scale, scale_factor=half)  # noqa: E731
+    keep = lambda path: leave(model, case, path)  # noqa: E731
     keep.ends = [epoch.seconds for epoch in result.history]
     keep.precision = result.execution.precision
     return keep

@@ -209,7 +209,8 @@ def test_compiling_follows_from_the_number_of_updates(data, model, monkeypatch):
     assert chosen.compile
     chosen = explain(model, ELBO(), data, dataclasses.replace(TRAINING, epochs=long - 1))
     assert not chosen.compile
-    assert any("it is repaid from about 40,000" in reason for reason in chosen.reasons)
+    least = f"it is repaid from about {choices.COMPILE_FROM['cpu']:,}"
+    assert any(least in reason for reason in chosen.reasons)
     clock = dataclasses.replace(TRAINING, minutes=choices.COMPILE_FROM_MINUTES["cpu"])
     assert explain(model, ELBO(), data, clock).compile
     monkeypatch.setattr(choices, "_missing_compiler", lambda device: "there is no C++ compiler")
@@ -232,6 +233,26 @@ def test_bfloat16_is_taken_where_it_is_fast_and_the_bound_agrees(data, monkeypat
     assert any("0.4 nats off" in reason for reason in chosen.reasons)
     monkeypatch.setattr(precision, "bfloat16_error", lambda *given: (math.nan, 100.0))
     assert explain(model, ELBO(), data).precision == "float32"
+
+
+@pytest.mark.parametrize("waiting", ["", "passive", "ACTIVE", "of its own"])
+def test_a_short_pass_takes_one_thread_and_gives_the_others_back(data, model, monkeypatch, waiting):
+    least = choices.ONE_THREAD_BELOW["PASSIVE" if waiting == "passive" else "ACTIVE"]
+    monkeypatch.setenv("OMP_WAIT_POLICY", waiting)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 5)
+    asked = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    monkeypatch.setattr(choices, "operations", lambda *given: least - 1)
+    chosen = explain(model, ELBO(), data)
+    assert chosen.threads == 1
+    assert any("one thread of 5: a pass is" in reason for reason in chosen.reasons)
+    assert asked == []  # explaining changes nothing
+    fit(model, ELBO(), data, TRAINING, seed=0)
+    assert asked == [1, 5]
+    monkeypatch.setattr(choices, "operations", lambda *given: least)
+    assert explain(model, ELBO(), data).threads == 0
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert explain(model, ELBO(), data).threads == 0
 
 
 def test_operations_are_those_of_products_and_convolutions(model, data):

@@ -13,7 +13,7 @@ from torch import nn
 from lowerbound.data import Batch
 from lowerbound.errors import SettingError
 from lowerbound.objectives import Objective
-from lowerbound.training.precision import choose_precision
+from lowerbound.training.precision import choose_precision, operations
 from lowerbound.training.settings import Training
 
 if TYPE_CHECKING:
@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 
 #: Updates from which compiling is repaid, by kind of device. On a CPU: the case "compiled" of
 #: benchmarks/results/speed.json, a small model, with room for noise. On CUDA: not measured yet.
-COMPILE_FROM = {"cpu": 40_000, "cuda": 3_000}
+COMPILE_FROM = {"cpu": 60_000, "cuda": 3_000}
 #: The same for a training that the clock ends, minutes.
 COMPILE_FROM_MINUTES = {"cpu": 15.0, "cuda": 3.0}
 #: Precisions in which convolutions want weights laid out channels last, by kind of device. On a
 #: CPU: "channels" in benchmarks/results/execution.json. On CUDA: not measured yet.
 CHANNELS_LAST = {"cpu": ("float32", "bfloat16"), "cuda": ("bfloat16",)}
+
+#: Floating-point operations of a pass below which one thread is faster than several, by how these
+#: wait for each other. PASSIVE is what the command line asks for, since threads that spin take
+#: turns with those of other programs. See "threads" in benchmarks/results/execution.json.
+ONE_THREAD_BELOW = {"ACTIVE": 2e7, "PASSIVE": 1e8}
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Execution:
         graphs: Whether it also captures the pass as one CUDA graph.
         channels_last: Whether weights of convolutions are laid out channels last.
         checkpoint: Whether activations are computed again in the backward pass and not kept.
+        threads: Of torch while it trains; 0 for as many as there are.
         late: Whether the host learns only now and then of skipped batches; see `Stepper`.
         reasons: Why, one sentence each.
     """
@@ -49,6 +55,7 @@ class Execution:
     graphs: bool = False
     channels_last: bool = False
     checkpoint: bool = False
+    threads: int = 0
     late: bool = False
     reasons: tuple[str, ...] = ()
 
@@ -90,10 +97,11 @@ def choose(
     execution = Execution(checkpoint=training.checkpoint, late=device.type == "cuda")
     compiled, why_compiled = _compile(training, device, updates)
     precision, why_precision = choose_precision(model, objective, training, device, example)
+    threads, why_threads = _threads(model, objective, device, example)
     kinds = nn.Conv2d | nn.ConvTranspose2d
     convolutions = any(isinstance(part, kinds) for part in model.modules())
     channels_last = convolutions and precision in CHANNELS_LAST.get(device.type, ())
-    reasons = [why_precision, why_compiled]
+    reasons = [why_precision, why_compiled, *why_threads]
     if convolutions:
         reasons.append(
             "channels last: the layout that these convolutions are fastest in"
@@ -108,6 +116,7 @@ def choose(
         compile=compiled,
         graphs=compiled and device.type == "cuda",
         channels_last=channels_last,
+        threads=threads,
         reasons=tuple(reasons),
     )
 
@@ -137,6 +146,21 @@ def for_team(execution: Execution, training: Training, team: "Team") -> Executio
         channels_last=told.channels_last and whole,
         reasons=(*others, why),
     )
+
+
+def _threads(
+    model: nn.Module, objective: Objective, device: torch.device, example: Batch
+) -> tuple[int, list[str]]:
+    count = torch.get_num_threads()
+    if device.type != "cpu" or count == 1:
+        return 0, []
+    waiting = os.environ.get("OMP_WAIT_POLICY", "").upper()
+    least = ONE_THREAD_BELOW.get(waiting, ONE_THREAD_BELOW["ACTIVE"])
+    work = operations(model, objective, device, example)
+    if work < least:
+        why = f"one thread of {count}: a pass is {work:.2g} operations, too few to share"
+        return 1, [f"{why} below {least:.2g}"]
+    return 0, [f"{count} threads"]
 
 
 def _compile(training: Training, device: torch.device, updates: int) -> tuple[bool, str]:

@@ -27,10 +27,13 @@ def executed(model: nn.Module, execution: "Execution", device: torch.device) -> 
 
     Args:
         model: On `device` already.
-        execution: Its `precision` and `checkpoint`.
+        execution: Its `precision`, `checkpoint` and `threads`.
         device: Where the model is.
     """
     with ExitStack() as stack:
+        if execution.threads:
+            stack.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(execution.threads)
         if execution.checkpoint:
             parts = [part for network in networks_of(model) for part in costly_parts(network)]
             stack.enter_context(_changed(parts, _again))
