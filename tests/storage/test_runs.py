@@ -14,6 +14,7 @@ from lowerbound.applications import decode, encode
 from lowerbound.catalogue import load
 from lowerbound.errors import OutputError, RunError
 from lowerbound.storage import FORMAT_VERSION, RunDirectory, Spec
+from lowerbound.storage.lock import Lock
 
 FIXTURE = Path(__file__).parent / "fixtures" / "v1"
 X = (torch.arange(128).reshape(2, 1, 8, 8) % 17).to(torch.uint8)
@@ -242,6 +243,23 @@ def test_a_new_run_replaces_an_old_one_only_when_it_has_weights(run: Path):
     again.write_weights(tensors)
     assert load(run).history == ()
     assert [path.name for path in run.parent.iterdir()] == ["run"]
+
+
+def test_a_run_that_is_being_trained_is_not_replaced(run: Path):
+    """Not at the start, and not when the new one has weights: its trainer would go on in there."""
+    spec, tensors = Spec.read(run / "spec.json"), load(run).model.state_dict()
+    held, words = Lock(run), "is being trained by another process"
+    with pytest.raises(OutputError, match=words):
+        RunDirectory(run).create(spec, force=True)
+    held.release()
+    late = RunDirectory(run)
+    late.create(spec, force=True)
+    held = Lock(run)
+    with pytest.raises(OutputError, match=words):
+        late.write_weights(tensors)
+    held.release()
+    late.write_weights(tensors)
+    assert load(run).history == ()
 
 
 def test_a_directory_that_holds_something_else_is_left_alone(tmp_path: Path):

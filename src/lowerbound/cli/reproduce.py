@@ -52,7 +52,11 @@ def command(
     ] = None,
     results: Annotated[
         Path | None,
-        typer.Option("--results", metavar="FOLDER", help="Of the figures; benchmarks/results."),
+        typer.Option(
+            "--results",
+            metavar="FOLDER",
+            help="Of the figures; benchmarks/results in a checkout, else runs/reproduce/results.",
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with what was interrupted.")

@@ -78,10 +78,15 @@ def check(entry: Entry, wanted: Wanted) -> None:
             f"{entry.name} takes minutes at most and is trained whole; leave --minutes and "
             "--resume out"
         )
-    if wanted.pause_after is not None and (not wanted.full or entry.is_linear):
-        raise SettingError("--pause-after goes with --full, and with what takes hours")
-    if wanted.pause_after is not None and not 0 < wanted.pause_after < math.inf:
-        raise SettingError(f"--pause-after is a number of minutes, got {wanted.pause_after:g}")
+    if wanted.pause_after is not None:
+        if entry.is_linear:
+            raise SettingError(f"{entry.name} takes minutes at most; leave --pause-after out")
+        if not wanted.full:
+            raise SettingError("--pause-after is for the whole published budget; give --full, too")
+        if not 0 < wanted.pause_after < math.inf:
+            raise SettingError(
+                f"--pause-after is a number of minutes above 0, got {wanted.pause_after:g}"
+            )
     if not any(given) and not entry.is_linear:
         raise SettingError(
             f"{entry.name} was published after {entry.epochs:,} epochs ({entry.updates:,} "

@@ -14,6 +14,7 @@ from torch import Tensor
 from lowerbound.errors import OutputError, RunError
 from lowerbound.storage.files import cannot_write, write_atomically
 from lowerbound.storage.lock import NAME as LOCK
+from lowerbound.storage.lock import check_free
 from lowerbound.storage.spec import Spec
 from lowerbound.storage.state import StateDirectory
 from lowerbound.storage.weights import read_weights, write_weights
@@ -73,8 +74,8 @@ class RunDirectory:
             force: An old run may be replaced; anything else that is here never is.
 
         Raises:
-            OutputError: The directory exists (and is not a run, or `force` is not set), or cannot
-                be made.
+            OutputError: The directory exists (and is not a run, or `force` is not set), another
+                process is training the run, or the directory cannot be made.
         """
         if os.path.lexists(self.path):
             if not self.path.is_dir():
@@ -89,6 +90,7 @@ class RunDirectory:
                     f"{self.path} holds something else than a run, and is left alone; choose "
                     "another --out"
                 )
+            check_free(self.path)  # a run that is being trained is not replaced under its trainer
         parent = self.path.absolute().parent
         while not parent.exists():
             parent = parent.parent
@@ -140,6 +142,7 @@ class RunDirectory:
         if self._replaces is None:
             return
         here, there = self.path, self._replaces
+        check_free(there)
         aside = there.with_name(f".{there.name}.old-{os.getpid()}")
         try:
             os.rename(there, aside)
