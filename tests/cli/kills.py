@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 
 import lowerbound.cli.train  # imports torch before the forks
 from lowerbound.cli import main
@@ -81,6 +82,8 @@ def run() -> None:
             found.append(trained([*command, *more], kill))
             if found[-1] == -signal.SIGKILL and finished(out):
                 found.append(0)  # the kill came between the last word of the run and the exit
+                with suppress(FileNotFoundError):
+                    os.unlink(f"{out}/.lock")  # or before it was let go of; nobody holds it
             if found[-1] == 0:
                 break
             if os.path.exists(f"{out}/spec.json"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lowerbound.reproduce import entries, entry_named
-from lowerbound.reproduce.results import add
+from lowerbound.reproduce.results import add, runs_of, told
 from lowerbound.reproduce.table import markdown, row
 
 ROOT = Path(__file__).parents[2]
@@ -71,3 +71,13 @@ def test_the_readme_claims_no_more_than_is_on_record():
     for name in claimed:
         (made,) = json.loads((place / f"reproduce-{name}.json").read_text())["runs"]
         assert 0 <= made["evaluation"]["gap"] < 0.01
+
+
+def test_the_readme_tells_of_the_tenth_what_is_on_record():
+    place, entry = ROOT / "benchmarks" / "results", entry_named("tenth-vae-1-dynamic")
+    assert row(entry, place).state == "reproduced"
+    (run,) = told(entry, runs_of(entry, place))
+    figure, updates = run["evaluation"]["figure"], run["updates"]
+    words = " ".join((ROOT / "README.md").read_text().split())
+    assert f"came to {figure:.2f} after {updates:,}, a twentieth" in words
+    assert 19.5 < entry_named("burda-vae-1-dynamic").updates / updates < 20.5

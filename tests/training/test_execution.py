@@ -249,6 +249,10 @@ def test_a_short_pass_takes_one_thread_and_gives_the_others_back(data, model, mo
     assert asked == []  # explaining changes nothing
     fit(model, ELBO(), data, TRAINING, seed=0)
     assert asked == [1, 5]
+    with pytest.raises(ZeroDivisionError), executed(model, chosen, CPU):
+        assert asked == [1, 5, 1]
+        raise ZeroDivisionError
+    assert asked == [1, 5, 1, 5]
     monkeypatch.setattr(choices, "operations", lambda *given: least)
     assert explain(model, ELBO(), data).threads == 0
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from lowerbound.conditional import Conditional
+from lowerbound.training.threads import threads
 
 if TYPE_CHECKING:
     from lowerbound.training.execution import Execution
@@ -31,9 +32,7 @@ def executed(model: nn.Module, execution: "Execution", device: torch.device) -> 
         device: Where the model is.
     """
     with ExitStack() as stack:
-        if execution.threads:
-            stack.callback(torch.set_num_threads, torch.get_num_threads())
-            torch.set_num_threads(execution.threads)
+        stack.enter_context(threads(execution.threads))
         if execution.checkpoint:
             parts = [part for network in networks_of(model) for part in costly_parts(network)]
             stack.enter_context(_changed(parts, _again))
