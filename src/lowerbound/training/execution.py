@@ -30,8 +30,9 @@ CHANNELS_LAST = {"cpu": ("float32", "bfloat16"), "cuda": ("bfloat16",)}
 
 #: Floating-point operations of a pass below which one thread is faster than several, by how these
 #: wait for each other. PASSIVE is what the command line asks for, since threads that spin take
-#: turns with those of other programs. See "threads" in benchmarks/results/execution.json.
-ONE_THREAD_BELOW = {"ACTIVE": 2e7, "PASSIVE": 1e8}
+#: turns with those of other programs. See "threads_by_waiting" in
+#: benchmarks/results/execution.json.
+ONE_THREAD_BELOW = {"ACTIVE": 5e7, "PASSIVE": 1e8}
 
 
 @dataclass(frozen=True)
