@@ -21,6 +21,9 @@ Every message is a single line a user can act on. The command line prints it and
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+#: Names of which all are told; of more, the nearest if one is near.
+FEW = 4
+
 
 class LowerboundError(Exception):
     """Any error that lowerbound raises on purpose."""
@@ -51,17 +54,23 @@ class UnknownNameError(SettingError):
         known: The names there are.
 
     Example:
-        >>> raise UnknownNameError("recipe", "vampp", ["vae", "vamp"])
+        >>> raise UnknownNameError("recipe", "vampp", ["vae", "vamp", "iwae", "beta-vae", "vq-vae"])
         Traceback (most recent call last):
         ...
         lowerbound.errors.UnknownNameError: no recipe 'vampp'; did you mean 'vamp'?
+        >>> raise UnknownNameError("shape", "rond", ["square", "round"])
+        Traceback (most recent call last):
+        ...
+        lowerbound.errors.UnknownNameError: no shape 'rond'; did you mean 'round'? there are: round, square
     """
 
     def __init__(self, noun: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
         near = get_close_matches(name, known, n=1, cutoff=0.5)
-        remedy = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known)}"
-        super().__init__(f"no {noun} {name!r}; {remedy}")
+        words = [f"did you mean '{near[0]}'?"] if near else []
+        if not near or len(known) <= FEW:
+            words.append(f"there are: {', '.join(known)}")
+        super().__init__(f"no {noun} {name!r}; {' '.join(words)}")
 
 
 class RunError(LowerboundError, ValueError):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from lowerbound.catalogue import load
+from lowerbound.training import Execution, fit
 
 TINY = ["--epochs", "1", "--set", "hidden=8", "--latents", "3", "--no-report"]
 
@@ -204,3 +205,19 @@ def test_a_gradient_can_be_named(lowerbound) -> None:
         assert json.loads(Path(out, "spec.json").read_text())["settings"]["gradient"] == gradient
     refused = lowerbound("fit", "bits.npy", "--model", "vae", "--set", "gradient=dreg")
     assert refused.code == 2 and "no gradient 'dreg'; there are: path, total" in refused.err
+
+
+def test_a_training_that_is_compiled_first_says_so_and_others_do_not(
+    lowerbound, place: Path, monkeypatch
+) -> None:
+
+    def fit_compiled(*arguments, **options):
+        for callback in options["callbacks"]:
+            callback.on_execution(Execution(compile=True))
+        return fit(*arguments, **options)
+
+    words = "compiling the pass first"
+    assert words not in lowerbound("fit", place / "images.npy", "--out", "run", *TINY).err
+    monkeypatch.setattr("lowerbound.cli.train.fit", fit_compiled)
+    done = lowerbound("fit", place / "images.npy", "--out", "other", *TINY)
+    assert words in done.err and done.err.index(words) < done.err.index("epoch 1/1")

@@ -105,6 +105,18 @@ def test_a_finished_run_goes_on_only_to_more_epochs(lowerbound, finished) -> Non
     assert run.spec.training["epochs"] == 5 and run.spec.result["epochs"] == 5
 
 
+def test_lost_weights_are_written_again_from_the_state(lowerbound, finished) -> None:
+    before = Path("run/weights.safetensors").read_bytes()
+    Path("run/weights.safetensors").unlink()
+    done = lowerbound("evaluate", "run")
+    assert done.code == 1 and done.err.count("\n") == 1
+    assert "run has lost its weights; have them written again from its state with" in done.err
+    assert lowerbound("fit", "--resume", "run", "--no-report").code == 0
+    assert Path("run/weights.safetensors").read_bytes() == before
+    assert len(load("run").history) == 3
+    assert "is finished" in lowerbound("fit", "--resume", "run").err
+
+
 def test_a_run_by_the_clock_goes_on_from_the_time_it_used(lowerbound, monkeypatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(StopOnSignal, "on_step", stops_at(4))

@@ -52,6 +52,13 @@ def test_the_list_says_source_protocol_cost_and_state_of_everything(lowerbound):
     assert one.out.count("published") == 1
 
 
+@pytest.mark.parametrize("option", [["--full"], ["--pause-after", "nan"], ["--seeds", "1,1"]])
+def test_the_list_refuses_what_it_would_not_heed(lowerbound, option):
+    done = lowerbound("reproduce", "--list", *option)
+    assert (done.code, done.out) == (2, "")
+    assert f"--list trains nothing; leave {option[0]} out" in done.err
+
+
 def test_a_state_is_never_better_than_what_was_run(lowerbound, small):
     Path("benchmarks/results").mkdir(parents=True)
     rows = json.loads(lowerbound("reproduce", NAME, "--list", "--json").out)

@@ -1,6 +1,7 @@
 """Options that several commands share, and how their text is read."""
 
 import re
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -140,6 +141,33 @@ def _same(seed: int) -> int:
     from lowerbound.processes import current
 
     return int(current().tell(str(seed))[0])
+
+
+def given(context: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def refuse_beside(context: typer.Context, option: str, allowed: Container[str], why: str) -> None:
+    """Refuse what would not be heeded beside an option.
+
+    Args:
+        context: Of the command line.
+        option: As it is written.
+        allowed: Names of the parameters that may stand beside it.
+        why: What the option does instead.
+
+    Raises:
+        SettingError: Something else stands there; names it.
+    """
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if name not in allowed and given(context, name):
+            shown = getattr(parameter, "metavar", None) or name.upper()
+            if parameter.param_type_name == "option":
+                shown = parameter.opts[0]
+            raise SettingError(f"{option} {why}; leave {shown} out")
 
 
 def open_run(path: Path, device: str = "cpu") -> "Run":

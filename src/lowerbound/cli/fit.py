@@ -14,8 +14,10 @@ from lowerbound.cli.common import (
     Stream,
     binarize_of,
     device_of,
+    given,
     image_size_of,
     out_option,
+    refuse_beside,
     seed_of,
     settings_from,
 )
@@ -142,7 +144,7 @@ def command(
         resume = out  # a launcher began anew; everything else is as the run has it
         setting, latents, likelihood, epochs, minutes, start = None, None, None, None, None, None
     elif resume is not None:
-        refuse_beside_resume(context)
+        refuse_beside(context, "--resume", BESIDE_RESUME, "takes everything from the run")
     elif source is None:
         raise SettingError("missing argument 'DATA'; see lowerbound fit --help")
     if start is not None and given(context, "model"):
@@ -193,18 +195,3 @@ BESIDE_RESUME = {
     "json",
     "quiet",
 }
-
-
-def given(context: typer.Context, name: str) -> bool:
-    """Whether an option stands on the command line."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
-
-
-def refuse_beside_resume(context: typer.Context) -> None:
-    """Raise `SettingError` for an option that contradicts --resume, or could."""
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        if name not in BESIDE_RESUME and given(context, name):
-            shown = "DATA" if name == "source" else parameter.opts[0]
-            raise SettingError(f"--resume takes everything from the run; leave {shown} out")

@@ -6,7 +6,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from lowerbound.cli.console import console, tell
 from lowerbound.cli.order import lost
-from lowerbound.training import Callback, Epoch, Step
+from lowerbound.training import Callback, Epoch, Execution, Step
 
 #: Seconds between two looks at the numbers, and between two lines where there is no terminal.
 LOOK, LINE = 0.25, 5.0
@@ -28,6 +28,11 @@ class TrainingProgress(Callback):
         self.began = self.looked = self.lined = time.monotonic()
         self.shown = 0
         self.begun_at: float | None = None  # above 0 where a training is resumed
+
+    def on_execution(self, execution: Execution) -> None:
+        """Say why nothing will move at first."""
+        if execution.compile:
+            tell("compiling the pass first, some 15 seconds once; --set compile=off does without")
 
     def on_start(self, epochs: int | None, per_epoch: int) -> None:
         """Put up the bar."""

@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from lowerbound.cli.common import Device, Json, device_of, settings_from
+from lowerbound.cli.common import Device, Json, device_of, refuse_beside, settings_from
 from lowerbound.errors import SettingError
 
 
 def command(
+    context: typer.Context,
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="Which figure; see --list.")
     ] = None,
@@ -90,6 +91,7 @@ def command(
     from lowerbound.cli.reproductions import Wanted, list_entries, reproduce
 
     if list_all:
+        refuse_beside(context, "--list", BESIDE_LIST, "trains nothing")
         list_entries(name, results, json)
         return
     if name is None:
@@ -115,6 +117,10 @@ def command(
     code = reproduce(wanted)
     if code:
         raise typer.Exit(code)
+
+
+#: What may be said beside --list.
+BESIDE_LIST = {"list_all", "name", "results", "json", "quiet"}
 
 
 def _seeds(text: str) -> tuple[int, ...]:

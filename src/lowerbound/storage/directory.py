@@ -158,10 +158,10 @@ class RunDirectory:
     def read_weights(self, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Read `weights.safetensors`; see `lowerbound.storage.weights.read_weights`."""
         if self.state.exists() and not self.weights_path.exists():
-            raise RunError(
-                f"{self.path} has no weights yet, no epoch was finished; go on with: "
-                f"lowerbound fit --resume {self.path}"
-            )
+            lost = "has lost its weights; have them written again from its state"
+            early = "has no weights yet, no epoch was finished; go on"
+            what = lost if self.read_metrics() else early
+            raise RunError(f"{self.path} {what} with: lowerbound fit --resume {self.path}")
         return read_weights(self.weights_path, expected)
 
     def write_metrics(self, records: Iterable[Mapping[str, Any]]) -> None:

@@ -1,58 +1,116 @@
-"""A step of torch's fused Adam without what torch does around its kernel."""
+"""Adam by torch's fused kernel, without what `torch.optim` puts around it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
-from torch.optim import Optimizer
+from torch import Tensor, nn
+
+from lowerbound.training.settings import Training
 
 
-def step(optimizer: Optimizer) -> None:
-    """One update, to the last bit that of `optimizer.step()`.
+class Adam:
+    """Adam, or AdamW where weights decay: to the last bit `torch.optim`'s with `fused=True`.
 
-    torch gathers the tensors anew at every step, sorts them by kind and runs hooks: for a small
-    model that takes longer than the update. Here they are taken from its state, where it keeps
-    them; the first step, which makes that state, is torch's own.
+    `torch.optim` gathers the tensors anew at every step, sorts them by kind and runs hooks, which
+    for a small model takes longer than the update; and it imports torch's compiler, which takes
+    longer than a small training. Its names of state and groups are kept, so that either goes on
+    where the other stopped.
 
     Args:
-        optimizer: An Adam or AdamW that `may_replace` agrees to.
+        parameters: On a CPU; see `fits`.
+        training: Rate, decay rates, epsilon and weight decay.
     """
-    (group,) = optimizer.param_groups
-    parameters = [p for p in group["params"] if p.grad is not None]
-    states = [optimizer.state[p] for p in parameters]
-    if not all(states):
-        optimizer.step()
-        return
-    if not parameters:
-        return
-    steps = [state["step"] for state in states]
-    kernel = torch._fused_adamw_ if group["decoupled_weight_decay"] else torch._fused_adam_  # pyright: ignore[reportPrivateImportUsage]
-    with torch.no_grad():
+
+    def __init__(self, parameters: Sequence[nn.Parameter], training: Training) -> None:
+        self.parameters, self.training = list(parameters), training
+        self.param_groups: list[dict[str, Any]] = [{"lr": training.learning_rate}]
+        #: Moments and count of each parameter that has had a gradient, by its place.
+        self.state: dict[int, dict[str, Tensor]] = {}
+
+    @staticmethod
+    def fits(parameters: Sequence[Tensor]) -> bool:
+        """Whether the kernel takes these parameters: plain ones, on a CPU."""
+        kernels = all(hasattr(torch, name) for name in ("_fused_adam_", "_fused_adamw_"))
+        return kernels and all(
+            type(p) is nn.Parameter and p.device.type == "cpu" and p.is_floating_point()
+            for p in parameters
+        )
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """One update of the parameters that have a gradient."""
+        learning = [(i, p) for i, p in enumerate(self.parameters) if p.grad is not None]
+        if not learning:
+            return
+        states = [self.state.get(i) or self._begun(i) for i, _ in learning]
+        steps = [state["step"] for state in states]
+        training = self.training
+        kernel: Any = torch._fused_adamw_ if training.weight_decay else torch._fused_adam_  # pyright: ignore[reportPrivateImportUsage]
         torch._foreach_add_(steps, 1)  # pyright: ignore[reportPrivateImportUsage]
         kernel(
-            parameters,
-            [p.grad for p in parameters],
+            [p for _, p in learning],
+            [p.grad for _, p in learning],
             [state["exp_avg"] for state in states],
             [state["exp_avg_sq"] for state in states],
             [],
             steps,
-            lr=group["lr"],
-            beta1=group["betas"][0],
-            beta2=group["betas"][1],
-            weight_decay=group["weight_decay"],
-            eps=group["eps"],
+            lr=self.param_groups[0]["lr"],
+            beta1=training.betas[0],
+            beta2=training.betas[1],
+            weight_decay=training.weight_decay,
+            eps=training.epsilon,
             amsgrad=False,
             maximize=False,
         )
 
+    def _begun(self, index: int) -> dict[str, Tensor]:
+        parameter = self.parameters[index]
+        state = self.state[index] = {
+            "step": torch.zeros(()),
+            "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+            "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+        }
+        return state
 
-def may_replace(optimizer: Optimizer) -> bool:
-    """Whether `step` does what `optimizer.step()` does: fused, of one group, plain, on a CPU.
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` needs to go on, not copied; names as in `torch.optim`."""
+        return {"state": self.state, "param_groups": self.param_groups}
 
-    Not so before torch 2.7, whose groups do not say how their weights decay.
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict`, whose tensors are kept.
+
+        Raises:
+            ValueError: It is of other parameters.
+        """
+        for index, entry in state["state"].items():
+            shapes = {name: tuple(value.shape) for name, value in entry.items()}
+            known = 0 <= index < len(self.parameters)
+            shape = tuple(self.parameters[index].shape) if known else None
+            if not known or shapes != {"step": (), "exp_avg": shape, "exp_avg_sq": shape}:
+                raise ValueError(f"parameter {index} has another shape, or is none")
+        self.state = {index: dict(entry) for index, entry in state["state"].items()}
+        self.param_groups = [{**self.param_groups[0], "lr": state["param_groups"][0]["lr"]}]
+
+
+def optimizer_of(
+    parameters: Sequence[nn.Parameter], training: Training, *, late: bool = False
+) -> Adam | torch.optim.Optimizer:
+    """Adam, or AdamW when weights decay; fused, so that one kernel updates all parameters.
+
+    Args:
+        parameters: What it updates.
+        training: Its settings.
+        late: Whether the kernel is to decide what is skipped, which `torch.optim` provides for.
     """
-    group, *others = optimizer.param_groups
-    plain = all(
-        p.device.type == "cpu" and type(p) is torch.nn.Parameter and p.is_floating_point()
-        for p in group["params"]
+    if Adam.fits(parameters) and not late:
+        return Adam(parameters, training)
+    kind = torch.optim.AdamW if training.weight_decay else torch.optim.Adam
+    return kind(
+        parameters,
+        lr=training.learning_rate,
+        betas=training.betas,
+        eps=training.epsilon,
+        weight_decay=training.weight_decay,
+        fused=parameters[0].device.type in ("cpu", "cuda"),
     )
-    kernels = all(hasattr(torch, name) for name in ("_fused_adam_", "_fused_adamw_"))
-    usual = bool(group.get("fused")) and not (group.get("amsgrad") or group.get("maximize"))
-    return plain and kernels and usual and not others and "decoupled_weight_decay" in group

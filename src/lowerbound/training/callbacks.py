@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from lowerbound.training.execution import Execution
 from lowerbound.training.history import Epoch
 from lowerbound.training.state import State
 
@@ -41,6 +42,9 @@ Snapshot = Callable[[], Mapping[str, Tensor]]
 
 class Callback:
     """Watches a training. Override what is of interest; raise `StopTraining` to end it."""
+
+    def on_execution(self, execution: Execution) -> None:
+        """Before anything else: how updates will be executed, as far as that is known."""
 
     def on_start(self, epochs: int | None, per_epoch: int) -> None:
         """Training begins: so many epochs (None when a clock ends it) of so many updates."""

@@ -4,7 +4,9 @@ import importlib.util
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -97,8 +99,9 @@ def choose(
     """
     execution = Execution(checkpoint=training.checkpoint, late=device.type == "cuda")
     compiled, why_compiled = _compile(training, device, updates)
-    precision, why_precision = choose_precision(model, objective, training, device, example)
-    threads, why_threads = _threads(model, objective, device, example)
+    count = cache(partial(operations, model, objective, device, example))
+    precision, why_precision = choose_precision(model, objective, training, device, example, count)
+    threads, why_threads = _threads(device, count)
     kinds = nn.Conv2d | nn.ConvTranspose2d
     convolutions = any(isinstance(part, kinds) for part in model.modules())
     channels_last = convolutions and precision in CHANNELS_LAST.get(device.type, ())
@@ -149,19 +152,17 @@ def for_team(execution: Execution, training: Training, team: "Team") -> Executio
     )
 
 
-def _threads(
-    model: nn.Module, objective: Objective, device: torch.device, example: Batch
-) -> tuple[int, list[str]]:
-    count = torch.get_num_threads()
-    if device.type != "cpu" or count == 1:
+def _threads(device: torch.device, count: Callable[[], float]) -> tuple[int, list[str]]:
+    there = torch.get_num_threads()
+    if device.type != "cpu" or there == 1:
         return 0, []
     waiting = os.environ.get("OMP_WAIT_POLICY", "").upper()
     least = ONE_THREAD_BELOW.get(waiting, ONE_THREAD_BELOW["ACTIVE"])
-    work = operations(model, objective, device, example)
+    work = count()
     if work < least:
-        why = f"one thread of {count}: a pass is {work:.2g} operations, too few to share"
+        why = f"one thread of {there}: a pass is {work:.2g} operations, too few to share"
         return 1, [f"{why} below {least:.2g}"]
-    return 0, [f"{count} threads"]
+    return 0, [f"{there} threads"]
 
 
 def _compile(training: Training, device: torch.device, updates: int) -> tuple[bool, str]:

@@ -38,9 +38,9 @@ class Gradients:
         """The bound of this process's share of a batch."""
         return self._bound(model, objective, batch)
 
-    def backward(self, value: Tensor, derivative: Tensor) -> None:
+    def backward(self, loss: Tensor) -> None:
         """Leave the gradient of the whole batch in the parameters, or in `flat`."""
-        value.backward(derivative)
+        loss.backward()
         if self.flat is not None:
             self.flat.collect()
 
@@ -59,9 +59,9 @@ class InOneMessage(Gradients):
         super().__init__(model, bound, flat)
         self.team = team
 
-    def backward(self, value: Tensor, derivative: Tensor) -> None:
+    def backward(self, loss: Tensor) -> None:
         """See `Gradients.backward`."""
-        super().backward(value, derivative)
+        super().backward(loss)
         self.team.group.add(self.flat.gradient)()
 
 
@@ -93,13 +93,13 @@ class Overlapped(Gradients):
             value, sums = self.parallel(objective, batch)
         return value, sums, self.inside.trace
 
-    def backward(self, value: Tensor, derivative: Tensor) -> None:
+    def backward(self, loss: Tensor) -> None:
         """See `Gradients.backward`."""
         if self.parallel is not None:
             with met():
-                value.backward(derivative)
+                loss.backward()
             return
-        value.backward(derivative)
+        loss.backward()
         missing = False
         for parameter in self.parameters:
             if parameter.grad is None:
@@ -132,10 +132,10 @@ class Pieced(Gradients):
         """See `Gradients.judge`."""
         return self.bound(self.model, criterion, batch)[1][:3]
 
-    def backward(self, value: Tensor, derivative: Tensor) -> None:
+    def backward(self, loss: Tensor) -> None:
         """See `Gradients.backward`."""
         with met():
-            value.backward(derivative)
+            loss.backward()
 
 
 def gradients_of(

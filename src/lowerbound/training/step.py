@@ -5,7 +5,6 @@ import types
 import warnings
 from collections.abc import Callable
 from dataclasses import is_dataclass, replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +17,7 @@ from lowerbound.objectives.annealed import Tempered
 from lowerbound.objectives.objective import Wrapper
 from lowerbound.seeding import random_state, seeded, set_random_state
 from lowerbound.trace import Trace
-from lowerbound.training import adam
+from lowerbound.training.adam import optimizer_of
 from lowerbound.training.average import WeightAverage
 from lowerbound.training.bound import Result, bound_of
 from lowerbound.training.execution import Execution
@@ -76,9 +75,7 @@ class Stepper:
         self.flat = Flat(self.parameters) if small else None
         #: What the optimiser holds.
         self.trained = self.parameters if self.flat is None else [self.flat.whole]
-        self.optimizer = _optimizer(self.trained, training)
-        direct = adam.may_replace(self.optimizer)
-        self._step = partial(adam.step, self.optimizer) if direct else self.optimizer.step
+        self.optimizer = optimizer_of(self.trained, training, late=execution.late)
         self.average = WeightAverage(self.trained, training.average)
         self.updates = 0
         self.epoch = 1
@@ -117,9 +114,8 @@ class Stepper:
         value, sums, trace = self.shared.bound(self.model, objective, batch)
         told = self.team.exchange(sums if share.counts else torch.zeros_like(sums), seconds)
         self._forget_gradient()
-        # the loss is minus the mean of the bound; so this is its derivative
-        derivative = -self.shared.parts / share.total if share.counts else 0.0
-        self.shared.backward(value, torch.full_like(value, derivative))
+        weight = -self.shared.parts / share.total if share.counts else 0.0
+        self.shared.backward(value.sum() * weight)  # the loss: minus the mean of the bound
         sums = told()
         if self.flat is None:
             gradients = [p.grad for p in self.parameters if p.grad is not None]
@@ -140,7 +136,7 @@ class Stepper:
         self.guard.passed(length)
         if limit is not None and length > limit:
             torch._foreach_mul_(gradients, limit / (length + 1e-6))  # pyright: ignore[reportPrivateImportUsage]
-        self._step()
+        self.optimizer.step()
         self.average.update()
         return sums
 
@@ -271,16 +267,3 @@ class Compiled:
             return bound_of(model, objective, batch)
         self._shape = batch.x.shape
         return *result, None
-
-
-def _optimizer(parameters: list[nn.Parameter], training: Training) -> torch.optim.Optimizer:
-    """Adam, or AdamW when weights decay; fused, so that one kernel updates all parameters."""
-    kind = torch.optim.AdamW if training.weight_decay else torch.optim.Adam
-    return kind(
-        parameters,
-        lr=training.learning_rate,
-        betas=training.betas,
-        eps=training.epsilon,
-        weight_decay=training.weight_decay,
-        fused=parameters[0].device.type in ("cpu", "cuda"),
-    )

@@ -110,6 +110,7 @@ class Trainer:
         self.team.clock(self.seconds())
         try:
             for callback in callbacks:
+                callback.on_execution(self.execution)
                 limit = self.training.epochs if self.training.minutes is None else None
                 callback.on_start(limit, self.per_epoch)
             with executed(self.model, self.execution, self.device):
