@@ -2,7 +2,7 @@
 
 Each pair of ways takes turns in one process; milliseconds an update are medians over updates.
 
-    python benchmarks/execution.py [--turns 3] [--threads 2]
+    python benchmarks/execution.py [--turns 3] [--threads 2] [--only precision channels threads]
 """
 
 import argparse
@@ -27,6 +27,8 @@ from lowerbound.training.trainer import Trainer
 CPU = torch.device("cpu")
 #: Rows of a batch for 784-200-200-50.
 ROWS = (20, 50, 100, 200, 500)
+PARTS = ("precision", "channels", "threads")
+WAITING = ("", "PASSIVE")
 SHAPES = ((1, 28, 28), (3, 64, 64))
 PRECISIONS = ("float32", "bfloat16")
 SMALL = {"hidden": [200, 200], "latents": 50}
@@ -46,10 +48,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--waiting", help=argparse.SUPPRESS)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    if given.waiting:
+    if given.inside:
         print(json.dumps(threads(given)))
         return
     record: dict[str, Any] = {
@@ -60,26 +63,48 @@ def main() -> None:
         "seed": 0,
         "bfloat16_in_hardware": precision.has_bfloat16(CPU),
     }
-    record["precision"] = [by_precision(rows, given.turns) for rows in ROWS]
-    results.write("execution", record)
-    pairs = itertools.product(SHAPES, PRECISIONS)
-    record["channels"] = [by_layout(shape, how, given.turns) for shape, how in pairs]
-    results.write("execution", record)
-    record["threads_by_waiting"] = [by_threads(waiting, given) for waiting in ("ACTIVE", "PASSIVE")]
-    print(results.write("execution", record))
+    path = results.DIRECTORY / "execution.json"
+    if path.exists() and set(given.only) != set(PARTS):  # the others stay as they were
+        record = {**json.loads(path.read_text()), **record}
+    if "precision" in given.only:
+        record["precision"] = [by_precision(rows, given.turns) for rows in ROWS]
+        results.write("execution", record)
+    if "channels" in given.only:
+        pairs = itertools.product(SHAPES, PRECISIONS)
+        record["channels"] = [by_layout(shape, how, given.turns) for shape, how in pairs]
+        results.write("execution", record)
+    if "threads" in given.only:
+        pairs = itertools.product(WAITING, (False, True))
+        record["threads_by_waiting"] = [by_threads(*pair, given) for pair in pairs]
+        results.write("execution", record)
+    print(path)
 
 
-def by_threads(waiting: str, given: Any) -> dict[str, Any]:
-    """All threads against one, in a process whose threads wait in this way."""
-    words = ["--waiting", waiting, "--turns", str(given.turns), "--threads", str(given.threads)]
-    done = subprocess.run(
-        [sys.executable, __file__, *words],
-        env={**os.environ, "OMP_WAIT_POLICY": waiting},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return {"waiting": waiting, "rows": json.loads(done.stdout)}
+def by_threads(waiting: str, busy: bool, given: Any) -> dict[str, Any]:
+    """All threads against one, in a process whose threads wait in this way.
+
+    Args:
+        waiting: As OMP_WAIT_POLICY has it; "" is torch's own: spinning for a while, then asleep.
+        busy: Whether another program keeps one core at work.
+        given: Arguments of the command.
+    """
+    words = ["--inside", "--turns", str(given.turns), "--threads", str(given.threads)]
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    other = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if busy else None
+    try:
+        done = subprocess.run(
+            [sys.executable, __file__, *words],
+            env={**environment, **({"OMP_WAIT_POLICY": waiting} if waiting else {})},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    finally:
+        if other is not None:
+            other.kill()
+            other.wait()
+    waits = waiting or "as torch has it"
+    return {"waiting": waits, "one_core_busy": busy, "rows": json.loads(done.stdout)}
 
 
 def threads(given: Any) -> list[dict[str, Any]]:

@@ -58,10 +58,8 @@ class UnknownNameError(SettingError):
         Traceback (most recent call last):
         ...
         lowerbound.errors.UnknownNameError: no recipe 'vampp'; did you mean 'vamp'?
-        >>> raise UnknownNameError("shape", "rond", ["square", "round"])
-        Traceback (most recent call last):
-        ...
-        lowerbound.errors.UnknownNameError: no shape 'rond'; did you mean 'round'? there are: round, square
+        >>> print(UnknownNameError("coin", "peni", ["penny", "cent"]))
+        no coin 'peni'; did you mean 'penny'? there are: cent, penny
     """
 
     def __init__(self, noun: str, name: str, known: Iterable[str]) -> None:

@@ -237,7 +237,8 @@ def test_bfloat16_is_taken_where_it_is_fast_and_the_bound_agrees(data, monkeypat
 
 @pytest.mark.parametrize("waiting", ["", "passive", "ACTIVE", "of its own"])
 def test_a_short_pass_takes_one_thread_and_gives_the_others_back(data, model, monkeypatch, waiting):
-    least = choices.ONE_THREAD_BELOW["PASSIVE" if waiting == "passive" else "ACTIVE"]
+    passive = waiting == "passive"
+    least = choices.ONE_THREAD_BELOW_PASSIVE if passive else choices.ONE_THREAD_BELOW
     monkeypatch.setenv("OMP_WAIT_POLICY", waiting)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 5)
     asked = []

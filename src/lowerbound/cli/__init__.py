@@ -1,6 +1,5 @@
 """The command line: one command a file; torch is imported inside commands only."""
 
-import os
 import sys
 import traceback
 import warnings
@@ -22,8 +21,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 failed, 2 misused, 128 + N ended by signal N.
     """
-    # threads that wait asleep: on a machine with other work, spinning ones starve each other
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug, arguments = _without_debug(arguments)
     prepare_streams()

@@ -30,11 +30,10 @@ COMPILE_FROM_MINUTES = {"cpu": 15.0, "cuda": 3.0}
 #: CPU: "channels" in benchmarks/results/execution.json. On CUDA: not measured yet.
 CHANNELS_LAST = {"cpu": ("float32", "bfloat16"), "cuda": ("bfloat16",)}
 
-#: Floating-point operations of a pass below which one thread is faster than several, by how these
-#: wait for each other. PASSIVE is what the command line asks for, since threads that spin take
-#: turns with those of other programs. See "threads_by_waiting" in
-#: benchmarks/results/execution.json.
-ONE_THREAD_BELOW = {"ACTIVE": 5e7, "PASSIVE": 1e8}
+#: Floating-point operations of a pass below which one thread is faster than several; and where
+#: OMP_WAIT_POLICY has them wait for each other asleep, so that each is woken for every kernel.
+#: See "threads_by_waiting" in benchmarks/results/execution.json.
+ONE_THREAD_BELOW, ONE_THREAD_BELOW_PASSIVE = 5e7, 1e8
 
 
 @dataclass(frozen=True)
@@ -156,8 +155,8 @@ def _threads(device: torch.device, count: Callable[[], float]) -> tuple[int, lis
     there = torch.get_num_threads()
     if device.type != "cpu" or there == 1:
         return 0, []
-    waiting = os.environ.get("OMP_WAIT_POLICY", "").upper()
-    least = ONE_THREAD_BELOW.get(waiting, ONE_THREAD_BELOW["ACTIVE"])
+    passive = os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE"
+    least = ONE_THREAD_BELOW_PASSIVE if passive else ONE_THREAD_BELOW
     work = count()
     if work < least:
         why = f"one thread of {there}: a pass is {work:.2g} operations, too few to share"
