@@ -13,6 +13,7 @@ from lowerbound.data import Data, Examples
 from lowerbound.errors import RunError, SettingError
 from lowerbound.objectives import ELBO, Annealed, DReG, FreeBits
 from lowerbound.training import Callback, State, StopTraining, Training, WarmUp, fit
+from lowerbound.training.flat import Flat
 
 TRAINING = Training(epochs=5, batch_size=24, learning_rate=1e-2)  # uneven batches: 24, 24, 16
 OBJECTIVE = Annealed(FreeBits(ELBO(2), 0.1), WarmUp(0.7))
@@ -83,6 +84,28 @@ CHANGES = [{"average": None}, {"weight_decay": 0.1}, {"clip": None}]
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_it_does_whatever_the_training_is_made_of(data, model, change):
     same(dataclasses.replace(TRAINING, epochs=2, **change), data, model, ELBO())
+
+
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize("unused", [False, True])
+def test_a_model_trained_as_one_tensor_goes_on_in_several_and_the_other_way(
+    data, model, monkeypatch, flat, unused
+):
+    """As a small model does that processes shared in pieces (`shard`), in one process."""
+    if unused:
+        model.posterior.register_parameter("unused", torch.nn.Parameter(torch.ones(3)))
+    kept = States()
+    monkeypatch.setattr(Flat, "fits", lambda parameters: flat)
+    fit(copy.deepcopy(model), OBJECTIVE, data, TRAINING, seed=3, callbacks=[kept])
+    monkeypatch.setattr(Flat, "fits", lambda parameters: not flat)
+    whole = fit(copy.deepcopy(model), OBJECTIVE, data, TRAINING, seed=3)
+    for state in kept.states[1::5]:
+        found = fit(copy.deepcopy(model), OBJECTIVE, data, TRAINING, resume=state)
+        assert [e.updates for e in found.history] == [e.updates for e in whole.history]
+        for one, other in zip(
+            found.model.state_dict().values(), whole.model.state_dict().values(), strict=True
+        ):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
 def test_it_does_with_several_callbacks(data, model):

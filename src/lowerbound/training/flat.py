@@ -1,6 +1,6 @@
 """All parameters of a model in one tensor."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -44,8 +44,29 @@ class Flat:
         found = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
         self.gradient = self.whole.grad = _flatten_dense_tensors(found)
 
+    def joined(self, pieces: Mapping[int, Tensor]) -> Tensor:
+        """One tensor of those that belong to some of the parameters, by their place; 0 elsewhere.
+
+        Raises:
+            ValueError: A piece is not as large as its parameter.
+        """
+        found = [pieces.get(i, torch.zeros_like(p)) for i, p in enumerate(self.parameters)]
+        if [piece.numel() for piece in found] != [p.numel() for p in self.parameters]:
+            raise ValueError("pieces that are not as large as the parameters")
+        return torch.cat([piece.flatten() for piece in found])
+
     def release(self) -> None:
         """Give every parameter a tensor of its own again."""
         for parameter in self.parameters:
             parameter.data = parameter.data.clone()
             parameter.grad = None
+
+
+def apart(whole: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
+    """The pieces of one tensor that belong to the parameters; the inverse of `Flat.joined`.
+
+    Raises:
+        RuntimeError: It has not as many numbers as they.
+    """
+    pieces = whole.split([p.numel() for p in parameters])
+    return [piece.view(p.shape) for piece, p in zip(pieces, parameters, strict=True)]
