@@ -216,7 +216,7 @@ def test_a_training_that_is_compiled_first_says_so_and_others_do_not(
             callback.on_execution(Execution(compile=True))
         return fit(*arguments, **options)
 
-    words = "compiling the pass first"
+    words = "compiling first"
     assert words not in lowerbound("fit", place / "images.npy", "--out", "run", *TINY).err
     monkeypatch.setattr("lowerbound.cli.train.fit", fit_compiled)
     done = lowerbound("fit", place / "images.npy", "--out", "other", *TINY)

@@ -96,12 +96,13 @@ CASES: dict[str, Callable[[], Fit]] = {
     "in pieces": lambda: train(shard=True, epochs=2, batch_size=20),
     "a row that is no number": lambda: train(spoiled=True, epochs=2, batch_size=20),
     "resumed": lambda: resumed("a state"),
+    "resumed in pieces": lambda: resumed("a state", shard=True),
 }
 
 
-def resumed(name: str) -> Fit:
+def resumed(name: str, **settings) -> Fit:
     folder = Path(sys.argv[1])
-    return train(epochs=3, batch_size=20, resume=read_state(folder / f"{name}"))
+    return train(epochs=3, batch_size=20, resume=read_state(folder / f"{name}"), **settings)
 
 
 def write_state(path: Path, state: State) -> None:
@@ -138,8 +139,11 @@ def main(out: Path) -> None:
     interrupted = train(epochs=3, batch_size=20, watch=[key])
     whole = Keep(9)
     train(epochs=3, batch_size=20, watch=[whole])
+    pieces = Keep(6)  # the end of an epoch, when pieces are put together
+    train(epochs=3, batch_size=20, shard=True, watch=[pieces])
     if rank() == 0:
         write_state(out / "of two", whole.state)
+        write_state(out / "of two in pieces", pieces.state)
     clock = train(minutes=0.01, batch_size=20)
     updates = len(clock.history) and clock.history[-1].updates
     notes = f"{stopped.stopped} {keep.count} {interrupted.stopped} {key.count} {updates} "

@@ -36,6 +36,7 @@ def theirs_of(parameters, training):
     )
 
 
+MOMENTS = ("exp_avg", "exp_avg_sq")
 SETTINGS = [
     Training(learning_rate=1e-2),
     Training(epsilon=1e-4, betas=(0.5, 0.9)),
@@ -67,6 +68,25 @@ def test_it_is_torch_s(training):
         assert mine.state[index]["exp_avg"].stride() == parameter.stride()
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_it_is_torch_s_whatever_the_process_has_by_default(dtype):
+    """In bfloat16 a count of steps would stand still at 256."""
+    ours, theirs = parameters_of(), parameters_of()
+    mine, other = Adam(ours, SETTINGS[0]), theirs_of(theirs, SETTINGS[0])
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        for number in range(300):
+            for parameters, optimizer in ((ours, mine), (theirs, other)):
+                for parameter in parameters:
+                    parameter.grad = torch.full_like(parameter, 1.0 / (1 + number))
+                optimizer.step()
+    finally:
+        torch.set_default_dtype(before)
+    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    assert {float(state["step"]) for state in mine.state.values()} == {300.0}
+
+
 @pytest.mark.parametrize("training", SETTINGS)
 @pytest.mark.parametrize("change", ["ours", "to torch's", "from torch's"])
 def test_either_goes_on_where_the_other_stopped(training, change):
@@ -95,11 +115,13 @@ def test_either_goes_on_where_the_other_stopped(training, change):
         {9: {"step": torch.zeros(()), "exp_avg": torch.zeros(4), "exp_avg_sq": torch.zeros(4)}},
         {0: {"step": torch.zeros(()), "exp_avg": torch.zeros(4), "exp_avg_sq": torch.zeros(4)}},
         {1: {"step": torch.zeros(()), "exp_avg": torch.zeros(4)}},
+        {1: {"step": torch.zeros(()), **dict.fromkeys(MOMENTS, torch.zeros(4, dtype=torch.half))}},
+        {1: {"step": torch.zeros((), dtype=torch.half), **dict.fromkeys(MOMENTS, torch.zeros(4))}},
     ],
 )
 def test_the_state_of_other_parameters_is_refused_and_nothing_changes(state):
     optimizer = Adam(parameters_of(), Training())
-    with pytest.raises(ValueError, match=r"parameter \d has another shape"):
+    with pytest.raises(ValueError, match=r"parameter \d has another"):
         optimizer.load_state_dict({"state": state, "param_groups": [{"lr": 1.0}]})
     assert not optimizer.state
     assert optimizer.param_groups[0]["lr"] == Training().learning_rate

@@ -260,6 +260,20 @@ def test_a_short_pass_takes_one_thread_and_gives_the_others_back(data, model, mo
     assert explain(model, ELBO(), data).threads == 0
 
 
+def test_operations_are_counted_once_for_all_choices_and_only_where_asked_for(
+    data, model, monkeypatch
+):
+    counted = []
+    monkeypatch.setattr(choices, "operations", lambda *given: counted.append(1) or 1e12)
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 5)
+    explain(model, ELBO(), data)
+    assert counted == [1]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    explain(model, ELBO(), data, Training(precision="float32"))
+    assert counted == [1]
+
+
 def test_operations_are_those_of_products_and_convolutions(model, data):
     """By hand: a linear map multiplies by each weight once a row, a convolution once a place."""
     batch = data.train.batch(slice(0, 16))

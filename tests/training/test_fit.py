@@ -57,6 +57,9 @@ class Keeper(Callback):
     def __init__(self) -> None:
         self.best, self.told = [], []
 
+    def on_execution(self, execution):
+        self.told.append(("execution", execution))
+
     def on_start(self, epochs, per_epoch):
         self.told.append(("start", epochs, per_epoch))
 
@@ -121,6 +124,7 @@ def test_the_loss_is_minus_the_mean_bound_and_adam_follows_it(data, model):
 def test_history_counts_updates_and_examples(data, model):
     keeper = Keeper()
     result = fit(model, ELBO(), data, SHORT, seed=0, callbacks=[keeper])
+    assert keeper.told.pop(0) == ("execution", result.execution)
     assert result.stopped == "epochs"
     assert [e.epoch for e in result.history] == [1, 2, 3]
     assert [e.updates for e in result.history] == [4, 8, 12]

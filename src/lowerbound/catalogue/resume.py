@@ -149,8 +149,8 @@ def _longer(
         epochs=training.epochs if epochs is None else epochs,
         minutes=training.minutes if minutes is None else minutes,
     )
-    whole = directory.weights_path.exists()  # if they were lost, its state has them
-    if spec.result.get("stopped") in FINISHED and longer == training and whole:
+    written = directory.weights_path.exists()  # if they were lost, its state has them
+    if spec.result.get("stopped") in FINISHED and longer == training and written:
         option = f"--minutes above {used:.3g}" if by_clock else f"--epochs above {done}"
         other = "" if by_clock or done >= training.epochs else f" and other than {training.epochs}"
         raise SettingError(f"{path} is finished; to train it longer, give {option}{other}")

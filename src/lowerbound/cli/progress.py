@@ -32,7 +32,7 @@ class TrainingProgress(Callback):
     def on_execution(self, execution: Execution) -> None:
         """Say why nothing will move at first."""
         if execution.compile:
-            tell("compiling the pass first, some 15 seconds once; --set compile=off does without")
+            tell("compiling first, once, which takes a while (compile=off does without)")
 
     def on_start(self, epochs: int | None, per_epoch: int) -> None:
         """Put up the bar."""

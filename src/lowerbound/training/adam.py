@@ -14,12 +14,15 @@ class Adam:
 
     `torch.optim` gathers the tensors anew at every step, sorts them by kind and runs hooks, which
     for a small model takes longer than the update; and it imports torch's compiler, which takes
-    longer than a small training. Its names of state and groups are kept, so that either goes on
-    where the other stopped.
+    longer than a small training. The names of its state are kept, so that either goes on where the
+    other stopped.
 
     Args:
         parameters: On a CPU; see `fits`.
         training: Rate, decay rates, epsilon and weight decay.
+
+    Source: Kingma & Ba (2015), arXiv 1412.6980; decoupled decay of weights: Loshchilov & Hutter
+        (2019), arXiv 1711.05101.
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter], training: Training) -> None:
@@ -67,7 +70,7 @@ class Adam:
     def _begun(self, index: int) -> dict[str, Tensor]:
         parameter = self.parameters[index]
         state = self.state[index] = {
-            "step": torch.zeros(()),
+            "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
             "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
             "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
         }
@@ -84,11 +87,13 @@ class Adam:
             ValueError: It is of other parameters.
         """
         for index, entry in state["state"].items():
-            shapes = {name: tuple(value.shape) for name, value in entry.items()}
-            known = 0 <= index < len(self.parameters)
-            shape = tuple(self.parameters[index].shape) if known else None
-            if not known or shapes != {"step": (), "exp_avg": shape, "exp_avg_sq": shape}:
-                raise ValueError(f"parameter {index} has another shape, or is none")
+            found = {name: (tuple(value.shape), value.dtype) for name, value in entry.items()}
+            if 0 <= index < len(self.parameters):
+                moment = tuple(self.parameters[index].shape), self.parameters[index].dtype
+                wanted = {"step": ((), torch.float32), "exp_avg": moment, "exp_avg_sq": moment}
+                if found == wanted:
+                    continue
+            raise ValueError(f"parameter {index} has another shape or kind, or is none")
         self.state = {index: dict(entry) for index, entry in state["state"].items()}
         self.param_groups = [{**self.param_groups[0], "lr": state["param_groups"][0]["lr"]}]
 

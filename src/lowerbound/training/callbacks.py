@@ -44,7 +44,10 @@ class Callback:
     """Watches a training. Override what is of interest; raise `StopTraining` to end it."""
 
     def on_execution(self, execution: Execution) -> None:
-        """Before anything else: how updates will be executed, as far as that is known."""
+        """Before anything else, and once: how updates will be executed.
+
+        A compiler may give up later; `Fit.execution` says what came of it.
+        """
 
     def on_start(self, epochs: int | None, per_epoch: int) -> None:
         """Training begins: so many epochs (None when a clock ends it) of so many updates."""

@@ -30,10 +30,11 @@ COMPILE_FROM_MINUTES = {"cpu": 15.0, "cuda": 3.0}
 #: CPU: "channels" in benchmarks/results/execution.json. On CUDA: not measured yet.
 CHANNELS_LAST = {"cpu": ("float32", "bfloat16"), "cuda": ("bfloat16",)}
 
-#: Floating-point operations of a pass below which one thread is faster than several; and where
-#: OMP_WAIT_POLICY has them wait for each other asleep, so that each is woken for every kernel.
-#: See "threads_by_waiting" in benchmarks/results/execution.json.
-ONE_THREAD_BELOW, ONE_THREAD_BELOW_PASSIVE = 5e7, 1e8
+#: Floating-point operations of a pass below which it is left to one thread: two would gain up to
+#: 16 % on idle cores and take twice as long where other work keeps one core busy. Where
+#: OMP_WAIT_POLICY has threads wait asleep, one is faster still up to larger passes. See
+#: "threads_by_waiting" in benchmarks/results/execution.json.
+ONE_THREAD_BELOW, ONE_THREAD_BELOW_PASSIVE = 5e7, 2e8
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,11 @@ def choose(
     """
     execution = Execution(checkpoint=training.checkpoint, late=device.type == "cuda")
     compiled, why_compiled = _compile(training, device, updates)
-    count = cache(partial(operations, model, objective, device, example))
-    precision, why_precision = choose_precision(model, objective, training, device, example, count)
-    threads, why_threads = _threads(device, count)
+    counted = cache(partial(operations, model, objective, device, example))
+    precision, why_precision = choose_precision(
+        model, objective, training, device, example, counted
+    )
+    threads, why_threads = _threads(device, counted)
     kinds = nn.Conv2d | nn.ConvTranspose2d
     convolutions = any(isinstance(part, kinds) for part in model.modules())
     channels_last = convolutions and precision in CHANNELS_LAST.get(device.type, ())
@@ -151,16 +154,16 @@ def for_team(execution: Execution, training: Training, team: "Team") -> Executio
     )
 
 
-def _threads(device: torch.device, count: Callable[[], float]) -> tuple[int, list[str]]:
+def _threads(device: torch.device, counted: Callable[[], float]) -> tuple[int, list[str]]:
     there = torch.get_num_threads()
     if device.type != "cpu" or there == 1:
         return 0, []
     passive = os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE"
     least = ONE_THREAD_BELOW_PASSIVE if passive else ONE_THREAD_BELOW
-    work = count()
+    work = counted()
     if work < least:
-        why = f"one thread of {there}: a pass is {work:.2g} operations, too few to share"
-        return 1, [f"{why} below {least:.2g}"]
+        why = f"one thread of {there}: a pass is {work:.2g} operations, and sharing fewer than"
+        return 1, [f"{why} {least:.2g} gains little or nothing"]
     return 0, [f"{there} threads"]
 
 

@@ -44,17 +44,6 @@ class Flat:
         found = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
         self.gradient = self.whole.grad = _flatten_dense_tensors(found)
 
-    def joined(self, pieces: Mapping[int, Tensor]) -> Tensor:
-        """One tensor of those that belong to some of the parameters, by their place; 0 elsewhere.
-
-        Raises:
-            ValueError: A piece is not as large as its parameter.
-        """
-        found = [pieces.get(i, torch.zeros_like(p)) for i, p in enumerate(self.parameters)]
-        if [piece.numel() for piece in found] != [p.numel() for p in self.parameters]:
-            raise ValueError("pieces that are not as large as the parameters")
-        return torch.cat([piece.flatten() for piece in found])
-
     def release(self) -> None:
         """Give every parameter a tensor of its own again."""
         for parameter in self.parameters:
@@ -62,11 +51,61 @@ class Flat:
             parameter.grad = None
 
 
-def apart(whole: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
-    """The pieces of one tensor that belong to the parameters; the inverse of `Flat.joined`.
+def rearranged(
+    pieces: Mapping[int, Tensor], parameters: Sequence[Tensor], *, flat: bool
+) -> dict[int, Tensor]:
+    """Tensors of the parameters in one tensor, or those in one apart: as a training has them.
+
+    A small model is trained as one tensor, but for one that processes share in pieces (FSDP),
+    which is trained parameter by parameter: either goes on from what was kept of the other.
+
+    Args:
+        pieces: One tensor at place 0, or one for each parameter at its place.
+        parameters: In the order of their places.
+        flat: Whether they are wanted in one.
 
     Raises:
-        RuntimeError: It has not as many numbers as they.
+        ValueError: They are not those of these parameters.
     """
-    pieces = whole.split([p.numel() for p in parameters])
-    return [piece.view(p.shape) for piece, p in zip(pieces, parameters, strict=True)]
+    sizes = [p.numel() for p in parameters]
+    joined = set(pieces) == {0} and pieces[0].shape == (sum(sizes),)
+    if joined == flat or not pieces:
+        return dict(pieces)
+    if joined:
+        apart = zip(pieces[0].split(sizes), parameters, strict=True)
+        return {place: piece.view(p.shape) for place, (piece, p) in enumerate(apart)}
+    found = [pieces[place] for place in sorted(pieces)]
+    if set(pieces) != set(range(len(sizes))) or [piece.numel() for piece in found] != sizes:
+        raise ValueError("what was kept is of other parameters")
+    return {0: torch.cat([piece.flatten() for piece in found])}
+
+
+def rearranged_entries(
+    entries: Mapping[int, Mapping[str, Tensor]], parameters: Sequence[Tensor], *, flat: bool
+) -> dict[int, dict[str, Tensor]]:
+    """The same for what an optimiser keeps of each parameter: its moments, and their "step".
+
+    It keeps nothing of a parameter that never had a gradient; in one tensor its moments are 0.
+
+    Raises:
+        KeyError: Something is missing from an entry.
+        ValueError: The entries are not those of these parameters.
+    """
+    if not entries:
+        return {}
+    step = max(entry["step"] for entry in entries.values())
+    moments = {}
+    for key in sorted({key for entry in entries.values() for key in entry} - {"step"}):
+        pieces = {place: entry[key] for place, entry in entries.items()}
+        if flat and pieces[min(pieces)].shape != (sum(p.numel() for p in parameters),):
+            zeros = {place: torch.zeros_like(p) for place, p in enumerate(parameters)}
+            pieces = {**zeros, **pieces}
+        moments[key] = rearranged(pieces, parameters, flat=flat)
+    places = {place for pieces in moments.values() for place in pieces}
+    return {
+        place: {
+            "step": entries[place]["step"] if place in entries and not flat else step,
+            **{key: pieces[place] for key, pieces in moments.items()},
+        }
+        for place in sorted(places)
+    }

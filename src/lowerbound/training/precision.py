@@ -26,7 +26,7 @@ def choose_precision(
     training: Training,
     device: torch.device,
     example: Batch,
-    count: Callable[[], float],
+    counted: Callable[[], float],
 ) -> tuple[str, str]:
     """Choose the precision of a training's matrix products and convolutions, and say why.
 
@@ -36,7 +36,7 @@ def choose_precision(
         training: Its `precision` is taken as it is unless it is "auto".
         device: Where to train.
         example: A batch of the training on `device`, to try it on.
-        count: Gives the floating-point operations of a pass over such a batch; see `operations`.
+        counted: Gives the floating-point operations of a pass over such a batch; see `operations`.
 
     Returns:
         "float32" or "bfloat16", and a sentence.
@@ -50,7 +50,7 @@ def choose_precision(
         return "float32", "precision of the weights: they are not float32"
     if not networks_of(model):
         return "float32", "float32: this model names no networks to lower"
-    work = count()
+    work = counted()
     if work < least:
         return "float32", f"float32: a pass is {work:.2g} operations, and it pays from {least:.2g}"
     difference, size = bfloat16_error(model, objective, device, example)

@@ -10,7 +10,7 @@ from torch import Tensor
 from lowerbound.errors import RunError, SettingError
 from lowerbound.seeding import random_state, set_random_state
 from lowerbound.training.execution import Execution
-from lowerbound.training.flat import apart
+from lowerbound.training.flat import rearranged, rearranged_entries
 from lowerbound.training.guard import Guard
 from lowerbound.training.history import Epoch
 from lowerbound.training.place import Place
@@ -74,50 +74,29 @@ def moving(trainer: "Trainer") -> dict[str, Tensor]:
 
 def move(trainer: "Trainer", tensors: Mapping[str, Tensor]) -> None:
     """Put back what `moving` took."""
-    state = State(tensors, {})
+    # a file gives its tensors in any order; where a model is in pieces, all deal out the same one
+    state = State(dict(sorted(tensors.items())), {})
     present = trainer.model.state_dict()
     trainer.model.load_state_dict(
         {name: like(value, present.get(name, value)) for name, value in state.part("model").items()}
     )
-    trained = trainer.stepper.trained
+    stepper = trainer.stepper
     entries: dict[int, dict[str, Tensor]] = {}
-    for key, values in _by_place(trainer, state.part("optimizer")).items():
-        for index, value in values.items():
-            entries.setdefault(index, {})[key] = _kept(value, trained[index])
-    groups = trainer.stepper.optimizer.state_dict()["param_groups"]
-    trainer.stepper.optimizer.load_state_dict({"state": entries, "param_groups": groups})
-    means = {f"{place}.mean": mean for place, mean in state.part("average.mean").items()}
-    found = _by_place(trainer, means).get("mean", {})
-    named = {f"mean.{place}": mean for place, mean in found.items()}
-    trainer.stepper.average.restore({"updates": tensors["average.updates"], **named})
-    trainer.stepper.updates = int(tensors["updates"])
-
-
-def _by_place(trainer: "Trainer", tensors: Mapping[str, Tensor]) -> dict[str, dict[int, Tensor]]:
-    """Tensors named "place.key", by key and place, for as many tensors as this training has.
-
-    A small model in one piece is trained as one tensor (`Flat`), and one that processes share in
-    pieces parameter by parameter: either may go on from the state of the other.
-    """
-    found: dict[str, dict[int, Tensor]] = {}
-    for name, value in tensors.items():
+    for name, value in state.part("optimizer").items():
         place, _, key = name.partition(".")
-        found.setdefault(key, {})[int(place)] = value
-    parameters, flat = trainer.stepper.parameters, trainer.stepper.flat
-    numbers = sum(p.numel() for p in parameters)
-    shapes = [value.shape for values in found.values() for value in values.values() if value.ndim]
-    joined = all(shape == (numbers,) for shape in shapes)
-    if not shapes or joined == (flat is not None):
-        return found
-    for key, values in found.items():
-        counts = all(value.ndim == 0 for value in values.values())
-        if flat is not None:
-            found[key] = {0: max(values.values()) if counts else flat.joined(values)}
-        else:
-            one = values[0]
-            pieces = [one] * len(parameters) if counts else apart(one, parameters)
-            found[key] = dict(enumerate(pieces))
-    return found
+        entries.setdefault(int(place), {})[key] = value
+    entries = rearranged_entries(entries, stepper.parameters, flat=stepper.flat is not None)
+    kept = {
+        place: {key: _kept(value, stepper.trained[place]) for key, value in entry.items()}
+        for place, entry in entries.items()
+    }
+    groups = stepper.optimizer.state_dict()["param_groups"]
+    stepper.optimizer.load_state_dict({"state": kept, "param_groups": groups})
+    means = {int(place): mean for place, mean in state.part("average.mean").items()}
+    means = rearranged(means, stepper.parameters, flat=stepper.flat is not None)
+    named = {f"mean.{place}": mean for place, mean in means.items()}
+    stepper.average.restore({"updates": tensors["average.updates"], **named})
+    stepper.updates = int(tensors["updates"])
 
 
 def _kept(value: Tensor, parameter: Tensor) -> Tensor:

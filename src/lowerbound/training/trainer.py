@@ -111,6 +111,7 @@ class Trainer:
         try:
             for callback in callbacks:
                 callback.on_execution(self.execution)
+            for callback in callbacks:
                 limit = self.training.epochs if self.training.minutes is None else None
                 callback.on_start(limit, self.per_epoch)
             with executed(self.model, self.execution, self.device):
