@@ -2,17 +2,20 @@
 
 Each pair of ways takes turns in one process; milliseconds an update are medians over updates.
 
-    python benchmarks/execution.py [--turns 3] [--threads 2] [--only precision channels threads]
+    python benchmarks/execution.py [--turns 3] [--threads 2] [--only channels]
 """
 
 import argparse
+import datetime
 import itertools
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import results
@@ -27,7 +30,7 @@ from lowerbound.training.trainer import Trainer
 CPU = torch.device("cpu")
 #: Rows of a batch for 784-200-200-50.
 ROWS = (20, 50, 100, 200, 500)
-PARTS = ("precision", "channels", "threads")
+PARTS = ("precision", "channels", "threads_by_waiting")
 WAITING = ("", "PASSIVE")
 SHAPES = ((1, 28, 28), (3, 64, 64))
 PRECISIONS = ("float32", "bfloat16")
@@ -58,26 +61,33 @@ def main() -> None:
     record: dict[str, Any] = {
         "compares": "milliseconds of an update of the same training executed in two ways; above 1 "
         "the second is faster",
-        "threads": given.threads,
-        "turns": given.turns,
         "seed": 0,
         "bfloat16_in_hardware": precision.has_bfloat16(CPU),
+        "parts": {},
     }
     path = results.DIRECTORY / "execution.json"
-    if path.exists() and set(given.only) != set(PARTS):  # the others stay as they were
-        record = {**json.loads(path.read_text()), **record}
-    if "precision" in given.only:
-        record["precision"] = [by_precision(rows, given.turns) for rows in ROWS]
-        results.write("execution", record)
-    if "channels" in given.only:
-        pairs = itertools.product(SHAPES, PRECISIONS)
-        record["channels"] = [by_layout(shape, how, given.turns) for shape, how in pairs]
-        results.write("execution", record)
-    if "threads" in given.only:
-        pairs = itertools.product(WAITING, (False, True))
-        record["threads_by_waiting"] = [by_threads(*pair, given) for pair in pairs]
-        results.write("execution", record)
-    print(path)
+    if path.exists():  # the parts that are not measured now stay as they were
+        record["parts"] = json.loads(path.read_text())["parts"]
+    ways: dict[str, Callable[[], list[dict[str, Any]]]] = {
+        "precision": lambda: [by_precision(rows, given.turns) for rows in ROWS],
+        "channels": lambda: [
+            by_layout(shape, how, given.turns)
+            for shape, how in itertools.product(SHAPES, PRECISIONS)
+        ],
+        "threads_by_waiting": lambda: [
+            by_threads(waiting, busy, given)
+            for waiting, busy in itertools.product(WAITING, (False, True))
+        ],
+    }
+    for part in given.only:
+        record["parts"][part] = {
+            "command": shlex.join(["python", "benchmarks/execution.py", *sys.argv[1:]]),
+            "date": datetime.date.today().isoformat(),
+            "threads": given.threads,
+            "turns": given.turns,
+            "rows": ways[part](),
+        }
+        print(results.write("execution", record))
 
 
 def by_threads(waiting: str, busy: bool, given: Any) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class UnknownNameError(SettingError):
         near = get_close_matches(name, known, n=1, cutoff=0.5)
         words = [f"did you mean '{near[0]}'?"] if near else []
         if not near or len(known) <= FEW:
-            words.append(f"there are: {', '.join(known)}")
+            words.append(f"there are: {', '.join(known)}" if known else "there are none")
         super().__init__(f"no {noun} {name!r}; {' '.join(words)}")
 
 

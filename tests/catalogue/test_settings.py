@@ -72,6 +72,14 @@ def test_unknown_names_answer_with_their_neighbours():
         recipe_named("zzzzzz")
 
 
+def test_where_names_are_few_all_of_them_are_told():
+    near = "no coin 'peny'; did you mean 'penny'?"
+    few = [*"abc", "penny"]
+    assert str(UnknownNameError("coin", "peny", few)) == f"{near} there are: a, b, c, penny"
+    assert str(UnknownNameError("coin", "peny", [*few, "d"])) == near
+    assert str(UnknownNameError("coin", "peny", [])) == "no coin 'peny'; there are none"
+
+
 IMPOSSIBLE = [
     {"latents": 0}, {"latents": 10**9}, {"hidden": [0]}, {"hidden": [10**9]},
     {"hidden": [8] * 65}, {"channels": 0}, {"channels": 10**6}, {"blocks": -1}, {"blocks": 100},
