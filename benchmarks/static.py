@@ -5,15 +5,21 @@ peak rate, one after the other, each in a process of its own; then the same code
 importance-weighted bound. pythae's training is its own trainer with Adam and its schedule.
 
     python benchmarks/static.py --data binarized_mnist/ --epochs 30 2 [--only vae] [--full]
+
+Where both were trained for the whole budget before, `--full --only vae --weights FILE` takes
+pythae's weights from a file that `static_pythae.py` left, and our figure from
+`results/reproduce-NAME.json`.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import peers
@@ -91,15 +97,26 @@ def train_ours(entry: Entry, data: lb.Data, epochs: int, seed: int) -> tuple[lb.
     return made.model, time.perf_counter() - began
 
 
+def before(entry: Entry, seed: int) -> dict[str, Any]:
+    """The evaluation of our training for the whole budget, from its results."""
+    stored = json.loads((results.DIRECTORY / f"reproduce-{entry.name}.json").read_text())
+    runs = [run for run in stored["runs"] if run["seed"] == seed]
+    (whole,) = (run for run in runs if run["updates"] >= run["updates_published"])
+    return {**whole["evaluation"], "seconds_of_training": whole["seconds"]}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="as for lowerbound reproduce")
     parser.add_argument("--epochs", type=int, nargs="+", default=[30, 2], help="of each row")
     parser.add_argument("--full", action="store_true", help="the whole published budget")
     parser.add_argument("--only", choices=sorted(ROWS))
+    parser.add_argument("--weights", type=Path, help="of pythae, after --full --only")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--test-images", type=int, default=1000)
     given = parser.parse_args()
+    if given.weights is not None and not (given.full and given.only):
+        parser.error("--weights is of one row and its whole budget: give --full and --only, too")
     data = load("mnist-static", given.data)
     rows = []
     if len(given.epochs) not in (1, len(ROWS)):
@@ -108,12 +125,22 @@ def main() -> None:
     for kind in [given.only] if given.only else ROWS:
         entry = entry_named(ROWS[kind])
         epochs = entry.epochs if given.full else budget[kind]
+        how = {"samples": entry.samples, "images": given.test_images}
         for seed in given.seeds:
-            with tempfile.TemporaryDirectory() as folder:
-                out = Path(folder) / "weights.npz"
-                seconds = train_theirs(kind, entry, data, epochs, seed, out)
-                other = theirs(out, nn.ReLU if kind == "vae" else nn.Tanh)
-            model, ours = train_ours(entry, data, epochs, seed)
+            activation = nn.ReLU if kind == "vae" else nn.Tanh
+            sides = {}
+            if given.weights is not None:
+                other = judge(theirs(given.weights, activation), data.test, **how)
+                sides = {"pythae": other, "lowerbound": before(entry, seed)}
+            else:
+                with tempfile.TemporaryDirectory() as folder:
+                    out = Path(folder) / "weights.npz"
+                    seconds = train_theirs(kind, entry, data, epochs, seed, out)
+                    other = theirs(out, activation)
+                model, ours = train_ours(entry, data, epochs, seed)
+                for name, made, took in (("pythae", other, seconds), ("lowerbound", model, ours)):
+                    found = judge(made, data.test, **how)
+                    sides[name] = {**found, "seconds_of_training": round(took, 1)}
             row = {
                 "entry": entry.name,
                 "published": entry.published.figure,
@@ -122,11 +149,8 @@ def main() -> None:
                 "epochs_published": entry.epochs,
                 "batch_size": entry.batch_size,
             }
-            for name, made, took in (("pythae", other, seconds), ("lowerbound", model, ours)):
-                found = judge(made, data.test, entry.samples, given.test_images)
-                row[name] = {**found, "seconds_of_training": round(took, 1)}
-            rows.append(row)
-            print(row, file=sys.stderr)
+            rows.append({**row, **sides})
+            print(rows[-1], file=sys.stderr)
             record = {
                 "compares": f"{REQUIREMENT} and lowerbound.fit: the same networks, images, epochs, "
                 "batches and peak learning rate; evaluated by the same code",
