@@ -42,5 +42,5 @@ ENTRIES = (
     _entry("mnist-pixels", "MNIST (60,000 x 784), from 0 to 1", 2, -12.427659,
            {"epochs": 60, "batch_size": 500, "samples": 1, "learning_rate": 0.01}),
     _entry("mnist-pixels", "MNIST (60,000 x 784), from 0 to 1", 10, -182.154681,
-           {"epochs": 60, "batch_size": 500, "samples": 1, "learning_rate": 0.01}),
+           {"epochs": 300, "batch_size": 500, "samples": 1}),
 )  # fmt: skip
