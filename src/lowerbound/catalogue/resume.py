@@ -88,7 +88,7 @@ def resume(
         assembly = assemble(spec.recipe, spec.schema, settings, seed=spec.seed)
     except SettingError as error:
         raise RunError(f"{directory.spec_path} cannot be built: {error}"[:400]) from error
-    training = _longer(directory, spec, assembly.training, state, epochs, minutes)
+    training = _longer(directory, spec, assembly, state, epochs, minutes)
     data = read_again(directory.path, spec, source)
     if data.fingerprint != spec.data.get("fingerprint"):
         raise DataError(
@@ -124,13 +124,14 @@ def _untouched(directory: RunDirectory, spec: Spec) -> bool:
 def _longer(
     directory: RunDirectory,
     spec: Spec,
-    training: Training,
+    assembly: Assembly,
     state: State | None,
     epochs: int | None,
     minutes: float | None,
 ) -> Training:
     """The settings with a new length, if one was asked for."""
-    path, by_clock = directory.path, training.minutes is not None
+    path, training = directory.path, assembly.training
+    by_clock = training.minutes is not None
     if epochs is not None and by_clock:
         raise SettingError(f"{path} was trained by the clock; give --minutes instead of --epochs")
     if minutes is not None and not by_clock:
@@ -149,9 +150,18 @@ def _longer(
         epochs=training.epochs if epochs is None else epochs,
         minutes=training.minutes if minutes is None else minutes,
     )
-    written = directory.weights_path.exists()  # if they were lost, its state has them
-    if spec.result.get("stopped") in FINISHED and longer == training and written:
+    finished = spec.result.get("stopped") in FINISHED and longer == training
+    if finished and _readable(directory, assembly):
         option = f"--minutes above {used:.3g}" if by_clock else f"--epochs above {done}"
         other = "" if by_clock or done >= training.epochs else f" and other than {training.epochs}"
         raise SettingError(f"{path} is finished; to train it longer, give {option}{other}")
     return longer
+
+
+def _readable(directory: RunDirectory, assembly: Assembly) -> bool:
+    """Whether the weights of a run are there and whole; if not, its state may have them."""
+    try:
+        directory.read_weights(assembly.model.state_dict())
+    except RunError:
+        return False
+    return True

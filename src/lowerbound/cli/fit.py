@@ -133,6 +133,8 @@ def command(
     --from RUN begins a new training on DATA with the model and the weights of a run, whose data had
     the same columns or the same kind of images.
     """
+    if source is None and resume is None:
+        raise SettingError("missing argument 'DATA'; see lowerbound fit --help")
     from lowerbound.catalogue.writer import check_interval, check_updates
     from lowerbound.cli.order import Order
     from lowerbound.cli.ranks import restarted
@@ -145,8 +147,6 @@ def command(
         setting, latents, likelihood, epochs, minutes, start = None, None, None, None, None, None
     elif resume is not None:
         refuse_beside(context, "--resume", BESIDE_RESUME, "takes everything from the run")
-    elif source is None:
-        raise SettingError("missing argument 'DATA'; see lowerbound fit --help")
     if start is not None and given(context, "model"):
         raise SettingError("--from takes the recipe of the run; leave --model out")
     settings = settings_from(setting or [])

@@ -49,7 +49,9 @@ def introduce(
         f"{counts['test']:,} test examples"
     )
     training = assembly.training
-    length = f"{training.minutes:g} minutes" if training.minutes else f"{training.epochs} epochs"
+    length = f"{training.epochs} epoch{'s' * (training.epochs != 1)}"
+    if training.minutes:
+        length = f"{training.minutes:g} minutes"
     recipe = (
         f"Recipe {assembly.recipe.name}: maximise {assembly.recipe.formula}; {length} in batches "
         f"of {training.batch_size}, seed {order.seed}, on {order.device}."

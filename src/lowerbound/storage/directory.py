@@ -162,7 +162,16 @@ class RunDirectory:
             early = "has no weights yet, no epoch was finished; go on"
             what = lost if self.read_metrics() else early
             raise RunError(f"{self.path} {what} with: lowerbound fit --resume {self.path}")
-        return read_weights(self.weights_path, expected)
+        try:
+            return read_weights(self.weights_path, expected)
+        except RunError as error:
+            if not self.state.exists():
+                raise
+            what = str(error).partition(";")[0]
+            raise RunError(
+                f"{what}; have it written again from the run's state with: "
+                f"lowerbound fit --resume {self.path}"
+            ) from error
 
     def write_metrics(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Write all of `metrics.jsonl`."""

@@ -100,7 +100,10 @@ class StateDirectory:
                 f"every state in {self.path} is damaged: nothing to go on from; restore one, or "
                 "fit again"
             )
-        raise RunError(f"{self.path.parent} has no state to go on from; fit it again")
+        raise RunError(
+            f"{self.path.parent} has no state to go on from; begin anew, with its weights if it "
+            f"has some: lowerbound fit DATA --from {self.path.parent}"
+        )
 
     def _read(self, number: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
         path = self._file(number, "json")
