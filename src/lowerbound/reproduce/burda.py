@@ -52,7 +52,7 @@ _DATA: dict[str, Source] = {"dynamic": "mnist-dynamic", "static": "mnist-static"
 
 _DIFFERS = (
     "Weights start as torch's linear layers do, the encoder's last ones a tenth of it; examples "
-    "are shuffled every epoch."
+    "are shuffled every epoch. The encoder sees pixels as -1 and 1."
 )
 
 #: 784-200-200-50, tanh; Adam, eight stages of 3^i epochs.
