@@ -239,7 +239,7 @@ def test_an_old_run_stays_in_its_place_until_the_new_one_has_weights(
     assert len(load(new).history) == 9 and len(load("run").history) == 3
 
 
-ENDLESS = ["--epochs", "1000000", *SMALL]
+ENDLESS = ["--epochs", "1000000", "--set", "patience=1000000", *SMALL]
 
 
 def began(*more: str) -> subprocess.Popen:

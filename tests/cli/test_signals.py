@@ -109,7 +109,6 @@ def test_on_a_terminal_of_eighty_columns_the_bar_fits(place: Path) -> None:
     reader, writer = pty.openpty()
     fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     command = ["fit", str(place / "table.csv"), "--out", "run", "--minutes", "0.03", *ENDLESS[2:]]
-    command += ["--set", "patience=1000000"]  # a fast machine loses it before a bar is drawn
     clean = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}
     process = subprocess.Popen(
         [sys.executable, "-m", "lowerbound.cli", *command],
