@@ -25,15 +25,10 @@ def gradients(parameters, number, missing=()):
 
 
 def theirs_of(parameters, training):
-    kind = torch.optim.AdamW if training.weight_decay else torch.optim.Adam
-    return kind(
-        parameters,
-        lr=training.learning_rate,
-        betas=training.betas,
-        eps=training.epsilon,
-        weight_decay=training.weight_decay,
-        fused=True,
-    )
+    """torch's own, which is taken where its kernel is to decide what is skipped."""
+    theirs = optimizer_of(parameters, training, late=True)
+    assert isinstance(theirs, torch.optim.Adam) and theirs.defaults["fused"]
+    return theirs
 
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
