@@ -89,6 +89,7 @@ def run(words: list[str], processes: int, threads: int) -> dict:
     environment = {
         **os.environ,
         **{name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")},
+        "OMP_WAIT_POLICY": "PASSIVE",
     }
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1200)
     if done.returncode:

@@ -1,5 +1,6 @@
 """The command line: one command a file; torch is imported inside commands only."""
 
+import os
 import sys
 import traceback
 import warnings
@@ -21,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 failed, 2 misused, 128 + N ended by signal N.
     """
+    # threads that wait asleep: beside other work on all cores, spinning ones starve each other
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug, arguments = _without_debug(arguments)
     prepare_streams()

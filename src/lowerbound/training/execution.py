@@ -32,7 +32,7 @@ CHANNELS_LAST = {"cpu": ("float32", "bfloat16"), "cuda": ("bfloat16",)}
 
 #: Floating-point operations of a pass below which it is left to one thread: two would save up to
 #: 16 % on idle cores and take up to 2.6 times as long where other work keeps one core busy. Where
-#: OMP_WAIT_POLICY has threads wait asleep, one is faster still up to larger passes. See
+#: OMP_WAIT_POLICY has them wait asleep, as the command line does, one is faster up to more. See
 #: "threads_by_waiting" in benchmarks/results/execution.json.
 ONE_THREAD_BELOW, ONE_THREAD_BELOW_PASSIVE = 5e7, 2e8
 
