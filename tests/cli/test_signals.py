@@ -28,6 +28,8 @@ def started(data: Path, *more: str) -> subprocess.Popen:
     process = subprocess.Popen(
         [*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # a shell starts what runs in its background with Ctrl-C ignored, also these tests
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
