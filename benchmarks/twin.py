@@ -29,7 +29,10 @@ def compare(data: lb.Data, epochs: int, seed: int) -> dict[str, float | None]:
     train, validation, test = (
         part.x.flatten(1) for part in (data.train, data.validation, data.test)
     )
-    other = twin.VAE(train.shape[1], data.schema.levels)
+    other = twin.VAE(train, data.schema.levels)
+    units = made.model.posterior.network[0]  # to seven digits, where the script has all
+    other.location.copy_(units.location.flatten())
+    other.unit.copy_(units.unit.flatten()[0])
     other.encoder.load_state_dict(made.model.posterior.network[1].layers.state_dict())
     other.decoder.load_state_dict(made.model.likelihood.network.layers.state_dict())
 

@@ -1,13 +1,12 @@
 """A variational autoencoder in one hundred lines: python vae_in_100_lines.py fashion-small
 
-The twin of `lowerbound fit`: same networks, bound and optimiser. A test holds its bound and its
-gradient equal to the library's, and benchmarks/twin.py compares what both learn.
+The twin of `lowerbound fit`: a test holds bound and gradient equal to the library's, and
+benchmarks/twin.py compares what both learn.
 """
 
 import copy
 import math
 import sys
-from itertools import pairwise
 
 import torch
 from torch import nn
@@ -17,8 +16,12 @@ import lowerbound as lb
 
 
 def mlp(inputs, hidden, outputs):
-    """Fully connected layers with the SiLU between them."""
-    layers = [(nn.Linear(a, b), nn.SiLU()) for a, b in pairwise([inputs, *hidden, outputs])]
+    """Fully connected layers with the SiLU between them, which keep the size of what comes in."""
+    sizes = zip((inputs, *hidden), (*hidden, outputs), strict=True)
+    layers = [(nn.Linear(a, b), nn.SiLU()) for a, b in sizes]
+    for linear, _ in layers[:-1]:
+        nn.init.normal_(linear.weight, std=linear.in_features**-0.5)
+        nn.init.zeros_(linear.bias)
     return nn.Sequential(*sum(layers, ())[:-1])
 
 
@@ -26,23 +29,26 @@ def log_discretized_logistic(x, location, log_scale, levels):
     """log(F(b) - F(a)) for the bin (a, b) of level x; the end bins reach to infinity."""
     half, rate = 1 / (levels - 1), (-log_scale.clamp(-9, 5)).exp()
     centre = 2 * half * x - 1 - location
-    below = torch.where(x < levels - 1, logsigmoid((centre + half) * rate), 0.0)
-    above = torch.where(x > 0, logsigmoid((half - centre) * rate), 0.0)
-    inner = (x > 0) & (x < levels - 1)
-    return below + above + torch.where(inner, (-torch.expm1(-2 * half * rate)).log(), 0.0)
+    low, high = x > 0, x < levels - 1
+    below = torch.where(high, logsigmoid((centre + half) * rate), 0.0)
+    above = torch.where(low, logsigmoid((half - centre) * rate), 0.0)
+    return below + above + torch.where(low & high, (-torch.expm1(-2 * half * rate)).log(), 0.0)
 
 
 class VAE(nn.Module):
     """p(z) = N(0, I), q(z|x) = N(m, diag s^2), p(x|z) Bernoulli or discretised logistic."""
 
-    def __init__(self, dimensions, levels, latents=32, hidden=(512, 512)):
+    def __init__(self, x, levels, latents=32, hidden=(512, 512)):
         super().__init__()
         self.levels, self.parameters_per_cell = levels, 1 if levels == 2 else 2
-        self.encoder = mlp(dimensions, hidden, 2 * latents)
-        self.decoder = mlp(latents, hidden[::-1], self.parameters_per_cell * dimensions)
-        with torch.no_grad():  # q(z|x) starts near the prior
-            self.encoder[-1].weight.mul_(0.1)
-            self.encoder[-1].bias.zero_()
+        self.register_buffer("location", mean := x.float().mean(dim=0))
+        self.register_buffer("unit", (x - mean).square().mean().sqrt())
+        self.encoder = mlp(len(mean), hidden, 2 * latents)
+        self.decoder = mlp(latents, hidden[::-1], self.parameters_per_cell * len(mean))
+        self.encoder[-1].weight.data *= 0.1  # q(z|x) starts near the prior
+        self.encoder[-1].bias.data.zero_()
+        start = mean.clamp(0.001, 0.999).logit() if levels == 2 else 2 * mean / (levels - 1) - 1
+        self.decoder[-1].bias.data[: len(mean)] = start
 
     def log_likelihood(self, x, z):
         """log p(x|z), summed over the cells in float64."""
@@ -53,8 +59,7 @@ class VAE(nn.Module):
 
     def elbo(self, x):
         """log p(x) >= E_q[log p(x|z)] - KL(q(z|x) || p(z)), by one draw of z; nats, (B,)."""
-        x, middle = x.to(self.encoder[0].weight.dtype), (self.levels - 1) / 2
-        mean, h = self.encoder((x - middle) / middle).chunk(2, dim=-1)
+        mean, h = self.encoder((x - self.location) / self.unit).chunk(2, dim=-1)
         scale = torch.where(h > 0, 1 + h, h.clamp(-15, 0).exp())  # exp(h), but tame beyond 1
         z = mean + scale * torch.randn_like(mean)
         kl = 0.5 * (mean**2 + scale**2 - 1) - scale.log()
@@ -63,32 +68,27 @@ class VAE(nn.Module):
 
 def train(model, x, validation, epochs, batch_size=128, learning_rate=2e-3, average=0.999):
     """Adam, warm-up then cosine; returns the averaged model that validates best."""
-    mean_model, best, best_bound = copy.deepcopy(model), None, -math.inf
+    mean_model, best_bound, per_epoch = copy.deepcopy(model), -math.inf, -(-len(x) // batch_size)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
-    total, step = epochs * math.ceil(len(x) / batch_size), 0
-    for _ in range(epochs):
-        for chosen in torch.randperm(len(x)).split(batch_size):
-            done = step / total
+    for epoch in range(epochs):
+        for step, chosen in enumerate(torch.randperm(len(x)).split(batch_size), epoch * per_epoch):
+            done = step / (epochs * per_epoch)
             down = 0.01 + 0.99 * (1 + math.cos(math.pi * (done - 0.05) / 0.95)) / 2
             optimizer.param_groups[0]["lr"] = learning_rate * min(done / 0.05, down)
             optimizer.zero_grad()
             (-model.elbo(x[chosen]).mean()).backward()
             nn.utils.clip_grad_norm_(model.parameters(), 100.0)
             optimizer.step()
-            step += 1
-            keep = min(average, (1 + step) / (10 + step))
-            with torch.no_grad():
-                for slow, fast in zip(mean_model.parameters(), model.parameters(), strict=True):
-                    slow.lerp_(fast, 1 - keep)
+            for slow, fast in zip(mean_model.parameters(), model.parameters(), strict=True):
+                slow.data.lerp_(fast.data, max(1 - average, 9 / (11 + step)))
         if (bound := evaluate(mean_model, validation)) > best_bound:
             best, best_bound = copy.deepcopy(mean_model), bound
     return best
 
 
-@torch.no_grad()
 def evaluate(model, x):
     """The mean ELBO over a data set, nats per example, under the same noise each time."""
-    with torch.random.fork_rng():
+    with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(0)
         return float(torch.cat([model.elbo(part) for part in x.split(500)]).mean())
 
@@ -96,5 +96,5 @@ def evaluate(model, x):
 if __name__ == "__main__":
     data = lb.read(sys.argv[1])
     xs = [part.x.flatten(1) for part in (data.train, data.validation, data.test)]
-    vae = train(VAE(xs[0].shape[1], data.schema.levels), xs[0], xs[1], epochs=20)
+    vae = train(VAE(xs[0], data.schema.levels), xs[0], xs[1], epochs=20)
     print(f"held-out ELBO {evaluate(vae, xs[2]):.2f} nats per example")

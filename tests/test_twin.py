@@ -8,6 +8,7 @@ import torch
 
 import lowerbound as lb
 from lowerbound.data import Field, Schema
+from lowerbound.data.centre import Centre
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "vae_in_100_lines.py"
 
@@ -21,21 +22,24 @@ def script():
 
 def twins(kind, levels):
     """The library's default model and the script's, with the same weights; and some data."""
-    schema = Schema((Field("image", kind, (1, 6, 5), levels),), (1, 6, 5))
+    generator = torch.Generator().manual_seed(2)
+    x = torch.randint(levels, (7, 1, 6, 5), generator=generator, dtype=torch.uint8)
+    x[0], x[1] = 0, levels - 1  # the end bins
+    centre = Centre((1, 6, 5))
+    centre.add(x.numpy())
+    field = Field("image", kind, (1, 6, 5), levels, centre.location(), centre.unit())
+    schema = Schema((field,), (1, 6, 5))
     settings = {"latents": 3, "hidden": (16, 8)}
     library = lb.catalogue.assemble("auto", schema, settings, seed=1).model
     with torch.no_grad():  # away from the start, where q(z|x) is near the prior and the rate near 0
         library.posterior.network[1].layers[-1].weight.mul_(30.0)
-    other = script().VAE(30, levels, latents=3, hidden=(16, 8))
+    other = script().VAE(x.flatten(1), levels, latents=3, hidden=(16, 8))
     pairs = [
         (library.posterior.network[1].layers, other.encoder),
         (library.likelihood.network.layers, other.decoder),
     ]
     for ours, theirs in pairs:
         theirs.load_state_dict(ours.state_dict())
-    generator = torch.Generator().manual_seed(2)
-    x = torch.randint(levels, (7, 1, 6, 5), generator=generator, dtype=torch.uint8)
-    x[0], x[1] = 0, levels - 1  # the end bins
     return library, other, x, pairs
 
 

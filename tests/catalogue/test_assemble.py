@@ -53,7 +53,48 @@ def test_a_gaussian_is_in_the_units_of_the_data():
         assert torch.allclose(found().detach(), torch.tensor(0.5))
 
 
-def test_levels_are_brought_to_the_axis_from_minus_one_to_one():
+def measured(kind, shape, levels, location, unit):
+    name = "image" if len(shape) == 3 else "x"
+    return Schema((Field(name, kind, shape, levels, location, unit),), shape)
+
+
+def test_levels_are_seen_from_their_mean():
+    schema = measured("ordinal", (2,), 9, (1.0, 4.0), (2.0,))
+    layer = build("vae", schema, latents=2)[0].posterior.network[0]
+    assert layer(torch.tensor([0, 8], dtype=torch.uint8)).tolist() == [-0.5, 2.0]
+
+
+def last_bias(model):
+    network = model.likelihood.network
+    last = network.layers[-1] if isinstance(network, networks.MLP) else network.head
+    return last.bias.detach().double()
+
+
+@pytest.mark.parametrize("network", ["mlp", "residual"])
+def test_a_decoder_starts_at_the_mean(network):
+    # by the likelihood's own mean: what generating from untrained weights gives is the data's mean
+    share = torch.tensor([0.25, 0.5])
+    bits = measured("binary", (2, 8, 8), 2, tuple(share.repeat_interleave(64).tolist()), (0.4,))
+    model = build("vae", bits, latents=2, network=network, channels=4)[0]
+    bias = last_bias(model).reshape(2, -1)
+    assert torch.allclose(bias.sigmoid(), share.double()[:, None].expand_as(bias))
+
+    grey = tuple((255 * share.repeat_interleave(64)).tolist())
+    model = build("vae", measured("8-bit", (2, 8, 8), 256, grey, (50.0,)), latents=2,
+                  network=network, channels=4)[0]  # fmt: skip
+    bias = last_bias(model)
+    location = bias[: len(bias) // 2].reshape(2, -1)
+    assert torch.allclose(location, (2 * share - 1).double()[:, None].expand_as(location))
+    law = model.likelihood.cells(torch.tensor([[-0.5, -9.0], [0.0, -9.0]]))
+    assert torch.allclose(law.mean, 255 * share, atol=1)  # the axis that is meant
+
+
+def test_means_of_0_and_1_keep_a_way_back():
+    model = build("vae", measured("binary", (3,), 2, (0.0, 0.5, 1.0), (0.4,)), latents=1)[0]
+    assert torch.allclose(last_bias(model).sigmoid(), torch.tensor([0.001, 0.5, 0.999]).double())
+
+
+def test_levels_that_were_not_measured_are_brought_to_the_axis_from_minus_one_to_one():
     model, _ = build("vae", SCHEMAS["8-bit 1x28x28"], latents=2)
     layer = model.posterior.network[0]
     assert layer(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1.0, 1.0]

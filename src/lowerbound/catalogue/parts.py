@@ -133,7 +133,9 @@ class Parts:
     def _likelihood(self, schema: Schema, latents: int) -> likelihoods.Likelihood:
         check_likelihood(self.likelihood, schema)
         if self.likelihood == "bernoulli":
-            return likelihoods.Bernoulli(self._decoder(schema, latents, 1))
+            decoder = self._decoder(schema, latents, 1)
+            start_at_mean(decoder, schema)
+            return likelihoods.Bernoulli(decoder)
         if self.likelihood == "gaussian":
             location, unit = units_of(schema)
             decoder = self._decoder(schema, latents, 1)
@@ -141,7 +143,9 @@ class Parts:
         levels = schema.levels or 2
         if self.likelihood == "categorical":
             return likelihoods.Categorical(self._decoder(schema, latents, levels), levels)
-        return likelihoods.DiscretizedLogistic(self._decoder(schema, latents, 2), levels)
+        decoder = self._decoder(schema, latents, 2)
+        start_at_mean(decoder, schema)
+        return likelihoods.DiscretizedLogistic(decoder, levels)
 
     def _scale(self, schema: Schema) -> nn.Module:
         if self.scale == "fixed":
@@ -194,6 +198,31 @@ def units_of(schema: Schema) -> tuple[Tensor, Tensor]:
         return torch.as_tensor(schema.location), torch.as_tensor(schema.unit)
     middle = ((schema.levels or 2) - 1) / 2
     return torch.tensor(middle), torch.tensor(middle)
+
+
+#: Means of a cell of two levels are kept this far from 0 and 1 before the logit is taken.
+LEAST = 0.001
+
+
+def start_at_mean(decoder: nn.Module, schema: Schema) -> None:
+    """Start a decoder at the training examples' mean, where the schema has it.
+
+    Its last biases become logits of the mean where there are two levels, and else the mean on the
+    axis where the lowest level is -1 and the highest +1.
+
+    Source: Burda, Grosse & Salakhutdinov (2016), the authors' code, for two levels.
+    """
+    if schema.location is None or schema.levels is None:
+        return
+    share = schema.location.double() / (schema.levels - 1)
+    share = share.expand(schema.shape)
+    value = share.clamp(LEAST, 1 - LEAST).logit() if schema.levels == 2 else 2 * share - 1
+    if isinstance(decoder, networks.MLP):
+        bias, start = decoder.layers[-1].bias, value.flatten()
+    else:  # one bias a channel
+        bias, start = decoder.head.bias, value.mean(dim=(1, 2))
+    with torch.no_grad():
+        bias[: len(start)].copy_(start)
 
 
 def start_small(layer: nn.Module) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from lowerbound.data.centre import Centre
 from lowerbound.data.examples import Data, Examples, fingerprint
 from lowerbound.data.grey import Grey
 from lowerbound.data.infer import Binarize, Inferred, infer
@@ -113,6 +114,10 @@ def _schema_of(
     if inferred.kind == "real":
         location, unit, notes = _measure(train, inferred.names, where)
     shape = inferred.values.shape[1:]
+    if inferred.kind != "real":
+        centre = Centre(shape, named=inferred.names is not None)
+        centre.add(train)
+        location, unit = centre.location(), centre.unit()
     fields = fields_of(inferred.names, inferred.kind, shape, inferred.levels, location, unit)
     schema = Schema(
         fields, shape, inferred.constants, inferred.threshold, inferred.precision, inferred.white

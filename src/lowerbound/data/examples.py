@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -143,9 +143,20 @@ class Data:
         return parts[name]
 
 
+def identity(schema: Schema) -> bytes:
+    """What of a schema tells one data set from another.
+
+    Measures of levels follow from the contents, and runs from before they were taken have none.
+    """
+    if schema.is_discrete:
+        fields = tuple(replace(one, location=None, unit=None) for one in schema.fields)
+        schema = replace(schema, fields=fields)
+    return json.dumps(schema.to_json(), sort_keys=True).encode()
+
+
 def fingerprint(schema: Schema, *parts: Examples) -> str:
     """sha256, in hexadecimal, over the schema and the contents of `parts` in their order."""
-    digest = hashlib.sha256(json.dumps(schema.to_json(), sort_keys=True).encode())
+    digest = hashlib.sha256(identity(schema))
     for part in parts:
         for tensor in (part.x, part.observed, part.label):
             if tensor is None:

@@ -27,7 +27,7 @@ class Field:
         kind: binary (levels 2), 8-bit (levels 256), ordinal (values 0..levels-1) or real.
         shape: `()` for a column of a table, `(D,)` for a vector, `(C, H, W)` for an image.
         levels: How many values a cell can take; None for reals.
-        location: Means of the training split: one number a cell, or a single one for images.
+        location: Means of the training split: one number a cell, or a single one for all.
         unit: Standard deviations of the training split, likewise; all positive.
 
     Raises:
@@ -209,12 +209,12 @@ class Schema:
 
     @property
     def location(self) -> Tensor | None:
-        """Means of the training split, `(D,)` or `(1, 1, 1)`; None unless measured on reals."""
+        """Means of the training split, the shape of an example or ones; None unless measured."""
         return self._measured([field.location for field in self.fields])
 
     @property
     def unit(self) -> Tensor | None:
-        """Standard deviations of the training split, `(D,)` or `(1, 1, 1)`; None likewise."""
+        """Standard deviations of the training split, likewise; of levels one for all cells."""
         return self._measured([field.unit for field in self.fields])
 
     def _measured(self, parts: list[tuple[float, ...] | None]) -> Tensor | None:

@@ -7,10 +7,13 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from lowerbound.errors import SettingError, ShapeError
+from lowerbound.networks.start import start_hidden
 
 
 class MLP(nn.Module):
     """Fully connected layers from one shape to another.
+
+    Hidden layers start as `start_hidden` has them, the last one as torch does.
 
     Args:
         inputs: Shape of one input, such as `(1, 28, 28)` or `(16,)`.
@@ -47,6 +50,9 @@ class MLP(nn.Module):
         for before, after in pairwise(widths):
             layers += [nn.Linear(before, after), activation()]
         self.layers = nn.Sequential(*layers[:-1])
+        for layer in layers[:-2]:
+            if isinstance(layer, nn.Linear):
+                start_hidden(layer)
 
     def forward(self, x: Tensor) -> Tensor:
         """From `(..., *inputs)` to `(..., *outputs)`."""

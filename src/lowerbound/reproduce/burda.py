@@ -51,8 +51,8 @@ _PROTOCOL = {
 _DATA: dict[str, Source] = {"dynamic": "mnist-dynamic", "static": "mnist-static"}
 
 _DIFFERS = (
-    "Weights start as torch's linear layers do, the encoder's last ones a tenth of it; examples "
-    "are shuffled every epoch. The encoder sees pixels as -1 and 1."
+    "Examples are shuffled every epoch. The scale of q grows as 1 + h beyond 1, where theirs is "
+    "exp(h)."
 )
 
 #: 784-200-200-50, tanh; Adam, eight stages of 3^i epochs.
@@ -94,6 +94,7 @@ def _entry(kind: str, samples: int, data: str) -> Entry:
         protocol=_PROTOCOL[data],
         recipe=kind,
         settings={**NETWORKS, **SCHEDULE, "samples": samples},
+        start="burda",
         differs=_DIFFERS + closed,
         others=_OTHERS.get((kind, samples, data), ()),
     )
@@ -113,6 +114,7 @@ def _reparameterised(samples: int, figure: float) -> Entry:
         settings={
             **NETWORKS, **SCHEDULE, "samples": samples, "gradient": "path" if single else "dreg",
         },
+        start="burda",
         differs=_DIFFERS,
     )  # fmt: skip
 

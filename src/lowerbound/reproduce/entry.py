@@ -7,6 +7,9 @@ from typing import Any, Literal
 #: What an entry is trained on.
 Source = Literal["mnist-dynamic", "mnist-static", "iris", "breast-cancer", "digits", "mnist-pixels"]
 
+#: Whose first weights and pixels.
+Start = Literal["recipe", "burda", "pythae"]
+
 
 @dataclass(frozen=True)
 class Published:
@@ -38,6 +41,8 @@ class Entry:
         recipe: Of the catalogue.
         settings: Of model, objective and training, all that differ from the recipe's own; with
             them `epochs`, the whole published budget.
+        start: Whose first weights, and pixels as whose encoder sees them: the recipe's, as a fit
+            has them; Burda et al.'s; pythae's.
         samples: Draws `K` of the importance-weighted bound that is told.
         differs: Where we depart from the source, in a sentence or two.
         others: What other implementations got: (figure, who and how).
@@ -53,6 +58,7 @@ class Entry:
     protocol: str
     recipe: str
     settings: Mapping[str, Any]
+    start: Start = "recipe"
     samples: int = 5000
     differs: str = ""
     others: tuple[tuple[float, str], ...] = field(default_factory=tuple)

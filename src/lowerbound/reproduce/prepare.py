@@ -3,16 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch import nn
-
 from lowerbound.catalogue import Assembly, assemble
 from lowerbound.data import Data
 from lowerbound.errors import SettingError
 from lowerbound.reproduce.entry import Entry
-
-#: Means of a pixel are kept this far from 0 and 1 before the logit is taken.
-LEAST = 0.001
+from lowerbound.reproduce.start import start
 
 
 def prepare(
@@ -46,7 +41,7 @@ def prepare(
     if minutes is not None:
         chosen["minutes"] = minutes
     assembly = assemble(entry.recipe, data.schema, chosen, examples=len(data.train), seed=seed)
-    start_at_mean(assembly.model, data)
+    start(assembly.model, data, entry.start, seed=seed)
     per_epoch = -(-len(data.train) // assembly.training.batch_size)
     updates = assembly.training.epochs * per_epoch
     if entry.most_updates is not None and minutes is None and updates > entry.most_updates:
@@ -55,19 +50,3 @@ def prepare(
             f"{updates:,}; give --epochs {entry.most_updates // per_epoch}, or a larger batch_size"
         )
     return assembly
-
-
-def start_at_mean(model: nn.Module, data: Data) -> None:
-    """Start the decoder's last biases at the logits of the training images' mean.
-
-    Source: Burda, Grosse & Salakhutdinov (2016), the authors' code.
-    """
-    train = data.train.load()
-    grey = train.grey
-    if grey is None:
-        mean = train.x.double().mean(dim=0)
-    else:
-        mean = grey.levels.double().mean(dim=0) / grey.white
-    last = model.likelihood.network.layers[-1]  # type: ignore[union-attr,index]
-    with torch.no_grad():
-        last.bias.copy_(mean.clamp(LEAST, 1 - LEAST).logit().flatten())  # type: ignore[union-attr]

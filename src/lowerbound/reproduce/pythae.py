@@ -37,10 +37,11 @@ ENTRIES = (
             "patience": None,
             "precision": "float32",
         },
+        start="pythae",
         samples=200,
         differs="Its learning rate falls to 0.63 and 0.40 of the peak at epochs 200 and 350, ours "
-        "along a cosine to 0.40. Output biases start at the training mean. Our encoder sees pixels "
-        "as -1 and 1, theirs as 0 and 1, which costs ours early in the training.",
+        "along a cosine to 0.40. Its encoder says the logarithm of the variance, ours that of the "
+        "scale, and beyond 1 the scale itself.",
         others=((89.9, "Rezende & Mohamed (2015), arXiv 1505.05770"),),
     ),
     Entry(
@@ -51,6 +52,7 @@ ENTRIES = (
         protocol=_STATIC.protocol,
         recipe="iwae",
         settings=_STATIC.settings,
+        start="pythae",
         differs=_STATIC.differs + " Its first stages are of other lengths than the paper's.",
         others=((87.10, "Burda et al. (2016), table 1"),),
     ),

@@ -1,5 +1,6 @@
 """From rows as they were found to rows as a schema stores them, any number at a time."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,6 +12,7 @@ from lowerbound.data.notes import Note
 from lowerbound.data.raw import Raw
 from lowerbound.data.schema import Schema
 from lowerbound.data.stored.facts import Facts
+from lowerbound.data.stored.rows import Span
 from lowerbound.data.stored.store import Store
 from lowerbound.errors import DataError
 
@@ -64,6 +66,15 @@ class Fitted:
         if self.as_they_are:
             return rows.reshape(len(rows), *self.schema.shape)
         return self._coerced(rows)[0]
+
+    def blocks(
+        self, span: Span, progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[np.ndarray]:
+        """The rows of a span, a block of the store at a time."""
+        for start, rows in self.store.blocks(span.start, span.stop):
+            yield self(rows[span.kept(start, start + len(rows))])
+            if progress is not None:
+                progress(start + len(rows) - span.start, span.stop - span.start)
 
     def notes(self, rows: np.ndarray) -> tuple[Note, ...]:
         """What is noted of some rows that says something of all: sentences without a count."""

@@ -1,12 +1,9 @@
 """Mean and standard deviation of many rows, block by block."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-
-from lowerbound.data.stored.fitted import Fitted
-from lowerbound.data.stored.rows import Span
 
 
 @dataclass(frozen=True)
@@ -31,18 +28,13 @@ class Moments:
     high: np.ndarray
 
     @classmethod
-    def of(
-        cls, fitted: Fitted, span: Span, progress: Callable[[int, int], None] | None = None
-    ) -> "Moments":
-        """Of the rows of a span, in one pass; at least one row."""
+    def of(cls, blocks: Iterable[np.ndarray]) -> "Moments":
+        """Of all rows of the blocks, in one pass; at least one row."""
         found = None
-        for start, rows in fitted.store.blocks(span.start, span.stop):
-            values = fitted(rows[span.kept(start, start + len(rows))])
+        for values in blocks:
             if len(values):
                 here = cls._of(values)
                 found = here if found is None else found._and(here)
-            if progress is not None:
-                progress(start + len(rows) - span.start, span.stop - span.start)
         if found is None:
             raise ValueError("no rows to measure")
         return found

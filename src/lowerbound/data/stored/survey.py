@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from lowerbound.data.build import fields_of, measured
+from lowerbound.data.centre import Centre
 from lowerbound.data.download import cache_folder
+from lowerbound.data.examples import identity
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TRAIN
 from lowerbound.data.schema import Schema
@@ -24,7 +26,7 @@ from lowerbound.errors import LowerboundError
 
 #: Passes through fewer bytes than this take no time worth remembering.
 WORTH = 2**26
-VERSION = 1
+VERSION = 2
 
 Stage = Callable[[str, int, int], None]
 
@@ -118,13 +120,19 @@ def _survey(store: Store, binarize: bool, seed: int, tell: Stage) -> Survey:
     sketch, digest = hashes_of(fitted, seed, lambda done, total: tell("hashing", done, total))
     held, record, more = divide(store, fitted, sketch, seed)
     names = tuple(f.name for f in fitted.schema.fields) if fitted.schema.is_table else None
+    train = span_of(store, TRAIN, held)
+    blocks = fitted.blocks(train, lambda done, total: tell("measuring", done, total))
     if fitted.schema.kind == "real":
-        train = span_of(store, TRAIN, held)
-        moments = Moments.of(fitted, train, lambda done, total: tell("measuring", done, total))
-        location, unit, told = measured(*moments.judged(), names, store.where)
-        fields = fields_of(names, "real", fitted.schema.shape, None, location, unit)
-        fitted = replace(fitted, schema=replace(fitted.schema, fields=fields))
+        location, unit, told = measured(*Moments.of(blocks).judged(), names, store.where)
         more += told
+    else:
+        centre = Centre(fitted.schema.shape, named=names is not None)
+        for values in blocks:
+            centre.add(values)
+        location, unit = centre.location(), centre.unit()
+    schema = fitted.schema
+    fields = fields_of(names, schema.kind, schema.shape, schema.levels, location, unit)
+    fitted = replace(fitted, schema=replace(schema, fields=fields))
     print_ = _fingerprint(fitted, digest)
     return Survey(fitted, held, record, (*notes, *more), extremes_of(fitted, facts), print_)
 
@@ -141,7 +149,7 @@ def extremes_of(fitted: Fitted, facts: Facts) -> tuple[float, float, float]:
 
 def _fingerprint(fitted: Fitted, digest: bytes) -> str:
     store = fitted.store
-    whole = hashlib.sha256(json.dumps(fitted.schema.to_json(), sort_keys=True).encode())
+    whole = hashlib.sha256(identity(fitted.schema))
     whole.update(b"stored;" + digest + repr(store.parts).encode())
     whole.update(_classes(store))
     return whole.hexdigest()
