@@ -41,7 +41,7 @@ class VAE(nn.Module):
     def __init__(self, x, levels, latents=32, hidden=(512, 512)):
         super().__init__()
         self.levels, self.parameters_per_cell = levels, 1 if levels == 2 else 2
-        self.register_buffer("location", mean := x.float().mean(dim=0))
+        self.register_buffer("location", mean := x.mean(0, dtype=torch.get_default_dtype()))
         self.register_buffer("unit", (x - mean).square().mean().sqrt())
         self.encoder = mlp(len(mean), hidden, 2 * latents)
         self.decoder = mlp(latents, hidden[::-1], self.parameters_per_cell * len(mean))

@@ -8,6 +8,7 @@ from torch import nn
 
 from lowerbound import likelihoods, networks, posteriors
 from lowerbound.catalogue import Parts, assemble, build, recipes
+from lowerbound.catalogue.assemble import ENOUGH
 from lowerbound.catalogue.parts import check_likelihood, likelihood_for
 from lowerbound.data import Field, Schema
 from lowerbound.errors import SettingError
@@ -62,6 +63,14 @@ def test_levels_are_seen_from_their_mean():
     schema = measured("ordinal", (2,), 9, (1.0, 4.0), (2.0,))
     layer = build("vae", schema, latents=2)[0].posterior.network[0]
     assert layer(torch.tensor([0, 8], dtype=torch.uint8)).tolist() == [-0.5, 2.0]
+
+
+@pytest.mark.parametrize(("examples", "share"), [(None, 1), (ENOUGH, 1), (ENOUGH - 1, 1 / 3)])
+def test_hidden_layers_start_even_unless_there_are_few_examples(examples, share):
+    made = assemble("vae", SCHEMAS["8-bit 1x28x28"], examples=examples, seed=0)
+    first = made.model.posterior.network[1].layers[0].weight.detach()
+    # of 401,408 draws: the variance is known to 0.23 %, 4.9 errors of it are 1.1 %
+    assert float(first.var()) == pytest.approx(share / 784, rel=0.011)
 
 
 def last_bias(model):

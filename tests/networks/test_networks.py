@@ -74,6 +74,9 @@ def test_an_mlp_without_hidden_layers_is_a_linear_map():
 def test_what_comes_in_keeps_its_size_on_its_way_through_hidden_layers():
     torch.manual_seed(0)
     network = MLP((300,), (5,), hidden=(400,) * 6, activation=nn.Identity)
+    last = network.layers[-1].weight.clone()
+    network.start_even()
+    assert torch.equal(network.layers[-1].weight, last)
     with torch.no_grad():
         x = network.layers[:-1](torch.randn(200, 300))
     # the mean square of 80,000 is 1 +- 0.005 for given weights; six layers of weights are sums of

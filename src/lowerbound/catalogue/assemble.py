@@ -14,12 +14,16 @@ from lowerbound.catalogue.settings import check_settings, settings_of
 from lowerbound.data import Schema
 from lowerbound.errors import SettingError
 from lowerbound.models import VAE
+from lowerbound.networks import MLP
 from lowerbound.objectives import Objective
 from lowerbound.seeding import seeded
 from lowerbound.training import Training
 
 #: Updates after which a model of default size is usually trained; sets the default of `epochs`.
 USUAL_UPDATES = 2500
+#: With fewer examples hidden layers keep torch's smaller first weights: then a network learns more
+#: slowly, and learns less by heart (benchmarks/results/starts.json).
+ENOUGH = 3000
 #: Bounds of that default.
 FEWEST_EPOCHS, MOST_EPOCHS = 20, 1000
 
@@ -60,7 +64,8 @@ def assemble(
         schema: What the data is.
         settings: Of model, objective and training, by name, as text or in their own types; what
             is not given is chosen.
-        examples: Training examples there are; sets defaults of epochs, batch size and patience.
+        examples: Training examples there are; sets defaults of epochs, batch size and patience,
+            and how hidden layers start.
         seed: Of the initial weights; None for a fresh one.
 
     Returns:
@@ -88,6 +93,10 @@ def assemble(
         )
     with seeded(seed):
         model, objective = recipe(schema, parts, **groups["objective"])
+        if examples is None or examples >= ENOUGH:
+            for network in model.modules():
+                if isinstance(network, MLP):
+                    network.start_even()
     resolved = {**asdict(parts), **groups["objective"]}
     return Assembly(recipe, model, objective, training, plain(resolved), in_words(schema, parts))
 
