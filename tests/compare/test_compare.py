@@ -42,6 +42,7 @@ def make(tmp_path_factory) -> Callable[..., Path]:
             "others": REALS[::-1] + 0.01,
             "wide": np.concatenate([REALS, REALS], axis=1),
             "bits": BITS,
+            "rare bits": np.random.default_rng(1).random((200, 4)) < [0.5, 0.5, 0.5, 0.02],
             "bits as reals": BITS + 0.01 * REALS,
             "greys": GREYS,
             "levels": (GREYS // 16).astype(np.int16),
@@ -129,6 +130,11 @@ def test_other_units_are_refused_even_on_given_data(make) -> None:
     a, b = make("a", "reals"), make("of millimetres", "millimetres")
     with pytest.raises(SettingError, match="different units: cell 1 spreads over"):
         compare_runs(a, b, data=REALS)
+
+
+def test_bits_have_no_unit_however_often_they_are_1(make) -> None:
+    found = compare_runs(make("of rare bits", "rare bits"), make("of bits", "bits"), data=BITS)
+    assert found.differences[0].verdict.startswith(f"{make('of bits', 'bits')} is better than")
 
 
 def test_one_run_is_not_enough(make) -> None:
