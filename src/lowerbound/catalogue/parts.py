@@ -124,7 +124,9 @@ class Parts:
         start_small(last)
         return network
 
-    def _decoder(self, schema: Schema, latents: int, parameters: int) -> nn.Module:
+    def _decoder(
+        self, schema: Schema, latents: int, parameters: int
+    ) -> networks.MLP | networks.ResidualDecoder:
         outputs = (parameters, *schema.shape)
         if self.network == "mlp":
             return networks.MLP((latents,), outputs, self.hidden[::-1], self._nonlinearity)
@@ -204,7 +206,7 @@ def units_of(schema: Schema) -> tuple[Tensor, Tensor]:
 LEAST = 0.001
 
 
-def start_at_mean(decoder: nn.Module, schema: Schema) -> None:
+def start_at_mean(decoder: networks.MLP | networks.ResidualDecoder, schema: Schema) -> None:
     """Start a decoder at the training examples' mean, where the schema has it.
 
     Its last biases become logits of the mean where there are two levels, and else the mean on the
@@ -212,15 +214,17 @@ def start_at_mean(decoder: nn.Module, schema: Schema) -> None:
 
     Source: Burda, Grosse & Salakhutdinov (2016), the authors' code, for two levels.
     """
+    last = decoder.layers[-1] if isinstance(decoder, networks.MLP) else decoder.head
+    bias = last.bias
     if schema.location is None or schema.levels is None:
+        return
+    if not isinstance(bias, Tensor) or bias.is_meta:  # where sizes are only counted
         return
     share = schema.location.double() / (schema.levels - 1)
     share = share.expand(schema.shape)
     value = share.clamp(LEAST, 1 - LEAST).logit() if schema.levels == 2 else 2 * share - 1
-    if isinstance(decoder, networks.MLP):
-        bias, start = decoder.layers[-1].bias, value.flatten()
-    else:  # one bias a channel
-        bias, start = decoder.head.bias, value.mean(dim=(1, 2))
+    # a residual decoder has one bias a channel
+    start = value.flatten() if isinstance(decoder, networks.MLP) else value.mean(dim=(1, 2))
     with torch.no_grad():
         bias[: len(start)].copy_(start)
 

@@ -57,7 +57,7 @@ class MLP(nn.Module):
 
         Source: LeCun, Bottou, Orr & Mueller (1998), Efficient BackProp, section 4.6.
         """
-        for layer in self.layers[:-1]:
+        for layer in list(self.layers)[:-1]:
             if isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, std=1 / math.sqrt(layer.in_features))
                 nn.init.zeros_(layer.bias)
