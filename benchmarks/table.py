@@ -1,6 +1,6 @@
-"""The tables of speed in README.md, written from results/*.json: python benchmarks/table.py
+"""Tables of README.md and docs, written from results/*.json: python benchmarks/table.py
 
-They stand between the comments `<!-- speed -->` and `<!-- /speed -->`; a test holds them equal.
+They stand between comments such as `<!-- speed -->` and `<!-- /speed -->`; a test holds them equal.
 """
 
 import json
@@ -9,8 +9,7 @@ from typing import Any
 
 import results
 
-README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- speed -->", "<!-- /speed -->"
+ROOT = Path(__file__).parents[1]
 CASES = {
     "mlp": "MLP 784-400-400-20, batch 128",
     "defaults": "the same with clipping and averaged weights, our defaults",
@@ -31,14 +30,24 @@ SIDES = {
 
 
 def main() -> None:
-    text = README.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n{tables()}{END}{after}", encoding="utf-8")
+    for (place, word), table in TABLES.items():
+        before, _, after = parts(place, word)
+        path = ROOT / place
+        path.write_text(f"{before}<!-- {word} -->\n{table()}<!-- /{word} -->{after}", "utf-8")
 
 
-def tables() -> str:
-    """All of them, as Markdown."""
+def parts(place: str, word: str) -> tuple[str, str, str]:
+    """The text of a page before a table, the table, and the text after it."""
+    text = (ROOT / place).read_text(encoding="utf-8")
+    before, begin, rest = text.partition(f"<!-- {word} -->\n")
+    stands, end, after = rest.partition(f"<!-- /{word} -->")
+    if not (begin and end):
+        raise SystemExit(f"{place} has no place for the table '{word}'")
+    return before, stands, after
+
+
+def speed() -> str:
+    """All tables of speed, as Markdown."""
     return "\n".join([training(), uses(), quality(), device()])
 
 
@@ -124,6 +133,23 @@ def quality() -> str:
             f"| {entry['data']}, {entry['rows']:,} rows | {theirs['seconds']:.0f}, "
             f"{theirs['held_out_bound']:.1f} | {seconds} | {sooner} |"
         )
+    file = "[time_to_quality.json](benchmarks/results/time_to_quality.json)"
+    lines += ["", f"The same networks on both sides, each from its own first weights ({file})."]
+    return "\n".join(lines) + "\n"
+
+
+def starts() -> str:
+    """What each step of a better start buys."""
+    found = load("starts")
+    if found is None:
+        return ""
+    sets = found["sets"]
+    names = next(iter(sets.values()))["elbo"]
+    lines = [f"| data, training examples | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
+    for name, entry in sets.items():
+        digits = 1 if abs(min(entry["elbo"].values())) > 1000 else 2
+        values = " | ".join(f"{value:.{digits}f}" for value in entry["elbo"].values())
+        lines.append(f"| {name}, {entry['training_examples']:,} | {values} |")
     return "\n".join(lines) + "\n"
 
 
@@ -133,6 +159,9 @@ def device() -> str:
         return "On a GPU: not run; `PYTHONPATH=src python3 benchmarks/gpu.py` does it.\n"
     return "On a GPU: `benchmarks/results/gpu.json`.\n"
 
+
+#: Where each table stands, and under which word.
+TABLES = {("README.md", "speed"): speed, ("docs/mathematics/training.md", "starts"): starts}
 
 if __name__ == "__main__":
     main()
