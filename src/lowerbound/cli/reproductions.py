@@ -200,8 +200,9 @@ def list_entries(name: str | None, results: Path | None, json: bool) -> None:
         say(f"{row['name']}: {row['title']}")
         ours = "" if row["ours"] is None else f"; ours {row['ours']:.2f}"
         say(f"  published {row['published']:g}, {row['source']}{ours}")
-        if name:
-            for word in ("address", "protocol", "differs"):
+        words = ("address", "protocol", "differs") if name else ("protocol",)
+        for word in words:
+            if row[word]:
                 say(wrapped(f"  {word}: {row[word]}"))
         least = "" if row["most_updates"] is None else f" (of {row['most_updates']:,} it may make)"
         say(
