@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lowerbound.data import read
-from lowerbound.data.centre import MOST_APART, ROWS, Centre
+from lowerbound.data.centre import BLOCK, MOST_APART, Centre
 from lowerbound.data.examples import identity
 
 
@@ -17,7 +17,7 @@ def centre_of(values, *, named=False, parts=1):
 
 
 def test_it_is_the_mean_of_each_cell_and_one_spread_about_it_for_all():
-    values = np.random.default_rng(0).integers(0, 256, (ROWS + 77, 1, 4, 5)).astype(np.uint8)
+    values = np.random.default_rng(0).integers(0, 256, (BLOCK // 20 + 77, 1, 4, 5)).astype(np.uint8)
     values[:, :, 0] = 200  # cells that never vary
     centre = centre_of(values)
     location = values.reshape(len(values), -1).mean(axis=0)
@@ -27,8 +27,9 @@ def test_it_is_the_mean_of_each_cell_and_one_spread_about_it_for_all():
 
 
 @pytest.mark.parametrize("high", [2, 256, 65536])
-def test_it_is_the_same_to_the_bit_in_any_number_of_parts(high):
-    values = np.random.default_rng(1).integers(0, high, (3 * ROWS, 7)).astype(np.int32)
+def test_it_is_the_same_to_the_bit_in_any_number_of_parts(high, monkeypatch):
+    monkeypatch.setattr("lowerbound.data.centre.BLOCK", 1000)
+    values = np.random.default_rng(1).integers(0, high, (3000, 7)).astype(np.int32)
     whole, parts = centre_of(values), centre_of(values, parts=11)
     assert (whole.location(), whole.unit()) == (parts.location(), parts.unit())
 

@@ -6,8 +6,8 @@ import numpy as np
 
 #: Of examples of more cells, one number is kept for all of them: it is written into every run.
 MOST_APART = 2**14
-#: Examples that are summed at a time.
-ROWS = 1024
+#: Numbers that are summed at a time, of whole examples: 8 MiB of them, or one example.
+BLOCK = 2**20
 
 
 class Centre:
@@ -31,14 +31,16 @@ class Centre:
     def __init__(self, shape: tuple[int, ...], *, named: bool = False) -> None:
         cells = math.prod(shape)
         self.named, self.apart = named, named or cells <= MOST_APART
-        self.count, self.sums, self.squares = 0, np.zeros(cells), 0.0
+        self.cells, self.count, self.squares = cells, 0, 0.0
+        self.sums = np.zeros(cells if self.apart else 1)
 
     def add(self, values: np.ndarray) -> None:
         """Take in examples `(N, *shape)`."""
-        flat = values.reshape(len(values), len(self.sums))
-        for start in range(0, len(flat), ROWS):
-            some = flat[start : start + ROWS].astype(np.float64)
-            self.sums += some.sum(axis=0)
+        flat = values.reshape(len(values), self.cells)
+        rows = max(1, BLOCK // self.cells)
+        for start in range(0, len(flat), rows):
+            some = flat[start : start + rows].astype(np.float64)
+            self.sums += some.sum(axis=0 if self.apart else None)
             self.squares += float(np.vdot(some, some))
         self.count += len(values)
 
@@ -48,14 +50,13 @@ class Centre:
 
     def unit(self) -> tuple[float, ...]:
         """The root mean square of the cells' distances from `location`; 1 if they never vary."""
-        means = self._means()
-        spread = self.squares / (self.count * len(self.sums)) - float(np.square(means).mean())
+        mean = float(np.square(self._means()).mean())
+        spread = self.squares / (self.count * self.cells) - mean
         unit = math.sqrt(spread) if spread > 0 else 1.0
-        return _short(np.full(len(self.sums) if self.named else 1, unit))
+        return _short(np.full(self.cells if self.named else 1, unit))
 
     def _means(self) -> np.ndarray:
-        means = self.sums / self.count
-        return means if self.apart else means.mean(keepdims=True)
+        return self.sums / (self.count if self.apart else self.count * self.cells)
 
 
 def _short(values: np.ndarray) -> tuple[float, ...]:

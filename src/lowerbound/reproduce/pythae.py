@@ -15,8 +15,8 @@ ENTRIES = (
         title="MNIST (static binarisation), pythae's VAE: 784-400-40 with ReLU",
         published=Published(89.78, _SOURCE, _README),
         data="mnist-static",
-        protocol="Larochelle's fixed binarisation: 50,000 training images; the weights of the epoch "
-        "whose bound on the 10,000 validation images is best; 10,000 test images.",
+        protocol="Larochelle's fixed binarisation: 50,000 training images; the weights of that "
+        "epoch are kept whose bound on the 10,000 validation images is best; 10,000 test images.",
         recipe="vae",
         settings={
             "likelihood": "bernoulli",
