@@ -6,7 +6,7 @@ held-out ELBO of the test split, in nats per example: in float64, where rounding
 into another training, and in float32, where it has.
 
     python benchmarks/twin.py [--quick]
-    python benchmarks/twin.py --only '8-bit, torch.float32' --seeds 5    # results/twin-float32.json
+    python benchmarks/twin.py --only '8-bit, torch.float32' --seeds 5 --name twin-float32
 """
 
 import argparse
@@ -61,7 +61,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="one epoch, one seed, nothing written")
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--only", default="", help="cases whose name has this in it, e.g. float32")
+    parser.add_argument("--only", default="", help="cases whose name has this in it")
+    parser.add_argument("--name", default="twin", help="of the file in results/")
     options = parser.parse_args()
     quick = options.quick
     cases = {
@@ -92,7 +93,7 @@ def main() -> None:
                 "seeds": len(same),
             }
         write(
-            "twin-float32" if options.only else "twin",
+            options.name,
             {"unit": "nats per example", "summary": summary, "rows": rows},
         )
 

@@ -16,7 +16,7 @@ import lowerbound as lb
 
 
 def mlp(inputs, hidden, outputs):
-    """Fully connected layers with the SiLU between them, which keep the size of what comes in."""
+    """Fully connected layers with the SiLU between them; hidden weights of variance 1 / inputs."""
     sizes = zip((inputs, *hidden), (*hidden, outputs), strict=True)
     layers = [(nn.Linear(a, b), nn.SiLU()) for a, b in sizes]
     for linear, _ in layers[:-1]:

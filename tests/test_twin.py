@@ -27,7 +27,7 @@ def twins(kind, levels):
     x[0], x[1] = 0, levels - 1  # the end bins
     centre = Centre((1, 6, 5))
     centre.add(x.numpy())
-    field = Field("image", kind, (1, 6, 5), levels, centre.location(), centre.unit())
+    field = Field("image", kind, (1, 6, 5), levels, *centre.found())
     schema = Schema((field,), (1, 6, 5))
     settings = {"latents": 3, "hidden": (16, 8)}
     library = lb.catalogue.assemble("auto", schema, settings, seed=1).model

@@ -21,9 +21,9 @@ def test_it_is_the_mean_of_each_cell_and_one_spread_about_it_for_all():
     values[:, :, 0] = 200  # cells that never vary
     centre = centre_of(values)
     location = values.reshape(len(values), -1).mean(axis=0)
-    assert centre.location() == pytest.approx(location, rel=1e-6)
+    assert centre.found()[0] == pytest.approx(location, rel=1e-6)
     apart = values.reshape(len(values), -1) - location
-    assert centre.unit() == pytest.approx((np.sqrt(np.square(apart).mean()),), rel=1e-6)
+    assert centre.found()[1] == pytest.approx((np.sqrt(np.square(apart).mean()),), rel=1e-6)
 
 
 @pytest.mark.parametrize("high", [2, 256, 65536])
@@ -31,20 +31,20 @@ def test_it_is_the_same_to_the_bit_in_any_number_of_parts(high, monkeypatch):
     monkeypatch.setattr("lowerbound.data.centre.BLOCK", 1000)
     values = np.random.default_rng(1).integers(0, high, (3000, 7)).astype(np.int32)
     whole, parts = centre_of(values), centre_of(values, parts=11)
-    assert (whole.location(), whole.unit()) == (parts.location(), parts.unit())
+    assert whole.found() == parts.found()
 
 
 def test_of_very_many_cells_one_number_is_kept():
     values = np.random.default_rng(2).integers(0, 2, (3, MOST_APART + 1))
     centre = centre_of(values)
-    assert centre.location() == pytest.approx((values.mean(),), rel=1e-6)
-    assert centre.unit() == pytest.approx((values.std(),), rel=1e-6)
+    assert centre.found()[0] == pytest.approx((values.mean(),), rel=1e-6)
+    assert centre.found()[1] == pytest.approx((values.std(),), rel=1e-6)
     columns = centre_of(values, named=True)  # each column has its own field
-    assert len(columns.location()) == len(columns.unit()) == MOST_APART + 1
+    assert len(columns.found()[0]) == len(columns.found()[1]) == MOST_APART + 1
 
 
 def test_cells_that_never_vary_have_the_unit_one():
-    assert centre_of(np.full((5, 3), 7)).unit() == (1.0,)
+    assert centre_of(np.full((5, 3), 7)).found()[1] == (1.0,)
 
 
 def test_data_of_levels_is_measured_on_its_training_split_only():
@@ -57,6 +57,19 @@ def test_data_of_levels_is_measured_on_its_training_split_only():
     spread = (train - train.mean(dim=0)).square().mean().sqrt()
     torch.testing.assert_close(unit.double(), spread.reshape(1), rtol=1e-6, atol=0)
     assert not np.allclose(location, bits.mean(axis=0), rtol=1e-3)
+
+
+@pytest.mark.parametrize("white", [255, 1.0])
+def test_bits_that_are_drawn_have_the_mean_of_what_they_are_drawn_from(white):
+    grey = np.random.default_rng(6).random((300, 5, 4)) * [[[0, 0.1, 0.5, 1]]]
+    grey = (grey * 255).astype(np.uint8) if white == 255 else grey
+    data = read(grey, binarize="dynamic")
+    train = data.train.load().grey
+    assert train is not None and data.schema.location is not None and data.schema.unit is not None
+    chance = train.levels.double().mean(dim=0) / train.white
+    torch.testing.assert_close(data.schema.location.double(), chance, rtol=1e-6, atol=1e-7)
+    spread = (chance * (1 - chance)).mean().sqrt()
+    torch.testing.assert_close(data.schema.unit.double().squeeze(), spread, rtol=1e-6, atol=0)
 
 
 def test_named_columns_of_bits_have_one_unit():

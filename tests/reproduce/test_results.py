@@ -14,7 +14,7 @@ TENTH = entry_named("tenth-vae-1-dynamic")
 
 
 def run(
-    entry=ENTRY, value=86.8, epochs=None, seed=0, images=10_000, settings=None, start=None
+    entry=ENTRY, value=86.8, epochs=None, seed=0, images=10_000, settings=None, model=None
 ) -> dict:
     epochs = entry.epochs if epochs is None else epochs
     return {
@@ -22,7 +22,7 @@ def run(
         "epochs": epochs,
         "updates": entry.updates * epochs // entry.epochs,
         "changed_settings": settings or {},
-        "start": start or entry.start,
+        "model": {**entry.model_settings, **(model or {})},
         "training": {"minutes": None, "batch_size": entry.batch_size},
         "evaluation": {"figure": value, "images": 10_000, "images_with_all_samples": images},
     }
@@ -41,7 +41,7 @@ def run(
         ([run(), run(epochs=3, seed=1)], "reproduced"),  # the short one does not speak for it
         ([run(), run(seed=1, value=88.0)], "whole budget, figure apart"),  # the mean does
         ([run(settings={"latents": "20"})], "not run"),  # that is another model
-        ([run(start="recipe")], "not run"),  # and that began elsewhere
+        ([run(model={"init": "torch"})], "not run"),  # and that began elsewhere
     ],
 )
 def test_only_the_whole_budget_reproduces(runs, expected):

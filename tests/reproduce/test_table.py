@@ -15,7 +15,8 @@ ENTRY = entry_named("burda-iwae-5-dynamic")
 
 def run(figure: float, seed: int = 0, error: float = 0.0) -> dict:
     return {
-        "seed": seed, "epochs": 30, "updates": 89_400, "changed_settings": {}, "start": "burda",
+        "seed": seed, "epochs": 30, "updates": 89_400, "changed_settings": {},
+        "model": ENTRY.model_settings,
         "training": {"minutes": None, "batch_size": 20},
         "evaluation": {
             "figure": figure, "standard_error_images": error, "images": 10_000, "active_units": 20,

@@ -3,7 +3,7 @@
 # importing a recipe's module enters it in the catalogue
 from lowerbound.catalogue import auto, beta_vae, iwae, vae  # noqa: F401  isort: skip
 from lowerbound.catalogue.assemble import Assembly, assemble, build
-from lowerbound.catalogue.origin import describe_data, examples_of, recorded
+from lowerbound.catalogue.origin import describe_data, recorded
 from lowerbound.catalogue.parts import Parts
 from lowerbound.catalogue.recipe import Recipe, recipe, recipe_named, recipes
 from lowerbound.catalogue.resume import Resumption, load_state, resume
@@ -21,7 +21,6 @@ __all__ = [
     "assemble",
     "build",
     "describe_data",
-    "examples_of",
     "load",
     "load_state",
     "recipe",

@@ -14,16 +14,12 @@ from lowerbound.catalogue.settings import check_settings, settings_of
 from lowerbound.data import Schema
 from lowerbound.errors import SettingError
 from lowerbound.models import VAE
-from lowerbound.networks import MLP
 from lowerbound.objectives import Objective
 from lowerbound.seeding import seeded
 from lowerbound.training import Training
 
 #: Updates after which a model of default size is usually trained; sets the default of `epochs`.
 USUAL_UPDATES = 2500
-#: With fewer examples hidden layers keep torch's smaller first weights: then a network learns more
-#: slowly, and learns less by heart (benchmarks/results/starts.json).
-ENOUGH = 3000
 #: Bounds of that default.
 FEWEST_EPOCHS, MOST_EPOCHS = 20, 1000
 
@@ -82,7 +78,7 @@ def assemble(
     for key, setting in known.items():
         if key in given or setting.group == "objective":
             groups[setting.group][key] = given.get(key, setting.default)
-    parts = Parts(**groups["model"]).chosen(schema)
+    parts = Parts(**groups["model"]).chosen(schema, examples)
     training = Training(**{**_defaults(examples), **recipe.training, **groups["training"]})
     with torch.device("meta"):  # sizes are known before any memory is taken
         count = sum(p.numel() for p in recipe(schema, parts, **groups["objective"])[0].parameters())
@@ -93,10 +89,6 @@ def assemble(
         )
     with seeded(seed):
         model, objective = recipe(schema, parts, **groups["objective"])
-        if examples is None or examples >= ENOUGH:
-            for network in model.modules():
-                if isinstance(network, MLP):
-                    network.start_even()
     resolved = {**asdict(parts), **groups["objective"]}
     return Assembly(recipe, model, objective, training, plain(resolved), in_words(schema, parts))
 

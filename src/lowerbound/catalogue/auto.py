@@ -44,12 +44,9 @@ def in_words(schema: Schema, parts: Parts) -> tuple[str, ...]:
         "mlp": f"fully connected layers of {' and '.join(map(str, parts.hidden)) or 'no'} units, "
         f"because the data is {'small images' if schema.is_image else 'vectors'}",
     }
-    starts = "" if parts.likelihood == "categorical" else "; the decoder starts there"
-    seen = f"The encoder sees x from the mean of the training examples{starts}."
     return (
         f"The data is {schema.describe()}.",
         f"Likelihood {parts.likelihood}: {reasons[parts.likelihood]}.",
         f"Networks: {networks[parts.network]}.",
-        *((seen,) if schema.is_discrete and schema.location is not None else ()),
         f"{parts.latents} latent units: those the data does not need stay idle.",
     )

@@ -55,11 +55,3 @@ def recorded(spec: Spec) -> tuple[str | None, dict[str, Any]]:
         if type(value) is int:
             given[name] = value
     return (location if isinstance(location, str) and location else None), given
-
-
-def examples_of(spec: Spec) -> int | None:
-    """How many training examples a run records; None if it records no whole number."""
-    split = spec.data.get("split")
-    counts = split.get("counts") if isinstance(split, dict) else None
-    count = counts.get("train") if isinstance(counts, dict) else None
-    return count if type(count) is int else None

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lowerbound import likelihoods, networks, posteriors, priors
+from lowerbound.catalogue.start import InitName, begin, start_at_mean
 from lowerbound.data import Schema
 from lowerbound.errors import SettingError
 from lowerbound.models import VAE
@@ -16,6 +17,7 @@ LikelihoodName = Literal["auto", "bernoulli", "gaussian", "discretized-logistic"
 PosteriorName = Literal["diagonal", "full"]
 NetworkName = Literal["auto", "mlp", "residual"]
 ActivationName = Literal["silu", "relu", "tanh"]
+InputsName = Literal["standardized", "raw"]
 ScaleName = Literal["auto", "fixed", "shared", "per-dimension"]
 
 #: Latent units beyond this are not chosen by themselves: the ELBO leaves those it cannot use idle.
@@ -23,6 +25,9 @@ MOST_LATENTS = 32
 #: Images of up to so many cells get an MLP: on two cores it is far ahead after the same minutes
 #: (benchmarks/results/networks.json). Beyond, its first layer outgrows a convolutional pair.
 SMALL_IMAGE = 1024
+#: With fewer training examples hidden layers start small. A choice between what was measured:
+#: 1,439 digits do not gain from even ones, 5,400 garments do (benchmarks/results/starts.json).
+ENOUGH = 3000
 #: Parameters beyond this are taken for a slip of the keyboard.
 MOST_PARAMETERS = 2_000_000_000
 
@@ -40,6 +45,11 @@ class Parts:
         activation: Between the layers of an MLP.
         channels: Width of a residual network's first stage.
         blocks: Residual blocks in each stage.
+        init: First weights, by how many training examples there are if "auto": "even" lets hidden
+            layers of an MLP keep the size of what they are given, "small" lets it wane; "glorot";
+            "torch".
+        inputs: What the encoder sees: x from the mean of the training examples, in units of their
+            spread ("standardized"), or as it is ("raw").
         scale: Standard deviation of a Gaussian likelihood.
         sigma: Its value, or where it starts, in units of the data's own standard deviation.
     """
@@ -52,6 +62,8 @@ class Parts:
     activation: ActivationName = "silu"
     channels: int = 32
     blocks: int = 1
+    init: InitName = "auto"
+    inputs: InputsName = "standardized"
     scale: ScaleName = "auto"
     sigma: float = 1.0
 
@@ -70,8 +82,8 @@ class Parts:
         if not (math.isfinite(self.sigma) and self.sigma > 0):
             raise SettingError(f"sigma must be a positive number, got {self.sigma}")
 
-    def chosen(self, schema: Schema) -> "Parts":
-        """The same with every choice made."""
+    def chosen(self, schema: Schema, examples: int | None = None) -> "Parts":
+        """The same with every choice made, for so many training examples; None for very many."""
         likelihood = self.likelihood
         if likelihood == "auto":
             likelihood = likelihood_for(schema)
@@ -85,7 +97,13 @@ class Parts:
         scale = self.scale
         if scale == "auto":
             scale = "shared" if schema.is_image else "per-dimension"
-        return replace(self, likelihood=likelihood, network=network, latents=latents, scale=scale)
+        init = self.init
+        if init == "auto":
+            many = examples is None or examples >= ENOUGH
+            init = "even" if many and network == "mlp" else "small"
+        return replace(
+            self, likelihood=likelihood, network=network, latents=latents, scale=scale, init=init
+        )
 
     def assemble(self, schema: Schema) -> VAE:
         """The VAE of these parts, for data of this schema.
@@ -96,6 +114,12 @@ class Parts:
         parts = self.chosen(schema)
         if parts.network == "residual" and not schema.is_image:
             raise SettingError("network 'residual' needs images, the data has none; use mlp")
+        if parts.network == "residual" and parts.init in ("even", "glorot"):
+            raise SettingError(
+                f"init '{parts.init}' is for network mlp, a residual one has first weights of its "
+                "own; leave init out"
+            )
+        check_likelihood(parts.likelihood, schema)
         latents = parts.latents
         if latents is None:  # chosen() always sets it
             raise SettingError("latents were not chosen")
@@ -104,49 +128,49 @@ class Parts:
             "full": posteriors.FullGaussian,
         }[parts.posterior]
         encoder = parts._encoder(schema, posterior.parameters_shape(latents))
+        decoder = parts._decoder(schema, latents)
+        if not next(encoder.parameters()).is_meta:  # there sizes are counted and nothing else
+            begin(encoder, decoder, parts.init)
+            if parts.init != "torch" and parts.likelihood in ("bernoulli", "discretized-logistic"):
+                start_at_mean(decoder, schema)
+        inputs = raw() if parts.inputs == "raw" else standardize(schema)
         return VAE(
             priors.StandardNormal(latents),
-            posterior(nn.Sequential(standardize(schema), encoder)),
-            parts._likelihood(schema, latents),
+            posterior(nn.Sequential(inputs, encoder)),
+            parts._likelihood(schema, decoder),
         )
 
     @property
     def _nonlinearity(self) -> type[nn.Module]:
         return {"silu": nn.SiLU, "relu": nn.ReLU, "tanh": nn.Tanh}[self.activation]
 
-    def _encoder(self, schema: Schema, outputs: tuple[int, ...]) -> nn.Module:
+    def _encoder(
+        self, schema: Schema, outputs: tuple[int, ...]
+    ) -> networks.MLP | networks.ResidualEncoder:
         if self.network == "mlp":
-            network = networks.MLP(schema.shape, outputs, self.hidden, self._nonlinearity)
-            last = network.layers[-1]
-        else:
-            network = networks.ResidualEncoder(schema.shape, outputs, self.channels, self.blocks)
-            last = network.head
-        start_small(last)
-        return network
+            return networks.MLP(schema.shape, outputs, self.hidden, self._nonlinearity)
+        return networks.ResidualEncoder(schema.shape, outputs, self.channels, self.blocks)
 
-    def _decoder(
-        self, schema: Schema, latents: int, parameters: int
-    ) -> networks.MLP | networks.ResidualDecoder:
+    def _decoder(self, schema: Schema, latents: int) -> networks.MLP | networks.ResidualDecoder:
+        parameters = {
+            "bernoulli": 1,
+            "gaussian": 1,
+            "categorical": schema.levels or 2,
+            "discretized-logistic": 2,
+        }[self.likelihood]
         outputs = (parameters, *schema.shape)
         if self.network == "mlp":
             return networks.MLP((latents,), outputs, self.hidden[::-1], self._nonlinearity)
         return networks.ResidualDecoder((latents,), outputs, self.channels, self.blocks)
 
-    def _likelihood(self, schema: Schema, latents: int) -> likelihoods.Likelihood:
-        check_likelihood(self.likelihood, schema)
+    def _likelihood(self, schema: Schema, decoder: nn.Module) -> likelihoods.Likelihood:
+        levels = schema.levels or 2
         if self.likelihood == "bernoulli":
-            decoder = self._decoder(schema, latents, 1)
-            start_at_mean(decoder, schema)
             return likelihoods.Bernoulli(decoder)
         if self.likelihood == "gaussian":
-            location, unit = units_of(schema)
-            decoder = self._decoder(schema, latents, 1)
-            return likelihoods.Gaussian(decoder, self._scale(schema), location, unit)
-        levels = schema.levels or 2
+            return likelihoods.Gaussian(decoder, self._scale(schema), *units_of(schema))
         if self.likelihood == "categorical":
-            return likelihoods.Categorical(self._decoder(schema, latents, levels), levels)
-        decoder = self._decoder(schema, latents, 2)
-        start_at_mean(decoder, schema)
+            return likelihoods.Categorical(decoder, levels)
         return likelihoods.DiscretizedLogistic(decoder, levels)
 
     def _scale(self, schema: Schema) -> nn.Module:
@@ -194,47 +218,17 @@ def standardize(schema: Schema) -> networks.Standardize:
     return networks.Standardize(location, unit)
 
 
+def raw() -> networks.Standardize:
+    """The layer that leaves the data as it is."""
+    return networks.Standardize(0.0, 1.0)
+
+
 def units_of(schema: Schema) -> tuple[Tensor, Tensor]:
     """Where the data lies and how far it spreads, broadcastable against an example."""
     if schema.location is not None and schema.unit is not None:
         return torch.as_tensor(schema.location), torch.as_tensor(schema.unit)
     middle = ((schema.levels or 2) - 1) / 2
     return torch.tensor(middle), torch.tensor(middle)
-
-
-#: Means of a cell of two levels are kept this far from 0 and 1 before the logit is taken.
-LEAST = 0.001
-
-
-def start_at_mean(decoder: networks.MLP | networks.ResidualDecoder, schema: Schema) -> None:
-    """Start a decoder at the training examples' mean, where the schema has it.
-
-    Its last biases become logits of the mean where there are two levels, and else the mean on the
-    axis where the lowest level is -1 and the highest +1.
-
-    Source: Burda, Grosse & Salakhutdinov (2016), the authors' code, for two levels.
-    """
-    last = decoder.layers[-1] if isinstance(decoder, networks.MLP) else decoder.head
-    bias = last.bias
-    if schema.location is None or schema.levels is None:
-        return
-    if not isinstance(bias, Tensor) or bias.is_meta:  # where sizes are only counted
-        return
-    share = schema.location.double() / (schema.levels - 1)
-    share = share.expand(schema.shape)
-    value = share.clamp(LEAST, 1 - LEAST).logit() if schema.levels == 2 else 2 * share - 1
-    # a residual decoder has one bias a channel
-    start = value.flatten() if isinstance(decoder, networks.MLP) else value.mean(dim=(1, 2))
-    with torch.no_grad():
-        bias[: len(start)].copy_(start)
-
-
-def start_small(layer: nn.Module) -> None:
-    """Start a last layer near zero, so that q(z|x) starts near the prior and the rate near 0."""
-    if isinstance(layer, nn.Linear):
-        with torch.no_grad():
-            layer.weight.mul_(0.1)
-            layer.bias.zero_()
 
 
 def _few(values: tuple[int, ...]) -> str:

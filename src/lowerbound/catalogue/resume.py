@@ -6,7 +6,6 @@ from typing import Any
 
 from lowerbound.catalogue.again import read_again
 from lowerbound.catalogue.assemble import Assembly, assemble
-from lowerbound.catalogue.origin import examples_of
 from lowerbound.data import Data
 from lowerbound.errors import DataError, RunError, SettingError
 from lowerbound.storage import RunDirectory, Spec
@@ -86,9 +85,7 @@ def resume(
         state, notes = state_of(directory)
     try:
         settings = {**spec.settings, **spec.training}
-        assembly = assemble(
-            spec.recipe, spec.schema, settings, examples=examples_of(spec), seed=spec.seed
-        )
+        assembly = assemble(spec.recipe, spec.schema, settings, seed=spec.seed)
     except SettingError as error:
         raise RunError(f"{directory.spec_path} cannot be built: {error}"[:400]) from error
     training = _longer(directory, spec, assembly, state, epochs, minutes)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from lowerbound.data.centre import Centre
+from lowerbound.data.centre import Centre, centre_of_draws
 from lowerbound.data.examples import Data, Examples, fingerprint
 from lowerbound.data.grey import Grey
 from lowerbound.data.infer import Binarize, Inferred, infer
@@ -59,7 +59,7 @@ def build(
         parts = split(_content(inferred), raw.part, seed=seed, where=raw.where)
     else:
         parts = split_validation(_content(inferred), seed=seed, where=raw.where)
-    schema, notes = _schema_of(inferred, inferred.values[parts.train], raw.where)
+    schema, notes = _schema_of(inferred, parts.train, raw.where)
     train, validation, held_out = (
         _examples(inferred, raw, rows) for rows in (parts.train, parts.validation, parts.test)
     )
@@ -108,16 +108,16 @@ def _leaks(values: np.ndarray, raw: Raw) -> tuple[Note, ...]:
 def _schema_of(
     inferred: Inferred, train: np.ndarray, where: str
 ) -> tuple[Schema, tuple[Note, ...]]:
-    """The schema of what was inferred, its location and unit measured on the training examples."""
-    location = unit = None
-    notes: tuple[Note, ...] = ()
+    """The schema of what was inferred, its location and unit measured on the rows `train`."""
+    shape, notes = inferred.values.shape[1:], ()
     if inferred.kind == "real":
-        location, unit, notes = _measure(train, inferred.names, where)
-    shape = inferred.values.shape[1:]
-    if inferred.kind != "real":
+        location, unit, notes = _measure(inferred.values[train], inferred.names, where)
+    elif inferred.grey is not None and inferred.white is not None:  # not of one draw of many
+        location, unit = centre_of_draws(inferred.grey[train], inferred.white)
+    else:
         centre = Centre(shape, named=inferred.names is not None)
-        centre.add(train)
-        location, unit = centre.location(), centre.unit()
+        centre.add(inferred.values[train])
+        location, unit = centre.found()
     fields = fields_of(inferred.names, inferred.kind, shape, inferred.levels, location, unit)
     schema = Schema(
         fields, shape, inferred.constants, inferred.threshold, inferred.precision, inferred.white

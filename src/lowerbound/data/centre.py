@@ -13,50 +13,61 @@ BLOCK = 2**20
 class Centre:
     """Mean of every cell and one standard deviation for all, from examples in any order and parts.
 
-    Sums of whole numbers are exact, so that both are the same whether the examples are in memory
-    or read in blocks. One deviation for all cells: one that hardly ever varies, such as a pixel at
-    the border, would be blown up by its own.
+    Sums are of whole numbers and exact, so that both are the same whether the examples are in
+    memory or read in blocks. One deviation for all cells: one that hardly ever varies, such as a
+    pixel at the border, would be blown up by its own.
 
     Args:
-        shape: Of an example, whose cells are whole numbers.
+        shape: Of an example, whose cells are whole numbers below 2**16.
         named: Whether its cells are columns, of which each has its own field.
 
     Example:
         >>> centre = Centre((2,))
         >>> centre.add(np.array([[0, 2], [0, 0]]))
-        >>> centre.location(), centre.unit()
+        >>> centre.found()
         ((0.0, 1.0), (0.7071068,))
     """
 
     def __init__(self, shape: tuple[int, ...], *, named: bool = False) -> None:
-        cells = math.prod(shape)
-        self.named, self.apart = named, named or cells <= MOST_APART
-        self.cells, self.count, self.squares = cells, 0, 0.0
-        self.sums = np.zeros(cells if self.apart else 1)
+        self.cells, self.named, self.count, self.squares = math.prod(shape), named, 0, 0
+        self.apart = named or self.cells <= MOST_APART
+        self.sums = np.zeros(self.cells if self.apart else 1, np.int64)
 
     def add(self, values: np.ndarray) -> None:
         """Take in examples `(N, *shape)`."""
         flat = values.reshape(len(values), self.cells)
         rows = max(1, BLOCK // self.cells)
         for start in range(0, len(flat), rows):
-            some = flat[start : start + rows].astype(np.float64)
+            some = flat[start : start + rows].astype(np.int64)
             self.sums += some.sum(axis=0 if self.apart else None)
-            self.squares += float(np.vdot(some, some))
+            self.squares += int(np.square(some).sum())
         self.count += len(values)
 
-    def location(self) -> tuple[float, ...]:
-        """The mean of each cell, or of all."""
-        return _short(self._means())
+    def found(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Location and unit: the mean of each cell, or of all; and how far cells are from it.
 
-    def unit(self) -> tuple[float, ...]:
-        """The root mean square of the cells' distances from `location`; 1 if they never vary."""
-        mean = float(np.square(self._means()).mean())
-        spread = self.squares / (self.count * self.cells) - mean
-        unit = math.sqrt(spread) if spread > 0 else 1.0
-        return _short(np.full(self.cells if self.named else 1, unit))
+        The second is the root mean square of the distances, 1 if cells never vary.
+        """
+        each = self.count if self.apart else self.count * self.cells  # numbers in each sum
+        # of the whole numbers themselves: the difference of two large ones, and nothing rounded
+        apart = each * self.squares - sum(total * total for total in self.sums.tolist())
+        variance = apart / (each * self.count * self.cells)
+        unit = math.sqrt(variance) if variance > 0 else 1.0
+        return _short(self.sums / each), _short(np.full(self.cells if self.named else 1, unit))
 
-    def _means(self) -> np.ndarray:
-        return self.sums / (self.count if self.apart else self.count * self.cells)
+
+def centre_of_draws(grey: np.ndarray, white: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Location and unit of bits that are drawn: each 1 with the chance `grey` / `white`.
+
+    Args:
+        grey: Examples `(N, *shape)`, numbers of any kind from 0 to `white`.
+        white: What is 1 for certain.
+    """
+    chance = grey.mean(axis=0, dtype=np.float64).ravel() / white
+    if len(chance) > MOST_APART:
+        chance = chance.mean(keepdims=True)
+    variance = float(np.mean(chance * (1 - chance)))
+    return _short(chance), _short(np.array([math.sqrt(variance) if variance > 0 else 1.0]))
 
 
 def _short(values: np.ndarray) -> tuple[float, ...]:

@@ -209,7 +209,7 @@ class Schema:
 
     @property
     def location(self) -> Tensor | None:
-        """Means of the training split, the shape of an example or ones; None unless measured."""
+        """Means of the training split, `shape` or `(1, ..., 1)`; None unless measured."""
         return self._measured([field.location for field in self.fields])
 
     @property
@@ -221,7 +221,7 @@ class Schema:
         values = [value for part in parts if part is not None for value in part]
         if not values or None in parts:
             return None
-        flat = torch.tensor(values, dtype=self.dtype if self.kind == "real" else torch.float32)
+        flat = torch.tensor(values, dtype=self.dtype if self.kind == "real" else None)
         if len(values) == self.dimensions:
             return flat.reshape(self.shape)
         return flat.reshape((1,) * len(self.shape))

@@ -48,20 +48,6 @@ class MLP(nn.Module):
             layers += [nn.Linear(before, after), activation()]
         self.layers = nn.Sequential(*layers[:-1])
 
-    def start_even(self) -> None:
-        """Start hidden layers so that what comes in keeps its size on its way through.
-
-        Their weights become draws from N(0, 1 / inputs), their biases 0. torch's own, which a new
-        network has, are of a third of that variance: signals wane from layer to layer, and it
-        learns more slowly.
-
-        Source: LeCun, Bottou, Orr & Mueller (1998), Efficient BackProp, section 4.6.
-        """
-        for layer in list(self.layers)[:-1]:
-            if isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, std=1 / math.sqrt(layer.in_features))
-                nn.init.zeros_(layer.bias)
-
     def forward(self, x: Tensor) -> Tensor:
         """From `(..., *inputs)` to `(..., *outputs)`."""
         axes = len(self.inputs)

@@ -32,4 +32,5 @@ class Standardize(nn.Module):
         """Its numbers, or their shape."""
         if self.location.numel() == 1:
             return f"location={self.location.item():g}, unit={self.unit.item():g}"
-        return f"location and unit of shape {tuple(self.location.shape)}"
+        shapes = [tuple(measure.shape) for measure in (self.location, self.unit)]
+        return f"location of shape {shapes[0]}, unit of shape {shapes[1]}"

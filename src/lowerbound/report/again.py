@@ -2,8 +2,9 @@
 
 import shlex
 from pprint import pformat
+from typing import Any
 
-from lowerbound.catalogue import Run, examples_of, recorded
+from lowerbound.catalogue import Run, recorded
 from lowerbound.data import names
 
 
@@ -30,7 +31,7 @@ def snippet_of(run: Run) -> str:
         read = f"data = lb.read({location!r}{extra})"
     else:
         read = f'data = lb.read("..."{extra})  # what was read from {_one_line(source)}'
-    count = examples_of(spec)
+    count = _table(_table(spec.data.get("split")).get("counts")).get("train")
     settings = pformat({**spec.settings, **spec.training}, width=88, sort_dicts=False)
     return "\n".join(
         [
@@ -40,13 +41,17 @@ def snippet_of(run: Run) -> str:
             f"settings = {settings}",
             "assembly = lb.catalogue.assemble(",
             f"    {spec.recipe!r}, data.schema, settings, "
-            f"examples={'len(data.train)' if count is None else count}, seed={spec.seed}",
+            f"examples={count if type(count) is int else 'len(data.train)'}, seed={spec.seed}",
             ")",
             "fit = lb.fit(",
             f"    assembly.model, assembly.objective, data, assembly.training, seed={spec.seed}",
             ")",
         ]
     )
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _one_line(text: str) -> str:

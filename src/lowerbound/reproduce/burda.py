@@ -52,7 +52,7 @@ _DATA: dict[str, Source] = {"dynamic": "mnist-dynamic", "static": "mnist-static"
 
 _DIFFERS = (
     "Examples are shuffled every epoch. The scale of q grows as 1 + h beyond 1, where theirs is "
-    "exp(h)."
+    "exp(h). Theirs draw every layer from one seed, so that layers of one size begin alike."
 )
 
 #: 784-200-200-50, tanh; Adam, eight stages of 3^i epochs.
@@ -62,6 +62,8 @@ NETWORKS: dict[str, Any] = {
     "hidden": (200, 200),
     "activation": "tanh",
     "latents": 50,
+    "init": "glorot",
+    "inputs": "raw",
 }
 SCHEDULE: dict[str, Any] = {
     "epochs": 3280,
@@ -94,7 +96,6 @@ def _entry(kind: str, samples: int, data: str) -> Entry:
         protocol=_PROTOCOL[data],
         recipe=kind,
         settings={**NETWORKS, **SCHEDULE, "samples": samples},
-        start="burda",
         differs=_DIFFERS + closed,
         others=_OTHERS.get((kind, samples, data), ()),
     )
@@ -114,7 +115,6 @@ def _reparameterised(samples: int, figure: float) -> Entry:
         settings={
             **NETWORKS, **SCHEDULE, "samples": samples, "gradient": "path" if single else "dreg",
         },
-        start="burda",
         differs=_DIFFERS,
     )  # fmt: skip
 
@@ -124,6 +124,8 @@ def _moonshot() -> Entry:
     base = _entry("vae", 1, "dynamic")
     settings = {
         **base.settings,
+        "init": "even",
+        "inputs": "standardized",
         "gradient": "path",
         "epochs": 1640,
         "batch_size": 200,

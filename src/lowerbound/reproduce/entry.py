@@ -1,14 +1,13 @@
 """A published figure, and all that it takes to get it again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
+
+from lowerbound.catalogue import Parts
 
 #: What an entry is trained on.
 Source = Literal["mnist-dynamic", "mnist-static", "iris", "breast-cancer", "digits", "mnist-pixels"]
-
-#: Whose first weights and pixels.
-Start = Literal["recipe", "burda", "pythae"]
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,6 @@ class Entry:
         recipe: Of the catalogue.
         settings: Of model, objective and training, all that differ from the recipe's own; with
             them `epochs`, the whole published budget.
-        start: Whose first weights, and pixels as whose encoder sees them: the recipe's, as a fit
-            has them; Burda et al.'s; pythae's.
         samples: Draws `K` of the importance-weighted bound that is told.
         differs: Where we depart from the source, in a sentence or two.
         others: What other implementations got: (figure, who and how).
@@ -58,12 +55,18 @@ class Entry:
     protocol: str
     recipe: str
     settings: Mapping[str, Any]
-    start: Start = "recipe"
     samples: int = 5000
     differs: str = ""
     others: tuple[tuple[float, str], ...] = field(default_factory=tuple)
     most_updates: int | None = None
     tolerance: float = 0.3
+
+    @property
+    def model_settings(self) -> dict[str, Any]:
+        """Those of `settings` that are the model's, as JSON has them."""
+        names = {part.name for part in fields(Parts)}
+        given = {name: value for name, value in self.settings.items() if name in names}
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in given.items()}
 
     @property
     def epochs(self) -> int:

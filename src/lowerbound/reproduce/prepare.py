@@ -7,7 +7,6 @@ from lowerbound.catalogue import Assembly, assemble
 from lowerbound.data import Data
 from lowerbound.errors import SettingError
 from lowerbound.reproduce.entry import Entry
-from lowerbound.reproduce.start import start
 
 
 def prepare(
@@ -41,7 +40,6 @@ def prepare(
     if minutes is not None:
         chosen["minutes"] = minutes
     assembly = assemble(entry.recipe, data.schema, chosen, examples=len(data.train), seed=seed)
-    start(assembly.model, data, entry.start, seed=seed)
     per_epoch = -(-len(data.train) // assembly.training.batch_size)
     updates = assembly.training.epochs * per_epoch
     if entry.most_updates is not None and minutes is None and updates > entry.most_updates:

@@ -51,7 +51,7 @@ def runs_of(entry: Entry, place: Path) -> list[dict[str, Any]]:
 
 
 def add(entry: Entry, place: Path, run: Mapping[str, Any], command: str) -> Path:
-    """Write a run into the file of its entry, in place of one of the same seed, budget and start.
+    """Write a run into the file of its entry, in place of one of the same seed, budget and model.
 
     Raises:
         OutputError: It cannot be written.
@@ -91,23 +91,20 @@ def add(entry: Entry, place: Path, run: Mapping[str, Any], command: str) -> Path
 
 def _key(run: Mapping[str, Any]) -> tuple[Any, ...]:
     budget = run["training"].get("minutes") or run["epochs"]
-    return run["seed"], budget, json.dumps(run["changed_settings"], sort_keys=True), _start(run)
-
-
-def _start(run: Mapping[str, Any]) -> str:
-    return run.get("start", "recipe")
+    settings = (run["changed_settings"], run.get("model"))
+    return run["seed"], budget, json.dumps(settings, sort_keys=True)
 
 
 def told(entry: Entry, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The runs that speak for an entry, one for each seed, all of one budget and one setting.
 
-    They are those of the largest budget, among those that began as the entry does. Runs under
-    changed settings speak only for an entry whose optimiser is free, and there those of the lowest
-    mean do.
+    They are those of the largest budget, among those of the very model that the entry describes.
+    Runs under changed settings speak only for an entry whose optimiser is free, and there those of
+    the lowest mean do.
     """
     groups: dict[str, dict[int, dict[str, Any]]] = {}
     for run in runs:
-        if _start(run) != entry.start:
+        if run.get("model", {}) != entry.model_settings and not entry.is_linear:
             continue
         if entry.most_updates is not None or not run["changed_settings"]:
             _, *settings = _key(run)

@@ -112,7 +112,7 @@ def record(
         "seconds": round(result.seconds, 1),
         "device": device,
         "changed_settings": {name: str(value) for name, value in settings.items()},
-        "start": entry.start,
+        "model": entry.model_settings,
         "training": {**told, "minutes": training.minutes},
         "validation_bound": result.history[-1].held_out.bound,
         "skipped": result.skipped,

@@ -67,7 +67,7 @@ class Fitted:
             return rows.reshape(len(rows), *self.schema.shape)
         return self._coerced(rows)[0]
 
-    def blocks(
+    def values_of(
         self, span: Span, progress: Callable[[int, int], None] | None = None
     ) -> Iterator[np.ndarray]:
         """The rows of a span, a block of the store at a time."""

@@ -85,7 +85,7 @@ class Survey:
 
 
 def survey(store: Store, *, binarize: bool, seed: int, stage: Stage | None = None) -> Survey:
-    """What is remembered of a store, or what two or three passes through it find out.
+    """What is remembered of a store, or what three passes through it find out.
 
     Args:
         store: All rows.
@@ -121,7 +121,7 @@ def _survey(store: Store, binarize: bool, seed: int, tell: Stage) -> Survey:
     held, record, more = divide(store, fitted, sketch, seed)
     names = tuple(f.name for f in fitted.schema.fields) if fitted.schema.is_table else None
     train = span_of(store, TRAIN, held)
-    blocks = fitted.blocks(train, lambda done, total: tell("measuring", done, total))
+    blocks = fitted.values_of(train, lambda done, total: tell("measuring", done, total))
     if fitted.schema.kind == "real":
         location, unit, told = measured(*Moments.of(blocks).judged(), names, store.where)
         more += told
@@ -129,7 +129,7 @@ def _survey(store: Store, binarize: bool, seed: int, tell: Stage) -> Survey:
         centre = Centre(fitted.schema.shape, named=names is not None)
         for values in blocks:
             centre.add(values)
-        location, unit = centre.location(), centre.unit()
+        location, unit = centre.found()
     schema = fitted.schema
     fields = fields_of(names, schema.kind, schema.shape, schema.levels, location, unit)
     fitted = replace(fitted, schema=replace(schema, fields=fields))
