@@ -140,7 +140,7 @@ def test_first_weights_by_name():
 
 
 def test_first_weights_of_an_mlp_are_refused_for_convolutions():
-    with pytest.raises(SettingError, match="init 'even' is for network mlp"):
+    with pytest.raises(SettingError, match="init 'even' is for --set network=mlp"):
         build("vae", SCHEMAS["8-bit 1x28x28"], network="residual", init="even")
 
 

@@ -2,6 +2,7 @@
 
 from lowerbound.catalogue.parts import Parts
 from lowerbound.catalogue.recipe import recipe
+from lowerbound.catalogue.start import IN_WORDS
 from lowerbound.catalogue.vae import vae
 from lowerbound.data import Schema
 from lowerbound.models import VAE
@@ -30,6 +31,10 @@ def auto(
     return vae(schema, parts, samples=samples, beta_warm_up=beta_warm_up, free_bits=free_bits)
 
 
+#: How the sentence about them begins.
+FIRST_WEIGHTS = "First weights"
+
+
 def in_words(schema: Schema, parts: Parts) -> tuple[str, ...]:
     """Why these parts, one sentence each; `parts` are as chosen for the schema."""
     reasons = {
@@ -49,4 +54,5 @@ def in_words(schema: Schema, parts: Parts) -> tuple[str, ...]:
         f"Likelihood {parts.likelihood}: {reasons[parts.likelihood]}.",
         f"Networks: {networks[parts.network]}.",
         f"{parts.latents} latent units: those the data does not need stay idle.",
+        f"{FIRST_WEIGHTS} '{parts.init}': {IN_WORDS[parts.init]}.",
     )

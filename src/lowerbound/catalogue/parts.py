@@ -116,8 +116,8 @@ class Parts:
             raise SettingError("network 'residual' needs images, the data has none; use mlp")
         if parts.network == "residual" and parts.init in ("even", "glorot"):
             raise SettingError(
-                f"init '{parts.init}' is for network mlp, a residual one has first weights of its "
-                "own; leave init out"
+                f"init '{parts.init}' is for --set network=mlp, and the network here is residual; "
+                "give init=small, init=torch, or leave it out"
             )
         check_likelihood(parts.likelihood, schema)
         latents = parts.latents

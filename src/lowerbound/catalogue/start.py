@@ -1,11 +1,11 @@
 """Where a training starts: the first weights of a model, by name.
 
 =======  ==================================================================================
-even     hidden layers hand on numbers of the size they are given; q(z|x) starts near the
-         prior and p(x|z) at the mean of the training examples
-small    the same with torch's smaller hidden weights: it learns more slowly, and small data
-         less by heart
-glorot   all layers as Glorot & Bengio have them, p(x|z) at the mean
+even     hidden layers of an MLP hand on numbers of the size they are given; q(z|x) starts
+         near the prior, and p(x|z) of a Bernoulli or discretised logistic at the mean of the
+         training examples
+small    the same with hidden layers as torch draws them, or a residual network has them
+glorot   all layers of an MLP as Glorot & Bengio have them, p(x|z) at the mean
 torch    all layers as torch draws them
 =======  ==================================================================================
 """
@@ -21,6 +21,15 @@ from lowerbound.networks import MLP, ResidualDecoder, ResidualEncoder
 
 InitName = Literal["auto", "even", "small", "glorot", "torch"]
 
+#: What each does, as part of a sentence.
+IN_WORDS: dict[InitName, str] = {
+    "auto": "by the number of training examples",
+    "even": "hidden layers hand on numbers of the size they are given",
+    "small": "hidden layers as torch draws them, so that they learn more slowly",
+    "glorot": "all layers as Glorot and Bengio have them",
+    "torch": "all layers as torch draws them",
+}
+
 #: Means of a bit are kept this far from 0 and 1 before the logit is taken.
 LEAST = 0.001
 
@@ -31,7 +40,7 @@ def begin(encoder: MLP | ResidualEncoder, decoder: MLP | ResidualDecoder, init: 
     Args:
         encoder: As torch and its own class have it.
         decoder: Likewise.
-        init: Whose; "auto" is "small".
+        init: Whose.
     """
     for network in (encoder, decoder):
         if isinstance(network, MLP) and init == "even":

@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from lowerbound.catalogue.assemble import Assembly, assemble
+from lowerbound.catalogue.auto import FIRST_WEIGHTS
 from lowerbound.catalogue.runs import load
 from lowerbound.catalogue.settings import settings_of
 from lowerbound.data import Data, Schema
 from lowerbound.errors import SettingError, ShapeError
 from lowerbound.training import Training
+
+#: Of the model, in runs from before these settings were there.
+EARLIER = {"init": "small", "inputs": "standardized"}
 
 
 def warm_start(
@@ -45,22 +49,21 @@ def warm_start(
         )
     count = len(data.train)
     new = assemble(run.spec.recipe, run.schema, settings, examples=count, seed=seed)
-    changed = [
-        name
-        for name in settings or {}
-        if name in run.spec.settings and new.settings[name] != run.spec.settings[name]
-    ]
+    # a run from before a setting was there has what was then the only choice
+    had = {**EARLIER, **run.spec.settings}
+    changed = [name for name in settings or {} if name in had and new.settings[name] != had[name]]
     objective = _of_objective(new)
     for name in changed:
         if name not in objective:
             raise SettingError(
-                f"{name} is {run.spec.settings[name]!r} in {run.path}, whose model --from takes; "
-                "leave it out"
+                f"{name} is {had[name]!r} in {run.path}, whose model --from takes; leave it out"
             )
-    chosen = {**run.spec.settings, **{name: new.settings[name] for name in changed}}
+    chosen = {**had, **{name: new.settings[name] for name in changed}}
     length = {name: getattr(new.training, name) for name in Training.__dataclass_fields__}
     assembly = assemble(run.spec.recipe, run.schema, {**chosen, **length}, seed=seed)
     assembly.model.load_state_dict(run.model.state_dict())
+    words = [word for word in assembly.words if not word.startswith(FIRST_WEIGHTS)]
+    assembly = replace(assembly, words=(*words, f"{FIRST_WEIGHTS}: those of {run.path}."))
     digest = hashlib.sha256((run.path / "weights.safetensors").read_bytes()).hexdigest()
     origin = {"run": str(run.path.absolute()), "sha256": digest}
     return assembly, replace(data, schema=run.schema), origin
@@ -79,10 +82,8 @@ def difference(old: Schema, new: Schema) -> str:
         return f"it has {len(new.fields)} columns, and they have {len(old.fields)}"
     if old.constants != new.constants:
         return "other columns never vary in it"
-    if old.threshold != new.threshold:
-        return f"it is cut at {new.threshold}, and they are for data cut at {old.threshold}"
-    if old.white != new.white:
-        return f"its grey levels go up to {new.white}, and theirs to {old.white}"
+    if (old.threshold, old.white) != (new.threshold, new.white):
+        return f"it is {new.describe()}, and they were trained on {old.describe()}"
     if old.precision != new.precision:
         return f"it is {new.precision}, and they are for {old.precision}"
     return ""

@@ -125,6 +125,8 @@ def one(entry: Entry, wanted: Wanted, data: Any, seed: int, out: Path, place: Pa
     )
     path = add(entry, place, run, shlex.join(command_line()))
     tell(f"seed {seed}: {judged['figure']:.2f} nats; recorded in {path}")
+    if wanted.settings and entry.most_updates is None:
+        tell("under other settings than the row's: what follows is of runs under its own")
     if result.stopped == "paused":
         tell(f"paused; go on with the same command and --resume, what there is lies in {out}")
     return 0

@@ -42,6 +42,7 @@ def cost(entry: Entry, runs: list[dict[str, Any]], *, accelerator: bool) -> Cost
         for run in runs
         if (run["device"] != "cpu") == accelerator
         and run["training"]["batch_size"] == entry.batch_size
+        and (not run.get("changed_settings") or entry.most_updates is not None)
     ]
     if seen:
         return Cost(statistics.median(seen) * entry.updates, True)

@@ -18,6 +18,9 @@ from lowerbound.reproduce.prepare import prepare
 from lowerbound.storage import RunDirectory
 from lowerbound.training import Callback, Fit, Training, fit
 
+#: How a training ends that used its budget up.
+ENDS = ("epochs", "minutes")
+
 
 def train(
     entry: Entry,
@@ -63,10 +66,16 @@ def train(
     spec = spec_of(assembly, data, seed, command=command or [])
     if resume and directory.is_run():
         old = directory.read_spec()
-        if (old.recipe, old.settings, old.seed) != (spec.recipe, spec.settings, seed):
+        if (old.recipe, old.seed) != (spec.recipe, seed):
             raise SettingError(
-                f"{out} is a run of another recipe, seed or model; give another --out, or --force"
+                f"{out} is a run of another recipe or seed; give another --out, or --force"
             )
+        for name, value in spec.settings.items():
+            if old.settings.get(name) != value:
+                raise SettingError(
+                    f"{name} is {old.settings.get(name, 'not recorded')!r} in {out}, where the row "
+                    f"has {value!r} now; give another --out, or --force"
+                )
         notes: tuple[str, ...] = ()
         if directory.state.exists():
             state, notes = state_of(directory)
@@ -86,7 +95,8 @@ def train(
     finally:
         writer.abandon()
     if result.best is None:
-        raise RunError(f"{out}: no epoch was finished; give a larger budget")
+        remedy = "give a larger budget" if result.stopped in ENDS else "go on with --resume"
+        raise RunError(f"{out}: ended before an epoch was finished; {remedy}")
     return assembly, result
 
 

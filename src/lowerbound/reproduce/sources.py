@@ -86,7 +86,10 @@ def _amat(folder: Path) -> dict[str, np.ndarray]:
 
 def _packed(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it is one array, not an .npz of three")
+        with archive:
             arrays = {name: archive[name] for name in ("train", "valid", "test")}
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"cannot read {str(path)!r}: {error}; {HOW_STATIC}") from error

@@ -22,7 +22,18 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """
     plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     metadata = {"format": "lowerbound-weights", "sha256": _digest(plain)}
-    write_atomically(path, save(plain, metadata))
+    write_atomically(path, _ordered(save(plain, metadata)))
+
+
+def _ordered(data: bytes) -> bytes:
+    """The same file with its metadata in one order: the same weights give the same bytes."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    if len(text) > size:  # written in another way than we know: as it is, it is right
+        return data
+    return b"".join((data[:8], text.ljust(size), memoryview(data)[8 + size :]))
 
 
 def read_weights(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
