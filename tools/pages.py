@@ -102,13 +102,14 @@ def recipe_page(recipe: Recipe) -> str:
         our_numbers(recipe),
         "## Settings\n",
         "What `--set NAME=VALUE` can change.\n",
-        "| name | default | type | of |\n|---|---|---|---|",
+        "| name | default | type | of | what it is |\n|---|---|---|---|---|",
     ]
     for setting in settings_of(recipe).values():
         about = setting_json(setting)
         kind = about["type"].replace("|", "\\|")
         default = default_in_words(about)
-        parts.append(f"| `{setting.name}` | {default} | {kind} | {setting.group} |")
+        meaning = setting.meaning.replace("|", "\\|")
+        parts.append(f"| `{setting.name}` | {default} | {kind} | {setting.group} | {meaning} |")
     return "\n".join(part for part in parts if part) + "\n"
 
 

@@ -216,6 +216,9 @@ def test_the_catalogue_lists_recipes_and_their_settings(lowerbound) -> None:
     assert beta["default"] == 4.0 and beta["group"] == "objective" and beta["type"] == "number"
     assert "  latents        from data" in lowerbound("catalogue", "vae").out
     assert "when not to choose it\n" in lowerbound("catalogue", "vae").out
+    for name in names:
+        settings = json.loads(lowerbound("catalogue", name, "--json").out)["settings"]
+        assert all(len(setting["meaning"]) > 10 for setting in settings)
     assert found["avoid"] and found["differs"]
 
 

@@ -27,7 +27,15 @@ def auto(
     beta_warm_up: float = 0.0,
     free_bits: float = 0.0,
 ) -> tuple[VAE, Objective]:
-    """The recipe `vae`, with every part chosen from the schema."""
+    """The recipe `vae`, with every part chosen from the schema.
+
+    Args:
+        schema: What the data is.
+        parts: Of the model.
+        samples: Draws of z for each example.
+        beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.
+        free_bits: Floor of each unit's rate, nats; 0 for none.
+    """
     return vae(schema, parts, samples=samples, beta_warm_up=beta_warm_up, free_bits=free_bits)
 
 

@@ -28,5 +28,14 @@ def beta_vae(
     beta_warm_up: float = 0.0,
     free_bits: float = 0.0,
 ) -> tuple[VAE, Objective]:
-    """The VAE, trained with its rate weighted by beta."""
+    """The VAE, trained with its rate weighted by beta.
+
+    Args:
+        schema: What the data is.
+        parts: Of the model.
+        beta: Weight of the rate, nats against nats.
+        samples: Draws of z for each example.
+        beta_warm_up: Fraction of the training over which the weight of the rate rises to beta.
+        free_bits: Floor of each unit's rate, nats; 0 for none.
+    """
     return parts.assemble(schema), guided(BetaELBO(beta, samples), beta_warm_up, free_bits)

@@ -32,7 +32,13 @@ def iwae(
 ) -> tuple[VAE, Objective]:
     """The VAE, trained on a tighter bound.
 
-    Its gradient is that of `IWAE`, "total" or "path", or with "dreg" that of `DReG`.
+    Args:
+        schema: What the data is.
+        parts: Of the model.
+        samples: Draws of z for each example, of which the bound is made.
+        gradient: "total"; "path", without the score of q(z|x); or "dreg", doubly reparameterised
+            (`DReG`).
+        beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.
     """
     objective = DReG(samples) if gradient == "dreg" else IWAE(samples, gradient)
     return parts.assemble(schema), guided(objective, beta_warm_up)

@@ -38,16 +38,17 @@ class Parts:
 
     Args:
         latents: Number of latent units.
-        likelihood: p(x|z).
+        likelihood: p(x|z), by the kind of the data if "auto".
         posterior: q(z|x): "diagonal", or "full" for correlated units.
         network: Encoder and decoder: "mlp", or "residual" for convolutions on images.
         hidden: Widths of an MLP's hidden layers, encoder first; the decoder has them reversed.
         activation: Between the layers of an MLP.
         channels: Width of a residual network's first stage.
         blocks: Residual blocks in each stage.
-        init: First weights, by how many training examples there are if "auto": "even" lets hidden
-            layers of an MLP keep the size of what they are given, "small" lets it wane; "glorot";
-            "torch".
+        init: First weights. "even": hidden layers of an MLP hand on numbers of the size they are
+            given; "small": they are as torch draws them; with both q(z|x) starts near the prior and
+            p(x|z) near the mean. "glorot", "torch": of all layers. "auto": "even" for MLPs and 3,000
+            training examples or more, else "small".
         inputs: What the encoder sees: x from the mean of the training examples, in units of their
             spread ("standardized"), or as it is ("raw").
         scale: Standard deviation of a Gaussian likelihood.

@@ -21,28 +21,54 @@ class Setting:
         kind: Its type.
         default: Its value when nobody changes it.
         group: "model" (a part), "objective" (the recipe's own) or "training".
+        meaning: What it is, as the docstring of what takes it says.
     """
 
     name: str
     kind: Any
     default: Any
     group: Literal["model", "objective", "training"]
+    meaning: str = ""
 
 
 def settings_of(recipe: Recipe) -> dict[str, Setting]:
     """Every setting of a recipe, by name."""
     found: dict[str, Setting] = {}
-    hints = get_type_hints(Parts)
+    hints, means = get_type_hints(Parts), meanings(Parts)
     for part in fields(Parts):
-        found[part.name] = Setting(part.name, hints[part.name], part.default, "model")
-    hints = get_type_hints(recipe.build)
+        name = part.name
+        found[name] = Setting(name, hints[name], part.default, "model", means.get(name, ""))
+    hints, means = get_type_hints(recipe.build), meanings(recipe.build)
     for name, parameter in inspect.signature(recipe.build).parameters.items():
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            found[name] = Setting(name, hints[name], parameter.default, "objective")
-    hints = get_type_hints(Training)
+            default, meaning = parameter.default, means.get(name, "")
+            found[name] = Setting(name, hints[name], default, "objective", meaning)
+    hints, means = get_type_hints(Training), meanings(Training)
     for entry in fields(Training):
-        default = recipe.training.get(entry.name, entry.default)
-        found[entry.name] = Setting(entry.name, hints[entry.name], default, "training")
+        name = entry.name
+        default = recipe.training.get(name, entry.default)
+        found[name] = Setting(name, hints[name], default, "training", means.get(name, ""))
+    return found
+
+
+def meanings(documented: Any) -> dict[str, str]:
+    """What the section "Args" of a docstring says of each name.
+
+    Example:
+        >>> meanings(Training)["average"].partition(",")[0]
+        'Decay of the exponential moving average of the weights'
+    """
+    _, _, section = (inspect.getdoc(documented) or "").partition("\nArgs:\n")
+    found: dict[str, str] = {}
+    name = ""
+    for line in section.splitlines():
+        if line and not line.startswith(" "):
+            break  # the next section
+        if line.startswith("    ") and not line.startswith("     "):
+            name, _, text = line.strip().partition(": ")
+            found[name] = text
+        elif line.strip() and name:
+            found[name] += f" {line.strip()}"
     return found
 
 

@@ -31,7 +31,14 @@ def vae(
 ) -> tuple[VAE, Objective]:
     """Gaussian prior and posterior, trained on the ELBO.
 
-    Its gradient is "total", its rate in closed form, or "path" for `StickingTheLanding`.
+    Args:
+        schema: What the data is.
+        parts: Of the model.
+        samples: Draws of z for each example.
+        gradient: "total", with the rate in closed form, or "path", without the score of q(z|x)
+            (`StickingTheLanding`).
+        beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.
+        free_bits: Floor of each unit's rate, nats; 0 for none.
     """
     objective = ELBO(samples) if gradient == "total" else StickingTheLanding(samples)
     return parts.assemble(schema), guided(objective, beta_warm_up, free_bits)

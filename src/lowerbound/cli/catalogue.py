@@ -1,5 +1,6 @@
 """`lowerbound catalogue`: the recipes there are."""
 
+import textwrap
 import typing
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,8 +56,14 @@ def command(
             if setting.group == group:
                 shown = setting_json(setting)
                 say(f"  {setting.name:<14} {default_in_words(shown):<12} {shown['type']}")
+                say(textwrap.fill(setting.meaning, 79, **INDENTED))
         say()
 
+
+#: How the meaning of a setting is laid out below its name.
+INDENTED: dict[str, Any] = {
+    "initial_indent": "      ", "subsequent_indent": "      ", "break_on_hyphens": False
+}  # fmt: skip
 
 #: Defaults that `fit` replaces by what suits the number of examples or the schema.
 FROM_DATA = ("latents", "epochs", "batch_size", "patience")
@@ -101,6 +108,7 @@ def setting_json(setting: "Setting") -> dict[str, Any]:
         "default": list(setting.default) if isinstance(setting.default, tuple) else setting.default,
         "from_data": setting.name in FROM_DATA,
         "group": setting.group,
+        "meaning": setting.meaning,
     }
 
 
