@@ -46,9 +46,9 @@ class Parts:
         channels: Width of a residual network's first stage.
         blocks: Residual blocks in each stage.
         init: First weights. "even": hidden layers of an MLP hand on numbers of the size they are
-            given; "small": they are as torch draws them; with both q(z|x) starts near the prior and
-            p(x|z) near the mean. "glorot", "torch": of all layers. "auto": "even" for MLPs and 3,000
-            training examples or more, else "small".
+            given; "small": they are as torch draws them; with both q(z|x) starts near the prior
+            and p(x|z) near the mean. "glorot", "torch": of all layers. "auto": "even" for MLPs and
+            3,000 training examples or more, else "small".
         inputs: What the encoder sees: x from the mean of the training examples, in units of their
             spread ("standardized"), or as it is ("raw").
         scale: Standard deviation of a Gaussian likelihood.
