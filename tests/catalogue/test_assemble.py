@@ -148,6 +148,10 @@ def test_an_encoder_may_see_the_data_as_it_is():
     schema = measured("ordinal", (2,), 9, (1.0, 4.0), (2.0,))
     layer = build("vae", schema, latents=2, inputs="raw")[0].posterior.network[0]
     assert layer(torch.tensor([0, 8], dtype=torch.uint8)).tolist() == [0.0, 8.0]
+    layer = build("vae", schema, latents=2, inputs="symmetric")[0].posterior.network[0]
+    assert layer(torch.tensor([0, 8], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
+    with pytest.raises(SettingError, match="inputs 'symmetric' is for levels"):
+        build("vae", SCHEMAS["real 5"], inputs="symmetric")
 
 
 def test_levels_that_were_not_measured_are_brought_to_the_axis_from_minus_one_to_one():

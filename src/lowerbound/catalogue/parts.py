@@ -17,7 +17,7 @@ LikelihoodName = Literal["auto", "bernoulli", "gaussian", "discretized-logistic"
 PosteriorName = Literal["diagonal", "full"]
 NetworkName = Literal["auto", "mlp", "residual"]
 ActivationName = Literal["silu", "relu", "tanh"]
-InputsName = Literal["standardized", "raw"]
+InputsName = Literal["standardized", "symmetric", "raw"]
 ScaleName = Literal["auto", "fixed", "shared", "per-dimension"]
 
 #: Latent units beyond this are not chosen by themselves: the ELBO leaves those it cannot use idle.
@@ -50,7 +50,7 @@ class Parts:
             and p(x|z) near the mean. "glorot", "torch": of all layers. "auto": "even" for MLPs and
             3,000 training examples or more, else "small".
         inputs: What the encoder sees: x from the mean of the training examples, in units of their
-            spread ("standardized"), or as it is ("raw").
+            spread ("standardized"); levels between -1 and 1 ("symmetric"); or x as it is ("raw").
         scale: Standard deviation of a Gaussian likelihood.
         sigma: Its value, or where it starts, in units of the data's own standard deviation.
     """
@@ -134,10 +134,9 @@ class Parts:
             begin(encoder, decoder, parts.init)
             if parts.init != "torch" and parts.likelihood in ("bernoulli", "discretized-logistic"):
                 start_at_mean(decoder, schema)
-        inputs = raw() if parts.inputs == "raw" else standardize(schema)
         return VAE(
             priors.StandardNormal(latents),
-            posterior(nn.Sequential(inputs, encoder)),
+            posterior(nn.Sequential(standardize(schema, parts.inputs), encoder)),
             parts._likelihood(schema, decoder),
         )
 
@@ -213,21 +212,28 @@ def check_likelihood(name: str, schema: Schema) -> None:
     raise SettingError(f"likelihood '{name}' does not fit {schema.describe()}; use {choices}")
 
 
-def standardize(schema: Schema) -> networks.Standardize:
-    """The layer that brings the data to numbers of order one."""
-    location, unit = units_of(schema)
-    return networks.Standardize(location, unit)
-
-
-def raw() -> networks.Standardize:
-    """The layer that leaves the data as it is."""
-    return networks.Standardize(0.0, 1.0)
+def standardize(schema: Schema, inputs: InputsName) -> networks.Standardize:
+    """The layer through which an encoder sees the data."""
+    if inputs == "raw":
+        return networks.Standardize(0.0, 1.0)
+    if inputs == "symmetric":
+        if schema.levels is None:
+            raise SettingError(
+                "inputs 'symmetric' is for levels, and the data is real numbers; use standardized"
+            )
+        return networks.Standardize(*_middle(schema))
+    return networks.Standardize(*units_of(schema))
 
 
 def units_of(schema: Schema) -> tuple[Tensor, Tensor]:
     """Where the data lies and how far it spreads, broadcastable against an example."""
     if schema.location is not None and schema.unit is not None:
         return torch.as_tensor(schema.location), torch.as_tensor(schema.unit)
+    return _middle(schema)
+
+
+def _middle(schema: Schema) -> tuple[Tensor, Tensor]:
+    """The units in which the lowest level is -1 and the highest 1."""
     middle = ((schema.levels or 2) - 1) / 2
     return torch.tensor(middle), torch.tensor(middle)
 

@@ -13,9 +13,6 @@ from lowerbound.data import Data, Schema
 from lowerbound.errors import SettingError, ShapeError
 from lowerbound.training import Training
 
-#: Of the model, in runs from before these settings were there.
-EARLIER = {"init": "small", "inputs": "standardized"}
-
 
 def warm_start(
     path: str | Path, data: Data, settings: dict[str, Any] | None = None, *, seed: int | None = None
@@ -50,7 +47,7 @@ def warm_start(
     count = len(data.train)
     new = assemble(run.spec.recipe, run.schema, settings, examples=count, seed=seed)
     # a run from before a setting was there has what was then the only choice
-    had = {**EARLIER, **run.spec.settings}
+    had = {**_earlier(run.schema), **run.spec.settings}
     changed = [name for name in settings or {} if name in had and new.settings[name] != had[name]]
     objective = _of_objective(new)
     for name in changed:
@@ -67,6 +64,12 @@ def warm_start(
     digest = hashlib.sha256((run.path / "weights.safetensors").read_bytes()).hexdigest()
     origin = {"run": str(run.path.absolute()), "sha256": digest}
     return assembly, replace(data, schema=run.schema), origin
+
+
+def _earlier(schema: Schema) -> dict[str, str]:
+    """What runs are like from before these settings were there."""
+    inputs = "symmetric" if schema.is_discrete else "standardized"
+    return {"init": "small", "inputs": inputs}
 
 
 def difference(old: Schema, new: Schema) -> str:

@@ -124,8 +124,8 @@ def _moonshot() -> Entry:
     base = _entry("vae", 1, "dynamic")
     settings = {
         **base.settings,
-        "init": "even",
-        "inputs": "standardized",
+        "init": "small",
+        "inputs": "symmetric",
         "gradient": "path",
         "epochs": 1640,
         "batch_size": 200,
