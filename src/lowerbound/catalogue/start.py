@@ -25,7 +25,7 @@ InitName = Literal["auto", "even", "small", "glorot", "torch"]
 IN_WORDS: dict[InitName, str] = {
     "auto": "by the number of training examples",
     "even": "hidden layers hand on numbers of the size they are given",
-    "small": "hidden layers as torch draws them, so that they learn more slowly",
+    "small": "hidden layers as torch draws them, the default below 3,000 examples",
     "glorot": "all layers as Glorot and Bengio have them",
     "torch": "all layers as torch draws them",
 }
