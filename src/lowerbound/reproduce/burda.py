@@ -150,7 +150,8 @@ def _moonshot() -> Entry:
         differs="The optimiser is another on purpose: batches of 200, a cosine, averaged weights, "
         "a rate that is warmed up, the sticking-the-landing gradient, bfloat16 products where "
         "they are faster. Its schedule is a twentieth of the row's updates, half of what it may "
-        "make. Networks, data and evaluation are those of the row.",
+        "make. Hidden layers start as torch draws them, and the encoder sees pixels as -1 and 1. "
+        "Networks, data and evaluation are those of the row.",
         others=base.others,
         most_updates=base.updates // 10,
         tolerance=0.0,
