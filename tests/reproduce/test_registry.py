@@ -1,5 +1,8 @@
 """What is written down of each published figure."""
 
+import subprocess
+import sys
+
 import pytest
 
 from lowerbound.catalogue import assemble
@@ -78,3 +81,9 @@ def test_a_cost_is_computed_until_it_was_measured():
     assert not cost(entry, [run], accelerator=True).measured
     other = {**run, "training": {"batch_size": 100}}  # another batch says nothing of this one
     assert not cost(entry, [other], accelerator=False).measured
+
+
+def test_the_registry_is_read_without_torch():
+    program = "import sys, lowerbound.reproduce; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "False", done.stderr

@@ -21,11 +21,10 @@ from lowerbound.networks import MLP, ResidualDecoder, ResidualEncoder
 
 InitName = Literal["auto", "even", "small", "glorot", "torch"]
 
-#: What each does, as part of a sentence.
+#: What each does, as part of a sentence; "auto" has been chosen by then.
 IN_WORDS: dict[InitName, str] = {
-    "auto": "by the number of training examples",
     "even": "hidden layers hand on numbers of the size they are given",
-    "small": "hidden layers as torch draws them, the default below 3,000 examples",
+    "small": "hidden layers as they come, the last one of the encoder near zero",
     "glorot": "all layers as Glorot and Bengio have them",
     "torch": "all layers as torch draws them",
 }

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from lowerbound.catalogue import Parts
-
 #: What an entry is trained on.
 Source = Literal["mnist-dynamic", "mnist-static", "iris", "breast-cancer", "digits", "mnist-pixels"]
 
@@ -64,9 +62,12 @@ class Entry:
     @property
     def model_settings(self) -> dict[str, Any]:
         """Those of `settings` that are the model's, as JSON has them."""
+        # imported here: the registry is plain data, and is read without torch
+        from lowerbound.catalogue import Parts
+        from lowerbound.catalogue.assemble import plain
+
         names = {part.name for part in fields(Parts)}
-        given = {name: value for name, value in self.settings.items() if name in names}
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in given.items()}
+        return plain({name: value for name, value in self.settings.items() if name in names})
 
     @property
     def epochs(self) -> int:
