@@ -125,5 +125,7 @@ def in_workers(
         for future in running:
             future.cancel()
         for worker in started:
-            worker.end()
+            worker.process.kill()  # whoever waits for its answer stops waiting, and ends it
         pool.shutdown(cancel_futures=True)
+        for worker in started:  # not before: two threads must not close the same pipes
+            worker.end()
