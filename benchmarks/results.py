@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lowerbound.storage.spec import current_machine, current_versions
+from lowerbound.runs.spec import current_machine, current_versions
 
 DIRECTORY = Path(__file__).parent / "results"
 

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
         reconstruct,
         traverse,
     )
-    from lowerbound.catalogue import load
-    from lowerbound.conditional import Conditional
+    from lowerbound.core.conditional import Conditional
+    from lowerbound.core.trace import Bound, Trace
     from lowerbound.data import Batch, Data, Schema, read
     from lowerbound.errors import LowerboundError
     from lowerbound.estimator import AutoVAE
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
         Objective,
         StickingTheLanding,
     )
-    from lowerbound.trace import Bound, Trace
+    from lowerbound.runs import load
     from lowerbound.training import Fit, Training, fit
 
 _MODULES = (
@@ -89,8 +89,8 @@ _HOMES = {
     "AutoVAE": "estimator",
     "Batch": "data",
     "BetaELBO": "objectives",
-    "Bound": "trace",
-    "Conditional": "conditional",
+    "Bound": "core.trace",
+    "Conditional": "core.conditional",
     "DReG": "objectives",
     "Data": "data",
     "Fit": "training",
@@ -99,7 +99,7 @@ _HOMES = {
     "Objective": "objectives",
     "Schema": "data",
     "StickingTheLanding": "objectives",
-    "Trace": "trace",
+    "Trace": "core.trace",
     "Training": "training",
     "decode": "applications",
     "encode": "applications",
@@ -107,7 +107,7 @@ _HOMES = {
     "fit": "training",
     "generate": "applications",
     "interpolate": "applications",
-    "load": "catalogue",
+    "load": "runs",
     "read": "data",
     "reconstruct": "applications",
     "traverse": "applications",

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lowerbound.catalogue import load
+from lowerbound.runs import load
 from lowerbound.training import Execution, fit
 
 TINY = ["--epochs", "1", "--set", "hidden=8", "--latents", "3", "--no-report"]

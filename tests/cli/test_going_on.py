@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from lowerbound.catalogue import load, load_state
 from lowerbound.cli.signals import StopOnSignal
-from lowerbound.storage.lock import Lock
-from lowerbound.storage.state import StateDirectory
+from lowerbound.runs import load, load_state
+from lowerbound.runs.lock import Lock
+from lowerbound.runs.state import StateDirectory
 from lowerbound.training import StopTraining
 
 SMALL = ["--set", "hidden=8", "--latents", "2", "--set", "batch_size=24", "--no-report"]
@@ -198,7 +198,7 @@ def test_no_state_at_all_is_told_in_one_line(lowerbound, finished) -> None:
 
 
 def test_a_run_of_version_1_without_a_state_is_refused_too(lowerbound) -> None:
-    fixture = Path(__file__).parents[1] / "storage" / "fixtures" / "v1"
+    fixture = Path(__file__).parents[1] / "runs" / "fixtures" / "v1"
     done = lowerbound("fit", "--resume", fixture, "--epochs", "99")
     assert done.code == 1 and "has no state to go on from" in done.err
 

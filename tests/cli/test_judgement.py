@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-FIXTURE = Path(__file__).parents[1] / "storage" / "fixtures" / "v1"
+FIXTURE = Path(__file__).parents[1] / "runs" / "fixtures" / "v1"
 
 
 def test_findings_are_told_in_words_with_a_remedy(lowerbound, images: Path) -> None:

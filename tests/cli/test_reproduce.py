@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from lowerbound.catalogue import load
 from lowerbound.data import Raw, build
 from lowerbound.reproduce import entries, entry_named
+from lowerbound.runs import load
 
 NAME = "burda-vae-1-dynamic"
 RUN = [

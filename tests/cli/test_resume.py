@@ -13,9 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lowerbound.catalogue import load, load_state
-from lowerbound.storage import RunDirectory
-from lowerbound.storage.lock import Lock
+from lowerbound.runs import RunDirectory, load, load_state
+from lowerbound.runs.lock import Lock
 
 SMALL = ["--set", "hidden=8", "--latents", "2", "--set", "batch_size=24"]
 PLAIN = ["table.csv", *SMALL, "--epochs", "3", "--set", "samples=2", "--set", "beta_warm_up=0.5"]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from lowerbound.catalogue import load, load_state
 from lowerbound.cli.signals import AtOnce, StopOnSignal
+from lowerbound.runs import load, load_state
 from lowerbound.training import StopTraining
 
 #: Also where the bound no longer gets better, which a fast machine finds out before the signal.

@@ -12,15 +12,15 @@ import torch
 
 import lowerbound as lb
 from lowerbound.catalogue.assemble import assemble
-from lowerbound.catalogue.runs import spec_of
-from lowerbound.catalogue.writer import save
 from lowerbound.compare import compare_runs
 from lowerbound.compare.compare import difference
 from lowerbound.compare.paired import paired
 from lowerbound.data import Examples
 from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation import evidence
-from lowerbound.storage import RunDirectory
+from lowerbound.runs import RunDirectory
+from lowerbound.runs.load import spec_of
+from lowerbound.runs.writer import save
 from lowerbound.testing import LinearGaussian
 
 GENERATOR = np.random.default_rng(0)

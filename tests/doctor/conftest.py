@@ -11,10 +11,10 @@ import pytest
 
 import lowerbound as lb
 from lowerbound.catalogue.assemble import assemble
-from lowerbound.catalogue.runs import spec_of
-from lowerbound.catalogue.writer import save
 from lowerbound.data import Data, Examples
 from lowerbound.doctor import Examination, examine
+from lowerbound.runs.load import spec_of
+from lowerbound.runs.writer import save
 
 SMALL = {"hidden": [32, 32], "batch_size": 64, "learning_rate": 0.02, "patience": 30}
 

@@ -11,9 +11,9 @@ import pytest
 import lowerbound as lb
 from lowerbound.doctor import examine
 from lowerbound.errors import LowerboundError, RunError
-from lowerbound.storage import RunDirectory
+from lowerbound.runs import RunDirectory
 
-FIXTURE = Path(__file__).parents[1] / "storage" / "fixtures" / "v1"
+FIXTURE = Path(__file__).parents[1] / "runs" / "fixtures" / "v1"
 
 
 @pytest.fixture

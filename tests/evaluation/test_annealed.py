@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
+from lowerbound.core.trace import Trace
 from lowerbound.data import Batch, Examples
 from lowerbound.distributions import log_prob
 from lowerbound.errors import DataError, SettingError
@@ -17,7 +18,6 @@ from lowerbound.evaluation.hmc import Moved, hamiltonian
 from lowerbound.evaluation.ladder import log_mean_variance
 from lowerbound.seeding import seeded
 from lowerbound.testing import LinearGaussian, assert_mean
-from lowerbound.trace import Trace
 
 REFERENCE = LinearGaussian.random(2, 4)
 

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
+from lowerbound.core.trace import Trace
 from lowerbound.data import Batch, Data, Examples, Field, Schema
 from lowerbound.errors import SettingError
 from lowerbound.evaluation import evaluate
 from lowerbound.posteriors import DiagonalGaussian
 from lowerbound.testing import LinearGaussian
-from lowerbound.trace import Trace
 
 MODULE = sys.modules[evaluate.__module__]  # the function hides its module
 REFERENCE = LinearGaussian.random(2, 4, orthogonal=True)

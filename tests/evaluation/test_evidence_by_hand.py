@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
+from lowerbound.core.trace import Trace
 from lowerbound.data import Batch, Examples
 from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation import evidence
 from lowerbound.evaluation.evidence import chunk_sizes
-from lowerbound.trace import Trace
 
 MODULE = sys.modules[evidence.__module__]  # the function hides its module
 F64 = torch.float64

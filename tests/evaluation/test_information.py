@@ -8,12 +8,12 @@ import torch
 from torch import nn
 from torch.distributions import Normal
 
+from lowerbound.core.trace import Trace
 from lowerbound.data import Examples
 from lowerbound.distributions import Independent
 from lowerbound.errors import DataError
 from lowerbound.evaluation import Estimate, evidence, information
 from lowerbound.testing import LinearGaussian
-from lowerbound.trace import Trace
 
 REFERENCE = LinearGaussian.random(2, 4)
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from lowerbound.core.trace import LatentVariableModel
 from lowerbound.data import Batch
 from lowerbound.errors import SettingError, ShapeError
 from lowerbound.likelihoods import Bernoulli, Gaussian
@@ -11,7 +12,6 @@ from lowerbound.networks import MLP
 from lowerbound.posteriors import DiagonalGaussian
 from lowerbound.priors import StandardNormal
 from lowerbound.testing import LinearGaussian, given_noise
-from lowerbound.trace import LatentVariableModel
 
 
 def model_of(prior=2, posterior=2, likelihood=2, cells=3) -> VAE:

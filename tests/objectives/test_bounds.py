@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy import special
 
+from lowerbound.core.trace import Trace
 from lowerbound.data import Batch
 from lowerbound.errors import SettingError
 from lowerbound.objectives import ELBO, IWAE, Annealed, BetaELBO, FreeBits, Objective
@@ -20,7 +21,6 @@ from lowerbound.testing import (
     assert_mean,
     assert_mean_at_most,
 )
-from lowerbound.trace import Trace
 from lowerbound.training import WarmUp
 
 F64 = torch.float64

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lowerbound.catalogue import load, load_state
+from lowerbound.runs import load, load_state
 
 CLI = ["-m", "lowerbound.cli"]
 SMALL = ["--set", "hidden=8", "--latents", "2", "--no-report"]

@@ -106,13 +106,13 @@ def resumed(name: str, **settings) -> Fit:
 
 
 def write_state(path: Path, state: State) -> None:
-    from lowerbound.storage.state import StateDirectory
+    from lowerbound.runs.state import StateDirectory
 
     StateDirectory(path).save(state.tensors, state.values)
 
 
 def read_state(path: Path) -> State:
-    from lowerbound.storage.state import StateDirectory
+    from lowerbound.runs.state import StateDirectory
 
     return State(*StateDirectory(path).load()[:2])
 

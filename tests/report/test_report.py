@@ -11,9 +11,6 @@ import pytest
 import torch
 
 import lowerbound as lb
-from lowerbound.catalogue import Run
-from lowerbound.catalogue.runs import spec_of
-from lowerbound.catalogue.writer import save
 from lowerbound.data import Data, Examples
 from lowerbound.errors import OutputError
 from lowerbound.evaluation import Estimate
@@ -23,6 +20,9 @@ from lowerbound.report.figures import rounded
 from lowerbound.report.formula import pretty
 from lowerbound.report.latents import Latents, principal
 from lowerbound.report.write import render
+from lowerbound.runs import Run
+from lowerbound.runs.load import spec_of
+from lowerbound.runs.writer import save
 
 SMALL = {"hidden": (16,), "network": "mlp", "epochs": 2, "latents": 3}
 HOSTILE = "</style><script>alert('x')</script>\"><img src=x onerror=alert(1)>"

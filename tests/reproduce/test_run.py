@@ -6,7 +6,6 @@ import json
 import pytest
 import torch
 
-from lowerbound.catalogue import load
 from lowerbound.catalogue.start import LEAST
 from lowerbound.errors import OutputError, SettingError
 from lowerbound.evaluation import evidence
@@ -14,6 +13,7 @@ from lowerbound.reproduce import entry_named
 from lowerbound.reproduce.judge import judge
 from lowerbound.reproduce.prepare import prepare
 from lowerbound.reproduce.run import evaluate, record, train
+from lowerbound.runs import load
 from lowerbound.training import Callback, StopTraining
 
 

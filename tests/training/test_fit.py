@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from lowerbound.catalogue import assemble
+from lowerbound.core.trace import Trace
 from lowerbound.data import Data, Examples
 from lowerbound.errors import DataError, NonFiniteError, SettingError, SupportError
 from lowerbound.objectives import ELBO, IWAE, Annealed, FreeBits
-from lowerbound.trace import Trace
 from lowerbound.training import Callback, StopTraining, Training, WarmUp, fit
 
 SHORT = Training(epochs=3, batch_size=16, learning_rate=1e-2)

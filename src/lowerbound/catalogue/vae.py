@@ -3,10 +3,10 @@
 from lowerbound.catalogue.guided import guided
 from lowerbound.catalogue.parts import Parts
 from lowerbound.catalogue.recipe import recipe
+from lowerbound.core.trace import Gradient
 from lowerbound.data import Schema
 from lowerbound.models import VAE
 from lowerbound.objectives import ELBO, Objective, StickingTheLanding
-from lowerbound.trace import Gradient
 
 
 @recipe(

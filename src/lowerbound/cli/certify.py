@@ -117,7 +117,7 @@ def own_part(name: str, kind: str | None) -> "Part":
         SettingError: There is no such module, or it does not say what kind of part it is.
         UnknownNameError: The module has no such name.
     """
-    from lowerbound.conditional import Conditional
+    from lowerbound.core.conditional import Conditional
     from lowerbound.likelihoods import Likelihood
     from lowerbound.networks import MLP
     from lowerbound.objectives import Objective
@@ -212,7 +212,7 @@ def missed(outcomes: "Sequence[Outcome]") -> list[str]:
 
 def write(path: Path, document: dict[str, Any], markdown: str) -> None:
     """A table in Markdown, or the document in JSON."""
-    from lowerbound.storage import write_atomically
+    from lowerbound.runs import write_atomically
 
     is_markdown = path.suffix.lower() == ".md"
     text = markdown if is_markdown else json_format.dumps(document, indent=1)

@@ -10,7 +10,7 @@ import typer
 from lowerbound.errors import SettingError
 
 if TYPE_CHECKING:
-    from lowerbound.catalogue import Run
+    from lowerbound.runs import Run
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a trained run.")]
 Seed = Annotated[
@@ -177,6 +177,6 @@ def open_run(path: Path, device: str = "cpu") -> "Run":
         SettingError: No such device.
         RunError: The run cannot be read.
     """
-    from lowerbound.catalogue import load
+    from lowerbound.runs import load
 
     return load(path, device=device_of(device))

@@ -135,10 +135,10 @@ def command(
     """
     if source is None and resume is None:
         raise SettingError("missing argument 'DATA'; see lowerbound fit --help")
-    from lowerbound.catalogue.writer import check_interval, check_updates
     from lowerbound.cli.order import Order
     from lowerbound.cli.ranks import restarted
     from lowerbound.cli.train import go_on, train
+    from lowerbound.runs.writer import check_interval, check_updates
 
     check_interval(save_every)
     check_updates(save_every_updates)

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from lowerbound.errors import MissingExtraError, OutputError, SettingError
-from lowerbound.storage import check_new, write_atomically
+from lowerbound.runs import check_new, write_atomically
 
 FOLDER = "a folder"
 

@@ -8,8 +8,8 @@ from lowerbound.cli.console import warn
 from lowerbound.errors import DataError, LowerboundError, ShapeError
 
 if TYPE_CHECKING:
-    from lowerbound.catalogue import Run
     from lowerbound.data import Data, Schema, Source
+    from lowerbound.runs import Run
 
 
 def absolute(source: str) -> str:
@@ -44,8 +44,8 @@ def own_data(run: "Run", *, remedy: str = "give it with --data") -> "Data":
     Raises:
         DataError: The run does not say where it is, or it cannot be read any more.
     """
-    from lowerbound.catalogue import recorded
     from lowerbound.data import read
+    from lowerbound.runs import recorded
 
     source, options = recorded(run.spec)
     if source is None:
@@ -71,8 +71,8 @@ def own_data(run: "Run", *, remedy: str = "give it with --data") -> "Data":
 
 def same_data(run: "Run", source: str) -> "Data | None":
     """The run's own data if `source` holds exactly that, else None."""
-    from lowerbound.catalogue import recorded
     from lowerbound.data import read
+    from lowerbound.runs import recorded
 
     location, options = recorded(run.spec)
     if location is not None and absolute(source) == location:

@@ -8,18 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lowerbound.catalogue import (
-    Assembly,
-    Run,
-    RunWriter,
-    assemble,
-    load,
-    recipe_named,
-    resume,
-    warm_start,
-)
+from lowerbound.catalogue import Assembly, assemble, recipe_named
 from lowerbound.catalogue.parts import Parts
-from lowerbound.catalogue.runs import spec_of
 from lowerbound.catalogue.settings import check_settings, settings_of
 from lowerbound.cli.common import device_of
 from lowerbound.cli.console import say, say_json, tell, warn, working, wrapped
@@ -32,8 +22,9 @@ from lowerbound.data import Data, read
 from lowerbound.errors import NonFiniteError, OutputError
 from lowerbound.evaluation import Evaluation, evaluate
 from lowerbound.processes import ALONE, current, together
-from lowerbound.storage import RunDirectory
-from lowerbound.storage.lock import check_free
+from lowerbound.runs import Run, RunDirectory, RunWriter, load, resume, warm_start
+from lowerbound.runs.load import spec_of
+from lowerbound.runs.lock import check_free
 from lowerbound.training import Callback, Fit, State, Training, fit
 
 

@@ -9,7 +9,7 @@ from lowerbound.cli.common import Device, Force, RunPath, open_run, out_option
 from lowerbound.errors import SettingError
 
 if TYPE_CHECKING:
-    from lowerbound.catalogue import Run
+    from lowerbound.runs import Run
 
 #: Units shown where nobody says which, and examples looked at to choose them.
 SHOWN, LOOKED_AT = 8, 500

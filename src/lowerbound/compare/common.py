@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from lowerbound.catalogue import Run
-from lowerbound.catalogue.again import read_again
 from lowerbound.data import Data, Source, read_examples
 from lowerbound.errors import DataError, LowerboundError, SettingError
+from lowerbound.runs import Run
+from lowerbound.runs.again import read_again
 
 #: Examples that are hashed at a time.
 AT_ONCE = 4096

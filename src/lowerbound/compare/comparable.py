@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from lowerbound.catalogue import Run
 from lowerbound.data import Schema
 from lowerbound.errors import SettingError
+from lowerbound.runs import Run
 
 #: Standard deviations of two samples of one population agree better than this, and means by less
 #: than one of them, down to some ten examples: a larger difference is one of units.

@@ -6,11 +6,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from lowerbound.catalogue import Run, load
 from lowerbound.compare.common import common_held_out
 from lowerbound.compare.comparable import check_comparable
 from lowerbound.compare.paired import Paired, paired
 from lowerbound.evaluation import Estimate, Evidence, convergence, evidence
+from lowerbound.runs import Run, load
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 that are in hand already (`Raw`).
 """
 
-from lowerbound.data.batch import Batch
+from lowerbound.core.batch import Batch
 from lowerbound.data.build import build
 from lowerbound.data.coerce import coerce
 from lowerbound.data.examples import Data, Examples

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lowerbound.data.batch import Batch
+from lowerbound.core.batch import Batch
 from lowerbound.data.grey import Grey
 from lowerbound.data.notes import Note
 from lowerbound.data.schema import Schema

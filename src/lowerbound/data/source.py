@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 
-from lowerbound.data.batch import Batch
+from lowerbound.core.batch import Batch
 
 if TYPE_CHECKING:
     from lowerbound.data.examples import Examples

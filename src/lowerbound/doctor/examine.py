@@ -6,8 +6,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from lowerbound.catalogue import Run, load
-from lowerbound.catalogue.again import read_again
 from lowerbound.data import Data
 from lowerbound.doctor.finding import Finding, most_serious_first
 from lowerbound.doctor.gather.belief import belief_of
@@ -20,7 +18,8 @@ from lowerbound.doctor.rules import FROM_DATA, FROM_EPOCHS, FROM_RECORD, RULES
 from lowerbound.doctor.symptoms import Symptoms
 from lowerbound.errors import DataError, RunError
 from lowerbound.objectives.objective import positive_samples
-from lowerbound.storage import RunDirectory, Spec
+from lowerbound.runs import Run, RunDirectory, Spec, load
+from lowerbound.runs.again import read_again
 from lowerbound.training import Epoch
 
 #: Examples of each split that the model is measured on.

@@ -16,7 +16,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from lowerbound import catalogue
 from lowerbound.applications import decode, encode, generate
-from lowerbound.catalogue.runs import spec_of
 from lowerbound.data import Examples
 from lowerbound.estimator import parameters, runs
 from lowerbound.estimator.examples import checked, data_of, examples_of
@@ -24,7 +23,8 @@ from lowerbound.estimator.form import Form
 from lowerbound.estimator.scores import scores
 from lowerbound.estimator.seeds import seed_of
 from lowerbound.estimator.verbose import EpochLines
-from lowerbound.storage import Spec
+from lowerbound.runs import Spec
+from lowerbound.runs.load import spec_of
 from lowerbound.training import Fit, fit
 
 

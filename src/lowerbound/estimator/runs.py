@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from lowerbound import catalogue
+from lowerbound import runs
 from lowerbound.errors import RunError
 from lowerbound.estimator import parameters
 from lowerbound.estimator.form import Form
-from lowerbound.storage import Spec
+from lowerbound.runs import Spec
 from lowerbound.training import Fit
 
 
@@ -33,7 +33,7 @@ def save(path: str | Path, params: dict[str, Any], spec: Spec, result: Fit, *, f
         OutputError: The place is taken or cannot be written.
     """
     entry = {**spec.data["estimator"], "params": parameters.to_json(params, spec.seed)}
-    catalogue.save(path, with_entry(spec, **entry), result, force=force)
+    runs.save(path, with_entry(spec, **entry), result, force=force)
 
 
 def load(
@@ -49,7 +49,7 @@ def load(
     Raises:
         RunError: There is no run, it is damaged, or `save` did not write it.
     """
-    run = catalogue.load(path, device=device)
+    run = runs.load(path, device=device)
     spec = run.spec
     if "estimator" not in spec.data:
         raise RunError(f"{path} was not saved by AutoVAE; load it with lowerbound.load")

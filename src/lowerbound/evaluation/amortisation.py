@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, MultivariateNormal, Normal
 
+from lowerbound.core.trace import JointModel, Trace
 from lowerbound.data import Batch, Examples
 from lowerbound.distributions import Independent, analytic_kl, log_prob
 from lowerbound.errors import DataError, SettingError
@@ -17,7 +18,6 @@ from lowerbound.evaluation.evidence import chunk_sizes
 from lowerbound.objectives import ELBO
 from lowerbound.objectives.objective import positive_samples
 from lowerbound.seeding import seeded
-from lowerbound.trace import JointModel, Trace
 
 #: Draws of one update, and of the judgement afterwards.
 DRAWS, JUDGED = 8, 200

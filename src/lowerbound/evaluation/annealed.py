@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from lowerbound.core.trace import JointModel
 from lowerbound.data import Batch, Examples
 from lowerbound.distributions import detached, log_prob
 from lowerbound.errors import DataError, SettingError
@@ -15,7 +16,6 @@ from lowerbound.evaluation.evidence import chunk_sizes
 from lowerbound.evaluation.hmc import hamiltonian
 from lowerbound.evaluation.ladder import log_mean_variance
 from lowerbound.seeding import seeded
-from lowerbound.trace import JointModel
 
 #: Acceptance that the pilot run steers each chain's step length to.
 #: Source: Beskos et al. (2013), theorem 3.6 (0.651 in the limit of many dimensions).

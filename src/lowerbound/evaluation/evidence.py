@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from lowerbound.core.trace import Trace
 from lowerbound.data import Batch, Source
 from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation.ladder import climb, rungs
@@ -16,7 +17,6 @@ from lowerbound.objectives.elbo import sum_groups
 from lowerbound.objectives.objective import positive_samples
 from lowerbound.processes import current
 from lowerbound.seeding import seeded
-from lowerbound.trace import Trace
 
 #: Cells of x, over draws and examples, that are decoded at a time, of at most two parameters each:
 #: few enough to stay near the processor, many enough to keep it busy.

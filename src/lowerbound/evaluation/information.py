@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from lowerbound.core.trace import Trace
 from lowerbound.data import Source
 from lowerbound.distributions import log_prob
 from lowerbound.errors import DataError
 from lowerbound.evaluation.estimate import Estimate
 from lowerbound.evaluation.evidence import chunk_sizes
 from lowerbound.seeding import seeded
-from lowerbound.trace import Trace
 
 #: Most examples whose encodings are mixed: the work grows with their square.
 MOST_EXAMPLES = 2000

@@ -5,18 +5,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from lowerbound.conditional import Conditional
-from lowerbound.data.batch import Batch
+from lowerbound.core.batch import Batch
+from lowerbound.core.conditional import Conditional
+from lowerbound.core.trace import Gradient, Trace, later
 from lowerbound.distributions import analytic_kl, detached, log_prob
 from lowerbound.errors import SettingError, ShapeError
-from lowerbound.trace import Gradient, Trace, later
 
 
 class VAE(nn.Module):
     """p(x, z) = p(z) p(x|z), with q(z|x) in place of the intractable p(z|x).
 
     It has no loss, no device and no file format: an objective reads its `trace`, `fit` trains it,
-    `lowerbound.storage` writes it down.
+    `lowerbound.runs` writes it down.
 
     Args:
         prior: p(z), event `(D,)`.

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lowerbound.core.trace import Bound, Trace
 from lowerbound.objectives.objective import Objective, Wrapper
-from lowerbound.trace import Bound, Trace
 
 
 @dataclass(frozen=True)

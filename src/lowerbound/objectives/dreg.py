@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from lowerbound.core.trace import Bound, Trace
 from lowerbound.objectives.iwae import IWAE
 from lowerbound.objectives.objective import Objective, positive_samples
-from lowerbound.trace import Bound, Trace
 
 
 @dataclass(frozen=True)

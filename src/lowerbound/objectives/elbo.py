@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from lowerbound.core.trace import Bound, Gradient, Trace
 from lowerbound.errors import SettingError
 from lowerbound.objectives.objective import Objective, positive_samples
-from lowerbound.trace import Bound, Gradient, Trace
 
 
 def rate_of(trace: Trace) -> Tensor:

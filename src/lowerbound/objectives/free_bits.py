@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from lowerbound.core.trace import Bound, Trace
 from lowerbound.errors import SettingError
 from lowerbound.objectives.batch_mean import batch_mean
 from lowerbound.objectives.elbo import ELBO, BetaELBO
 from lowerbound.objectives.objective import Objective, Wrapper
-from lowerbound.trace import Bound, Trace
 
 
 @dataclass(frozen=True)

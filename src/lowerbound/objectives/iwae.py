@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
+from lowerbound.core.trace import Bound, Gradient, Trace
 from lowerbound.objectives.elbo import penalty_of, rate_of
 from lowerbound.objectives.objective import Objective, positive_samples
-from lowerbound.trace import Bound, Gradient, Trace
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from lowerbound.core.trace import Bound, Gradient, LatentVariableModel, Trace
 from lowerbound.errors import SettingError
-from lowerbound.trace import Bound, Gradient, LatentVariableModel, Trace
 
 if TYPE_CHECKING:
-    from lowerbound.data.batch import Batch
+    from lowerbound.core.batch import Batch
 
 
 class Objective(ABC):

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from lowerbound.core.trace import Bound, Trace
 from lowerbound.objectives.elbo import ELBO
 from lowerbound.objectives.objective import Objective, positive_samples
-from lowerbound.trace import Bound, Trace
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from lowerbound.conditional import Conditional
+from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import CellNormal, Independent
 from lowerbound.errors import ShapeError
 from lowerbound.posteriors.scale import positive_scale

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
-from lowerbound.conditional import Conditional
+from lowerbound.core.conditional import Conditional
 from lowerbound.errors import ShapeError
 from lowerbound.posteriors.scale import positive_scale
 

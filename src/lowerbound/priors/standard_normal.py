@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from lowerbound.conditional import Conditional
+from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import Independent, UnitNormal
 from lowerbound.errors import SettingError
 

@@ -4,8 +4,8 @@ import shlex
 from pprint import pformat
 from typing import Any
 
-from lowerbound.catalogue import Run, recorded
 from lowerbound.data import names
+from lowerbound.runs import Run, recorded
 
 
 def command_of(run: Run) -> str:

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from lowerbound.applications import generate, reconstruct
-from lowerbound.catalogue import Run
 from lowerbound.data import Examples
 from lowerbound.report.axis import Axis, numbers, span
 from lowerbound.report.charts import Chart
 from lowerbound.report.markup import Html, Missing, Panel, element
+from lowerbound.runs import Run
 
 #: Rows and columns of the table of samples.
 ROWS, COLUMNS = 12, 24

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from lowerbound.catalogue import Run, recipe_named
+from lowerbound.catalogue import recipe_named
 from lowerbound.data import Data
 from lowerbound.errors import SettingError
 from lowerbound.evaluation import Evaluation
+from lowerbound.runs import Run
 
 STOPPED = {
     "epochs": "all epochs were done",

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from lowerbound.applications import encode
-from lowerbound.catalogue import Run
 from lowerbound.data import Examples
 from lowerbound.evaluation import ACTIVE_THRESHOLD, Evaluation, evidence
 from lowerbound.report.axis import CHARACTER, Axis, number
 from lowerbound.report.charts import Chart
 from lowerbound.report.markup import Missing, Panel
 from lowerbound.report.pictures import class_name
+from lowerbound.runs import Run
 from lowerbound.seeding import seeded
 
 #: Points on the map.

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from lowerbound.applications import generate, interpolate, reconstruct, traverse
 from lowerbound.applications.pictures import to_image, to_pixels
-from lowerbound.catalogue import Run
 from lowerbound.data import Examples
 from lowerbound.report.markup import Html, Missing, Panel, element, joined
+from lowerbound.runs import Run
 
 #: About how long the longer side of a picture is in the page, in pixels.
 SHOWN = 56

@@ -7,7 +7,6 @@ from typing import Any
 
 import jinja2
 
-from lowerbound.catalogue import Run
 from lowerbound.data import Data, Examples
 from lowerbound.errors import LowerboundError
 from lowerbound.evaluation import Evaluation
@@ -19,7 +18,8 @@ from lowerbound.report.formula import pretty
 from lowerbound.report.latents import Latents, latent_map, latents_of, unit_bars
 from lowerbound.report.markup import Html, Missing, Panel
 from lowerbound.report.pictures import Gallery
-from lowerbound.storage.files import write_atomically
+from lowerbound.runs import Run
+from lowerbound.runs.files import write_atomically
 
 #: Held-out examples that a report looks at, where there are more on disk.
 MOST_SHOWN = 5000

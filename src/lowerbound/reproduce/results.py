@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from lowerbound.errors import OutputError, RunError
 from lowerbound.reproduce.entry import Entry
-from lowerbound.storage.spec import current_machine, current_versions
+from lowerbound.runs.spec import current_machine, current_versions
 
 State = Literal["reproduced", "whole budget, figure apart", "partial budget", "not run"]
 

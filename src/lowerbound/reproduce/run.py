@@ -7,15 +7,15 @@ from typing import Any
 
 import torch
 
-from lowerbound.catalogue import Assembly, Resumption, RunWriter
-from lowerbound.catalogue.resume import state_of
-from lowerbound.catalogue.runs import spec_of
+from lowerbound.catalogue import Assembly
 from lowerbound.data import Data
 from lowerbound.errors import RunError, SettingError
 from lowerbound.reproduce.entry import Entry
 from lowerbound.reproduce.judge import judge
 from lowerbound.reproduce.prepare import prepare
-from lowerbound.storage import RunDirectory
+from lowerbound.runs import Resumption, RunDirectory, RunWriter
+from lowerbound.runs.load import spec_of
+from lowerbound.runs.resume import state_of
 from lowerbound.training import Callback, Fit, Training, fit
 
 #: How a training ends that used its budget up.

@@ -7,11 +7,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from lowerbound.core.trace import Trace
 from lowerbound.data import Batch
 from lowerbound.objectives import ELBO, IWAE, Objective
 from lowerbound.testing.assertions import assert_mean_at_most
 from lowerbound.testing.ledger import enter
-from lowerbound.trace import Trace
 
 #: Draws of one group of the largest bound.
 LARGEST = 64

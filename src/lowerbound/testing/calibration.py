@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from lowerbound.core.trace import LatentVariableModel
 from lowerbound.data import Batch
 from lowerbound.models import VAE
 from lowerbound.objectives import ELBO, IWAE
@@ -13,7 +14,6 @@ from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import assert_uniform_ranks, check_close
 from lowerbound.testing.noise import cubature, given_noise
 from lowerbound.testing.references.linear_gaussian import LinearGaussian, Reference
-from lowerbound.trace import LatentVariableModel
 
 
 def check_known_answer(reference: Reference, model: LatentVariableModel, *, seed: int = 0) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from lowerbound.applications.generate import mean_of
-from lowerbound.conditional import Conditional
+from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import Independent, analytic_kl, detached, log_prob
 from lowerbound.errors import SupportError
 from lowerbound.likelihoods import Likelihood

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.func import functional_call
 
-from lowerbound.conditional import Conditional
+from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import analytic_kl, log_prob
 from lowerbound.priors import StandardNormal
 from lowerbound.testing.assertions import assert_close_gradient, check_close

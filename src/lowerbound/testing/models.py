@@ -14,6 +14,7 @@ from torch.distributions import (
     VonMises,
 )
 
+from lowerbound.core.trace import Trace
 from lowerbound.data import Batch
 from lowerbound.distributions import log_prob
 from lowerbound.models import VAE
@@ -22,7 +23,6 @@ from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import assert_mean, check_close
 from lowerbound.testing.bounds import check_bounds
 from lowerbound.testing.laws import check_copies, check_finite, check_shape, perturbed
-from lowerbound.trace import Trace
 
 #: What an unobserved cell may hold without leaving a trace.
 JUNK = (0.5, 1e30, math.inf, math.nan)

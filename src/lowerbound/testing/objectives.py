@@ -9,6 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from lowerbound.core.trace import Bound, Trace
 from lowerbound.data import Batch
 from lowerbound.objectives import ELBO, Objective
 from lowerbound.objectives.objective import Wrapper
@@ -18,7 +19,6 @@ from lowerbound.testing.laws import check_finite, check_shape
 from lowerbound.testing.references.belief_net import SigmoidBeliefNet
 from lowerbound.testing.references.enumerable import Enumerable
 from lowerbound.testing.references.mixtures import BernoulliMixture, CategoricalMixture
-from lowerbound.trace import Bound, Trace
 
 #: Models whose expectations are finite sums, each made with `exact=` and `seed=`.
 ENUMERABLE: Mapping[str, Callable[..., Enumerable]] = {

@@ -5,6 +5,7 @@ import copy
 import torch
 from torch import nn
 
+from lowerbound.core.trace import Gradient
 from lowerbound.data import Batch
 from lowerbound.objectives import ELBO
 from lowerbound.seeding import seeded
@@ -12,7 +13,6 @@ from lowerbound.testing.assertions import check_close
 from lowerbound.testing.laws import perturbed
 from lowerbound.testing.noise import cubature, given_noise
 from lowerbound.testing.references.linear_gaussian import LinearGaussian
-from lowerbound.trace import Gradient
 
 
 def check_path_gradient(reference: LinearGaussian, model: nn.Module) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lowerbound import likelihoods, objectives, posteriors, priors
-from lowerbound.conditional import Conditional
+from lowerbound.core.conditional import Conditional
 from lowerbound.data import Batch, Field, Schema
 from lowerbound.networks import MLP
 from lowerbound.seeding import seeded

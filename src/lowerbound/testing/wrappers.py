@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
+from lowerbound.core.trace import Trace
 from lowerbound.objectives import Objective
 from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import check_close
-from lowerbound.trace import Trace
 
 #: Where annealing is looked at, as fractions of the training.
 _FRACTIONS = (0.0, 0.25, 0.6, 1.0)

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from lowerbound.core.trace import Trace
 from lowerbound.data import Batch
 from lowerbound.objectives import Objective
-from lowerbound.trace import Trace
 
 #: The bound of each example, `(B,)`; bound, distortion, rate and 1 summed over them, `(4,)`; the
 #: trace, if it was kept.

@@ -88,7 +88,7 @@ def fit(
         device: Where to train; None for where the model is.
         callbacks: Watch the training, and may end it.
         resume: Go on from this state of an earlier training, as `Callback.on_state` or
-            `catalogue.load_state` give it, to the very weights that training would have had.
+            `runs.load_state` give it, to the very weights that training would have had.
             Model, objective, data and settings must be the same; only `epochs` or `minutes` may be
             others, and then the schedules are those of the new length from here on.
 

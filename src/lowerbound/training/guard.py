@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lowerbound.trace import Trace
+from lowerbound.core.trace import Trace
 from lowerbound.training.sharded import local
 
 #: So many batches in a row without a finite bound and gradient: the weights are at fault.

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
+from lowerbound.core.trace import Trace
 from lowerbound.data import Batch
 from lowerbound.objectives import Objective
-from lowerbound.trace import Trace
 from lowerbound.training.bound import BoundOf, bound_of
 from lowerbound.training.forward import costly_parts, networks_of
 

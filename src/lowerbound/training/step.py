@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lowerbound.core.trace import Trace
 from lowerbound.data import Batch
 from lowerbound.errors import SettingError
 from lowerbound.objectives import Objective
 from lowerbound.objectives.annealed import Tempered
 from lowerbound.objectives.objective import Wrapper
 from lowerbound.seeding import random_state, seeded, set_random_state
-from lowerbound.trace import Trace
 from lowerbound.training.adam import optimizer_of
 from lowerbound.training.average import WeightAverage
 from lowerbound.training.bound import Result, bound_of

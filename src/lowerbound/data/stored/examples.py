@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lowerbound.data.batch import Batch
+from lowerbound.core.batch import Batch
 from lowerbound.data.examples import Examples
 from lowerbound.data.stored import memory
 from lowerbound.data.stored.fitted import Fitted

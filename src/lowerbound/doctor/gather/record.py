@@ -6,7 +6,7 @@ from typing import Any
 from lowerbound.catalogue.parts import Parts
 from lowerbound.data import Schema
 from lowerbound.doctor.symptoms import Record
-from lowerbound.storage import Spec
+from lowerbound.runs import Spec
 from lowerbound.training import Epoch
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal
 
 from lowerbound import distributions
-from lowerbound.conditional import Conditional
+from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import Independent
 from lowerbound.networks import MLP
 from lowerbound.posteriors import DiagonalGaussian

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lowerbound.core.trace import Trace
 from lowerbound.data import Examples
 from lowerbound.evaluation import evidence
 from lowerbound.objectives import ELBO
 from lowerbound.seeding import seeded
 from lowerbound.testing.evidence import check_evidence
 from lowerbound.testing.planted.subject import Subject
-from lowerbound.trace import Trace
 
 EVALUATION = Subject("evaluation", {"evidence": check_evidence})
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lowerbound.core.trace import Gradient, Trace
 from lowerbound.data import Batch
 from lowerbound.likelihoods import Gaussian
 from lowerbound.models import VAE
@@ -17,7 +18,6 @@ from lowerbound.testing.calibration import check_known_answer
 from lowerbound.testing.models import check_model
 from lowerbound.testing.planted.subject import Subject
 from lowerbound.testing.references.linear_gaussian import LinearGaussian
-from lowerbound.trace import Gradient, Trace
 
 REFERENCE = LinearGaussian.random(2, 4, orthogonal=True)
 _X = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lowerbound.core.trace import Bound, Trace
 from lowerbound.objectives import ELBO, IWAE, BetaELBO, Objective
 from lowerbound.objectives.elbo import penalty_of, rate_of
 from lowerbound.objectives.objective import Wrapper
 from lowerbound.testing.objectives import check_importance_weighted, check_objective
 from lowerbound.testing.planted.subject import Subject
-from lowerbound.trace import Bound, Trace
 
 OBJECTIVES = Subject(
     "objectives",

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.distributions import MultivariateNormal, Normal, register_kl
 
 from lowerbound import distributions
-from lowerbound.conditional import Conditional
+from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import Independent, UnitNormal
 from lowerbound.networks import MLP
 from lowerbound.posteriors import DiagonalGaussian, FullGaussian

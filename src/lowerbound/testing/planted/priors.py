@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Laplace, Normal
 
 from lowerbound import distributions, posteriors, priors
-from lowerbound.conditional import Conditional
+from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import Independent
 from lowerbound.testing.calibration import check_known_answer
 from lowerbound.testing.conformance import check_prior

@@ -6,10 +6,10 @@ from typing import Any
 
 from torch import Tensor
 
+from lowerbound.core.trace import Bound, Trace
 from lowerbound.objectives import ELBO, IWAE, DReG, Objective, StickingTheLanding
 from lowerbound.testing.planted.subject import Subject
 from lowerbound.testing.reparameterised import check_reparameterised
-from lowerbound.trace import Bound, Trace
 
 REPARAMETERISED = Subject(
     "gradients without the score",

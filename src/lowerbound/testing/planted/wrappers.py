@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
+from lowerbound.core.trace import Bound, Trace
 from lowerbound.objectives import ELBO, Annealed, FreeBits, Objective
 from lowerbound.objectives.objective import Wrapper
 from lowerbound.testing.objectives import check_objective
 from lowerbound.testing.planted.subject import Subject
 from lowerbound.testing.wrappers import check_annealed, check_free_bits
-from lowerbound.trace import Bound, Trace
 
 WRAPPERS = Subject(
     "wrappers",

@@ -4,14 +4,14 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Beta
 
-from lowerbound.conditional import Conditional
+from lowerbound.core.conditional import Conditional
+from lowerbound.core.trace import Gradient, Trace
 from lowerbound.data import Batch
 from lowerbound.distributions import Independent, detached
 from lowerbound.errors import SettingError
 from lowerbound.models import VAE
 from lowerbound.seeding import seeded
 from lowerbound.testing.references.linear_gaussian import Joint
-from lowerbound.trace import Gradient, Trace
 
 #: Draws keep this distance from 0 and 1, where rounding would take their logarithm away.
 EDGE = 1e-15

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal, Normal
 
+from lowerbound.core.trace import Gradient, Trace
 from lowerbound.data import Batch
 from lowerbound.distributions import Independent, analytic_kl, log_prob
 from lowerbound.errors import SettingError
 from lowerbound.seeding import seeded
 from lowerbound.testing.references.linear_gaussian import Joint, gaussian_evidence
-from lowerbound.trace import Gradient, Trace
 
 #: In which order the groups are inferred: down from the top as they are generated, or up from x.
 Order = Literal["top-down", "bottom-up"]

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from lowerbound.core.trace import Bound, Gradient, Trace
 from lowerbound.data import Batch
 from lowerbound.distributions import detached
 from lowerbound.errors import SettingError
 from lowerbound.objectives import Objective
 from lowerbound.seeding import seeded
 from lowerbound.testing.references.linear_gaussian import Joint
-from lowerbound.trace import Bound, Gradient, Trace
 
 #: Most numbers that a sum over all draws may hold at a time.
 LARGEST = 20_000_000

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
 from lowerbound import likelihoods, posteriors, priors
-from lowerbound.conditional import Conditional
+from lowerbound.core.conditional import Conditional
 from lowerbound.errors import DataError, SettingError
 from lowerbound.models import VAE
 from lowerbound.networks import MLP

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from lowerbound.catalogue.assemble import training_to_json
-from lowerbound.catalogue.resume import Resumption
 from lowerbound.errors import SettingError
-from lowerbound.storage import RunDirectory, Spec
-from lowerbound.storage.lock import Lock
+from lowerbound.runs.directory import RunDirectory
+from lowerbound.runs.lock import Lock
+from lowerbound.runs.resume import Resumption
+from lowerbound.runs.spec import Spec
 from lowerbound.training import Callback, Epoch, Fit, State, Step
 from lowerbound.training.callbacks import Snapshot
 

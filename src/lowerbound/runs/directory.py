@@ -12,12 +12,12 @@ from typing import Any
 from torch import Tensor
 
 from lowerbound.errors import OutputError, RunError
-from lowerbound.storage.files import cannot_write, write_atomically
-from lowerbound.storage.lock import NAME as LOCK
-from lowerbound.storage.lock import check_free
-from lowerbound.storage.spec import Spec
-from lowerbound.storage.state import StateDirectory
-from lowerbound.storage.weights import read_weights, write_weights
+from lowerbound.runs.files import cannot_write, write_atomically
+from lowerbound.runs.lock import NAME as LOCK
+from lowerbound.runs.lock import check_free
+from lowerbound.runs.spec import Spec
+from lowerbound.runs.state import StateDirectory
+from lowerbound.runs.weights import read_weights, write_weights
 
 #: What a process that was killed may leave of a file it was writing.
 _LEFT = re.compile(r"\.(spec\.json|weights\.safetensors|metrics\.jsonl|report\.html)\.|\.lock$")
@@ -156,7 +156,7 @@ class RunDirectory:
         shutil.rmtree(aside, ignore_errors=True)
 
     def read_weights(self, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Read `weights.safetensors`; see `lowerbound.storage.weights.read_weights`."""
+        """Read `weights.safetensors`; see `lowerbound.runs.weights.read_weights`."""
         if self.state.exists() and not self.weights_path.exists():
             lost = "has lost its weights; have them written again from its state"
             early = "has no weights yet, no epoch was finished; go on"

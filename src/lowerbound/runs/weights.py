@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from lowerbound.errors import RunError
-from lowerbound.storage.files import write_atomically
+from lowerbound.runs.files import write_atomically
 
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:

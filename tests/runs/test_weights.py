@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from lowerbound.errors import RunError
 from lowerbound.networks import MLP
-from lowerbound.storage import load_weights, read_weights, write_weights
+from lowerbound.runs import load_weights, read_weights, write_weights
 
 TENSORS = {
     "a": torch.randn(3, 2),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lowerbound.errors import OutputError
-from lowerbound.storage import check_new, write_atomically
+from lowerbound.runs import check_new, write_atomically
 
 
 def test_what_is_written_is_read(tmp_path: Path):

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lowerbound.errors import OutputError
-from lowerbound.storage.files import cannot_write
+from lowerbound.runs.files import cannot_write
 
 try:
     import fcntl

@@ -13,7 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from lowerbound.errors import RunError
-from lowerbound.storage.files import cannot_write, write_atomically
+from lowerbound.runs.files import cannot_write, write_atomically
 
 _FORMAT = "lowerbound-state"
 #: The format of a state that this version writes.

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lowerbound.errors import OutputError, RunError
-from lowerbound.storage import StateDirectory
+from lowerbound.runs import StateDirectory
 
 
 def number(n: int) -> dict[str, torch.Tensor]:

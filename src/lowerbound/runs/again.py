@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from lowerbound.catalogue.origin import recorded
 from lowerbound.data import Data, read
 from lowerbound.errors import DataError, LowerboundError, ShapeError
-from lowerbound.storage import Spec
+from lowerbound.runs.origin import recorded
+from lowerbound.runs.spec import Spec
 
 
 def read_again(path: Path, spec: Spec, source: Any = None) -> Data:

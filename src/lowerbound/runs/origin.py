@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lowerbound.data import Data
-from lowerbound.storage import Spec
+from lowerbound.runs.spec import Spec
 
 
 def describe_data(

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.distributions import Normal
 
+from lowerbound.core.trace import Trace, later
 from lowerbound.objectives import ELBO, IWAE
-from lowerbound.trace import Trace, later
 
 
 def trace(log_pz, log_qz, kl=None) -> Trace:

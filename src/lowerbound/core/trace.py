@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 if TYPE_CHECKING:
-    from lowerbound.data.batch import Batch
+    from lowerbound.core.batch import Batch
 
 #: Which derivative of log q(z|x) the encoder receives: the total one, or only that through the
 #: sample z ("sticking the landing": Roeder, Wu & Duvenaud 2017, arXiv 1703.09194, equation 8).

@@ -7,10 +7,10 @@ from typing import Any
 
 from lowerbound.catalogue.assemble import Assembly, assemble
 from lowerbound.catalogue.auto import FIRST_WEIGHTS
-from lowerbound.catalogue.runs import load
 from lowerbound.catalogue.settings import settings_of
 from lowerbound.data import Data, Schema
 from lowerbound.errors import SettingError, ShapeError
+from lowerbound.runs.load import load
 from lowerbound.training import Training
 
 

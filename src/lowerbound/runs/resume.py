@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lowerbound.catalogue.again import read_again
 from lowerbound.catalogue.assemble import Assembly, assemble
 from lowerbound.data import Data
 from lowerbound.errors import DataError, RunError, SettingError
-from lowerbound.storage import RunDirectory, Spec
+from lowerbound.runs.again import read_again
+from lowerbound.runs.directory import RunDirectory
+from lowerbound.runs.spec import Spec
 from lowerbound.training import State, Training
 
 #: How a training ends by itself.

@@ -6,15 +6,15 @@ import sys
 import pytest
 
 from lowerbound.errors import OutputError
-from lowerbound.storage import lock
-from lowerbound.storage.lock import Lock, check_free
+from lowerbound.runs import lock
+from lowerbound.runs.lock import Lock, check_free
 
 pytestmark = pytest.mark.skipif(lock.fcntl is None, reason="this system has no such locks")
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from lowerbound.storage.lock import Lock
+from lowerbound.runs.lock import Lock
 held = Lock(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(600)

@@ -7,12 +7,13 @@ from typing import Any
 import torch
 
 from lowerbound.catalogue.assemble import Assembly, assemble, training_to_json
-from lowerbound.catalogue.origin import describe_data
 from lowerbound.data import Data, Schema
 from lowerbound.errors import RunError, SettingError
 from lowerbound.models import VAE
 from lowerbound.objectives import Objective
-from lowerbound.storage import RunDirectory, Spec
+from lowerbound.runs.directory import RunDirectory
+from lowerbound.runs.origin import describe_data
+from lowerbound.runs.spec import Spec
 from lowerbound.training import Epoch
 
 

@@ -11,10 +11,9 @@ import pytest
 import torch
 
 from lowerbound.applications import decode, encode
-from lowerbound.catalogue import load
 from lowerbound.errors import OutputError, RunError
-from lowerbound.storage import FORMAT_VERSION, RunDirectory, Spec
-from lowerbound.storage.lock import Lock
+from lowerbound.runs import FORMAT_VERSION, RunDirectory, Spec, load
+from lowerbound.runs.lock import Lock
 
 FIXTURE = Path(__file__).parent / "fixtures" / "v1"
 X = (torch.arange(128).reshape(2, 1, 8, 8) % 17).to(torch.uint8)
@@ -200,7 +199,7 @@ import os, sys
 os.chdir(sys.argv[1])
 sys.path.insert(0, sys.argv[1])
 import torch
-from lowerbound.catalogue import load
+from lowerbound.runs import load
 from lowerbound.applications import encode
 load(sys.argv[2])  # what is imported lazily is imported now
 ACTS = ("exec", "compile", "import", "pickle.find_class", "marshal.loads", "os.system", "os.exec",
