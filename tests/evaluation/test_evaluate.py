@@ -32,7 +32,7 @@ def test_the_standard_error_is_numpys():
 
 def test_the_log_likelihood_is_that_of_the_closed_form_with_its_standard_error():
     reference = LinearGaussian.random(2, 4)
-    x = reference.sample(300).x
+    x = reference.simulate(300).x
     stated = evaluate(reference.vae(), x, samples=3).log_likelihood
     exact = reference.log_evidence(x).numpy()
     assert stated.mean == pytest.approx(exact.mean(), rel=1e-10)
@@ -45,7 +45,7 @@ def test_an_interval_of_two_standard_errors_covers_the_truth_19_times_in_20():
     reference = LinearGaussian.random(2, 3)
     covariance = reference.weight @ reference.weight.T + 0.49 * torch.eye(3).double()
     truth = -float(torch.distributions.MultivariateNormal(reference.bias, covariance).entropy())
-    values = reference.log_evidence(reference.sample(800_000).x).view(4000, 200)
+    values = reference.log_evidence(reference.simulate(800_000).x).view(4000, 200)
     covered = []
     for row in values:
         estimate = Estimate.of(row)
@@ -77,7 +77,7 @@ def test_a_fair_coin_costs_one_bit_a_dimension():
 
 def test_bits_per_dimension_are_not_stated_where_they_mean_nothing():
     reference = LinearGaussian.random(2, 4)
-    stated = evaluate(reference.vae(), reference.sample(5).x, samples=2)
+    stated = evaluate(reference.vae(), reference.simulate(5).x, samples=2)
     assert stated.bits_per_dimension is None
     assert "density" in stated.bits_per_dimension_reason
     x = torch.zeros(5, 6)
@@ -106,7 +106,7 @@ def test_active_units_are_those_whose_mean_varies_beyond_the_threshold(below):
 def test_a_split_is_read_that_is_the_one_named():
     # evaluate(data, split="validation") once read the test split and called it validation
     reference = LinearGaussian.random(1, 2)
-    parts = [Examples(reference.sample(n, seed=n).x) for n in (30, 20, 10)]
+    parts = [Examples(reference.simulate(n, seed=n).x) for n in (30, 20, 10)]
     schema = Schema((Field("x", "real", (2,), None),), (2,), precision="float64")
     data = Data(schema, *parts, source="planted")
     model = reference.vae()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lowerbound.core.trace import LatentVariableModel
+from lowerbound.core import Traceable
 from lowerbound.data import Batch
 from lowerbound.errors import SettingError, ShapeError
 from lowerbound.likelihoods import Bernoulli, Gaussian
@@ -36,7 +36,7 @@ def test_parts_that_disagree_on_a_shape_are_refused_with_both_sides():
 
 def test_a_vae_is_a_latent_variable_model_and_says_what_it_is():
     model = model_of()
-    assert isinstance(model, LatentVariableModel)
+    assert isinstance(model, Traceable)
     text = str(model)
     for words in ("p(x, z) = p(z) p(x|z)", "N(0, I)", "Bernoulli(x; sigmoid f(z))", "MLP 3-4-4"):
         assert words in text
@@ -45,7 +45,7 @@ def test_a_vae_is_a_latent_variable_model_and_says_what_it_is():
 
 def test_the_rows_of_a_batch_can_be_traced_one_by_one():
     reference = LinearGaussian.random(2, 4)
-    model, x = reference.vae(), reference.sample(6).x
+    model, x = reference.vae(), reference.simulate(6).x
     noise = torch.randn(3, 6, 2, dtype=torch.float64)
     with torch.no_grad():
         with given_noise(noise):
@@ -60,7 +60,7 @@ def test_the_rows_of_a_batch_can_be_traced_one_by_one():
 
 def test_permuted_rows_with_permuted_noise_give_a_permuted_trace():
     reference = LinearGaussian.random(2, 4)
-    model, x = reference.vae(), reference.sample(6).x
+    model, x = reference.vae(), reference.simulate(6).x
     noise, order = torch.randn(3, 6, 2, dtype=torch.float64), torch.randperm(6)
     with torch.no_grad():
         with given_noise(noise):
@@ -73,7 +73,7 @@ def test_permuted_rows_with_permuted_noise_give_a_permuted_trace():
 def test_what_is_observed_alone_is_scored_and_the_rest_integrates_out():
     # under the prior as posterior, log p(x_observed) by importance sampling is the marginal's
     reference = LinearGaussian.random(2, 4)
-    x = reference.sample(1).x
+    x = reference.simulate(1).x
     observed = torch.tensor([[True, False, True, True]])
     kept = observed[0]
     marginal = LinearGaussian(reference.weight[kept], reference.bias[kept], reference.scale)

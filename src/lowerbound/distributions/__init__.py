@@ -1,5 +1,6 @@
 """What torch.distributions lacks: sums in float64, discretised densities, divergences."""
 
+from lowerbound.distributions.centre import centre, tempered
 from lowerbound.distributions.detach import detached
 from lowerbound.distributions.discretized_logistic import DiscretizedLogistic
 from lowerbound.distributions.independent import Independent, accumulate
@@ -15,6 +16,8 @@ __all__ = [
     "UnitNormal",
     "accumulate",
     "analytic_kl",
+    "centre",
     "detached",
     "log_prob",
+    "tempered",
 ]

@@ -12,7 +12,7 @@ def log_prob(distribution: Distribution, value: Tensor, observed: Tensor | None 
 
     Args:
         distribution: Event shape `(*event)`.
-        value: `(..., *event)`, with a valid filler where nothing was observed.
+        value: `(..., *event)`; a cell that was not observed may hold anything.
         observed: Booleans that broadcast against `value`, or None when all cells are observed.
 
     Returns:
