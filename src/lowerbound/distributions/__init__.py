@@ -6,10 +6,17 @@ from lowerbound.distributions.discretized_logistic import DiscretizedLogistic
 from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.kl import analytic_kl
 from lowerbound.distributions.log_prob import log_prob
+from lowerbound.distributions.mixture import Mixture
+from lowerbound.distributions.negative_binomial import NegativeBinomial
 from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitNormal
+from lowerbound.distributions.product import Columns, Product
 
 __all__ = [
+    "Columns",
     "DiscretizedLogistic",
+    "Mixture",
+    "NegativeBinomial",
+    "Product",
     "Independent",
     "CellNormal",
     "SharedScaleNormal",

@@ -29,7 +29,7 @@ class VAE(Model):
         >>> model = lb.VAE(
         ...     lb.priors.StandardNormal(2),
         ...     lb.posteriors.DiagonalGaussian(lb.networks.MLP((4,), (2, 2))),
-        ...     lb.likelihoods.Bernoulli(lb.networks.MLP((2,), (1, 4))),
+        ...     lb.likelihoods.Fields(lb.networks.MLP((2,), (1, 4)), lb.likelihoods.Bernoulli()),
         ... )
         >>> model.trace(lb.Batch(torch.ones(5, 4)), samples=3).log_weight.shape
         torch.Size([3, 5])

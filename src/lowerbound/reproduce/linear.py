@@ -78,7 +78,7 @@ def linear_vae(data: Data, latents: int) -> VAE:
     model = VAE(
         priors.StandardNormal(latents),
         posteriors.DiagonalGaussian(nn.Sequential(Standardize(location, unit), encoder)),
-        likelihoods.Gaussian(decoder, likelihoods.SharedScale(), location, unit),
+        likelihoods.Fields(decoder, likelihoods.Gaussian(likelihoods.SharedScale(), location, unit)),
     )
     return model.to(data.schema.dtype)
 

@@ -198,7 +198,7 @@ class LinearGaussian:
     def _likelihood(self, decoder: nn.Module) -> likelihoods.Gaussian:
         scale = likelihoods.FixedScale(float(self.scale))
         scale.value = self.scale.detach().clone()  # float64: the constructor rounds to float32
-        return likelihoods.Gaussian(decoder, scale)
+        return likelihoods.Fields(decoder, likelihoods.Gaussian(scale))
 
     def _posterior(self) -> tuple[Tensor, Tensor]:
         """M^-1 W^T and s^2 M^-1."""
