@@ -23,7 +23,9 @@ def build(case: Case) -> lb.VAE:
     else:
         learned = lb.likelihoods.PerDimensionScale(case.shape)
         fixed = lb.likelihoods.FixedScale(1.0)
-        likelihood = lb.likelihoods.Fields(draw, lb.likelihoods.Gaussian(learned if case.likelihood == "learned" else fixed))
+        likelihood = lb.likelihoods.Fields(
+            draw, lb.likelihoods.Gaussian(learned if case.likelihood == "learned" else fixed)
+        )
     posterior = lb.posteriors.DiagonalGaussian(read)
     return lb.VAE(lb.priors.StandardNormal(case.latents), posterior, likelihood)
 

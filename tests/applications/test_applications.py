@@ -16,7 +16,7 @@ from lowerbound.applications.chunks import ROWS_AT_ONCE
 from lowerbound.applications.pictures import contact_sheet, to_image, to_pixels
 from lowerbound.data import Examples
 from lowerbound.errors import SettingError, ShapeError
-from lowerbound.likelihoods import Categorical
+from lowerbound.likelihoods import Categorical, Fields
 from lowerbound.models import VAE
 from lowerbound.networks import MLP
 from lowerbound.posteriors import DiagonalGaussian
@@ -123,7 +123,7 @@ def test_the_mean_of_a_categorical_is_that_of_its_levels():
     model = VAE(
         StandardNormal(2),
         DiagonalGaussian(MLP((3,), (2, 2), ())),
-        Categorical(MLP((2,), (5, 3), ()), 5),
+        Fields(MLP((2,), (5, 3), ()), Categorical(5)),
     )
     z = torch.randn(4, 2)
     with torch.no_grad():

@@ -12,7 +12,7 @@ from torch import nn
 from lowerbound.data import Data, Examples, Field, Schema
 from lowerbound.errors import SupportError, UnknownNameError
 from lowerbound.evaluation import ACTIVE_THRESHOLD, Estimate, evaluate
-from lowerbound.likelihoods import Bernoulli, Gaussian
+from lowerbound.likelihoods import Bernoulli, Fields, Gaussian
 from lowerbound.models import VAE
 from lowerbound.networks import MLP
 from lowerbound.posteriors import DiagonalGaussian
@@ -60,7 +60,7 @@ def coin(cells: int = 6) -> VAE:
     for network in (encoder, decoder):
         nn.init.zeros_(network.layers[0].weight)
         nn.init.zeros_(network.layers[0].bias)
-    return VAE(StandardNormal(2), DiagonalGaussian(encoder), Bernoulli(decoder))
+    return VAE(StandardNormal(2), DiagonalGaussian(encoder), Fields(decoder, Bernoulli()))
 
 
 def test_a_fair_coin_costs_one_bit_a_dimension():
@@ -97,7 +97,7 @@ def test_active_units_are_those_whose_mean_varies_beyond_the_threshold(below):
         encoder.layers[0].weight.zero_()[:3] = variances.sqrt().diag()
         encoder.layers[0].bias.zero_()
     decoder = MLP((3,), (1, 3), ())
-    model = VAE(StandardNormal(3), DiagonalGaussian(encoder), Gaussian(decoder)).double()
+    model = VAE(StandardNormal(3), DiagonalGaussian(encoder), Fields(decoder, Gaussian())).double()
     stated = evaluate(model, x, samples=1)
     assert (stated.active_units, stated.latents, stated.threshold) == (2, 3, ACTIVE_THRESHOLD)
     assert evaluate(model, x[:1], samples=1).active_units == 0  # one example does not vary

@@ -98,7 +98,9 @@ def test_no_chunk_holds_more_than_it_may(monkeypatch):
 def test_a_cell_of_many_parameters_counts_as_many(monkeypatch):
     """Twenty levels: as cells alone, a categorical of 256 levels took 128 times the memory."""
     posterior = lb.posteriors.DiagonalGaussian(lb.networks.MLP((4,), (2, 2)))
-    likelihood = lb.likelihoods.Fields(lb.networks.MLP((2,), (20, 4)), lb.likelihoods.Categorical(levels=20))
+    likelihood = lb.likelihoods.Fields(
+        lb.networks.MLP((2,), (20, 4)), lb.likelihoods.Categorical(levels=20)
+    )
     model = lb.VAE(lb.priors.StandardNormal(2), posterior, likelihood)
     decoded = []
     likelihood.network.register_forward_hook(lambda m, i, o: decoded.append(o.numel()))

@@ -6,7 +6,7 @@ import torch
 from lowerbound.core import Traceable
 from lowerbound.data import Batch
 from lowerbound.errors import SettingError, ShapeError
-from lowerbound.likelihoods import Bernoulli, Gaussian
+from lowerbound.likelihoods import Bernoulli, Fields, Gaussian
 from lowerbound.models import VAE
 from lowerbound.networks import MLP
 from lowerbound.posteriors import DiagonalGaussian
@@ -18,7 +18,7 @@ def model_of(prior=2, posterior=2, likelihood=2, cells=3) -> VAE:
     return VAE(
         StandardNormal(prior),
         DiagonalGaussian(MLP((3,), (2, posterior), (4,))),
-        Bernoulli(MLP((likelihood,), (1, cells), (4,))),
+        Fields(MLP((likelihood,), (1, cells), (4,)), Bernoulli()),
     )
 
 
@@ -91,7 +91,7 @@ def test_log_densities_are_float64_even_when_the_networks_are_bfloat16():
     model = VAE(
         StandardNormal(2),
         DiagonalGaussian(MLP((3,), (2, 2), (4,))),
-        Gaussian(MLP((2,), (1, 3), (4,))),
+        Fields(MLP((2,), (1, 3), (4,)), Gaussian()),
     ).bfloat16()
     trace = model.trace(Batch(torch.zeros(5, 3)), 2)
     assert {trace.log_px.dtype, trace.log_pz.dtype, trace.log_qz.dtype} == {torch.float64}

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lowerbound.core.trace import Gradient, Trace
 from lowerbound.data import Batch
-from lowerbound.likelihoods import Gaussian
+from lowerbound.likelihoods import Fields, Gaussian
 from lowerbound.models import VAE
 from lowerbound.networks import MLP
 from lowerbound.posteriors import DiagonalGaussian
@@ -44,7 +44,7 @@ def small_model() -> VAE:
     model = VAE(
         StandardNormal(2),
         DiagonalGaussian(MLP((4,), (2, 2), (8,))),
-        Gaussian(MLP((2,), (1, 4), (8,))),
+        Fields(MLP((2,), (1, 4), (8,)), Gaussian()),
     )
     last = model.posterior.network.layers[-1]  # type: ignore[union-attr,index]
     with torch.no_grad():

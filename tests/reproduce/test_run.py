@@ -5,8 +5,8 @@ import json
 
 import pytest
 import torch
-
 from lowerbound.catalogue.start import LEAST
+
 from lowerbound.errors import OutputError, SettingError
 from lowerbound.evaluation import evidence
 from lowerbound.reproduce import entry_named

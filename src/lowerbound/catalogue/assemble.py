@@ -140,7 +140,10 @@ def check_values(recipe: Recipe, given: Mapping[str, Any]) -> None:
     latents = given.get("latents")
     if latents is not None and not 1 <= latents <= 65536:
         raise SettingError(f"latents must be from 1 to 65536, got {latents}")
-    probes: dict[str, tuple[Any, ...]] = {"likelihood": (likelihoods.Site("real", (1,)),), "network": ()}
+    probes: dict[str, tuple[Any, ...]] = {
+        "likelihood": (likelihoods.Site("real", (1,)),),
+        "network": (),
+    }
     for slot, arguments in probes.items():
         for builder, function in SLOTS[slot].builders.items():
             inner = {

@@ -147,7 +147,5 @@ def _about_laws(schema: Schema, law: str) -> list[str]:
     counts: dict[str, int] = {}
     for (kind, _), places in schema.alike().items():
         counts[kind] = counts.get(kind, 0) + len(places)
-    each = [
-        f"{KINDS[kind].law} for {n} {kind} column{'s' * (n > 1)}" for kind, n in counts.items()
-    ]
+    each = [f"{KINDS[kind].law} for {n} {kind} column{'s' * (n > 1)}" for kind, n in counts.items()]
     return [f"Likelihood by the kind of each column: {', '.join(each)}."]

@@ -109,9 +109,7 @@ class Fields(Conditional):
                 f"(..., {law.parameters_per_cell}, *event), got "
                 f"{tuple(output.shape)} from z of {tuple(context.shape)}"
             )
-        return Independent(
-            law.law(output.movedim(axis, -1)), output.ndim - axis - 1, law.filler
-        )
+        return Independent(law.law(output.movedim(axis, -1)), output.ndim - axis - 1, law.filler)
 
     def _of_columns(self, output: Tensor) -> Product:
         places = self.places or ()
@@ -130,7 +128,9 @@ class Fields(Conditional):
         return Product(columns)
 
 
-def outputs_of(cells: Cells | Mapping[Sequence[int], Cells], event: tuple[int, ...]) -> tuple[int, ...]:
+def outputs_of(
+    cells: Cells | Mapping[Sequence[int], Cells], event: tuple[int, ...]
+) -> tuple[int, ...]:
     """Return the shape that a decoder for `Fields(network, cells)` puts out for one z."""
     if isinstance(cells, Cells):
         return (cells.parameters_per_cell, *event)

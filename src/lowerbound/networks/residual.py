@@ -245,8 +245,7 @@ def residual(*, channels: int = 32, blocks: int = 1) -> Pair:
     """
     if not 1 <= channels <= 4096 or not 0 <= blocks <= 64:
         raise SettingError(
-            "channels must be from 1 to 4096 and blocks from 0 to 64, got "
-            f"{channels} and {blocks}"
+            f"channels must be from 1 to 4096 and blocks from 0 to 64, got {channels} and {blocks}"
         )
     return Pair(
         lambda inputs, outputs: ResidualEncoder(inputs, outputs, channels, blocks),
