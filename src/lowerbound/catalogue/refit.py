@@ -1,0 +1,196 @@
+"""A prior that is fitted to the encodings of a trained model."""
+
+import copy
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lowerbound.core import Model
+from lowerbound.data import Data, Source
+from lowerbound.errors import DataError, SettingError, UnknownNameError
+from lowerbound.evaluation.on import on
+from lowerbound.priors import Mixture
+from lowerbound.priors.mixture import Covariance
+from lowerbound.seeding import seeded
+
+#: Priors that can be fitted after training.
+REFITTED = ("mixture",)
+#: Numbers of components that are tried, in order; trying ends when two in a row are no better.
+COMPONENTS = (1, 2, 4, 8, 16, 32, 64, 128)
+#: Most encodings that a mixture is fitted to, and is judged by.
+MOST, MOST_JUDGED = 20_000, 5_000
+#: A unit's variance in a component is at least this share of its variance over all encodings.
+LEAST_SHARE = 1e-4
+
+
+@dataclass(frozen=True)
+class Refit:
+    """A prior for a trained model, and what it gains.
+
+    Attributes:
+        prior: Its name among the builders of the catalogue.
+        settings: Of that builder.
+        tensors: Its weights, by name.
+        gain: How much higher the ELBO of the validation examples is with it, nats an example.
+        error: Standard error of `gain` over examples.
+        tried: Each number of components and covariance, with its gain.
+    """
+
+    prior: str
+    settings: dict[str, Any]
+    tensors: dict[str, Tensor]
+    gain: float
+    error: float
+    tried: tuple[tuple[int, str, float], ...] = ()
+
+    @property
+    def words(self) -> str:
+        """One sentence for a person."""
+        inner = ", ".join(f"{value} {name}" for name, value in self.settings.items())
+        return (
+            f"prior refitted to the encodings: {self.prior} ({inner}), validation ELBO "
+            f"{self.gain:+.2f} ± {self.error:.2f} nats"
+        )
+
+
+def refit(
+    model: Model,
+    data: Data,
+    prior: str = "mixture",
+    *,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Refit | None:
+    """Fit a mixture to the encodings of the training part, and choose its size by validation.
+
+    The encoder and the decoder stay as they are. With z ~ q(z|x) the ELBO changes by the mean of
+    log p_new(z) - log p_old(z), which is what validation compares; the prior that maximises it is
+    the mean of q(z|x) over the data.
+
+    Args:
+        model: Trained.
+        data: What it was trained on.
+        prior: "mixture".
+        seed: Of the draws and of the fit.
+        progress: Called with (fits done, fits in all at most).
+
+    Returns:
+        The best prior; None if none is better than the model's own by two standard errors.
+
+    Raises:
+        UnknownNameError: Another prior.
+        SettingError: The model's latents are discrete or no vector.
+        DataError: There are too few examples.
+
+    Source: Ghosh et al. (2020), section 4 (a density fitted after training), arXiv 1903.12436;
+        Hoffman & Johnson (2016), section 2, for what it gains.
+    """
+    if prior not in REFITTED:
+        raise UnknownNameError("prior to refit", prior, REFITTED)
+    name, space = next(iter(model.latents.items()))
+    if space.discrete or len(space.shape) != 1:
+        raise SettingError(f"a mixture is for a vector of latents; group '{name}' is none")
+    if len(data.train) < 20 or len(data.validation) < 2:
+        raise DataError("a prior is fitted to at least 20 training and 2 validation examples")
+    with seeded(seed, stream="refit"):
+        known, _ = encodings(model, data.train, name, MOST, seed)
+        judged, old = encodings(model, data.validation, name, MOST_JUDGED, seed)
+    best: tuple[float, Tensor, Mixture] | None = None
+    tried: list[tuple[int, str, float]] = []
+    shapes: tuple[Covariance, ...] = ("diagonal", "full") if space.units > 1 else ("diagonal",)
+    possible = [k for k in COMPONENTS if k * 10 <= len(known)] or [1]
+    for covariance in shapes:
+        worse = 0
+        peak = -math.inf
+        for components in possible:
+            made = fitted(known, components, covariance, seed)
+            gains = made().log_prob(judged) - old
+            gain = float(gains.mean())
+            tried.append((components, covariance, gain))
+            if progress is not None:
+                progress(len(tried), len(shapes) * len(possible))
+            if best is None or gain > best[0]:
+                best = gain, gains, made
+            worse = 0 if gain > peak else worse + 1
+            peak = max(peak, gain)
+            if worse == 2:
+                break
+    if best is None:
+        return None
+    gain, gains, made = best
+    error = float(gains.std() / math.sqrt(len(gains)))
+    if not gain > 2 * error:
+        return None
+    settings = {"components": len(made.log_weights), "covariance": made.covariance}
+    tensors = {key: value.detach().clone() for key, value in made.state_dict().items()}
+    return Refit(prior, settings, tensors, gain, error, tuple(tried))
+
+
+def apply(model: Model, refit: Refit) -> Model:
+    """Return a copy of the model under a refitted prior.
+
+    Raises:
+        SettingError: The prior is of another make than its weights.
+    """
+    name, space = next(iter(model.latents.items()))
+    made = Mixture(space.units, **refit.settings)
+    try:
+        made.load_state_dict(refit.tensors)
+    except RuntimeError as error:
+        raise SettingError(f"the refitted prior does not fit group '{name}'") from error
+    whole = copy.deepcopy(model).with_prior(made)
+    place = next((p for p in model.parameters()), None)
+    return whole if place is None else whole.to(place.device)
+
+
+@torch.no_grad()
+def encodings(
+    model: Model, examples: Source, name: str, most: int, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Draw z ~ q(z|x) of a group, and log p(z) under the model's own prior.
+
+    Returns:
+        `(N, D)` and `(N,)`, float64, on the CPU.
+    """
+    few = examples.few(most)
+    draws = max(1, min(10, 2000 // max(1, len(few))))
+    drawn: list[Tensor] = []
+    log_p: list[Tensor] = []
+    with on(model) as device, seeded(seed, device, stream="encodings"):
+        for start in range(0, len(few), 500):
+            trace = model.trace(few.batch(slice(start, start + 500)).to(device), draws)
+            latent = trace.latents[name]
+            drawn.append(latent.z.flatten(end_dim=1).double().cpu())
+            log_p.append(latent.log_p.flatten().double().cpu())
+    return torch.cat(drawn), torch.cat(log_p)
+
+
+def fitted(z: Tensor, components: int, covariance: Covariance, seed: int) -> Mixture:
+    """Fit a mixture to points `(N, D)` by expectation maximisation from k-means.
+
+    Differs: by scikit-learn's `GaussianMixture`; the least variance is a share of that over all z.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    centre, spread = z.mean(dim=0), z.std(dim=0).clamp(min=1e-12)
+    kind = "diag" if covariance == "diagonal" else "full"
+    machine = GaussianMixture(
+        components, covariance_type=kind, reg_covar=LEAST_SHARE, max_iter=60, random_state=seed
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it is judged by validation
+        machine.fit(((z - centre) / spread).numpy())
+    made = Mixture(z.shape[1], components, covariance).double()
+    spreads = spread.square() if covariance == "diagonal" else torch.outer(spread, spread)
+    made.put(
+        torch.as_tensor(machine.weights_),
+        centre + spread * torch.as_tensor(machine.means_),
+        spreads * torch.as_tensor(machine.covariances_),
+    )
+    return made.float()
