@@ -1,9 +1,9 @@
 """The likelihood of levels without order."""
 
 from torch import Tensor, nn
-from torch.distributions import Categorical as TorchCategorical
 from torch.distributions import Distribution
 
+from lowerbound.distributions import Levels
 from lowerbound.errors import SettingError
 from lowerbound.likelihoods.likelihood import Likelihood, check_levels
 
@@ -47,8 +47,8 @@ class Categorical(Likelihood):
         return self.levels
 
     def cells(self, parameters: Tensor) -> Distribution:
-        """Categorical cells from their logits, `(..., *event, levels)`."""
-        return TorchCategorical(logits=parameters, validate_args=False)
+        """Cells with levels from their logits, `(..., *event, levels)`."""
+        return Levels(logits=parameters, validate_args=False)
 
     def check(self, x: Tensor, name: str = "x") -> None:
         """Raise `SupportError` unless `x` holds whole levels in range."""
