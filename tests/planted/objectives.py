@@ -13,7 +13,7 @@ from lowerbound.objectives import ELBO, IWAE, BetaELBO, Objective
 from lowerbound.objectives.elbo import penalty_of, rate_of
 from lowerbound.objectives.objective import Wrapper
 from lowerbound.testing.objectives import check_importance_weighted, check_objective
-from lowerbound.testing.planted.subject import Subject
+from planted.subject import Subject
 
 OBJECTIVES = Subject(
     "objectives",

@@ -13,8 +13,8 @@ from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import Independent
 from lowerbound.testing.calibration import check_known_answer
 from lowerbound.testing.conformance import check_prior
-from lowerbound.testing.planted.subject import Subject
 from lowerbound.testing.references.linear_gaussian import LinearGaussian
+from planted.subject import Subject
 
 _REFERENCE = LinearGaussian.random(2, 4, orthogonal=True)
 _LOG_TWO_PI = math.log(2 * math.pi)

@@ -13,8 +13,8 @@ from lowerbound.networks import MLP
 from lowerbound.posteriors import DiagonalGaussian, FullGaussian
 from lowerbound.testing.calibration import check_known_answer
 from lowerbound.testing.conformance import check_posterior
-from lowerbound.testing.planted.subject import Subject
 from lowerbound.testing.references.linear_gaussian import LinearGaussian
+from planted.subject import Subject
 
 _REFERENCE = LinearGaussian.random(2, 4, orthogonal=True)
 _X = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))

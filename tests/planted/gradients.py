@@ -12,8 +12,8 @@ from lowerbound.testing.assertions import assert_close_gradient
 from lowerbound.testing.calibration import check_known_gradient
 from lowerbound.testing.models import check_model
 from lowerbound.testing.paths import check_path_gradient
-from lowerbound.testing.planted.models import REFERENCE, exact_model, plant_trace, small_model
-from lowerbound.testing.planted.subject import Subject
+from planted.models import REFERENCE, exact_model, plant_trace, small_model
+from planted.subject import Subject
 
 _X = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))
 _POINTS = torch.linspace(-2.0, 2.0, 7, dtype=torch.float64)

@@ -12,8 +12,8 @@ from lowerbound import distributions, likelihoods
 from lowerbound.likelihoods import Likelihood
 from lowerbound.networks import MLP
 from lowerbound.testing.conformance import check_likelihood
-from lowerbound.testing.planted.subject import Subject
 from lowerbound.testing.table import latent_batch
+from planted.subject import Subject
 
 _LOGISTIC, _BERNOULLI, _GAUSSIAN, _CATEGORICAL = (
     likelihoods.DiscretizedLogistic,

@@ -1,4 +1,4 @@
-"""Ours beside theirs: the rows of a table, from what is on record."""
+"""Published figures, ours beside theirs: the rows of a table, from what is on record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from lowerbound.testing.planted.error import Planted
+from planted.error import Planted
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lowerbound.testing.planted.subject import Subject
+from planted.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Outcome:
 
 def subjects() -> tuple[Subject, ...]:
     """All subjects, each with its errors."""
-    from lowerbound.testing.planted import (
+    from planted import (
         draws,
         evaluation,
         events,

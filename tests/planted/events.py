@@ -12,9 +12,9 @@ from lowerbound.distributions import Independent, accumulate
 from lowerbound.likelihoods import Likelihood
 from lowerbound.networks import MLP
 from lowerbound.testing.conformance import check_likelihood
-from lowerbound.testing.planted.likelihoods import LIKELIHOODS
-from lowerbound.testing.planted.subject import Subject
 from lowerbound.testing.table import latent_batch
+from planted.likelihoods import LIKELIHOODS
+from planted.subject import Subject
 
 _LOGISTIC, _BERNOULLI, _GAUSSIAN = (
     likelihoods.DiscretizedLogistic,

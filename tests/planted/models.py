@@ -16,8 +16,8 @@ from lowerbound.posteriors import DiagonalGaussian
 from lowerbound.priors import StandardNormal
 from lowerbound.testing.calibration import check_known_answer
 from lowerbound.testing.models import check_model
-from lowerbound.testing.planted.subject import Subject
 from lowerbound.testing.references.linear_gaussian import LinearGaussian
+from planted.subject import Subject
 
 REFERENCE = LinearGaussian.random(2, 4, orthogonal=True)
 _X = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from lowerbound.core.trace import Bound, Trace
 from lowerbound.objectives import ELBO, IWAE, DReG, Objective, StickingTheLanding
-from lowerbound.testing.planted.subject import Subject
 from lowerbound.testing.reparameterised import check_reparameterised
+from planted.subject import Subject
 
 REPARAMETERISED = Subject(
     "gradients without the score",

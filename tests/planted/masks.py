@@ -7,8 +7,8 @@ import torch
 
 from lowerbound.data import Batch
 from lowerbound.testing.models import check_model
-from lowerbound.testing.planted.models import plant_trace, small_model
-from lowerbound.testing.planted.subject import Subject
+from planted.models import plant_trace, small_model
+from planted.subject import Subject
 
 _X = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))
 

@@ -14,7 +14,7 @@ from lowerbound.evaluation import evidence
 from lowerbound.objectives import ELBO
 from lowerbound.seeding import seeded
 from lowerbound.testing.evidence import check_evidence
-from lowerbound.testing.planted.subject import Subject
+from planted.subject import Subject
 
 EVALUATION = Subject("evaluation", {"evidence": check_evidence})
 

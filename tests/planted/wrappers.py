@@ -10,8 +10,8 @@ from lowerbound.core.trace import Bound, Trace
 from lowerbound.objectives import ELBO, Annealed, FreeBits, Objective
 from lowerbound.objectives.objective import Wrapper
 from lowerbound.testing.objectives import check_objective
-from lowerbound.testing.planted.subject import Subject
 from lowerbound.testing.wrappers import check_annealed, check_free_bits
+from planted.subject import Subject
 
 WRAPPERS = Subject(
     "wrappers",
