@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from lowerbound.distributions.centre import centre
+from lowerbound.distributions.centre import centre, expected
 from lowerbound.distributions.detach import detached
 from lowerbound.distributions.independent import accumulate
 
@@ -111,6 +111,11 @@ class Product(Distribution):
 @centre.register
 def _(distribution: Product) -> Tensor:
     return distribution.gather(centre)
+
+
+@expected.register
+def _(distribution: Product) -> Tensor:
+    return distribution.gather(expected)
 
 
 @detached.register
