@@ -10,10 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lowerbound.core import Model
+from lowerbound.core import Model, on
 from lowerbound.data import Data, Source
 from lowerbound.errors import DataError, SettingError, UnknownNameError
-from lowerbound.evaluation.on import on
 from lowerbound.priors import Mixture
 from lowerbound.priors.mixture import Covariance
 from lowerbound.seeding import seeded
@@ -109,7 +108,8 @@ def refit(
         peak = -math.inf
         for components in possible:
             made = fitted(known, components, covariance, seed)
-            gains = made().log_prob(judged) - old
+            with torch.no_grad():
+                gains = made().log_prob(judged) - old
             gain = float(gains.mean())
             tried.append((components, covariance, gain))
             if progress is not None:

@@ -170,7 +170,7 @@ def refuse_beside(context: typer.Context, option: str, allowed: Container[str], 
             raise SettingError(f"{option} {why}; leave {shown} out")
 
 
-def open_run(path: Path, device: str = "cpu") -> "Run":
+def open_run(path: Path, device: str = "cpu", *, refitted: bool = True) -> "Run":
     """Load a run onto a device.
 
     Raises:
@@ -179,4 +179,4 @@ def open_run(path: Path, device: str = "cpu") -> "Run":
     """
     from lowerbound.runs import load
 
-    return load(path, device=device_of(device))
+    return load(path, device=device_of(device), refitted=refitted)

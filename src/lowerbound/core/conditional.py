@@ -29,10 +29,11 @@ class Conditional(nn.Module, ABC):
     def forward(self, context: Tensor | None = None) -> Distribution:
         """Return the distribution given `context`, batched over its leading axes."""
 
-    def check(self, x: Tensor, name: str = "x") -> None:
+    def check(self, x: Tensor, name: str = "x", observed: Tensor | None = None) -> None:
         """Raise `SupportError` with the remedy if `x` holds an impossible value; by default none.
 
         Args:
-            x: Known values, any shape.
-            name: What they are called in the message.
+            x: Examples, `(N, *event)`.
+            name: Of the data, for the message.
+            observed: Which cells count, bool `(N, *event)`; None for all.
         """

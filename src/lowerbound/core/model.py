@@ -11,6 +11,7 @@ from torch.distributions import Distribution
 from torch.func import functional_call
 
 from lowerbound.core.batch import Batch
+from lowerbound.core.conditional import Conditional
 from lowerbound.core.space import Latents, Space
 from lowerbound.core.trace import Gradient, Latent, Trace
 from lowerbound.distributions import centre, detached, log_prob, tempered
@@ -79,15 +80,23 @@ class Model(nn.Module, ABC):
             condition: What a conditional model is told, `(B, ...)`.
         """
 
-    def check(self, x: Tensor, name: str = "x") -> None:
-        """Raise `SupportError` with the remedy if p(x|z) gives a value of `x` no density.
+    def check(self, batch: Batch, name: str = "x") -> None:
+        """Raise `SupportError` with the remedy if p(x|z) gives a known value of x no density.
 
         A model whose p(x|z) has a support overrides it.
 
         Args:
-            x: Known values, any shape.
-            name: What they are called in the message.
+            batch: Some examples.
+            name: Of the data, for the message.
         """
+
+    def with_prior(self, prior: Conditional) -> "Model":
+        """Return the model with another p(z) of its top group; it shares the other parts.
+
+        Raises:
+            SettingError: The model has no prior that can be replaced.
+        """
+        raise SettingError(f"{type(self).__name__} has no prior that can be replaced")
 
     def forward(
         self, choose: Choose, batch: Batch | None = None, condition: Tensor | None = None

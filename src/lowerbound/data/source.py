@@ -71,8 +71,8 @@ class Source(Protocol):
         """
         ...
 
-    def extremes(self) -> Tensor:
-        """Known values that have a support only if all have it."""
+    def extremes(self) -> Batch:
+        """A few examples that lie in a support exactly if all do."""
         ...
 
     def to(self, device: torch.device | str) -> "Source":

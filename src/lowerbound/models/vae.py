@@ -60,9 +60,13 @@ class VAE(Model):
         q = None if batch is None else self.posterior(self.view(batch))
         return self.likelihood(choose("z", self.prior(condition), q))
 
-    def check(self, x: Tensor, name: str = "x") -> None:
+    def check(self, batch: Batch, name: str = "x") -> None:
         """See `Model.check`: the likelihood knows."""
-        self.likelihood.check(x, name)
+        self.likelihood.check(batch.x, name, batch.observed)
+
+    def with_prior(self, prior: Conditional) -> "VAE":
+        """See `Model.with_prior`."""
+        return VAE(prior, self.posterior, self.likelihood, self.view)
 
     def __str__(self) -> str:
         """The factorisation, and how large each factor is."""

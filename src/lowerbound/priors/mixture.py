@@ -89,9 +89,7 @@ class Mixture(Conditional):
         return f"latents={latents}, components={components}, covariance={self.covariance}"
 
 
-def mixture(
-    site: Site, *, components: int = 10, covariance: Covariance = "diagonal"
-) -> Mixture:
+def mixture(site: Site, *, components: int = 10, covariance: Covariance = "diagonal") -> Mixture:
     """A mixture of Gaussians.
 
     Args:

@@ -5,6 +5,7 @@ from lowerbound.runs.directory import RunDirectory
 from lowerbound.runs.files import check_new, write_atomically
 from lowerbound.runs.load import Run, load
 from lowerbound.runs.origin import describe_data, recorded
+from lowerbound.runs.prior import drop_prior, read_prior, write_prior
 from lowerbound.runs.resume import Resumption, load_state, resume
 from lowerbound.runs.spec import FORMAT_VERSION, Spec
 from lowerbound.runs.state import StateDirectory
@@ -22,9 +23,11 @@ __all__ = [
     "StateDirectory",
     "check_new",
     "describe_data",
+    "drop_prior",
     "load",
     "load_state",
     "load_weights",
+    "read_prior",
     "read_again",
     "read_weights",
     "recorded",
@@ -32,5 +35,6 @@ __all__ = [
     "save",
     "warm_start",
     "write_atomically",
+    "write_prior",
     "write_weights",
 ]

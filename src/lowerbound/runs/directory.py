@@ -20,7 +20,9 @@ from lowerbound.runs.state import StateDirectory
 from lowerbound.runs.weights import read_weights, write_weights
 
 #: What a process that was killed may leave of a file it was writing.
-_LEFT = re.compile(r"\.(spec\.json|weights\.safetensors|metrics\.jsonl|report\.html)\.|\.lock$")
+_LEFT = re.compile(
+    r"\.(spec\.json|weights\.safetensors|prior\.safetensors|metrics\.jsonl|report\.html)\.|\.lock$"
+)
 
 
 class RunDirectory:

@@ -7,12 +7,14 @@ from typing import Any
 import torch
 
 from lowerbound.catalogue.assemble import Assembly, assemble, training_to_json
+from lowerbound.catalogue.refit import Refit, apply
 from lowerbound.data import Data, Schema
 from lowerbound.errors import RunError, SettingError
 from lowerbound.models import VAE
 from lowerbound.objectives import Objective
 from lowerbound.runs.directory import RunDirectory
 from lowerbound.runs.origin import describe_data
+from lowerbound.runs.prior import read_prior
 from lowerbound.runs.spec import Spec
 from lowerbound.training import Epoch
 
@@ -28,6 +30,7 @@ class Run:
         schema: What its data is.
         spec: How it came about.
         history: One record an epoch.
+        refit: The prior that was fitted after training, which the model has; None for its own.
     """
 
     path: Path
@@ -36,14 +39,17 @@ class Run:
     schema: Schema
     spec: Spec
     history: tuple[Epoch, ...]
+    refit: Refit | None = None
 
 
-def load(path: str | Path, *, device: torch.device | str = "cpu") -> Run:
+def load(path: str | Path, *, device: torch.device | str = "cpu", refitted: bool = True) -> Run:
     """Load a run. Only what the catalogue names is built; no code of the run is executed.
 
     Args:
         path: The run's directory.
         device: Where to put the model.
+        refitted: Under the prior that was fitted after training, if there is one; otherwise under
+            the one that it was trained with.
 
     Raises:
         RunError: The run is missing, truncated, foreign, damaged or of a newer format.
@@ -60,9 +66,17 @@ def load(path: str | Path, *, device: torch.device | str = "cpu") -> Run:
         why = why if len(why) <= 300 else f"{why[:297]}..."  # a hostile name may be megabytes long
         raise RunError(f"{directory.spec_path} cannot be built: {why}") from error
     assembly.model.load_state_dict(tensors)
-    model = assembly.model.to(device).eval()
+    model, refit = assembly.model, read_prior(directory) if refitted else None
+    if refit is not None:
+        try:
+            model = apply(model, refit)
+        except SettingError as error:
+            raise RunError(f"{error}; undo it with: lowerbound refit {path} --undo") from error
     history = tuple(_epochs(directory))
-    return Run(directory.path, model, assembly.objective, spec.schema, spec, history)
+    return Run(
+        directory.path, model.to(device).eval(), assembly.objective, spec.schema, spec, history,
+        refit,
+    )  # fmt: skip
 
 
 def _rebuild(spec: Spec) -> Assembly:

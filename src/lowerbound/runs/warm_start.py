@@ -38,7 +38,7 @@ def warm_start(
         ShapeError: The data has another schema; the message says where they part.
         SettingError: A setting that is the model's, and so the run's, or an impossible value.
     """
-    run = load(path)
+    run = load(path, refitted=False)
     apart = difference(run.schema, data.schema)
     if apart:
         raise ShapeError(

@@ -15,11 +15,16 @@ from lowerbound.errors import RunError
 from lowerbound.runs.files import write_atomically
 
 
-def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
+def write_weights(path: Path, tensors: Mapping[str, Tensor], **more: str) -> None:
     """Write named tensors, with the sha256 of their contents in the header.
 
     A tensor that has several names, because two parts of a model share it, is written once; the
     header says which names are one.
+
+    Args:
+        path: The file.
+        tensors: By name.
+        **more: Further texts for the header.
 
     Raises:
         OutputError: The place cannot be written; what was there before is untouched.
@@ -27,6 +32,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
     tied = ties(tensors)
     plain = {n: t.detach().cpu().contiguous() for n, t in tensors.items() if n not in tied}
     metadata = {"format": "lowerbound-weights", "sha256": _digest(plain)}
+    metadata |= more
     if tied:
         metadata["tied"] = json.dumps(tied, sort_keys=True)
     write_atomically(path, _ordered(save(plain, metadata)))
@@ -113,6 +119,22 @@ def _tied(metadata: Mapping[str, str]) -> dict[str, str]:
     if any(other in tied for other in tied.values()):
         raise ValueError("tied names form a chain")
     return tied
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """Read what the header of a file of weights says.
+
+    Raises:
+        RunError: It is missing, truncated or foreign.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise RunError(f"{path} is truncated or damaged; restore it, or fit again") from error
+    if metadata.get("format") != "lowerbound-weights":
+        raise RunError(f"{path} was not written by lowerbound; fit the model again")
+    return dict(metadata)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

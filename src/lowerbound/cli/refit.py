@@ -1,0 +1,75 @@
+"""`lowerbound refit`: a better prior for a trained run."""
+
+from typing import Annotated
+
+import typer
+
+from lowerbound.cli.common import Device, Json, RunPath, open_run
+
+
+def command(
+    path: RunPath,
+    prior: Annotated[
+        str, typer.Option("--prior", metavar="NAME", help="The prior that is fitted: mixture.")
+    ] = "mixture",
+    source: Annotated[
+        str | None,
+        typer.Option("--data", metavar="DATA", help="Where the run's data is now, if it moved."),
+    ] = None,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Go back to the prior that the run was trained with.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the draws.")] = 0,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Fit the prior p(z) of a trained run to its encodings.
+
+    Encoder and decoder stay as they are. A mixture of Gaussians is fitted to draws of q(z|x) of
+    the training examples; the number of its components is the one that the validation examples
+    like best. Samples then come from where encodings lie, and the ELBO rises by as much as the old
+    prior was wrong. `fit` does this by itself where nothing else is asked for; here it is done
+    again, or undone.
+
+    Examples:
+      lowerbound refit runs/one
+      lowerbound refit runs/one --undo
+    """
+    from lowerbound.catalogue.refit import refit
+    from lowerbound.cli.console import say, say_json, tell, working
+    from lowerbound.runs import RunDirectory, drop_prior, read_again, write_prior
+
+    directory = RunDirectory(path)
+    if undo:
+        spec = directory.read_spec()
+        was = drop_prior(directory)
+        if json:
+            say_json({"run": str(path), "undone": was})
+        else:
+            own = spec.settings.get("prior", "own")
+            say(f"{path} has its {own} prior{' again' if was else '; nothing was refitted'}")
+        return
+    run = open_run(path, device, refitted=False)
+    with working("reading the data of the run"):
+        data = read_again(run.path, run.spec, source)
+    with working("fitting mixtures") as progress:
+        found = refit(run.model, data, prior, seed=seed, progress=progress)
+    if found is None:
+        drop_prior(directory)
+        if json:
+            say_json({"run": str(path), "prior": None})
+        else:
+            say("no mixture is better than the run's own prior on the validation examples")
+        return
+    write_prior(directory, found)
+    if json:
+        say_json(
+            {
+                "run": str(path), "prior": found.prior, "settings": found.settings,
+                "gain": found.gain, "error": found.error,
+                "tried": [list(one) for one in found.tried],
+            }
+        )  # fmt: skip
+        return
+    say(found.words)
+    tell(f"next:\n  lowerbound evaluate {path}\n  lowerbound generate {path}")
