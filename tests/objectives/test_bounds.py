@@ -141,9 +141,7 @@ def test_iwae_survives_weights_that_no_float64_holds():
 def test_the_gradient_of_iwae_weighs_draws_by_their_normalised_weights():
     trace = some_trace()
     log_px = trace.log_px.clone().requires_grad_()
-    value = (
-        IWAE(4).reduce(made(log_px, trace.log_pz, trace.log_qz)).value
-    )
+    value = IWAE(4).reduce(made(log_px, trace.log_pz, trace.log_qz)).value
     (gradient,) = torch.autograd.grad(value.sum(), log_px)
     assert torch.allclose(gradient, trace.log_weight.softmax(dim=0))
     assert_close_gradient(

@@ -164,7 +164,7 @@ class OverStates(Distribution):
         """Draw which of the vectors, `(samples, *batch)`."""
         with torch.no_grad():
             chance = self.log_probabilities.exp()
-            return chance.multinomial(samples, replacement=True).T
+            return chance.multinomial(samples, replacement=True).movedim(-1, 0)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Vectors, `(*sample_shape, B, D)`."""
