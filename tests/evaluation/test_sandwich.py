@@ -5,13 +5,13 @@ import sys
 
 import pytest
 import torch
+from lowerbound.evaluation.simulate import simulate
 from torch import nn
 
 from lowerbound.data import Examples
 from lowerbound.errors import SettingError
 from lowerbound.evaluation import Annealing, Estimate, annealed, evidence, sandwich
 from lowerbound.evaluation.annealed import Annealed
-from lowerbound.evaluation.simulate import simulate
 from lowerbound.seeding import seeded
 from lowerbound.testing import LinearGaussian, assert_mean
 

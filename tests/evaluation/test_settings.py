@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from lowerbound.evaluation.simulate import simulate
 from torch import Tensor, nn
 
 from lowerbound.data import Batch, Data, Examples, Field, Schema
@@ -23,7 +24,6 @@ from lowerbound.evaluation import (
     information,
     sandwich,
 )
-from lowerbound.evaluation.simulate import simulate
 from lowerbound.posteriors import DiagonalGaussian
 from lowerbound.seeding import seeded
 from lowerbound.testing import LinearGaussian

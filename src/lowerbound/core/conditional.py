@@ -27,4 +27,12 @@ class Conditional(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, context: Tensor | None = None) -> Distribution:
-        """The distribution given `context`, batched over its leading axes."""
+        """Return the distribution given `context`, batched over its leading axes."""
+
+    def check(self, x: Tensor, name: str = "x") -> None:
+        """Raise `SupportError` with the remedy if `x` holds an impossible value; by default none.
+
+        Args:
+            x: Known values, any shape.
+            name: What they are called in the message.
+        """

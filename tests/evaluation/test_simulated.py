@@ -4,10 +4,10 @@ import sys
 
 import pytest
 import torch
+from lowerbound.evaluation.simulate import simulate
 from torch import nn
 
 from lowerbound.errors import SettingError
-from lowerbound.evaluation.simulate import simulate
 from lowerbound.seeding import seeded
 from lowerbound.testing import LinearGaussian
 
