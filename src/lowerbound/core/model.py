@@ -79,13 +79,14 @@ class Model(nn.Module, ABC):
             condition: What a conditional model is told, `(B, ...)`.
         """
 
-    def check(self, x: Tensor, name: str = "x") -> None:
+    def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
         """Raise `SupportError` with the remedy if p(x|z) gives a value of `x` no density.
 
         A model whose p(x|z) has a support overrides it.
 
         Args:
-            x: Known values, any shape.
+            x: Examples, `(N, *event)`.
+            observed: Which of their cells count, bool; None for all.
             name: What they are called in the message.
         """
 

@@ -77,9 +77,9 @@ class Examples:
         """These: they are in memory."""
         return self
 
-    def extremes(self) -> Tensor:
-        """All known values."""
-        return self.x if self.observed is None else self.x[self.observed]
+    def extremes(self) -> Batch:
+        """Return all examples: see `Source.extremes`."""
+        return Batch(self.x, self.observed)
 
     def select(self, index: Tensor | slice) -> "Examples":
         """The examples at `index`, with their labels."""

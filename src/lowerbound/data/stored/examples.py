@@ -122,9 +122,9 @@ class StoredExamples:
         rows = self._rows(np.arange(len(self)))
         return Examples(torch.from_numpy(self._values(rows)), None, self.label, self.label_names)
 
-    def extremes(self) -> Tensor:
-        """Values that have a support only if all have it: the witness."""
-        return self.witness
+    def extremes(self) -> Batch:
+        """Return the witness: see `Source.extremes`."""
+        return Batch(self.witness)
 
     def to(self, device: torch.device | str) -> "StoredExamples":
         """The same examples, handed over on another device."""
