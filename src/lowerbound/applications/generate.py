@@ -86,7 +86,7 @@ def _groups(model: Model, z: Tensor | Latents) -> dict[str, Tensor]:
         if z.ndim != 2:
             units = sum(space.units for space in spaces.values())
             raise ShapeError(
-                f"the model decodes (N, {units}) latents, got {tuple(z.shape)}; encode some data "
+                f"the model has (N, {units}) latents, got {tuple(z.shape)}; encode some data "
                 "to see the right shape"
             )
         groups = unflatten(z, spaces)

@@ -23,6 +23,8 @@ from lowerbound.seeding import seeded
 DRAWS, JUDGED = 8, 200
 #: The first length of an update, in units of the parameters (means: standard deviations of q).
 RATE = 0.05
+#: How the q of each group is changed, by name; see `free`.
+Changes = Mapping[str, Sequence[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,11 @@ def gaps(
     if len(examples) == 0:
         raise DataError("there are no examples to evaluate")
     parts: list[Tensor] = []
-    rows, _ = chunk_sizes(model, examples, DRAWS)
     with on(model) as device, constant(model), seeded(seed, device, stream="gaps"):
+        rows, _ = chunk_sizes(model, examples, DRAWS)
         for start in range(0, len(examples), rows):
             batch = examples.batch(slice(start, start + rows)).to(device)
-            parts.append(_Search(model, batch).run(updates, samples).cpu())
+            parts.append(_search(model, batch, updates, samples).cpu())
             if progress is not None:
                 progress(min(start + rows, len(examples)), len(examples))
     encoder, optimised, bound = found = torch.cat(parts, dim=1)
@@ -108,76 +110,78 @@ def gaps(
     )
 
 
-class _Search:
-    """The search for the best q of each example of a batch, in the family of the encoder's q."""
-
-    def __init__(self, model: Model, batch: Batch) -> None:
-        self.model, self.batch = model, batch
-        self.start: dict[str, list[Tensor]] = {}
-
-        def look(name: str, p: Distribution, q: Distribution | None) -> Tensor:
-            if q is None:
-                raise SettingError(f"group '{name}' has no q to search for")
-            try:
-                self.start[name] = free(q)
-            except SettingError as error:
-                raise SettingError(f"group '{name}' of the latents: {error}") from None
-            return q.sample(torch.Size([1] if len(q.batch_shape) < 2 else []))
-
-        with torch.no_grad():
-            model.infer(look, batch)
-
-    def run(self, updates: int, samples: int) -> Tensor:
-        """ELBOs of the encoder's q and of the best one, and its weighted bound, `(3, B)`, nats."""
-        wanted = {
-            name: [leaf.clone().requires_grad_() for leaf in leaves]
-            for name, leaves in self.start.items()
+def _search(model: Model, batch: Batch, updates: int, samples: int) -> Tensor:
+    """ELBOs of the encoder's q and of the best one, and its weighted bound, `(3, B)`, nats."""
+    start = _start(model, batch)
+    wanted = {
+        name: [leaf.clone().requires_grad_() for leaf in leaves] for name, leaves in start.items()
+    }
+    leaves = [leaf for group in wanted.values() for leaf in group]
+    adam = torch.optim.Adam(leaves)
+    for update in range(updates):
+        for group in adam.param_groups:
+            group["lr"] = RATE * (1 - update / updates)
+        loss = -_elbo(model, batch, wanted).sum()
+        for place, slope in enumerate(torch.autograd.grad(loss, leaves)):
+            leaves[place].grad = slope.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+        adam.step()
+    with torch.no_grad():
+        noise = int(torch.randint(2**31, ()))
+        values = []
+        for change in (start, wanted):
+            with seeded(noise, batch.x.device):
+                chunks = [_elbo(model, batch, change) for _ in range(JUDGED // DRAWS)]
+            values.append(torch.stack(chunks).mean(dim=0))
+        # a search that ended below where it began has not found anything better
+        better = values[1] > values[0]
+        kept = {
+            name: [torch.where(_beside(better, leaf), leaf, 0.0) for leaf in group]
+            for name, group in wanted.items()
         }
-        leaves = [leaf for group in wanted.values() for leaf in group]
-        adam = torch.optim.Adam(leaves)
-        for update in range(updates):
-            for group in adam.param_groups:
-                group["lr"] = RATE * (1 - update / updates)
-            loss = -self.elbo(wanted).sum()
-            for place, slope in enumerate(torch.autograd.grad(loss, leaves)):
-                leaves[place].grad = slope.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
-            adam.step()
-        with torch.no_grad():
-            noise = int(torch.randint(2**31, ()))
-            values = []
-            for moves in (self.start, wanted):
-                with seeded(noise, self.batch.x.device):
-                    chunks = [self.elbo(moves) for _ in range(JUDGED // DRAWS)]
-                values.append(torch.stack(chunks).mean(dim=0))
-            # a search that ended below where it began has not found anything better
-            better = values[1] > values[0]
-            kept = {
-                name: [torch.where(_beside(better, leaf), leaf, 0.0) for leaf in group]
-                for name, group in wanted.items()
-            }
-            best = torch.where(better, values[1], values[0])
-            return torch.stack([values[0], best, self.weighted(kept, samples)])
+        best = torch.where(better, values[1], values[0])
+        return torch.stack([values[0], best, _weighted(model, batch, kept, samples)])
 
-    def trace(self, moves: Mapping[str, Sequence[Tensor]], draws: int) -> Trace:
-        """Densities at draws from the moved q of each group."""
 
-        def pick(name: str, p: Distribution, q: Distribution) -> tuple[Tensor, Distribution]:
-            law = moved(q, *moves[name])
-            return law.rsample(torch.Size([draws] if len(law.batch_shape) < 2 else [])), law
+@torch.no_grad()
+def _start(model: Model, batch: Batch) -> dict[str, list[Tensor]]:
+    """No change of the q of any group."""
+    start: dict[str, list[Tensor]] = {}
 
-        return self.model.trace_by(pick, self.batch)
+    def look(name: str, p: Distribution, q: Distribution | None) -> Tensor:
+        if q is None:
+            raise SettingError(f"group '{name}' has no q to search for")
+        try:
+            start[name] = free(q)
+        except SettingError as error:
+            raise SettingError(f"group '{name}' of the latents: {error}") from None
+        return q.sample(torch.Size([1] if len(q.batch_shape) < 2 else []))
 
-    def elbo(self, moves: Mapping[str, Sequence[Tensor]]) -> Tensor:
-        """The ELBO of the moved q, `(B,)`, nats."""
-        return ELBO(DRAWS).reduce(self.trace(moves, DRAWS)).value
+    model.infer(look, batch)
+    return start
 
-    def weighted(self, moves: Mapping[str, Sequence[Tensor]], samples: int) -> Tensor:
-        """The importance-weighted bound with draws from the moved q, `(B,)`, nats."""
-        chunks = [
-            self.trace(moves, min(DRAWS, samples - first)).log_weight.logsumexp(dim=0)
-            for first in range(0, samples, DRAWS)
-        ]
-        return torch.stack(chunks).logsumexp(dim=0) - math.log(samples)
+
+def _trace(model: Model, batch: Batch, changes: Changes, draws: int) -> Trace:
+    """Densities at draws from the moved q of each group."""
+
+    def pick(name: str, p: Distribution, q: Distribution) -> tuple[Tensor, Distribution]:
+        law = moved(q, *changes[name])
+        return law.rsample(torch.Size([draws] if len(law.batch_shape) < 2 else [])), law
+
+    return model.trace_by(pick, batch)
+
+
+def _elbo(model: Model, batch: Batch, changes: Changes) -> Tensor:
+    """The ELBO of the moved q, `(B,)`, nats."""
+    return ELBO(DRAWS).reduce(_trace(model, batch, changes, DRAWS)).value
+
+
+def _weighted(model: Model, batch: Batch, changes: Changes, samples: int) -> Tensor:
+    """The importance-weighted bound with draws from the moved q, `(B,)`, nats."""
+    chunks = [
+        _trace(model, batch, changes, min(DRAWS, samples - first)).log_weight.logsumexp(dim=0)
+        for first in range(0, samples, DRAWS)
+    ]
+    return torch.stack(chunks).logsumexp(dim=0) - math.log(samples)
 
 
 def _beside(flags: Tensor, leaf: Tensor) -> Tensor:

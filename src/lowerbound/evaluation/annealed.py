@@ -137,9 +137,9 @@ def annealed(
             )
     if len(examples) == 0:
         raise DataError("there are no examples to evaluate")
-    rows, _ = chunk_sizes(model, examples, annealing.chains)
     parts = []
     with on(model) as device, seeded(seed, device, stream="annealing"), constant(model):
+        rows, _ = chunk_sizes(model, examples, annealing.chains)
         for start in range(0, len(examples), rows):
             chosen = slice(start, start + rows)
             batch = examples.batch(chosen).to(device)
@@ -165,7 +165,7 @@ class _Way:
 
         def measure(name: str, p: Distribution, q: Distribution) -> None:
             scale = spread(q).expand(*q.batch_shape, *q.event_shape)
-            if not bool(torch.isfinite(scale).all()):
+            if bool(scale.isnan().all()):
                 raise SettingError(
                     f"annealing measures its steps in the spread of q, and {type(q).__name__}, "
                     f"the q of group '{name}', knows none; evaluate without ais"

@@ -34,28 +34,29 @@ def counts(law: Distribution) -> bool | None:
 
 
 def numbers_per_cell(law: Distribution) -> int:
-    """Count the parameters that a law of one row holds for each cell of x, at least 1.
+    """Count the numbers that a law of one row holds for each cell of x, at least 1.
+
+    Of the parameters of a family, such as mean and scale, the largest counts: they are held in
+    several forms anyway.
 
     Example:
         >>> numbers_per_cell(torch.distributions.Categorical(logits=torch.zeros(1, 7, 256)))
         256
     """
-    held = {part.data_ptr(): part.numel() for part in _tensors(law)}
     cells = max(1, math.prod((*law.batch_shape, *law.event_shape)))
-    return max(1, sum(held.values()) // cells)
+    return max(1, _numbers(law) // cells)
 
 
-def _tensors(law: Distribution) -> list[Tensor]:
-    found: list[Tensor] = []
-    waiting: list[object] = [law]
+def _numbers(law: Distribution) -> int:
+    largest, waiting, inside = 0, list(vars(law).values()), 0
     while waiting:
         part = waiting.pop()
         if isinstance(part, Tensor):
-            found.append(part)
+            largest = max(largest, part.numel())
         elif isinstance(part, Distribution):
-            waiting.extend(vars(part).values())
+            inside += _numbers(part)
         elif isinstance(part, dict):
             waiting.extend(part.values())
         elif isinstance(part, list | tuple):
             waiting.extend(part)
-    return found
+    return largest + inside

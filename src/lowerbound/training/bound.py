@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from lowerbound.core import Model, Trace
+from lowerbound.core.trace import Trace
 from lowerbound.data import Batch
 from lowerbound.objectives import Objective
 
@@ -13,12 +13,12 @@ from lowerbound.objectives import Objective
 #: trace, if it was kept.
 Result = tuple[Tensor, Tensor, Trace | None]
 #: Gives them.
-BoundOf = Callable[[Model, Objective, Batch], Result]
+BoundOf = Callable[[nn.Module, Objective, Batch], Result]
 
 
-def bound_of(model: Model, objective: Objective, batch: Batch) -> Result:
+def bound_of(model: nn.Module, objective: Objective, batch: Batch) -> Result:
     """What there is to know of a batch."""
-    trace = model.trace(batch, objective.samples, objective.gradient)
+    trace = model.trace(batch, objective.samples, objective.gradient)  # type: ignore[operator]
     bound = objective.reduce(trace)
     with torch.no_grad():
         count = torch.full_like(bound.value, 1.0)
