@@ -29,11 +29,11 @@ class Conditional(nn.Module, ABC):
     def forward(self, context: Tensor | None = None) -> Distribution:
         """Return the distribution given `context`, batched over its leading axes."""
 
-    def check(self, x: Tensor, name: str = "x", observed: Tensor | None = None) -> None:
+    def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
         """Raise `SupportError` with the remedy if `x` holds an impossible value; by default none.
 
         Args:
-            x: Examples, `(N, *event)`.
-            name: Of the data, for the message.
-            observed: Which cells count, bool `(N, *event)`; None for all.
+            x: Values, `(N, *event)`.
+            observed: Which of them count, bool; None for all.
+            name: What they are called in the message.
         """

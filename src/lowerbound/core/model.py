@@ -80,14 +80,15 @@ class Model(nn.Module, ABC):
             condition: What a conditional model is told, `(B, ...)`.
         """
 
-    def check(self, batch: Batch, name: str = "x") -> None:
-        """Raise `SupportError` with the remedy if p(x|z) gives a known value of x no density.
+    def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
+        """Raise `SupportError` with the remedy if p(x|z) gives a value of `x` no density.
 
         A model whose p(x|z) has a support overrides it.
 
         Args:
-            batch: Some examples.
-            name: Of the data, for the message.
+            x: Examples, `(N, *event)`.
+            observed: Which of their cells count, bool; None for all.
+            name: What they are called in the message.
         """
 
     def with_prior(self, prior: Conditional) -> "Model":

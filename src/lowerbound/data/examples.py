@@ -78,7 +78,7 @@ class Examples:
         return self
 
     def extremes(self) -> Batch:
-        """All of them."""
+        """Return all examples: see `Source.extremes`."""
         return Batch(self.x, self.observed)
 
     def select(self, index: Tensor | slice) -> "Examples":

@@ -72,7 +72,7 @@ class Source(Protocol):
         ...
 
     def extremes(self) -> Batch:
-        """A few examples that lie in a support exactly if all do."""
+        """Return examples whose known values lie in a support exactly if all values do."""
         ...
 
     def to(self, device: torch.device | str) -> "Source":

@@ -115,7 +115,8 @@ def evaluate(
         if stage is not None:
             stage(words)
 
-    model.check(examples.extremes(), name)
+    known = examples.extremes()
+    model.check(known.x, known.observed, name)
     seed = fresh_seed() if seed is None else seed  # drawn once, for all of it
     begin("bounds on log p(x)")
     found = evidence(model, examples, samples, seed=seed, progress=progress)

@@ -1,7 +1,7 @@
 """The law of levels without order."""
 
 from torch import Tensor
-from torch.distributions import Categorical as TorchCategorical
+from torch.distributions import Categorical as Classes
 from torch.distributions import Distribution
 
 from lowerbound.distributions import Levels
@@ -17,7 +17,8 @@ class Categorical(Cells):
 
     Args:
         levels: Number of classes, 256 for 8-bit data.
-        ordered: Whether these are levels in their order, which have a mean, and no words.
+        ordered: Whether the classes are levels, which have a mean; words have none, and their
+            most probable one stands for them.
 
     Raises:
         SettingError: Fewer than 2 levels.
@@ -38,7 +39,7 @@ class Categorical(Cells):
     kinds = frozenset({"binary", "ordinal", "categorical"})
     is_discrete = True
 
-    def __init__(self, levels: int = 256, ordered: bool = True) -> None:
+    def __init__(self, levels: int = 256, *, ordered: bool = True) -> None:
         super().__init__()
         if levels < 2:
             raise SettingError(f"a categorical likelihood needs at least 2 levels, got {levels}")
@@ -51,7 +52,7 @@ class Categorical(Cells):
 
     def law(self, parameters: Tensor) -> Distribution:
         """Return categorical cells from their logits, `(..., *shape, levels)`."""
-        family = Levels if self.ordered else TorchCategorical
+        family = Levels if self.ordered else Classes
         return family(logits=parameters, validate_args=False)
 
     def check(self, x: Tensor, name: str = "x") -> None:

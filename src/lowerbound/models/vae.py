@@ -60,9 +60,9 @@ class VAE(Model):
         q = None if batch is None else self.posterior(self.view(batch))
         return self.likelihood(choose("z", self.prior(condition), q))
 
-    def check(self, batch: Batch, name: str = "x") -> None:
+    def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
         """See `Model.check`: the likelihood knows."""
-        self.likelihood.check(batch.x, name, batch.observed)
+        self.likelihood.check(x, observed, name)
 
     def with_prior(self, prior: Conditional) -> "VAE":
         """See `Model.with_prior`."""

@@ -113,7 +113,8 @@ def fit(
     if not isinstance(data, Data):
         data = read(data)
     for part in (data.train, data.validation):
-        model.check(part.extremes())
+        known = part.extremes()
+        model.check(known.x, known.observed)
     team = Team(default())
     if device is None:
         device = device_of(model)

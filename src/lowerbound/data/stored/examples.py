@@ -123,7 +123,7 @@ class StoredExamples:
         return Examples(torch.from_numpy(self._values(rows)), None, self.label, self.label_names)
 
     def extremes(self) -> Batch:
-        """Examples that lie in a support exactly if all do: the witness."""
+        """Return the witness: see `Source.extremes`."""
         return Batch(self.witness)
 
     def to(self, device: torch.device | str) -> "StoredExamples":
