@@ -190,11 +190,6 @@ def test_draws_have_the_mean_that_is_stated():
         assert_mean(draws, mean_of(law).squeeze(0), resolves=0.15)
 
 
-def test_the_kind_of_every_likelihood_is_said():
-    assert [law.is_discrete for law in (Bernoulli, Categorical, DiscretizedLogistic)] == [True] * 3
-    assert not Gaussian.is_discrete
-
-
 REFUSED = [
     (
         Fields(Puts([[0.0]]), Bernoulli()),
