@@ -14,6 +14,8 @@
     ├── ProcessError       (RuntimeError) processes at one task disagree, or one of them is gone
     └── MissingExtraError  (ImportError)  an optional package is absent; names the extra
 
+`StopTraining` is no error: it ends a training in good order.
+
 Every message is a single line a user can act on. The command line prints it and exits with 1
 (2 for `SettingError`: the command was misused).
 """
@@ -98,3 +100,7 @@ class MissingExtraError(LowerboundError, ImportError):
 
     def __init__(self, purpose: str, package: str, extra: str) -> None:
         super().__init__(f"{purpose} needs {package}: pip install 'lowerbound[{extra}]'")
+
+
+class StopTraining(Exception):
+    """Raised by a callback to end training in good order; its message is the reason."""

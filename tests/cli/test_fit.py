@@ -137,7 +137,7 @@ def test_a_training_that_leaves_the_numbers_keeps_its_last_good_weights(
     epoch = Trainer.epoch
 
     def breaks(self, callbacks) -> None:
-        if self.history:
+        if self.progress.history:
             for parameter in self.stepper.parameters:
                 parameter.data.fill_(float("nan"))
         epoch(self, callbacks)

@@ -290,7 +290,7 @@ def test_a_run_that_lost_numbers_says_so(lowerbound, monkeypatch) -> None:
     epoch = Trainer.epoch
 
     def breaks(self, callbacks) -> None:
-        if len(self.history) == 1 and not self.guard.rollbacks:
+        if len(self.progress.history) == 1 and not self.guard.rollbacks:
             for parameter in self.stepper.parameters:
                 parameter.data.fill_(float("nan"))
         epoch(self, callbacks)

@@ -92,17 +92,14 @@ CASES: dict[str, Callable[[], Fit]] = {
     # in float32: with half the digits, sums of other lengths part sooner than the tolerance
     "large": lambda: train(hidden=[600, 500], epochs=2, batch_size=50, precision="float32"),
     "images": lambda: train_on_images(epochs=2, batch_size=20),
-    "images in pieces": lambda: train_on_images(epochs=2, batch_size=20, shard=True),
-    "in pieces": lambda: train(shard=True, epochs=2, batch_size=20),
     "a row that is no number": lambda: train(spoiled=True, epochs=2, batch_size=20),
     "resumed": lambda: resumed("a state"),
-    "resumed in pieces": lambda: resumed("a state", shard=True),
 }
 
 
-def resumed(name: str, **settings) -> Fit:
+def resumed(name: str) -> Fit:
     folder = Path(sys.argv[1])
-    return train(epochs=3, batch_size=20, resume=read_state(folder / f"{name}"), **settings)
+    return train(epochs=3, batch_size=20, resume=read_state(folder / f"{name}"))
 
 
 def write_state(path: Path, state: State) -> None:
@@ -136,14 +133,14 @@ def main(out: Path) -> None:
     keep = Keep(4, stop_in=1)
     stopped = train(epochs=3, batch_size=20, watch=[keep])
     key = Keep(4, stop_in=1, by_key=True)
-    interrupted = train(epochs=3, batch_size=20, watch=[key])
+    try:
+        train(epochs=3, batch_size=20, watch=[key])
+    except KeyboardInterrupt as error:
+        interrupted = error.fit
     whole = Keep(9)
     train(epochs=3, batch_size=20, watch=[whole])
-    pieces = Keep(6)  # the end of an epoch, when pieces are put together
-    train(epochs=3, batch_size=20, shard=True, watch=[pieces])
     if rank() == 0:
         write_state(out / "of two", whole.state)
-        write_state(out / "of two in pieces", pieces.state)
     clock = train(minutes=0.01, batch_size=20)
     updates = len(clock.history) and clock.history[-1].updates
     notes = f"{stopped.stopped} {keep.count} {interrupted.stopped} {key.count} {updates} "

@@ -1,6 +1,5 @@
 """Our Adam: to the last bit that of torch, and nothing of torch's compiler with it."""
 
-import copy
 import subprocess
 import sys
 
@@ -8,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from lowerbound.training import Training
-from lowerbound.training.adam import Adam, optimizer_of
+from lowerbound.training import State, Training
+from lowerbound.training.adam import Adam
 
 
 def parameters_of():
@@ -25,13 +24,17 @@ def gradients(parameters, number, missing=()):
 
 
 def theirs_of(parameters, training):
-    """torch's own, which is taken where its kernel is to decide what is skipped."""
-    theirs = optimizer_of(parameters, training, late=True)
-    assert isinstance(theirs, torch.optim.Adam) and theirs.defaults["fused"]
-    return theirs
+    kind = torch.optim.AdamW if training.weight_decay else torch.optim.Adam
+    return kind(
+        parameters,
+        lr=training.learning_rate,
+        betas=training.betas,
+        eps=training.epsilon,
+        weight_decay=training.weight_decay,
+        fused=True,
+    )
 
 
-MOMENTS = ("exp_avg", "exp_avg_sq")
 SETTINGS = [
     Training(learning_rate=1e-2),
     Training(epsilon=1e-4, betas=(0.5, 0.9)),
@@ -50,17 +53,15 @@ def test_it_is_torch_s(training):
         missing = {2: (1,), 3: (0, 1, 2, 3)}.get(number, ())
         for parameters in (ours, theirs):
             gradients(parameters, number, missing)
-        for optimizer in (mine, other):
-            optimizer.param_groups[0]["lr"] = 1e-2 / (1 + number)
+        mine.rate = other.param_groups[0]["lr"] = 1e-2 / (1 + number)
         mine.step()
         other.step()
         assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
     assert not any(torch.equal(a, b) for a, b in zip(ours, began, strict=True))
     for index, parameter in enumerate(theirs):
-        assert {name: value.tolist() for name, value in mine.state[index].items()} == {
-            name: value.tolist() for name, value in other.state[parameter].items()
-        }
-        assert mine.state[index]["exp_avg"].stride() == parameter.stride()
+        found = (mine.steps[index], mine.means[index], mine.squares[index])
+        assert [t.tolist() for t in found] == [t.tolist() for t in other.state[parameter].values()]
+        assert mine.means[index].stride() == parameter.stride()
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
@@ -79,58 +80,71 @@ def test_it_is_torch_s_whatever_the_process_has_by_default(dtype):
     finally:
         torch.set_default_dtype(before)
     assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
-    assert {float(state["step"]) for state in mine.state.values()} == {300.0}
+    assert {float(step) for step in mine.steps} == {300.0}
+
+
+def test_the_kernel_skips_and_scales_as_it_is_told():
+    ours, theirs = parameters_of(), parameters_of()
+    mine, other = Adam(ours, SETTINGS[0]), theirs_of(theirs, SETTINGS[0])
+    before = [p.detach().clone() for p in ours]
+    gradients(ours, 0)
+    mine.step(scale=torch.tensor(4.0), skip=torch.tensor(1.0))
+    assert all(torch.equal(a, b) for a, b in zip(ours, before, strict=True))
+    assert not any(step.item() for step in mine.steps)
+    mine.step(scale=torch.tensor(4.0), skip=torch.tensor(0.0))
+    gradients(theirs, 0)
+    for parameter in theirs:
+        parameter.grad /= 4.0
+    other.step()
+    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_what_the_kernel_does_not_take_is_updated_all_the_same():
+    parameter = nn.Parameter(torch.tensor([1.0 + 2.0j]))
+    optimizer = Adam([parameter], Training(learning_rate=0.1))
+    parameter.grad = torch.tensor([1.0 - 3.0j])
+    optimizer.step()  # the first step is the rate along the sign, in each component
+    assert torch.view_as_real(parameter.detach())[0].tolist() == pytest.approx([0.9, 2.1])
 
 
 @pytest.mark.parametrize("training", SETTINGS)
-@pytest.mark.parametrize("change", ["ours", "to torch's", "from torch's"])
-def test_either_goes_on_where_the_other_stopped(training, change):
+def test_another_goes_on_where_one_stopped(training):
     first, second = parameters_of(), parameters_of()
-    before = theirs_of if change == "from torch's" else Adam
-    after = theirs_of if change == "to torch's" else Adam
-    optimizer = before(first, training)
+    optimizer = Adam(first, training)
     gradients(first, 0, missing=(1,))
     optimizer.step()
-    state = {"state": copy.deepcopy(optimizer.state_dict()["state"])}
+    optimizer.rate = 3e-3
+    state = optimizer.state()
     with torch.no_grad():
         for parameter, weight in zip(second, first, strict=True):
             parameter.copy_(weight)
     gradients(first, 1)
     optimizer.step()
-    going_on = after(second, training)
-    going_on.load_state_dict({**state, "param_groups": going_on.state_dict()["param_groups"]})
+    other = Adam(second, training)
+    other.restore(state)
     gradients(second, 1)
-    going_on.step()
+    other.step()
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 @pytest.mark.parametrize(
-    "state",
+    "spoil",
     [
-        {9: {"step": torch.zeros(()), "exp_avg": torch.zeros(4), "exp_avg_sq": torch.zeros(4)}},
-        {0: {"step": torch.zeros(()), "exp_avg": torch.zeros(4), "exp_avg_sq": torch.zeros(4)}},
-        {1: {"step": torch.zeros(()), "exp_avg": torch.zeros(4)}},
-        {1: {"step": torch.zeros(()), **dict.fromkeys(MOMENTS, torch.zeros(4, dtype=torch.half))}},
-        {1: {"step": torch.zeros((), dtype=torch.half), **dict.fromkeys(MOMENTS, torch.zeros(4))}},
+        lambda state: state.pop("1.exp_avg"),
+        lambda state: state.update({"9.step": torch.zeros(())}),
+        lambda state: state.update({"0.exp_avg": torch.zeros(4)}),
+        lambda state: state.update({"1.exp_avg_sq": torch.zeros(4, dtype=torch.half)}),
+        lambda state: state.update({"1.step": torch.zeros((), dtype=torch.half)}),
     ],
 )
-def test_the_state_of_other_parameters_is_refused_and_nothing_changes(state):
+def test_the_state_of_other_parameters_is_refused_and_nothing_changes(spoil):
     optimizer = Adam(parameters_of(), Training())
-    with pytest.raises(ValueError, match=r"parameter \d has another"):
-        optimizer.load_state_dict({"state": state, "param_groups": [{"lr": 1.0}]})
-    assert not optimizer.state
-    assert optimizer.param_groups[0]["lr"] == Training().learning_rate
-
-
-def test_torch_s_own_is_taken_for_what_the_kernel_does_not_take():
-    class Other(nn.Parameter):
-        pass
-
-    plain = [nn.Parameter(torch.ones(2))]
-    assert isinstance(optimizer_of(plain, Training()), Adam)
-    assert isinstance(optimizer_of([Other(torch.ones(2))], Training()), torch.optim.Adam)
-    decaying = optimizer_of([Other(torch.ones(2))], Training(weight_decay=0.1))
-    assert isinstance(decaying, torch.optim.AdamW)
+    tensors = {name: tensor + 1 for name, tensor in optimizer.state().tensors.items()}
+    spoil(tensors)
+    with pytest.raises(ValueError, match=r"\d\.\w+ (is missing|has another)"):
+        optimizer.restore(State(tensors, {"rate": 1.0}))
+    assert not any(t.any() for t in optimizer.state().tensors.values())
+    assert optimizer.rate == Training().learning_rate
 
 
 def test_a_training_that_is_not_compiled_does_not_import_the_compiler():

@@ -19,12 +19,11 @@ from lowerbound.networks import MLP, ResidualDecoder, ResidualEncoder
 from lowerbound.objectives import ELBO, IWAE, Annealed, FreeBits
 from lowerbound.posteriors import DiagonalGaussian
 from lowerbound.priors import StandardNormal
-from lowerbound.training import Callback, Execution, Training, explain, fit, precision
-from lowerbound.training import execution as choices
-from lowerbound.training.flat import Flat
+from lowerbound.training import Callback, Execution, Training, choices, explain, fit, precision
+from lowerbound.training.compiled import without_trace
 from lowerbound.training.forward import executed, networks_of
 from lowerbound.training.guard import KNOWN_AFTER, MOST_IN_A_ROW, Guard, UnstableError
-from lowerbound.training.step import Stepper, _without_trace
+from lowerbound.training.step import Stepper
 
 CPU = torch.device("cpu")
 TRAINING = Training(epochs=3, batch_size=16, learning_rate=1e-2)
@@ -52,17 +51,6 @@ def trained(model, data, execution=None, training=TRAINING, objective=None):
     return seen, sums, stepper
 
 
-def test_one_tensor_for_all_parameters_gives_the_weights_of_one_each(data, model, monkeypatch):
-    flat, sums, stepper = trained(model, data)
-    assert stepper.flat is not None
-    monkeypatch.setattr(Flat, "fits", lambda *_: False)
-    single, others, stepper = trained(model, data)
-    assert stepper.flat is None
-    for a, b in zip([*flat, *sums], [*single, *others], strict=True):
-        assert torch.allclose(a, b, rtol=1e-5, atol=1e-6)  # kernels round their last lanes apart
-    assert not torch.equal(flat[0], flat[1])
-
-
 def test_a_trained_model_has_a_tensor_of_its_own_for_each_parameter(data, model):
     fit(model, ELBO(), data, TRAINING, seed=0)
     assert all(p.untyped_storage().nbytes() == p.numel() * 4 for p in model.parameters())
@@ -72,7 +60,6 @@ def test_a_trained_model_has_a_tensor_of_its_own_for_each_parameter(data, model)
 def test_a_parameter_that_takes_no_part_stays_as_it_is(data, model):
     model.posterior.idle = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
     _, _, stepper = trained(model, data)
-    assert stepper.flat is not None
     moved = {
         name: not torch.equal(old, new)
         for (name, old), new in zip(
@@ -80,15 +67,12 @@ def test_a_parameter_that_takes_no_part_stays_as_it_is(data, model):
         )
     }
     assert moved == {name: name != "posterior.idle" for name, _ in model.named_parameters()}
-    idle = [*moved].index("posterior.idle")
-    sizes = [p.numel() for p in stepper.parameters]
-    assert stepper.flat.gradient.split(sizes)[idle].tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("objective", [ELBO(), ELBO(analytic=False, gradient="path"), IWAE(3)])
 def test_a_pass_is_compiled_in_one_piece(data, model, objective):
     torch._dynamo.reset()
-    found = torch._dynamo.explain(_without_trace)(model, objective, data.train.batch(slice(0, 8)))
+    found = torch._dynamo.explain(without_trace)(model, objective, data.train.batch(slice(0, 8)))
     assert found.graph_break_count == 0, found.break_reasons
     assert found.graph_count == 1
     torch._dynamo.reset()

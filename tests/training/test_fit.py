@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import math
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -170,15 +171,34 @@ class Ends(Callback):
         self.told.append(stopped)
 
 
-@pytest.mark.parametrize(
-    ("error", "reason"), [(StopTraining("enough"), "enough"), (KeyboardInterrupt(), "interrupted")]
-)
-def test_a_training_that_is_stopped_ends_in_good_order(data, model, error, reason):
-    ends, keeper = Ends(error), Keeper()
+def test_a_training_that_is_stopped_ends_in_good_order(data, model):
+    ends, keeper = Ends(StopTraining("enough")), Keeper()
     result = fit(model, ELBO(), data, SHORT, seed=0, callbacks=[keeper, ends])
-    assert (result.stopped, len(result.history)) == (reason, 1)
-    assert ends.told == [reason]
+    assert (result.stopped, len(result.history)) == ("enough", 1)
+    assert ends.told == ["enough"]
     assert equal(keeper.best[0][1], weights(model))
+
+
+def test_an_interrupt_is_raised_when_the_best_weights_are_kept(data, model):
+    """It was swallowed: a loop of trainings went on with one model cut short."""
+    ends, keeper = Ends(KeyboardInterrupt()), Keeper()
+    with interrupted() as caught:
+        fit(model, ELBO(), data, SHORT, seed=0, callbacks=[keeper, ends])
+    result = caught[0].fit
+    assert (result.stopped, len(result.history), result.model) == ("interrupted", 1, model)
+    assert ends.told == ["interrupted"]
+    assert equal(keeper.best[0][1], weights(model))
+
+
+@contextmanager
+def interrupted():
+    """Catches a KeyboardInterrupt, which must come: pytest itself would end at it."""
+    caught = []
+    try:
+        yield caught
+    except KeyboardInterrupt as error:
+        caught.append(error)
+    assert caught
 
 
 def test_a_training_stopped_in_its_first_epoch_keeps_what_there_is(data, model):

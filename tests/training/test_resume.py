@@ -13,7 +13,6 @@ from lowerbound.data import Data, Examples
 from lowerbound.errors import RunError, SettingError
 from lowerbound.objectives import ELBO, Annealed, DReG, FreeBits
 from lowerbound.training import Callback, State, StopTraining, Training, WarmUp, fit
-from lowerbound.training.flat import Flat, rearranged, rearranged_entries
 
 TRAINING = Training(epochs=5, batch_size=24, learning_rate=1e-2)  # uneven batches: 24, 24, 16
 OBJECTIVE = Annealed(FreeBits(ELBO(2), 0.1), WarmUp(0.7))
@@ -86,67 +85,32 @@ def test_it_does_whatever_the_training_is_made_of(data, model, change):
     same(dataclasses.replace(TRAINING, epochs=2, **change), data, model, ELBO())
 
 
-@pytest.mark.parametrize("flat", [False, True])
-@pytest.mark.parametrize("unused", [False, True])
-def test_a_model_trained_as_one_tensor_goes_on_in_several_and_the_other_way(
-    data, model, monkeypatch, flat, unused
-):
-    """As a small model does that processes shared in pieces (`shard`), in one process."""
-    if unused:
-        model.posterior.register_parameter("unused", torch.nn.Parameter(torch.ones(3)))
-    kept = States()
-    monkeypatch.setattr(Flat, "fits", lambda parameters: flat)
-    fit(copy.deepcopy(model), OBJECTIVE, data, TRAINING, seed=3, callbacks=[kept])
-    monkeypatch.setattr(Flat, "fits", lambda parameters: not flat)
-    whole = fit(copy.deepcopy(model), OBJECTIVE, data, TRAINING, seed=3)
-    for state in kept.states[1::5]:
-        found = fit(copy.deepcopy(model), OBJECTIVE, data, TRAINING, resume=state)
-        assert [e.updates for e in found.history] == [e.updates for e in whole.history]
-        for one, other in zip(
-            found.model.state_dict().values(), whole.model.state_dict().values(), strict=True
-        ):
-            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize("flat", [False, True])
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda tensors: tensors.pop("average.mean.1", tensors.pop("average.mean.0", None)),
-        lambda tensors: tensors.pop("optimizer.0.exp_avg"),
-        lambda tensors: tensors.update({"optimizer.99.step": torch.zeros(())}),
-        lambda tensors: tensors.update({"optimizer.0.exp_avg_sq": torch.zeros(7)}),
+        lambda tensors: tensors.pop("stepper.average.1"),
+        lambda tensors: tensors.pop("stepper.optimizer.0.exp_avg"),
+        lambda tensors: tensors.update({"stepper.optimizer.99.step": torch.zeros(())}),
+        lambda tensors: tensors.update({"stepper.optimizer.0.exp_avg_sq": torch.zeros(7)}),
+        lambda tensors: tensors.pop(next(name for name in tensors if name.startswith("progress"))),
+        lambda tensors: tensors.pop("random.cpu"),
     ],
 )
-def test_a_state_that_lacks_something_is_refused_either_way(data, model, monkeypatch, flat, spoil):
+def test_a_state_that_lacks_something_is_refused(data, model, spoil):
     """In place of taking it for nothing."""
-    kept = States()
-    monkeypatch.setattr(Flat, "fits", lambda parameters: flat)
-    fit(copy.deepcopy(model), OBJECTIVE, data, TRAINING, seed=3, callbacks=[kept])
-    for fits in (flat, not flat):
-        monkeypatch.setattr(Flat, "fits", lambda parameters, fits=fits: fits)
-        state = through_json(kept.states[3])
-        spoil(state.tensors)
-        with pytest.raises(RunError, match="of another model, or damaged"):
-            fit(copy.deepcopy(model), OBJECTIVE, data, TRAINING, resume=state)
+    state = through_json(states_of(data, model)[3])
+    spoil(state.tensors)
+    with pytest.raises(RunError, match="of another model, or damaged"):
+        fit(copy.deepcopy(model), ELBO(), data, TRAINING, resume=state)
 
 
-def test_parameters_in_one_tensor_and_apart_are_the_same():
-    parameters = [torch.zeros(shape) for shape in ((2, 3), (), (4,), (1, 1, 2))]
-    pieces = {place: torch.randn(p.shape) for place, p in enumerate(parameters)}
-    joined = rearranged(pieces, parameters, flat=True)
-    torch.testing.assert_close(joined[0][:6], pieces[0].flatten(), rtol=0, atol=0)
-    assert joined[0].shape == (13,) and torch.equal(joined[0][6], pieces[1])
-    back = rearranged(joined, parameters, flat=False)
-    assert set(back) == set(pieces)
-    assert all(torch.equal(back[place], pieces[place]) for place in pieces)
-    assert rearranged(joined, parameters, flat=True)[0] is joined[0]
-    counts = [torch.zeros(()), torch.zeros(())]
-    entries = {1: {"step": torch.tensor(3.0), "exp_avg": torch.tensor(2.0)}}
-    found = rearranged_entries(entries, counts, flat=True)
-    assert found[0]["exp_avg"].tolist() == [0.0, 2.0] and found[0]["step"] == 3.0
-    with pytest.raises(ValueError, match="other parameters"):
-        rearranged({**pieces, 4: torch.zeros(1)}, parameters, flat=True)
+def test_a_parameter_that_takes_no_part_goes_on(data, model):
+    model.posterior.register_parameter("unused", torch.nn.Parameter(torch.ones(3)))
+    whole = fit(copy.deepcopy(model), ELBO(), data, TRAINING, seed=3)
+    state = states_of(data, model)[6]
+    again = fit(copy.deepcopy(model), ELBO(), data, TRAINING, resume=state)
+    assert numbers(again) == numbers(whole)
+    assert again.model.posterior.unused.tolist() == [1.0, 1.0, 1.0]
 
 
 def test_it_does_with_several_callbacks(data, model):

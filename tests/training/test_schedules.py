@@ -125,9 +125,7 @@ def test_an_average_goes_on_from_its_state():
         with torch.no_grad():
             model.weight.fill_(value)
         average.update()
-    other.restore(
-        {name: v.clone() if torch.is_tensor(v) else v for name, v in average.state().items()}
-    )
+    other.restore(average.state())
     for one in (average, other):
         one.update()
     with average.applied():

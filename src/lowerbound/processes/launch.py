@@ -19,19 +19,19 @@ from lowerbound.processes.group import ALONE, Group, together
 from lowerbound.processes.many import Many
 from lowerbound.processes.watch import Watch
 
-#: What a launcher tells every process that it starts.
+#: Names under which a launcher tells every process its place.
 TOLD = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-#: How long a process waits in a meeting for one that is alive: it may be reading data or saving.
+#: Time that a process waits in a meeting for one that is alive: it may be reading data or saving.
 PATIENCE = timedelta(minutes=10)
 
 
 def told(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether a launcher has started this process as one of several."""
+    """Tell whether a launcher has started this process as one of several."""
     return all(name in environment for name in TOLD) and environment["WORLD_SIZE"] != "1"
 
 
 def local_device() -> str | None:
-    """The GPU that is meant for this process of its host, or None where there is none for it."""
+    """Find the GPU that is meant for this process of its host; None where there is none for it."""
     local = os.environ.get("LOCAL_RANK", "")
     if not (local.isdecimal() and int(local) < torch.cuda.device_count()):
         return None
@@ -40,7 +40,7 @@ def local_device() -> str | None:
 
 @contextmanager
 def joined() -> Iterator[Group]:
-    """Inside, this process is one of those that were started together, and shares their work.
+    """Join the processes that were started together, and share their work within the block.
 
     Tensors on a CPU go by gloo, those on a GPU by nccl. A `Watch` ends this process soon after
     another one has failed or fallen silent, wherever this one waits.
@@ -50,7 +50,7 @@ def joined() -> Iterator[Group]:
         gets an attribute `silent`: whether another process has failed before and says why.
 
     Raises:
-        SettingError: What the launcher told makes no sense.
+        SettingError: The launcher's variables make no sense.
         ProcessError: The others cannot be reached, or one of them is gone.
     """
     if not told():
@@ -96,10 +96,10 @@ def _initialise() -> None:
 
 
 def _store(name: str, *, host: bool) -> Any:
-    """A connection to the store that the launcher keeps, or else process 0.
+    """Connect to the store that the launcher keeps, or else process 0.
 
-    What was written before a restart is another part of it: processes that are started anew must
-    not find the addresses of those that are gone, nor that these have failed.
+    Each restart has a part of its own: processes that are started anew must not find the addresses
+    or the failure mark of processes that are gone.
     """
     kept = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
     store = TCPStore(

@@ -9,11 +9,11 @@ from torch import Tensor
 from torch import distributed as dist
 
 from lowerbound.errors import ProcessError
-from lowerbound.processes.group import Group
+from lowerbound.processes.group import ALONE, Group, chosen
 
 
 class Many(Group):
-    """All processes of the initialised process group. Nothing they exchange is pickled.
+    """All processes of the initialised process group. Nothing that they exchange is pickled.
 
     Raises:
         ProcessError: In every meeting: another process is gone, or did not come in time.
@@ -21,7 +21,7 @@ class Many(Group):
 
     def __init__(self) -> None:
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
-        #: Where the tensors live that are about no device: nccl alone sends none of the CPU's.
+        #: The device of messages: nccl alone sends no tensor of the CPU.
         only_nccl = str(dist.get_backend()) == "nccl" and "cpu:" not in str(_config())
         self.device = torch.device("cuda" if only_nccl else "cpu")
 
@@ -79,9 +79,24 @@ class Many(Group):
         ]
 
 
+def default() -> Group:
+    """Find the group that one training is shared over.
+
+    Returns:
+        The group of the `together` block around it; outside of one, all processes of
+        `torch.distributed` where its process group is initialised.
+    """
+    found = chosen()
+    if found is not None:
+        return found
+    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        return Many()
+    return ALONE
+
+
 @contextmanager
 def met() -> Iterator[None]:
-    """Inside, what `torch.distributed` raises where others are gone becomes a `ProcessError`."""
+    """Turn the errors of `torch.distributed` for processes that are gone into `ProcessError`."""
     try:
         yield
     except RuntimeError as error:
@@ -99,5 +114,5 @@ def _is_about_others(error: RuntimeError) -> bool:
 
 
 def _config() -> object:
-    """Which backend serves which device; torch has no public name for it."""
+    """Give torch's table of backends by device, which has no public name."""
     return dist.get_backend_config() if hasattr(dist, "get_backend_config") else ""

@@ -14,18 +14,18 @@ from lowerbound.seeding import seeded
 
 @contextmanager
 def same_noise(total: int, mine: slice, samples: int = 1) -> Iterator[None]:
-    """Inside, every row gets the noise it would have had if one process drew for all of them.
+    """Give every row the noise that it would have had if one process drew for all of them.
 
     Each process draws for all `total` rows of a batch and keeps its own. So the noise does not
     depend on how many processes there are, and the random state moves on alike in all of them.
-    What it costs is drawing, and for a moment holding, the noise of the whole batch everywhere.
+    Its price is drawing, and for a moment holding, the noise of the whole batch everywhere.
 
     A draw belongs to rows where its leading shape is `(samples, rows)`, `(rows,)` or
     `(samples * rows,)`, as in everything that follows the axes of this library: the
-    reparameterised draws of a Gaussian posterior, masks of dropout, uniform numbers. Others are
-    no row's in particular and the same in every process. Laws that take more random numbers for
-    one row than for another (gamma, Poisson) get noise of each process's own: right, but not
-    that of a single process.
+    reparameterised draws of a Gaussian posterior, masks of dropout, uniform numbers. Other draws
+    are no row's in particular and alike in every process. Laws that take more random numbers for
+    one row than for another (gamma, Poisson) get each process's own noise: right, but not that of
+    a single process. So does a model that draws by functions other than torch's.
 
     Args:
         total: Rows of the whole batch.
@@ -48,7 +48,7 @@ def same_noise(total: int, mine: slice, samples: int = 1) -> Iterator[None]:
 
 
 class _Rows(TorchFunctionMode):
-    """Turns draws for some rows into draws for all, of which the same rows are given."""
+    """Turns a draw for some rows into a draw for all, and keeps those rows of it."""
 
     def __init__(self, total: int, mine: slice, samples: int) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class _Rows(TorchFunctionMode):
         return func(*args, **kwargs) if draw is None else draw(self, func, args, kwargs)
 
     def axes(self, shape: Sequence[int]) -> tuple[int, ...] | None:
-        """The axes that a shape has before its rows, in full; None if it has no rows."""
+        """Find the axes that a shape has before its rows; None if it has no rows."""
         if len(shape) > 1 and shape[0] == self.samples and shape[1] == self.rows:
             return (self.samples,)
         if shape and shape[0] == self.rows:
@@ -71,7 +71,7 @@ class _Rows(TorchFunctionMode):
         return (-self.samples,) if shape and shape[0] == self.samples * self.rows else None
 
     def all_of(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """The shape that so many rows become when they are all rows."""
+        """Give the shape that a draw for these rows has when it is made for all rows."""
         axes = self.axes(shape)
         if axes is None:
             return tuple(shape)
@@ -80,7 +80,7 @@ class _Rows(TorchFunctionMode):
         return (*axes, self.total, *shape[len(axes) + 1 :])
 
     def take(self, drawn: Tensor, shape: Sequence[int]) -> Tensor:
-        """This process's rows of what was drawn for all, as a tensor of `shape`."""
+        """Take this process's rows of a draw for all, as a tensor of `shape`."""
         axes = self.axes(shape)
         if axes is None:
             return drawn
@@ -94,25 +94,25 @@ _Draw = Callable[[_Rows, Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
 def _made(rows: _Rows, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """torch.randn(2, 3), torch.rand((2, 3)): nothing but a shape."""
+    """Draw for calls such as torch.randn(2, 3), torch.rand((2, 3)): nothing but a shape."""
     sizes = kwargs.pop("size", None) or (args if isinstance(args[0], int) else args[0])
     return rows.take(func(rows.all_of(sizes), **kwargs), sizes)
 
 
 def _like(rows: _Rows, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """torch.randn_like(x), torch.randint_like(x, 9): the shape of a tensor."""
+    """Draw for calls such as torch.randn_like(x), torch.randint_like(x, 9)."""
     shape = args[0].shape
     whole = torch.empty(rows.all_of(shape), dtype=args[0].dtype, device=args[0].device)
     return rows.take(func(whole, *args[1:], **kwargs), shape)
 
 
 def _filled(rows: _Rows, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """x.normal_(), x.uniform_(0, 1): in place."""
+    """Draw for calls in place, such as x.normal_(), x.uniform_(0, 1)."""
     return args[0].copy_(_like(rows, func, args, kwargs))
 
 
 def _sized(rows: _Rows, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """torch.randint(0, 9, (2, 3)), torch.normal(0.0, 1.0, (2, 3)): the shape comes last."""
+    """Draw for calls such as torch.randint(0, 9, (2, 3)), whose shape comes last."""
     sizes = kwargs.pop("size", None)
     before = args if sizes is not None else args[:-1]
     sizes = args[-1] if sizes is None else sizes
@@ -120,14 +120,14 @@ def _sized(rows: _Rows, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 
 
 def _of_cells(rows: _Rows, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """torch.bernoulli(p), torch.normal(mean, scale): a law for each cell, one number of each."""
+    """Draw for calls such as torch.bernoulli(p), with one number from the law of each cell."""
     tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
     if not tensors:
         return _sized(rows, func, args, kwargs)
     shape = torch.broadcast_shapes(*(tensor.shape for tensor in tensors))
 
     def spread(value: Any) -> Any:
-        """The law of this process's rows where they stand, and any lawful one elsewhere."""
+        """Put the laws of this process's rows where they stand, and any lawful one elsewhere."""
         if not isinstance(value, Tensor):
             return value
         whole = value.new_full(rows.all_of(shape), 0.5)
@@ -140,7 +140,7 @@ def _of_cells(rows: _Rows, func: Any, args: tuple[Any, ...], kwargs: dict[str, A
 
 
 def _dropped(rows: _Rows, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """functional.dropout(x): cells are dropped as from the whole batch."""
+    """Drop cells as from the whole batch, for calls such as functional.dropout(x)."""
     kwargs.pop("inplace", None)
     shape = args[0].shape
     ones = torch.ones(rows.all_of(shape), dtype=args[0].dtype, device=args[0].device)
@@ -148,7 +148,7 @@ def _dropped(rows: _Rows, func: Any, args: tuple[Any, ...], kwargs: dict[str, An
 
 
 def _own(rows: _Rows, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Where how many random numbers it takes depends on the values: noise of one's own."""
+    """Draw each process's own noise, for samplers that use a varying number of random numbers."""
     seed = (int(torch.randint(2**62, ())) + 1_000_003 * rows.mine.start) % 2**63
     device = next((value.device for value in args if isinstance(value, Tensor)), "cpu")
     with seeded(seed, device):

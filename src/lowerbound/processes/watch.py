@@ -1,4 +1,4 @@
-"""Every process sees soon when another one has failed, also while it waits for that one."""
+"""Notice soon that another process has failed, also while waiting for it."""
 
 import os
 import sys
@@ -8,14 +8,14 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
-#: Seconds between two signs of life, and after how many without one a process is given up.
+#: Seconds between two signs of life, and seconds without one until a process is given up.
 BEAT, SILENCE = 1.0, 30.0
 #: Seconds in which a process may end in its own way after another one has failed.
 GRACE = 10.0
 
 
 class Store(Protocol):
-    """What is asked of a `torch.distributed.Store`."""
+    """The part of `torch.distributed.Store` that is used here."""
 
     def set(self, key: str, value: str, /) -> None: ...
     def get(self, key: str, /) -> bytes: ...
@@ -68,10 +68,12 @@ class Watch:
             self._ask(lambda: self.store.set(f"done {self.rank}", "1"))
 
     def failed(self, *, alike: bool = False) -> bool:
-        """Leave the mark; whether this process was the first to, and so is to say why.
+        """Leave the mark of failure; tell whether this process is the one to say why.
+
+        The first one to leave a mark says why.
 
         Args:
-            alike: All may find the same wrong; then process 0 is to say so.
+            alike: All may have found the same fault; then process 0 says so.
         """
         if alike and self.rank:
             time.sleep(BEAT)
@@ -80,7 +82,7 @@ class Watch:
         return self.rank == 0 if found is None else found == mine
 
     def _ask(self, question: Callable[[], object]) -> object:
-        """The answer of the store; None where it is gone."""
+        """Ask the store; None where it is gone."""
         try:
             with self._lock:
                 return question()
@@ -114,7 +116,7 @@ class Watch:
             self.leave(1)
 
     def _look(self, other: int) -> tuple[bool, bytes]:
-        """Give a sign of life; whether any process has failed, and the sign of another one."""
+        """Give a sign of life; tell whether any process has failed, and the sign of another one."""
         self.store.set(f"alive {self.rank}", repr(time.monotonic()))
         if self.store.check(["failed"]):
             return True, b""

@@ -126,14 +126,14 @@ class RunWriter(Callback):
 
     def on_state(self, state: Callable[[], State], last: bool) -> None:
         """Save the state if the last one is long ago, or no other will come."""
-        if last or self.wants_state():
+        if last or self._due():
             self._updates = 0
             now = state()
             self.directory.state.save(now.tensors, now.values)
             self._state_saved = time.monotonic()
 
-    def wants_state(self) -> bool:
-        """Whether the last one is long ago."""
+    def _due(self) -> bool:
+        """Tell whether the last state is long ago."""
         counted = self.save_every_updates is not None and self._updates >= self.save_every_updates
         return counted or time.monotonic() - self._state_saved >= self.save_every
 

@@ -1,6 +1,7 @@
 """`fit`, the one place where a bound becomes a loss."""
 
-from lowerbound.training.callbacks import Callback, Step, StopTraining
+from lowerbound.errors import StopTraining
+from lowerbound.training.callbacks import Callback, Step
 from lowerbound.training.execution import Execution
 from lowerbound.training.fit import explain, fit
 from lowerbound.training.history import Epoch, Fit, Terms

@@ -1,19 +1,19 @@
 """The exponential moving average of a model's weights."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from lowerbound.training.sharded import like
+from lowerbound.training.state import State, copied, fill
 
 
 class WeightAverage:
     """w_bar <- d w_bar + (1 - d) w after every update, with d rising to `decay` at the start.
 
     Args:
-        parameters: What is averaged.
+        parameters: The weights w.
         decay: In [0, 1); None makes the average the weights themselves.
 
     Source: the ramp d_t = min(decay, (1 + t) / (10 + t)) is that of TensorFlow's
@@ -23,25 +23,21 @@ class WeightAverage:
     def __init__(self, parameters: Sequence[nn.Parameter], decay: float | None) -> None:
         self.decay = decay
         self.updates = 0
-        self._live = list(parameters)
-        self._mean = [p.detach().clone() for p in self._live] if decay is not None else []
+        self._live: list[Tensor] = [] if decay is None else list(parameters)
+        self._mean = [w.detach().clone() for w in self._live]
 
     @torch.no_grad()
     def update(self) -> None:
         """Take the present weights into the average."""
-        if self.decay is None or not self._live:
+        if self.decay is None:
             return
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        live = [p.detach() for p in self._live]
-        torch._foreach_lerp_(self._mean, live, 1.0 - decay)  # pyright: ignore[reportPrivateImportUsage]
+        torch._foreach_lerp_(self._mean, self._live, 1.0 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Inside, the model has the averaged weights; afterwards its own again."""
-        if self.decay is None:
-            yield
-            return
+        """Give the model the averaged weights for the length of a block."""
         self._swap()
         try:
             yield
@@ -55,14 +51,16 @@ class WeightAverage:
             live.copy_(mean)
             mean.copy_(held)
 
-    def state(self) -> dict[str, Tensor]:
-        """What `restore` needs to go on."""
-        means = {f"mean.{i}": mean for i, mean in enumerate(self._mean)}
-        return {"updates": torch.tensor(self.updates), **means}
+    def state(self) -> State:
+        """Copy the average and its count of updates."""
+        means = {str(i): mean for i, mean in enumerate(self._mean)}
+        return State(copied(means), {"updates": self.updates})
 
-    @torch.no_grad()
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a `state`."""
-        self.updates = int(state["updates"])
-        for i, mean in enumerate(self._mean):
-            mean.copy_(like(state[f"mean.{i}"], mean))
+    def restore(self, state: State) -> None:
+        """Go on from a state.
+
+        Raises:
+            ValueError: It is of other weights.
+        """
+        fill({str(i): mean for i, mean in enumerate(self._mean)}, state.tensors)
+        self.updates = int(state.values["updates"])

@@ -17,7 +17,7 @@ BoundOf = Callable[[nn.Module, Objective, Batch], Result]
 
 
 def bound_of(model: nn.Module, objective: Objective, batch: Batch) -> Result:
-    """What there is to know of a batch."""
+    """Compute the bound of a batch and its sums."""
     trace = model.trace(batch, objective.samples, objective.gradient)  # type: ignore[operator]
     bound = objective.reduce(trace)
     with torch.no_grad():

@@ -15,8 +15,9 @@ from lowerbound.seeding import fresh_seed, seeded
 from lowerbound.training.callbacks import Callback
 from lowerbound.training.execution import Execution
 from lowerbound.training.history import Fit
+from lowerbound.training.resume import go_on
 from lowerbound.training.settings import Training
-from lowerbound.training.state import State, execution_of, restore
+from lowerbound.training.state import State
 from lowerbound.training.team import Team, checksum
 from lowerbound.training.trainer import Trainer
 
@@ -29,7 +30,7 @@ def explain(
     *,
     device: torch.device | str | None = None,
 ) -> Execution:
-    """How `fit` would execute a training on this machine, and why; nothing is trained.
+    """Tell how `fit` would execute a training on this machine, and why; nothing is trained.
 
     Args:
         model: As for `fit`; moved to the device.
@@ -90,10 +91,11 @@ def fit(
             others, and then the schedules are those of the new length from here on.
 
     Returns:
-        The trained model, its history, and why training ended. An interruption from the keyboard
-        ends training in good order: the best weights so far are kept.
+        The trained model, its history, and why training ended.
 
     Raises:
+        KeyboardInterrupt: Ctrl-C, raised when training has ended in good order: the model holds
+            the best weights so far, and the interrupt's `fit` is what would have been returned.
         NonFiniteError: Bounds or gradients stopped being numbers, also after some roll-backs; the
             message names step and term. The model holds the last good weights, and the error's
             `fit` what there is.
@@ -128,12 +130,10 @@ def fit(
         seed = int(first) if seed is None else seed
         state = None if resume is None else checksum(resume.tensors)
         team.agree({"the state that training goes on from": state})
-    execution = None if resume is None else execution_of(resume)
+    execution = None if resume is None else resume.execution
     with seeded(seed, device) as seed:
-        there = model if training.shard and team.many else model.to(device)
-        trainer = Trainer(
-            there, objective, data, training, torch.device(device), seed, execution, team
-        )
+        where = torch.device(device)
+        trainer = Trainer(model.to(where), objective, data, training, where, seed, execution, team)
         if resume is not None:
-            restore(trainer, resume)
+            go_on(trainer, resume)
         return trainer.run(callbacks)

@@ -3,33 +3,52 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from lowerbound.core.conditional import Conditional
+from lowerbound.training.execution import Execution
 from lowerbound.training.threads import threads
 
-if TYPE_CHECKING:
-    from lowerbound.training.execution import Execution
+#: Layers that multiply matrices or convolve, which is what a lower precision makes faster.
+PRODUCTS = (
+    nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d,
+    nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
+)  # fmt: skip
 
 
 def networks_of(model: nn.Module) -> list[nn.Module]:
-    """The networks that conditionals call their `network`, in order."""
-    parts = (getattr(m, "network", None) for m in model.modules() if isinstance(m, Conditional))
-    return [part for part in parts if isinstance(part, nn.Module)]
+    """List the networks of a model in order: the outermost parts that multiply and hold no law.
+
+    A model and its conditional distributions are looked into; any other part that has a layer of
+    `PRODUCTS` is a network as a whole.
+    """
+    laws = {id(part) for part in model.modules() if _holds(part, Conditional)} | {id(model)}
+    found = [part for part in _outermost(model, laws) if _holds(part, PRODUCTS)]
+    return list(dict.fromkeys(found))  # one that two conditionals share is one
+
+
+def _outermost(part: nn.Module, laws: set[int]) -> list[nn.Module]:
+    if id(part) not in laws:
+        return [part]
+    return [found for child in part.children() for found in _outermost(child, laws)]
+
+
+def _holds(part: nn.Module, kind: Any) -> bool:
+    return any(isinstance(inner, kind) for inner in part.modules())
 
 
 @contextmanager
-def executed(model: nn.Module, execution: "Execution", device: torch.device) -> Iterator[None]:
-    """Inside, the networks of a model run as `execution` says; afterwards as before.
+def executed(model: nn.Module, execution: Execution, device: torch.device) -> Iterator[None]:
+    """Run the networks of a model as `execution` says for the length of a block.
 
     Args:
         model: On `device` already.
         execution: Its `precision`, `checkpoint` and `threads`.
-        device: Where the model is.
+        device: The device that the model is on.
     """
     with ExitStack() as stack:
         stack.enter_context(threads(execution.threads))
@@ -43,22 +62,29 @@ def executed(model: nn.Module, execution: "Execution", device: torch.device) -> 
 
 @contextmanager
 def lowered(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """Inside, the networks of a model multiply in bfloat16.
+    """Let the networks of a model multiply in bfloat16 for the length of a block.
 
-    Only networks are touched. What comes out of them is float32 again, so that scales, logarithms
-    and sums never see a lower precision.
+    Only networks are touched. They put out float32 again, so that scales, logarithms and sums
+    never see a lower precision. On a CPU a convolution with a stride stays in float32 where its
+    input is narrower than its kernel: torch 2.13 computes gradients of such weights in bfloat16
+    that are not numbers (kernel 3, stride 2, a map one pixel wide; processors that multiply it).
     """
-    with _changed(networks_of(model), partial(_lowered, device=device.type)):
+    kinds = (nn.Conv2d, nn.ConvTranspose2d) if device.type == "cpu" else ()
+    strided = [part for part in model.modules() if isinstance(part, kinds) and max(part.stride) > 1]
+    with (
+        _changed(strided, _wide_enough),
+        _changed(networks_of(model), partial(_lowered, device=device.type)),
+    ):
         yield
 
 
 @contextmanager
 def _changed(modules: Iterable[nn.Module], change: Callable[..., Any]) -> Iterator[None]:
-    """Inside, the modules' `forward` is what `change` makes of it."""
+    """Replace the modules' `forward` by `change(module)` for the length of a block."""
     before = [(module, module.__dict__.get("forward")) for module in modules]
     try:
         for module, _ in before:
-            module.forward = change(module.forward)  # type: ignore[method-assign]
+            module.forward = change(module)  # type: ignore[method-assign]
         yield
     finally:
         for module, own in before:
@@ -67,7 +93,9 @@ def _changed(modules: Iterable[nn.Module], change: Callable[..., Any]) -> Iterat
                 module.forward = own  # type: ignore[method-assign]
 
 
-def _lowered(forward: Callable[..., Tensor], device: str) -> Callable[..., Tensor]:
+def _lowered(module: nn.Module, device: str) -> Callable[..., Tensor]:
+    forward = module.forward
+
     def run(*inputs: Any) -> Tensor:
         with torch.autocast(device, dtype=torch.bfloat16):
             return forward(*inputs).float()
@@ -75,7 +103,21 @@ def _lowered(forward: Callable[..., Tensor], device: str) -> Callable[..., Tenso
     return run
 
 
-def _again(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+def _wide_enough(module: nn.Conv2d | nn.ConvTranspose2d) -> Callable[..., Tensor]:
+    forward, kernel = module.forward, module.kernel_size
+
+    def run(x: Tensor, *more: Any) -> Tensor:
+        if x.shape[-2] >= kernel[0] and x.shape[-1] >= kernel[1]:
+            return forward(x, *more)
+        with torch.autocast("cpu", enabled=False):
+            return forward(x.float(), *more)
+
+    return run
+
+
+def _again(module: nn.Module) -> Callable[..., Tensor]:
+    forward = module.forward
+
     def run(*inputs: Any) -> Tensor:
         return checkpoint(forward, *inputs, use_reentrant=False)
 
@@ -83,7 +125,7 @@ def _again(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def costly_parts(network: nn.Module) -> list[nn.Module]:
-    """The outermost parts of a network that hold more than one layer; or the network itself."""
+    """List the outermost parts of a network that hold several layers; or the network itself."""
     found: list[nn.Module] = []
     for child in network.children():
         if isinstance(child, nn.Sequential | nn.ModuleList):

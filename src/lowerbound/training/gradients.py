@@ -1,75 +1,99 @@
-"""How the gradients that several processes found of their shares become that of the whole batch."""
+"""Combine the gradients of several processes into that of the whole batch."""
 
-import warnings
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from lowerbound.core.trace import Trace
 from lowerbound.data import Batch
 from lowerbound.objectives import Objective
 from lowerbound.processes.many import met
 from lowerbound.training.bound import BoundOf, Result
-from lowerbound.training.flat import Flat
-from lowerbound.training.sharded import Bounded
 from lowerbound.training.team import Team
 
+#: Numbers in a gradient up to which one message, sent when it is complete, is faster than several
+#: sent while it is computed.
+ONE_MESSAGE_UP_TO = 2**19
 
-class Gradients:
-    """Those of one process, which holds the whole batch.
+
+class Reduction:
+    """The backward pass of one process, which holds the whole batch: nothing is combined.
 
     Args:
-        model: What is trained.
+        model: The model that is trained.
         bound: Gives the bound of a batch.
-        flat: Where the gradients are wanted, if in one tensor.
 
     Attributes:
-        parts: What the gradients are divided by on their way: so many times too large are they to
-            be where `backward` begins.
+        factor: Factor on the loss that undoes an averaging over processes.
     """
 
-    parts: int = 1
+    factor: int = 1
 
-    def __init__(self, model: nn.Module, bound: BoundOf, flat: Flat | None = None) -> None:
-        self.model, self._bound, self.flat = model, bound, flat
+    def __init__(self, model: nn.Module, bound: BoundOf) -> None:
+        self.model, self._bound = model, bound
 
-    def bound(self, model: nn.Module, objective: Objective, batch: Batch) -> Result:
-        """The bound of this process's share of a batch."""
-        return self._bound(model, objective, batch)
+    def bound(self, objective: Objective, batch: Batch) -> Result:
+        """Compute the bound of this process's share of a batch."""
+        return self._bound(self.model, objective, batch)
 
     def backward(self, loss: Tensor) -> None:
-        """Leave the gradient of the whole batch in the parameters, or in `flat`."""
+        """Leave the gradient of the whole batch in the parameters."""
         loss.backward()
-        if self.flat is not None:
-            self.flat.collect()
-
-    def judge(self, criterion: Objective, batch: Batch) -> Tensor:
-        """Bound, distortion and rate summed over some examples, `(3,)`, nats, for validation."""
-        found = criterion(self.model, batch)  # type: ignore[arg-type]
-        return torch.stack([found.value, found.distortion, found.rate]).sum(dim=1)
 
 
-class InOneMessage(Gradients):
-    """A small model, its gradient one tensor: the processes add it up when it is complete."""
+class InOneMessage(Reduction):
+    """The sum of small gradients, sent as one tensor when the backward pass is over."""
 
-    flat: Flat  # pyright: ignore[reportIncompatibleVariableOverride]
+    def __init__(
+        self, model: nn.Module, bound: BoundOf, team: Team, parameters: Sequence[nn.Parameter]
+    ) -> None:
+        super().__init__(model, bound)
+        self.team, self.parameters = team, parameters
+        self.sizes = [p.numel() for p in parameters]
 
-    def __init__(self, model: nn.Module, bound: BoundOf, team: Team, flat: Flat) -> None:
-        super().__init__(model, bound, flat)
-        self.team = team
-
+    @torch.no_grad()
     def backward(self, loss: Tensor) -> None:
-        """See `Gradients.backward`."""
-        super().backward(loss)
-        self.team.group.add(self.flat.gradient)()
+        """See `Reduction.backward`."""
+        with torch.enable_grad():
+            super().backward(loss)
+        # a parameter takes part if it does in any process: counts travel behind the gradients
+        found = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
+        counts = torch.tensor([p.grad is not None for p in self.parameters]).to(found[0])
+        message = torch.cat([*(gradient.flatten() for gradient in found), counts])
+        *summed, counts = self.team.group.add(message)().split([*self.sizes, len(counts)])
+        for parameter, mine, total, count in zip(
+            self.parameters, found, summed, counts.tolist(), strict=True
+        ):
+            mine.copy_(total.view_as(mine))  # laid out as the parameter is: Adam reads in order
+            parameter.grad = mine if count else None
 
 
-class Overlapped(Gradients):
-    """A large model: gradients are added up in pieces while others are still being computed.
+class Bounded(nn.Module):
+    """A model in the form that torch's wrappers expect: `forward` computes everything.
 
-    The first update shows which parameters take part at all; from the second on it is torch's
-    `DistributedDataParallel` that adds up.
+    Args:
+        model: Anything with a `trace`.
+        bound: Gives value, sums and trace of a batch.
+    """
+
+    def __init__(self, model: nn.Module, bound: BoundOf) -> None:
+        super().__init__()
+        self.model, self._bound_of = model, bound
+        self.trace: Trace | None = None
+
+    def forward(self, objective: Objective, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Compute the bound of each example, `(B,)`, and the sums over them, `(4,)`."""
+        value, sums, self.trace = self._bound_of(self.model, objective, batch)
+        return value, sums
+
+
+class Overlapped(Reduction):
+    """The sum of large gradients, sent piece by piece while others are still being computed.
+
+    The first update shows which parameters take part at all; from the second on
+    `DistributedDataParallel` adds up.
     """
 
     def __init__(
@@ -81,20 +105,20 @@ class Overlapped(Gradients):
         self.parallel: DistributedDataParallel | None = None
 
     @property
-    def parts(self) -> int:  # type: ignore[override]
-        """`DistributedDataParallel` gives the mean over processes."""
+    def factor(self) -> int:  # type: ignore[override]
+        """The number of processes, over which `DistributedDataParallel` averages."""
         return 1 if self.parallel is None else self.team.group.size
 
-    def bound(self, model: nn.Module, objective: Objective, batch: Batch) -> Result:
-        """See `Gradients.bound`."""
+    def bound(self, objective: Objective, batch: Batch) -> Result:
+        """See `Reduction.bound`."""
         if self.parallel is None:
-            return self._bound(model, objective, batch)
+            return super().bound(objective, batch)
         with met():
             value, sums = self.parallel(objective, batch)
         return value, sums, self.inside.trace
 
     def backward(self, loss: Tensor) -> None:
-        """See `Gradients.backward`."""
+        """See `Reduction.backward`."""
         if self.parallel is not None:
             with met():
                 loss.backward()
@@ -113,44 +137,13 @@ class Overlapped(Gradients):
         )
 
 
-class Pieced(Gradients):
-    """A model that is itself in pieces: torch's FSDP gathers weights and scatters gradients."""
-
-    def __init__(self, model: nn.Module, bound: BoundOf, team: Team, inside: Bounded) -> None:
-        super().__init__(model, bound)
-        self.inside, self.parts = inside, team.group.size
-
-    def bound(self, model: nn.Module, objective: Objective, batch: Batch) -> Result:
-        """See `Gradients.bound`."""
-        with met(), warnings.catch_warnings():
-            # nothing here is changed in place
-            warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")
-            value, sums = self.inside(objective, batch)
-        return value, sums, self.inside.trace
-
-    def judge(self, criterion: Objective, batch: Batch) -> Tensor:
-        """See `Gradients.judge`."""
-        return self.bound(self.model, criterion, batch)[1][:3]
-
-    def backward(self, loss: Tensor) -> None:
-        """See `Gradients.backward`."""
-        with met():
-            loss.backward()
-
-
-def gradients_of(
-    team: Team,
-    model: nn.Module,
-    bound: BoundOf,
-    parameters: Sequence[nn.Parameter],
-    flat: Flat | None,
-    inside: Bounded | None,
-) -> Gradients:
-    """What suits the model and the number of processes."""
+def reduction_of(
+    team: Team, model: nn.Module, bound: BoundOf, parameters: Sequence[nn.Parameter]
+) -> Reduction:
+    """Choose the reduction that suits the model and the number of processes."""
     if not team.many:
-        return Gradients(model, bound, flat)
-    if inside is not None:
-        return Pieced(model, bound, team, inside)
-    if flat is not None:
-        return InOneMessage(model, bound, team, flat)
-    return Overlapped(model, bound, team, parameters)
+        return Reduction(model, bound)
+    kinds = {(p.dtype, p.device.type) for p in parameters}
+    few = sum(p.numel() for p in parameters) <= ONE_MESSAGE_UP_TO
+    small = few and len(kinds) == 1 and next(iter(kinds))[1] == "cpu"
+    return (InOneMessage if small else Overlapped)(model, bound, team, parameters)

@@ -1,22 +1,21 @@
-"""What happens when a bound or a gradient stops being a number."""
+"""Skip a bad batch, go back from bad weights: bounds and gradients that are not finite."""
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
 
 import torch
 from torch import Tensor, nn
 
 from lowerbound.core.trace import Trace
-from lowerbound.training.sharded import local
+from lowerbound.training.state import State
 
-#: So many batches in a row without a finite bound and gradient: the weights are at fault.
+#: Batches in a row without a finite bound and gradient after which the weights are at fault.
 MOST_IN_A_ROW = 3
-#: How often one training may be rolled back, and what its learning rate is multiplied by each time.
+#: Roll-backs that one training may take, and the factor on its learning rate of each.
 MOST_ROLLBACKS, SLOWER = 4, 0.5
-#: A gradient is an accident when it is longer than the clip and this many times the usual length,
-#: the geometric mean of about the last so many, known after the first so many.
+#: A gradient is an accident when it is longer than the clip and MOST_TIMES the usual length, the
+#: geometric mean of about the last MEMORY gradients, known after the first KNOWN_AFTER.
 MOST_TIMES, MEMORY, KNOWN_AFTER = 1000.0, 200, 50
 
 
@@ -26,17 +25,18 @@ class UnstableError(Exception):
 
 @dataclass
 class Guard:
-    """Counts what was skipped and rolled back.
+    """Counts the batches that are skipped and the times that training goes back.
 
     A batch whose bound or gradient is not finite, or whose gradient is absurdly long, is skipped:
     no weight changes. Some in a row mean that the weights are at fault and not the batch.
 
     Attributes:
         row: Batches skipped in a row, up to now.
-        first: What was not finite in the first of them.
+        first: The term that was not finite in the first of them.
         skipped: Batches skipped since the last epoch was finished.
         rollbacks: Times rolled back since then.
-        rate: What the learning rate is multiplied by.
+        left: Times that training may still be rolled back.
+        slowdown: Factor on the learning rate.
         usual: The mean of the logarithm of the gradient's length.
         known: Gradients that were taken into that mean.
     """
@@ -45,29 +45,35 @@ class Guard:
     first: str = ""
     skipped: int = 0
     rollbacks: int = 0
-    rate: float = 1.0
+    left: int = MOST_ROLLBACKS
+    slowdown: float = 1.0
     usual: float = 0.0
     known: int = 0
 
     def passed(self, length: float, batches: int = 1) -> None:
-        """Batches were learned from, their gradients of this length (in the geometric mean)."""
+        """Note batches that were learned from.
+
+        Args:
+            length: Of their gradients, in the geometric mean.
+            batches: Their number.
+        """
         self.row, self.first = 0, ""
         self.remember(math.log(max(length, 1e-300)), batches)
 
     def remember(self, log_length: float, batches: int) -> None:
-        """Take the mean logarithm of so many gradients' lengths into the usual one."""
+        """Take the mean logarithm of some gradients' lengths into the usual one."""
         self.known += batches
         share = min(1.0, batches / min(self.known, MEMORY))
         self.usual += share * (log_length - self.usual)
 
     def longest(self, clip: float | None) -> float:
-        """The length from which on a gradient is an accident; infinite while none is usual."""
+        """Compute the length from which on a gradient is an accident; infinite while unknown."""
         if clip is None or self.known < KNOWN_AFTER:
             return math.inf
         return max(clip, MOST_TIMES * math.exp(min(self.usual, 600.0)))
 
     def skip(self, what: str) -> None:
-        """A batch was not.
+        """Note a batch that was skipped.
 
         Raises:
             UnstableError: It is the last of too many in a row.
@@ -78,7 +84,7 @@ class Guard:
             raise UnstableError(self.first)
 
     def in_a_row(self, row: int, what: str) -> None:
-        """So many were skipped in a row, as it was found out later.
+        """Note batches skipped in a row, where that is found out later.
 
         Raises:
             UnstableError: They are too many.
@@ -87,29 +93,34 @@ class Guard:
         if self.row >= MOST_IN_A_ROW:
             raise UnstableError(self.first)
 
-    def roll_back(self, earlier: int) -> bool:
-        """Count a roll-back, of which there were `earlier`; whether it is one too many."""
+    def roll_back(self) -> bool:
+        """Count a roll-back and slow down; tell whether it was allowed."""
         self.row, self.first = 0, ""
         self.rollbacks += 1
-        self.rate *= SLOWER
-        return earlier + self.rollbacks > MOST_ROLLBACKS
+        self.left -= 1
+        self.slowdown *= SLOWER
+        return self.left >= 0
 
-    def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain values."""
-        return asdict(self)
+    def forgive(self) -> None:
+        """Allow as many roll-backs as at the start, at the full learning rate."""
+        self.left, self.slowdown = MOST_ROLLBACKS, 1.0
 
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> "Guard":
-        """The inverse of `to_json`.
+    def state(self) -> State:
+        """Copy the counts."""
+        return State({}, asdict(self))
+
+    def restore(self, state: State) -> None:
+        """Go on from a state.
 
         Raises:
-            TypeError: It is no such record.
+            KeyError: A count is missing.
         """
-        return cls(**record)
+        for entry in fields(self):
+            setattr(self, entry.name, state.values[entry.name])
 
 
 def name_non_finite(trace: Trace, model: nn.Module) -> str:
-    """Names the first term of a bound, or else the parameter's gradient, that is not finite."""
+    """Name the first term of a bound, or else the parameter's gradient, that is not finite."""
     terms: list[tuple[str, Tensor]] = [
         *((f"the latent {name}", latent.z) for name, latent in trace.latents.items()),
         ("log p(x|z)", trace.log_px),
@@ -128,4 +139,4 @@ def name_non_finite(trace: Trace, model: nn.Module) -> str:
 def _gradients(model: nn.Module) -> Iterable[tuple[str, Tensor]]:
     for name, parameter in model.named_parameters():
         if parameter.grad is not None:
-            yield name, local(parameter.grad)
+            yield name, parameter.grad

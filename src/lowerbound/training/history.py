@@ -1,4 +1,4 @@
-"""What training leaves behind: one record an epoch, and the result."""
+"""The records that training leaves behind: one an epoch, and the result."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -53,12 +53,12 @@ class Epoch:
     rollbacks: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain numbers."""
+        """Write it as plain numbers."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "Epoch":
-        """The inverse of `to_json`.
+        """Read what `to_json` wrote.
 
         Raises:
             TypeError: It is no such record: a value is absent, too many, or no number.

@@ -24,6 +24,6 @@ class ChannelsLast:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
     def release(self) -> None:
-        """Lay them out as before."""
+        """Lay the weights out as before."""
         for weight in self.weights:
             weight.data = weight.data.contiguous()

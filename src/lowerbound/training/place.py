@@ -1,14 +1,14 @@
-"""Where a training is inside an epoch."""
+"""The place of a training inside an epoch."""
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from lowerbound.data import Batch, Source
 from lowerbound.seeding import random_state, set_random_state
+from lowerbound.training.state import State, copied
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Place:
     Args:
         order: The random state that its order of examples is drawn from.
         sums: bound, distortion and rate summed over the examples that were learned from so far,
-            nats, and their number, `(4,)`; those of a skipped batch are not among them.
+            nats, and their number, `(4,)`; a skipped batch is left out.
         index: Batches gone through.
         seconds: Wall-clock time it took until it was last looked at.
     """
@@ -30,12 +30,11 @@ class Place:
 
     @classmethod
     def at_start(cls, device: torch.device) -> "Place":
-        """The start of an epoch, its order drawn from the random state as it is now."""
-        kind = torch.float32 if device.type == "mps" else torch.float64
-        return cls(random_state(device), torch.zeros(4, dtype=kind, device=device))
+        """Begin an epoch, its order drawn from the random state as it is now."""
+        return cls(random_state(device), torch.zeros(4, dtype=sum_dtype(device), device=device))
 
     def batches(self, source: Source, size: int) -> Generator[Batch, None, None]:
-        """The batches still to come; to be closed by who does not go through all of them.
+        """Give the batches still to come; close it if not all are gone through.
 
         Args:
             source: The training examples.
@@ -49,6 +48,24 @@ class Place:
             set_random_state(now, device)
         return found
 
-    def to_json(self) -> dict[str, Any]:
-        """All but the tensors."""
-        return {"index": self.index, "seconds": self.seconds}
+    def state(self) -> State:
+        """Copy all of it."""
+        order = {f"order.{name}": tensor for name, tensor in self.order.items()}
+        values = {"index": self.index, "seconds": self.seconds}
+        return State(copied({**order, "sums": self.sums}), values)
+
+    @classmethod
+    def restored(cls, state: State, device: torch.device) -> "Place":
+        """Go on from a state, on a device."""
+        order = {
+            name.removeprefix("order."): tensor
+            for name, tensor in state.tensors.items()
+            if name != "sums"
+        }
+        sums = state.tensors["sums"].to(device, copy=True)
+        return cls(order, sums, **state.values)
+
+
+def sum_dtype(device: torch.device) -> torch.dtype:
+    """Choose the dtype of sums: float64, but for MPS devices, which have none."""
+    return torch.float32 if device.type == "mps" else torch.float64

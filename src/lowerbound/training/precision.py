@@ -1,4 +1,4 @@
-"""Whether the networks of a model are multiplied in bfloat16 or in float32."""
+"""Choose whether the networks of a model are multiplied in bfloat16 or in float32."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -49,7 +49,7 @@ def choose_precision(
     if any(p.dtype != torch.float32 for p in model.parameters()):
         return "float32", "precision of the weights: they are not float32"
     if not networks_of(model):
-        return "float32", "float32: this model names no networks to lower"
+        return "float32", "float32: this model has no networks to lower"
     work = counted()
     if work < least:
         return "float32", f"float32: a pass is {work:.2g} operations, and it pays from {least:.2g}"
@@ -63,7 +63,7 @@ def choose_precision(
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 matrices in hardware."""
+    """Tell whether the device multiplies bfloat16 matrices in hardware."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu":
@@ -75,7 +75,7 @@ def has_bfloat16(device: torch.device) -> bool:
 def bfloat16_error(
     model: nn.Module, objective: Objective, device: torch.device, example: Batch
 ) -> tuple[float, float]:
-    """How far a bound in bfloat16 lies from that in float32 under the same noise.
+    """Measure how far a bound in bfloat16 lies from that in float32 under the same noise.
 
     Returns:
         The difference of the mean bounds and the size of the latter, nats an example.
@@ -90,9 +90,9 @@ def bfloat16_error(
 def operations(
     model: nn.Module, objective: Objective, device: torch.device, example: Batch
 ) -> float:
-    """Floating-point operations of the products in one pass over a batch, forwards only.
+    """Count the floating-point operations of the products in one pass over a batch, forwards only.
 
-    Those of linear layers and two-dimensional convolutions; a multiplication and an addition are
+    Linear layers and two-dimensional convolutions count; a multiplication and an addition are
     two. Other layers count as nothing.
     """
     total = 0.0
@@ -117,7 +117,7 @@ def operations(
 
 @contextmanager
 def _trial(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """Inside, a pass leaves no trace: not in the random state, nor in what layers remember."""
+    """Let a pass leave no trace for the length of a block: in random state and layers alike."""
     modes = [(part, part.training) for part in model.modules()]
     model.eval()
     try:

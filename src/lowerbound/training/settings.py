@@ -1,7 +1,8 @@
 """How a model is trained, in one frozen place."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Literal, TypeGuard, get_args, get_type_hints
 
 from lowerbound.errors import SettingError
@@ -38,8 +39,6 @@ class Training:
         compile: "on", "off", or "auto": where the training is long enough to repay it.
         checkpoint: Compute activations again in the backward pass in place of keeping them: less
             memory for about a third more time.
-        shard: Where several processes train one model, keep a part of it in each (FSDP) in place
-            of a copy: for models that outgrow a device. Without effect in a single process.
 
     Raises:
         SettingError: A value is impossible.
@@ -65,7 +64,6 @@ class Training:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     compile: Literal["auto", "on", "off"] = "auto"
     checkpoint: bool = False
-    shard: bool = False
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):
@@ -94,9 +92,17 @@ class Training:
             )
 
     def schedule(self, fraction: float) -> float:
-        """The learning rate, as a fraction of its peak, when `fraction` of training is done."""
-        kind = Stages if self.decay == "stages" else WarmUpCosine
-        return kind(self.warm_up, self.final_rate)(fraction)
+        """Give the factor on the learning rate when `fraction` of the training is done."""
+        return self._shape(fraction)
+
+    @cached_property
+    def _shape(self) -> Stages | WarmUpCosine:
+        return (Stages if self.decay == "stages" else WarmUpCosine)(self.warm_up, self.final_rate)
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the settings as plain values."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 
 def _number(value: object) -> TypeGuard[float]:

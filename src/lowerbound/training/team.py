@@ -1,4 +1,4 @@
-"""The processes that train one model, and what they tell each other in every update."""
+"""The processes that train one model, and their messages to each other in every update."""
 
 import hashlib
 import json
@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from lowerbound._version import __version__
-from lowerbound.errors import ProcessError
+from lowerbound.errors import ProcessError, StopTraining
 from lowerbound.objectives.batch_mean import averaged_by
 from lowerbound.processes import ALONE, Group, same_noise
-from lowerbound.training.callbacks import StopTraining
 
-#: What is summed over a batch: bound, distortion, rate and the examples themselves.
+#: Sums over a batch: bound, distortion, rate and the number of examples.
 SUMS = 4
+#: The reason that stands for Ctrl-C: a character that no callback's reason is taken for.
+INTERRUPT = "\x03"
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Share:
     """The rows of a batch that one process learns from.
 
     Attributes:
-        rows: Which of the batch. A process that is left without any computes the first one, so
-            that it takes part in everything, and does not count it.
+        rows: A run of rows. A process that is left without any computes the first one, so that it
+            takes part in everything, and does not count it.
         total: Rows of the batch.
         counts: Whether `rows` are this process's to count.
     """
@@ -42,26 +43,24 @@ class Share:
 class Team:
     """The processes that train one model in step, each on its share of every batch.
 
-    What decides about the course of a training (sums, the clock, whether to stop) is reduced over
-    all of them in every update, so that all decide alike. A single process decides by itself.
+    Sums, the clock and the wish to stop are reduced over all of them in every update, so that all
+    decide alike. A single process decides by itself.
 
     Args:
-        group: Who they are.
+        group: The processes.
 
     Attributes:
-        seconds: What the clock of process 0 said in the last update.
-        wanted: Whether in the last update any process wanted a state.
+        seconds: The clock of process 0 as of the last update.
     """
 
     def __init__(self, group: Group = ALONE) -> None:
         self.group, self.many = group, group.size > 1
         self.seconds = 0.0
-        self.wants = self.wanted = False
         self._request, self._stop = "", False
 
     @contextmanager
     def share(self, total: int, samples: int) -> Iterator[Share]:
-        """This process's share of a batch; inside, its rows get the noise of the whole batch.
+        """Share a batch: within the block this process's rows get the noise of the whole batch.
 
         Args:
             total: Rows of the batch.
@@ -78,19 +77,19 @@ class Team:
             yield Share(rows, total, counts)
 
     def exchange(self, sums: Tensor, seconds: float) -> Callable[[], Tensor]:
-        """Begin to tell what one update came to here.
+        """Begin to tell the others the sums of one update.
 
         Args:
-            sums: Those of this process's share, `(4,)`.
-            seconds: What its clock says.
+            sums: Sums over this process's share, `(4,)`.
+            seconds: The time on its clock.
 
         Returns:
-            Waits for the others and gives the sums of the whole batch.
+            A function that waits for the others and gives the sums of the whole batch.
         """
         if not self.many:
             return lambda: sums
         clock = seconds if self.group.first else 0.0
-        notes = torch.tensor([clock, bool(self._request), self.wants], dtype=torch.float64)
+        notes = torch.tensor([clock, bool(self._request)], dtype=torch.float64)
         if sums.device.type == "cpu":
             waits = [self.group.add(torch.cat([sums, notes]))]
         else:
@@ -98,14 +97,14 @@ class Team:
 
         def wait() -> Tensor:
             told = [answer() for answer in waits]
-            self.seconds, stop, wanted = told[-1][-3:].tolist()
-            self._stop, self.wanted = stop > 0, wanted > 0
+            self.seconds, stop = told[-1][-2:].tolist()
+            self._stop = stop > 0
             return told[0][:SUMS]
 
         return wait
 
     def clock(self, seconds: float) -> float:
-        """What the clock of process 0 says, before the first update."""
+        """Tell the time of process 0 before the first update."""
         if self.many:
             own = torch.tensor(seconds if self.group.first else 0.0, dtype=torch.float64)
             self.seconds = float(self.group.add(own)())
@@ -133,10 +132,11 @@ class Team:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Inside, the first Ctrl-C to one of several processes asks all of them to stop.
+        """Let the first Ctrl-C to one of several processes ask all of them to stop.
 
-        Where a `KeyboardInterrupt` would leave the others waiting. A second one is raised, and
-        handlers of the caller's own stay as they are.
+        A `KeyboardInterrupt` at once would leave the others waiting; it is raised in all of them
+        after the next update. A second Ctrl-C is raised at once, and handlers of the caller's own
+        stay as they are.
         """
         own = signal.getsignal(signal.SIGINT) is not signal.default_int_handler
         if not self.many or own or threading.current_thread() is not threading.main_thread():
@@ -145,7 +145,7 @@ class Team:
 
         def ask(number: int, frame: object) -> None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            self.ask_to_stop("interrupted")
+            self.ask_to_stop(INTERRUPT)
 
         signal.signal(signal.SIGINT, ask)
         try:
@@ -154,20 +154,29 @@ class Team:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def stop_if_asked(self) -> None:
-        """Raise `StopTraining` in all processes if any asked for it before the last update."""
-        if self._stop:
-            raise StopTraining(next(filter(None, self.group.tell(self._request))))
+        """Raise `StopTraining` in all processes if any asked for it before the last update.
 
-    def what(self, name: str) -> str:
-        """The most telling of what the processes found not to be finite."""
+        Raises:
+            StopTraining: A callback of any process asked for it; its reason is the first told.
+            KeyboardInterrupt: Ctrl-C came to one of them.
+        """
+        if not self._stop:
+            return
+        reasons = [reason for reason in self.group.tell(self._request) if reason]
+        if INTERRUPT in reasons:
+            raise KeyboardInterrupt
+        raise StopTraining(reasons[0])
+
+    def most_telling(self, name: str) -> str:
+        """Choose the most telling among the terms that processes found not to be finite."""
         found = self.group.tell(name) if self.many else [name]
         return min(found, key=lambda text: 2 * ("the norm" in text) + ("the gradient" in text))
 
     def agree(self, facts: Mapping[str, Any]) -> None:
-        """Raise `ProcessError` unless these are the same in every process.
+        """Raise `ProcessError` unless these facts are the same in every process.
 
         Args:
-            facts: By what they are called; plain JSON values.
+            facts: Plain JSON values by name.
         """
         if not self.many:
             return
@@ -183,7 +192,7 @@ class Team:
 
 
 def surroundings() -> dict[str, str]:
-    """What must be the same wherever one model is trained."""
+    """Name the versions that must be the same wherever one model is trained."""
     return {
         "the version of lowerbound": __version__,
         "the version of torch": torch.__version__.partition("+")[0],
@@ -192,12 +201,12 @@ def surroundings() -> dict[str, str]:
 
 
 def shapes(tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    """Dtype and shape of tensors by name."""
+    """Describe tensors by dtype and shape."""
     return {name: f"{tensor.dtype} {tuple(tensor.shape)}" for name, tensor in tensors.items()}
 
 
 def checksum(tensors: Mapping[str, Tensor]) -> str:
-    """sha256, in hexadecimal, over names and contents."""
+    """Compute sha256, in hexadecimal, over names and contents."""
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
@@ -206,7 +215,7 @@ def checksum(tensors: Mapping[str, Tensor]) -> str:
 
 
 class _Average:
-    """The mean over the rows of all processes, differentiable."""
+    """Mean over the rows of all processes, differentiable."""
 
     def __init__(self, group: Group, weight: float) -> None:
         self.group, self.weight = group, weight
@@ -216,7 +225,7 @@ class _Average:
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over processes; its derivative is that of the sum of all their losses."""
+    """Sum over processes; its derivative is that of the sum of all their losses."""
 
     @staticmethod
     def forward(context: Any, mine: Tensor, group: Group) -> Tensor:  # type: ignore[override]

@@ -1,4 +1,4 @@
-"""How many threads torch computes with, for the length of a block."""
+"""The number of threads that torch computes with, for the length of a block."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import torch
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Inside, torch computes with so many threads; afterwards with as many as before.
+    """Let torch compute with some number of threads for the length of a block.
 
     The one place of the library that changes something of the whole process, and it puts it back.
 

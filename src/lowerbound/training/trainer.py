@@ -2,33 +2,32 @@
 
 import math
 import time
+import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from lowerbound.core import Model
 from lowerbound.data import Data
-from lowerbound.errors import DataError, NonFiniteError
+from lowerbound.errors import DataError, NonFiniteError, StopTraining
 from lowerbound.objectives import Objective
-from lowerbound.seeding import random_state, seeded
-from lowerbound.training.callbacks import Callback, Step, StopTraining
-from lowerbound.training.execution import Execution, choose, for_team
+from lowerbound.seeding import random_state, seeded, set_random_state
+from lowerbound.training.callbacks import Callback, Step
+from lowerbound.training.choices import choose, for_team
+from lowerbound.training.execution import Execution
 from lowerbound.training.forward import executed
 from lowerbound.training.guard import Guard, UnstableError
 from lowerbound.training.history import Epoch, Fit, Terms
 from lowerbound.training.place import Place
+from lowerbound.training.progress import Progress
 from lowerbound.training.settings import Training
-from lowerbound.training.sharded import copied, sharded
-from lowerbound.training.state import State, capture, move, moving, settings
+from lowerbound.training.state import State, copied
 from lowerbound.training.step import Stepper
 from lowerbound.training.team import Team, checksum, shapes, surroundings
-
-#: Draws of z in one batch of validation: examples times samples.
-VALIDATION_BATCH = 500
+from lowerbound.training.validation import judged
 
 
 class Trainer:
@@ -36,11 +35,11 @@ class Trainer:
 
     Args:
         model: On `device` already; trained in place.
-        objective: What is maximised.
+        objective: The bound to maximise.
         data: Training and validation examples.
         training: Settings.
         device: Where to train.
-        seed: What the random state was seeded with.
+        seed: The seed of the random state.
         execution: How updates are executed; chosen if None.
         team: The processes that train it together; one if None.
 
@@ -70,32 +69,30 @@ class Trainer:
         self.validation_seed = int(torch.randint(2**31, ()))
         self.per_epoch = math.ceil(len(self.train) / training.batch_size)
         self.identity = [data.fingerprint, len(data.train), len(data.validation)]
-        self.team.agree(self.facts())
+        if self.team.many:
+            self.team.agree(self.facts())
         self.team.group.copy_from_first(list(model.state_dict().values()))
-        if execution is None and training.shard and self.team.many:
-            precision = "float32" if training.precision == "auto" else training.precision
-            execution = Execution(precision=precision, checkpoint=training.checkpoint)
-        elif execution is None:
+        if execution is None:
             some = self.train.batch(slice(0, training.batch_size))
             updates = training.epochs * self.per_epoch
             execution = choose(model, objective, training, device, updates, some)
-        self.execution = execution = for_team(execution, training, self.team)
+        self._execution = for_team(execution, training, self.team)
         self.guard = Guard()
-        self.result_model, self.inside = model, None
-        if training.shard and self.team.many:
-            self.inside = sharded(model, self.team, device)
-            self.model = self.inside.model
-        self.stepper = Stepper(
-            self.model, objective, training, execution, self.guard, self.team, self.inside
-        )
-        self.history: list[Epoch] = []
-        self.best: Epoch | None = None
-        self.best_weights = self.weights()
+        self.stepper = Stepper(model, objective, training, self._execution, self.guard, self.team)
+        self.progress = Progress(self.weights())
         self.started = time.perf_counter()
-        self.patient_since = 0
         self.place: Place | None = None
-        self.good = moving(self)
+        self.good = self.stepper.state()
         self.whole = True  # False in the middle of an update or a validation
+
+    @property
+    def execution(self) -> Execution:
+        """The way in which updates are executed; a compiler may have given up."""
+        compiled = self.stepper.compiled
+        if compiled is None or not compiled.failure:
+            return self._execution
+        why = f"not compiled after all: {compiled.failure}"
+        return self._execution.but("compiled", why, compile=False, graphs=False)
 
     def run(self, callbacks: Sequence[Callback]) -> Fit:
         """Train to the end, whichever comes first; see `fit`."""
@@ -106,7 +103,7 @@ class Trainer:
             self.stepper.release()
 
     def _run(self, callbacks: Sequence[Callback]) -> Fit:
-        was_training = self.model.training
+        was_training, interrupt = self.model.training, None
         self.model.train()
         self.team.clock(self.seconds())
         try:
@@ -115,16 +112,11 @@ class Trainer:
             for callback in callbacks:
                 limit = self.training.epochs if self.training.minutes is None else None
                 callback.on_start(limit, self.per_epoch)
-            with executed(self.model, self.execution, self.device):
-                while not (stopped := self.over()):
-                    try:
-                        self.epoch(callbacks)
-                    except UnstableError as error:
-                        self.roll_back(error)
+            stopped = self._through_epochs(callbacks)
         except StopTraining as stop:
             stopped = str(stop)
-        except KeyboardInterrupt:
-            stopped = "interrupted"
+        except KeyboardInterrupt as error:
+            stopped, interrupt = "interrupted", error
         except NonFiniteError as error:
             error.fit = self.result("non-finite")  # type: ignore[attr-defined]
             raise
@@ -135,96 +127,104 @@ class Trainer:
         result = self.result(stopped)
         for callback in callbacks:
             callback.on_end(stopped)
+        if interrupt is not None:
+            interrupt.fit = result  # type: ignore[attr-defined]
+            raise interrupt
         return result
 
+    def _through_epochs(self, callbacks: Sequence[Callback]) -> str:
+        """Go through epochs until training is over; say why it is."""
+        with ExitStack() as stack:
+            stack.enter_context(executed(self.model, self._execution, self.device))
+            while not (stopped := self.over()):
+                try:
+                    self.epoch(callbacks)
+                except UnstableError as error:
+                    before = self._execution
+                    self.roll_back(error)
+                    if self._execution != before:
+                        stack.close()
+                        stack.enter_context(executed(self.model, self._execution, self.device))
+            return stopped
+
     def over(self) -> str:
-        """Why training is over, between two epochs; empty while it is not."""
+        """Say why training is over, between two epochs; empty while it is not."""
         if self.place is not None:
             return ""
-        if self.out_of_patience():
+        if self.progress.out_of_patience(self.training.patience):
             return "patience"
-        if self.finished():
+        if self.fraction() >= 1.0:
             return "epochs" if self.training.minutes is None else "minutes"
         return ""
 
     def offer(self, callbacks: Sequence[Callback], *, last: bool = False) -> None:
         """Let callbacks take the state."""
-        take = self.state
-        if self.inside is not None:  # where it is put together by all processes or by none
-            if not (last or self.place is None or self.team.wanted):
-                self.team.wants = any(callback.wants_state() for callback in callbacks)
-                return
-            state, self.team.wants = self.state(), False
-            take = lambda: state  # noqa: E731
         for callback in callbacks:
-            callback.on_state(take, last)
-
-    def state(self) -> State:
-        """See `capture`."""
-        self.stepper.settle()
-        return capture(self)
+            callback.on_state(self.state, last)
 
     def roll_back(self, error: UnstableError) -> None:
-        """Go back to the end of the last epoch; the random numbers are new ones."""
-        too_often = self.guard.roll_back(sum(epoch.rollbacks for epoch in self.history))
-        move(self, self.good)
+        """Go back to the end of the last epoch; the random numbers are new ones.
+
+        Raises:
+            NonFiniteError: It was tried too often, also in float32.
+        """
+        allowed = self.guard.roll_back()
+        self.stepper.restore(self.good)
         self.place, self.whole = None, True
-        if too_often:
-            raise NonFiniteError(
-                f"{error}. Going back and on at a smaller learning rate did not help. Try a "
-                "smaller learning_rate, a smaller clip, or look for extreme values; the best "
-                "weights so far stand, if an epoch was finished"
-            ) from error
+        if allowed:
+            return
+        if self._execution.precision != "float32":
+            why = f"float32 after all: in {self._execution.precision} {error}"
+            self._execution = self._execution.but("float", why, precision="float32")
+            self.guard.forgive()
+            warnings.warn(f"going on in {why}", RuntimeWarning, stacklevel=2)
+            return
+        raise NonFiniteError(
+            f"{error}. Going back and on at a smaller learning rate did not help. Try a "
+            "smaller learning_rate, a smaller clip, or look for extreme values; the best "
+            "weights so far stand, if an epoch was finished"
+        ) from error
 
     def result(self, stopped: str) -> Fit:
         """Put the weights to keep into the model."""
-        if self.best is None:
+        progress, guard = self.progress, self.guard
+        if progress.best is None:
             present = self.weights()
             if all(bool(torch.isfinite(t).all()) for t in present.values()):
-                self.best_weights = present  # otherwise those it began with
-        self.result_model.load_state_dict(self.best_weights)
+                progress.weights = present  # otherwise those it began with
+        self.model.load_state_dict(progress.weights)
         return Fit(
-            model=self.result_model,
-            history=tuple(self.history),
-            best=self.best,
+            model=self.model,
+            history=tuple(progress.history),
+            best=progress.best,
             stopped=stopped,
             seed=self.seed,
             seconds=self.seconds(),
-            skipped=self.guard.skipped + sum(epoch.skipped for epoch in self.history),
-            rollbacks=self.guard.rollbacks + sum(epoch.rollbacks for epoch in self.history),
-            execution=self.stepper.executed,
+            skipped=guard.skipped + sum(epoch.skipped for epoch in progress.history),
+            rollbacks=guard.rollbacks + sum(epoch.rollbacks for epoch in progress.history),
+            execution=self.execution,
         )
 
     def seconds(self) -> float:
-        """Wall-clock time spent on this training, in this process and earlier ones."""
+        """Read the wall-clock time spent on this training, in this process and earlier ones."""
         return time.perf_counter() - self.started
 
     def weights(self) -> dict[str, Tensor]:
-        """A copy of the averaged weights."""
+        """Copy the averaged weights."""
         with self.stepper.average.applied():
-            return {name: copied(tensor) for name, tensor in self.model.state_dict().items()}
+            found = self.model.state_dict()
+            return {name: tensor.clone().contiguous() for name, tensor in found.items()}
 
     def fraction(self) -> float:
-        """How much of the training is done, by updates or by the clock."""
+        """Compute how much of the training is done, by updates or by the clock."""
         if self.training.minutes is None:
             return self.stepper.updates / (self.training.epochs * self.per_epoch)
         seconds = self.team.seconds if self.team.many else self.seconds()
         return min(seconds / (60 * self.training.minutes), 1.0)
 
-    def finished(self) -> bool:
-        """Whether all updates are made, or the time is up."""
-        return self.fraction() >= 1.0
-
-    def out_of_patience(self) -> bool:
-        """Whether the held-out bound has not got better for too long."""
-        if self.training.patience is None or self.best is None:
-            return False
-        since = max(self.best.epoch, self.patient_since)
-        return len(self.history) - since >= self.training.patience
-
     def epoch(self, callbacks: Sequence[Callback]) -> None:
         """Go through the examples once, or through the rest of them, and validate."""
-        number = self.stepper.epoch = len(self.history) + 1
+        number = self.stepper.epoch = len(self.progress.history) + 1
         place = self.place = self.place or Place.at_start(self.device)
         began = time.perf_counter() - place.seconds
         with closing(place.batches(self.train, self.training.batch_size)) as batches:
@@ -244,47 +244,54 @@ class Trainer:
                     self.team.listen(partial(callback.on_step, step))
                 self.offer(callbacks)
                 self.team.stop_if_asked()
-                if self.training.minutes is not None and self.finished():
+                if self.training.minutes is not None and self.fraction() >= 1.0:
                     break
         self.whole = False
         self.stepper.settle()
+        self._finish(number, place, callbacks)
+
+    def _finish(self, number: int, place: Place, callbacks: Sequence[Callback]) -> None:
+        """Validate an epoch that was gone through, and record it."""
         *sums, count = place.sums.tolist()
         if not count:
             raise UnstableError(self.guard.first)
         bound, distortion, rate = (total / count for total in sums)
         self.team.group.copy_from_first(list(self.model.buffers()))
-        held_out = self.validate()
-        better = self.best is None or held_out.bound > self.best.held_out.bound
-        better = better or self.training.keep == "last"
+        held_out, best = self.validate(), self.progress.best
+        if not math.isfinite(held_out.bound):
+            raise UnstableError(f"epoch {number}: the held-out bound is not finite")
+        better = best is None or held_out.bound > best.held_out.bound
         epoch = Epoch(
             epoch=number,
             updates=self.stepper.updates,
             seconds=self.seconds(),
             examples_per_second=count / max(place.seconds, 1e-9),
-            learning_rate=self.stepper.learning_rate,
+            learning_rate=self.stepper.optimizer.rate,
             train=Terms(bound, -(distortion + rate), distortion, rate),
             held_out=held_out,
-            best=better,
+            best=better or self.training.keep == "last",
             skipped=self.guard.skipped,
             rollbacks=self.guard.rollbacks,
         )
-        self.history.append(epoch)
+        self.progress.add(epoch, self.weights)
         self.guard.skipped = self.guard.rollbacks = 0
-        if better:
-            self.best, self.best_weights = epoch, self.weights()
-        self.place, self.good, self.whole = None, moving(self), True
-        self.team.agree(self.drift())
+        self.place, self.good, self.whole = None, self.stepper.state(), True
+        if self.team.many:
+            self.team.agree(self.drift())
         for callback in callbacks:
             self.team.listen(partial(callback.on_epoch, epoch, self.snapshot))
         self.offer(callbacks)
 
-    def facts(self) -> dict[str, Any]:
-        """What must be the same in all processes when training begins."""
-        if not self.team.many:
-            return {}
+    def validate(self) -> Terms:
+        """Judge the averaged weights on the validation split, under the same noise each time."""
+        with self.stepper.average.applied(), seeded(self.validation_seed, self.device):
+            return judged(self.model, self.objective.criterion, self.validation, self.team)
+
+    def facts(self) -> dict[str, object]:
+        """Collect what must be the same in all processes when training begins."""
         return {
             **surroundings(),
-            "the settings of the training": settings(self.training),
+            "the settings of the training": self.training.to_json(),
             "the objective": repr(self.objective),
             "the seed": self.seed,
             "the kind of device": self.device.type,
@@ -292,44 +299,52 @@ class Trainer:
             "the tensors of the model": shapes(self.model.state_dict()),
         }
 
-    def drift(self) -> dict[str, Any]:
-        """What must have stayed the same in all processes during an epoch."""
-        if not self.team.many:
-            return {}
-        found = {"random numbers": checksum(random_state(self.device))}
-        if self.inside is None:
-            present = {str(i): p for i, p in enumerate(self.stepper.parameters)}
-            found["weights after an epoch"] = checksum(present)
-        return found
+    def drift(self) -> dict[str, object]:
+        """Collect what must have stayed the same in all processes during an epoch."""
+        weights = {str(i): p for i, p in enumerate(self.stepper.parameters)}
+        return {
+            "random numbers": checksum(random_state(self.device)),
+            "weights after an epoch": checksum(weights),
+        }
 
     def snapshot(self) -> Mapping[str, Tensor]:
-        """The weights that would be kept if training ended now."""
-        return self.best_weights
+        """Give the weights that would be kept if training ended now."""
+        return self.progress.weights
 
-    @torch.no_grad()
-    def validate(self) -> Terms:
-        """Judge the averaged weights on the validation split, under the same noise each time."""
-        criterion = self.objective.criterion
-        sums = torch.zeros(3, dtype=sum_dtype(self.device), device=self.device)
-        self.model.eval()
-        with self.stepper.average.applied(), seeded(self.validation_seed, self.device):
-            size = max(1, VALIDATION_BATCH // criterion.samples)
-            for start in range(0, len(self.validation), size):
-                count = min(size, len(self.validation) - start)
-                with self.team.share(count, criterion.samples) as share:
-                    rows = slice(start + share.rows.start, start + share.rows.stop)
-                    found = self.stepper.shared.judge(criterion, self.validation.batch(rows))
-                if share.counts:
-                    sums += found
-        self.model.train()
-        self.team.group.add(sums)()
-        bound, distortion, rate = (sums / len(self.validation)).tolist()
-        terms = Terms(bound, -(distortion + rate), distortion, rate)
-        if not math.isfinite(terms.bound):
-            raise UnstableError(f"epoch {len(self.history) + 1}: the held-out bound is not finite")
-        return terms
+    def state(self) -> State:
+        """Copy everything that going on needs; taking it changes no number."""
+        self.stepper.settle()
+        return State.of(
+            {
+                "seed": self.seed,
+                "device": self.device.type,
+                "training": self.training.to_json(),
+                "data": self.identity,
+                "validation_seed": self.validation_seed,
+                "seconds": self.seconds(),
+                "execution": self.execution.to_json(),
+            },
+            stepper=self.stepper.state(),
+            guard=self.guard.state(),
+            progress=self.progress.state(),
+            random=State(copied(random_state(self.device)), {}),
+            place=None if self.place is None else self.place.state(),
+            good=None if self.place is None else self.good,
+        )
 
+    def restore(self, state: State) -> None:
+        """Go on from a state, before training has begun; `resume` checks that it fits.
 
-def sum_dtype(device: torch.device) -> torch.dtype:
-    """float64, but for MPS devices, which have none."""
-    return torch.float32 if device.type == "mps" else torch.float64
+        Raises:
+            ValueError: It is no such state; likewise `KeyError`, `TypeError` and `RuntimeError`.
+        """
+        self.stepper.restore(state.part("stepper"))
+        self.guard.restore(state.part("guard"))
+        self.progress.restore(state.part("progress"))
+        set_random_state(state.part("random").tensors, self.device)
+        self.started -= float(state.values["seconds"])
+        self.validation_seed = int(state.values["validation_seed"])
+        self.place, self.good = None, self.stepper.state()
+        if state.values["place"] is not None:
+            self.place = Place.restored(state.part("place"), self.device)
+            self.good = state.part("good")
