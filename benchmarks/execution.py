@@ -122,7 +122,7 @@ def threads(given: Any) -> list[dict[str, Any]]:
     found = []
     ways = {f"threads: {n}": Execution(threads=n) for n in (given.threads, 1)}
     x = torch.randn(40 * 256, 14, generator=torch.Generator().manual_seed(0))
-    schema = Schema((Field("x", "real", (14,), None, (0.0,) * 14, (1.0,) * 14),), (14,))
+    schema = Schema((Field("x", "real", (14,), mean=(0.0,) * 14, scale=(1.0,) * 14),), (14,))
     table = Data(schema, *(Examples(part) for part in (x, x[:8], x[:8])), source="noise")
     small = {"hidden": [128, 128], "latents": 8}
     for data, rows, settings in [

@@ -160,7 +160,7 @@ def memory() -> dict[str, Any]:
     """Peak memory of a convolutional pair for 256x256 images, with and without checkpointing."""
     shape = (3, 256, 256)
     x = torch.randint(0, 256, (256, *shape), dtype=torch.uint8)
-    schema = Schema((Field("x", "8-bit", shape, 256),), shape)
+    schema = Schema((Field("x", "ordinal", shape, 256),), shape)
     data = Data(schema, Examples(x), Examples(x[:8]), Examples(x[:8]), source="noise")
     found = {}
     for again in (False, True):

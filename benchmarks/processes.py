@@ -46,7 +46,7 @@ def worker(case: str, updates: int) -> None:
     if "RANK" in os.environ:
         torch.distributed.init_process_group("gloo")
     x = torch.randn(8 * size, columns, generator=torch.Generator().manual_seed(0))
-    field = Field("x", "real", (columns,), None, (0.0,) * columns, (1.0,) * columns)
+    field = Field("x", "real", (columns,), mean=(0.0,) * columns, scale=(1.0,) * columns)
     some = Examples(x[:16])
     data = Data(Schema((field,), (columns,)), Examples(x), some, some, source="noise")
     chosen = {"latents": 16, "hidden": settings["hidden"], "batch_size": size, "compile": "off"}

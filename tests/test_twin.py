@@ -27,7 +27,8 @@ def twins(kind, levels):
     x[0], x[1] = 0, levels - 1  # the end bins
     centre = Centre((1, 6, 5))
     centre.add(x.numpy())
-    field = Field("image", kind, (1, 6, 5), levels, *centre.found())
+    mean, scale = centre.found()
+    field = Field("image", kind, (1, 6, 5), levels, mean=mean, scale=scale)
     schema = Schema((field,), (1, 6, 5))
     settings = {"latents": 3, "hidden": (16, 8)}
     library = lb.catalogue.assemble("auto", schema, settings, seed=1).model
@@ -50,7 +51,7 @@ def both_bounds(library, other, x):
     return ours, other.elbo(x.flatten(1).float())
 
 
-@pytest.mark.parametrize(("kind", "levels"), [("binary", 2), ("8-bit", 256), ("ordinal", 17)])
+@pytest.mark.parametrize(("kind", "levels"), [("binary", 2), ("ordinal", 256), ("ordinal", 17)])
 def test_the_script_and_the_library_have_the_same_bound_and_gradient(kind, levels):
     library, other, x, pairs = twins(kind, levels)
     ours, theirs = both_bounds(library, other, x)
@@ -65,7 +66,7 @@ def test_the_script_and_the_library_have_the_same_bound_and_gradient(kind, level
 
 
 def test_a_script_with_half_the_rate_is_told_apart():
-    library, other, x, _ = twins("8-bit", 256)
+    library, other, x, _ = twins("ordinal", 256)
     ours, theirs = both_bounds(library, other, x)
     torch.manual_seed(3)
     halved = theirs + 0.5 * lb.BetaELBO(1.0)(library, lb.Batch(x)).rate

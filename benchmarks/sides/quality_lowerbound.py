@@ -21,7 +21,8 @@ def main() -> None:
     centre = Centre(case.shape)
     began = time.perf_counter()
     centre.add(np.asarray(examples))
-    field = Field("image", "binary", case.shape, 2, *centre.found())
+    mean, scale = centre.found()
+    field = Field("image", "binary", case.shape, 2, mean=mean, scale=scale)
     parts = Examples(examples), Examples(held_out), Examples(held_out)
     data = Data(Schema((field,), case.shape), *parts, source=case.name)
     networks = {"latents": case.latents, "hidden": case.hidden, "activation": "relu"}

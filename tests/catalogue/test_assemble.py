@@ -35,7 +35,7 @@ def test_the_likelihood_follows_from_the_kind_of_data(schema):
 
 
 def test_large_images_get_a_residual_pair():
-    schema = Schema((Field("image", "8-bit", (3, 40, 40), 256),), (3, 40, 40))
+    schema = Schema((Field("image", "ordinal", (3, 40, 40), 256),), (3, 40, 40))
     model, _ = build("auto", schema, channels=4)
     assert isinstance(model.likelihood.network, networks.ResidualDecoder)
     assert "residual" in " ".join(assemble("auto", schema, {"channels": 4}).words)
@@ -54,9 +54,9 @@ def test_a_gaussian_is_in_the_units_of_the_data():
         assert torch.allclose(found().detach(), torch.tensor(0.5))
 
 
-def measured(kind, shape, levels, location, unit):
+def measured(kind, shape, levels, mean, scale):
     name = "image" if len(shape) == 3 else "x"
-    return Schema((Field(name, kind, shape, levels, location, unit),), shape)
+    return Schema((Field(name, kind, shape, levels, mean=mean, scale=scale),), shape)
 
 
 def test_levels_are_seen_from_their_mean():
@@ -88,7 +88,7 @@ SHARE = torch.linspace(0.1, 0.9, 128).reshape(2, 8, 8)
     [
         ("binary", 2, torch.logit),
         ("ordinal", 2, lambda share: 2 * share - 1),  # two levels under a logistic
-        ("8-bit", 256, lambda share: 2 * share - 1),
+        ("ordinal", 256, lambda share: 2 * share - 1),
     ],
 )
 def test_a_decoder_starts_at_the_mean(network, kind, levels, axis):

@@ -84,7 +84,7 @@ def test_the_difference_of_two_known_densities_is_found(make, tmp_path: Path) ->
             run.model.likelihood.scale.log_scale.fill_(float(np.log(scale)))
         runs.append(replace(run, path=tmp_path / str(scale)))
     data = lb.read(str(runs[0].spec.data["location"]))
-    x = (data.test.x - data.schema.location) / data.schema.unit
+    x = (data.test.x - data.schema.mean) / data.schema.scale
     exact = (4 * np.log(2.0) - (x**2).sum(dim=1) * (1 - 1 / 4) / 2).double()
     (found,) = compare_runs(*runs, samples=30).differences
     assert found.log_likelihood.mean == pytest.approx(float(exact.mean()), abs=1e-5)

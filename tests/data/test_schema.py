@@ -11,8 +11,8 @@ from lowerbound.errors import DataError, ShapeError
 
 TABLE = Schema(
     (
-        Field("b", "real", (), None, (1.0,), (2.0,)),
-        Field("d", "real", (), None, (3.0,), (4.0,)),
+        Field("b", "real", mean=(1.0,), scale=(2.0,)),
+        Field("d", "real", mean=(3.0,), scale=(4.0,)),
     ),
     (2,),
     (Constant("a", 0, 7.0), Constant("c", 2, 0.5)),
@@ -57,22 +57,25 @@ def test_integers_unpacked_beside_a_fractional_constant_become_floats():
     assert TABLE.unpack(np.array([[1, 0]], np.uint8)).tolist() == [[7.0, 1.0, 0.5, 0.0]]
 
 
-def test_location_and_unit_broadcast_against_the_shape_in_the_stored_dtype():
-    assert TABLE.location is not None
-    assert TABLE.unit is not None
-    assert TABLE.location.tolist() == [1.0, 3.0]
-    assert TABLE.unit.dtype == torch.float64
-    image = Schema((Field("image", "real", (1, 4, 4), None, (0.5,), (0.1,)),), (1, 4, 4))
-    assert image.location is not None
-    assert image.location.shape == (1, 1, 1)
+def test_mean_and_scale_broadcast_against_the_shape_in_the_stored_dtype():
+    assert TABLE.mean is not None
+    assert TABLE.scale is not None
+    assert TABLE.mean.tolist() == [1.0, 3.0]
+    assert TABLE.scale.dtype == torch.float64
+    image = Schema((Field("image", "real", (1, 4, 4), mean=(0.5,), scale=(0.1,)),), (1, 4, 4))
+    assert image.mean is not None
+    assert image.mean.shape == (1, 1, 1)
     assert image.dtype == torch.float32
-    assert Schema((Field("x", "real", (2,)),), (2,)).location is None
+    assert Schema((Field("x", "real", (2,)),), (2,)).mean is None
 
 
 @pytest.mark.parametrize(
     ("schema", "words"),
     [
-        (Schema((Field("image", "8-bit", (1, 28, 28), 256),), (1, 28, 28)), "8-bit images 1x28x28"),
+        (
+            Schema((Field("image", "ordinal", (1, 28, 28), 256),), (1, 28, 28)),
+            "8-bit images 1x28x28",
+        ),
         (Schema((Field("x", "binary", (5,), 2),), (5,)), "binary vectors of 5"),
         (TABLE, "table of 2 real columns, 2 constant left out"),
         (
@@ -138,13 +141,13 @@ def field(**changes: object) -> dict:
         field(levels="2"),
         field(shape=[0]),
         field(shape=[2**16, 2**16, 2**16]),
-        field(location=None),
-        field(location=[1.0, 2.0]),
-        field(location=[float("inf")]),
-        field(unit=[0.0]),
-        field(unit=[-1.0]),
-        field(unit=["1"]),
-        field(unit=[True]),
+        field(mean=None),
+        field(mean=[1.0, 2.0]),
+        field(mean=[float("inf")]),
+        field(scale=[0.0]),
+        field(scale=[-1.0]),
+        field(scale=["1"]),
+        field(scale=[True]),
     ],
 )
 def test_a_hostile_schema_is_refused_in_one_line(document: object):
@@ -152,6 +155,71 @@ def test_a_hostile_schema_is_refused_in_one_line(document: object):
         Schema.from_json(document)  # pyright: ignore[reportArgumentType]
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
+
+
+MIXED = Schema(
+    (
+        Field("smokes", "binary", levels=2, categories=("no", "yes"), mean=(0.25,), scale=(0.5,)),
+        Field("town", "categorical", levels=3, categories=("a", "b", "c"), missing=True),
+        Field("visits", "count", whole=True, mean=(4.0,), scale=(3.0,)),
+        Field("height", "real", decimals=2, mean=(1.7,), scale=(0.1,), missing=True),
+        Field("beds", "count", whole=True, mean=(2.0,), scale=(1.0,)),
+    ),
+    (5,),
+    (Constant("country", 1, "CH"), Constant("year", 6, 2024)),
+    precision="float64",
+)
+
+
+def test_fields_of_different_kinds_stand_side_by_side():
+    assert (MIXED.kind, MIXED.levels, MIXED.is_discrete, MIXED.missing) == (
+        "mixed", None, False, True,
+    )  # fmt: skip
+    assert MIXED.dtype == torch.float64
+    assert MIXED.alike() == {
+        ("binary", 2): (0,), ("categorical", 3): (1,), ("count", None): (2, 4), ("real", None): (3,)
+    }  # fmt: skip
+    assert MIXED.columns_of(MIXED.fields[3]) == slice(3, 4)
+    assert MIXED.mean is not None and MIXED.scale is not None
+    assert MIXED.mean.tolist() == [0.25, 0, 4, 1.7, 2]  # a category's code has no mean
+    assert MIXED.scale.tolist() == [0.5, 1, 3, 0.1, 1]
+    assert MIXED.describe() == (
+        "table of 5 columns (1 binary, 1 categorical, 2 count, 1 real), with gaps, "
+        "2 constant left out"
+    )
+    assert MIXED.columns is not None and MIXED.columns[1] == "country"
+    again = Schema.from_json(json.loads(json.dumps(MIXED.to_json())))
+    assert again == MIXED
+    assert type(again.constants[1].value) is int  # 2024, not 2024.0
+
+
+def test_sensors_are_measured_each_for_itself():
+    field = Field("x", "real", (24, 2), mean=(1.0, 50.0), scale=(2.0, 9.0))
+    series = Schema((field,), (24, 2))
+    assert series.mean is not None and series.mean.tolist() == [[1.0, 50.0]]
+    assert series.describe() == "real series of 24 steps, 2 channels"
+    colour = Field("image", "real", (3, 4, 5), mean=(1.0, 2.0, 3.0), scale=(1.0,) * 3)
+    image = Schema((colour,), (3, 4, 5))
+    assert image.mean is not None and image.mean.shape == (3, 1, 1)
+    with pytest.raises(DataError, match="120 cells but 5 means"):
+        Field("x", "real", (5, 24), mean=(1.0,) * 5, scale=(1.0,) * 5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "words"),
+    [
+        ("categorical", {"levels": 3, "categories": ("a", "b")}, "3 levels but 2 categories"),
+        ("categorical", {"levels": 2, "categories": ("a", "a")}, "2 levels but 1 categories"),
+        ("categorical", {}, "needs 2 to 65536 levels"),
+        ("count", {"levels": 4}, "has levels None, got 4"),
+        ("real", {"role": "told"}, "modelled or a condition"),
+        ("real", {"decimals": 16}, "0 to 15 decimals"),
+        ("8-bit", {"levels": 256}, "there are: binary, categorical"),
+    ],
+)
+def test_a_field_that_contradicts_itself_is_refused(kind, changes, words):
+    with pytest.raises(DataError, match=words):
+        Field("a", kind, **changes)
 
 
 def test_notes_count_agree_in_number_and_name_a_few():

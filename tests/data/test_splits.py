@@ -120,11 +120,11 @@ def test_location_and_unit_come_from_the_training_split_only():
     x = normal(200)
     data = read(x)
     train = data.train.x.numpy()
-    assert data.schema.location is not None
-    assert data.schema.unit is not None
-    assert np.allclose(data.schema.location.numpy(), train.mean(0), rtol=1e-14, atol=1e-15)
-    assert np.allclose(data.schema.unit.numpy(), train.std(0), rtol=1e-14)
-    assert not np.allclose(data.schema.location.numpy(), x.mean(0), rtol=1e-6)
+    assert data.schema.mean is not None
+    assert data.schema.scale is not None
+    assert np.allclose(data.schema.mean.numpy(), train.mean(0), rtol=1e-14, atol=1e-15)
+    assert np.allclose(data.schema.scale.numpy(), train.std(0), rtol=1e-14)
+    assert not np.allclose(data.schema.mean.numpy(), x.mean(0), rtol=1e-6)
 
 
 def test_a_column_constant_in_training_alone_has_unit_one_and_is_told():
@@ -132,8 +132,8 @@ def test_a_column_constant_in_training_alone_has_unit_one_and_is_told():
     for seed in range(200):
         data = read(table, seed=seed)
         if (data.train.x[:, 1] == 5.0).all():
-            assert data.schema.unit is not None
-            assert data.schema.unit[1] == 1.0
+            assert data.schema.scale is not None
+            assert data.schema.scale[1] == 1.0
             assert any("constant in the training split" in str(note) for note in data.notes)
             return
     pytest.fail("no seed put the odd row outside of training")

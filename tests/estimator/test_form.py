@@ -30,7 +30,7 @@ def test_shapes_of_vectors(fitted, real) -> None:
 def test_bytes_keep_their_shape_and_a_discrete_likelihood(shape, small) -> None:
     x = rng.integers(0, 256, (30, *shape)).astype(np.uint8)
     vae = small().fit(x)
-    assert vae.schema_.kind == "8-bit"
+    assert vae.schema_.kind == "ordinal"
     assert vae.model_.likelihood.is_discrete
     assert vae.n_features_in_ == np.prod(shape)
     z = vae.transform(x)
@@ -68,7 +68,7 @@ def test_black_and_white_images_come_back_black_and_white(small) -> None:
     [
         (rng.random((40, 6)) > 0.5, "binary", bool),
         ((rng.random((40, 6)) > 0.5).astype(float), "binary", np.float64),
-        (rng.integers(0, 256, (40, 6)).astype(np.uint8), "8-bit", np.uint8),
+        (rng.integers(0, 256, (40, 6)).astype(np.uint8), "ordinal", np.uint8),
         (rng.integers(-5, 5, (40, 6)), "real", np.float64),
         (rng.random((40, 6, 6)), "real", np.float32),
         (rng.integers(0, 256, (40, 6, 6)) / 255, "real", np.float32),

@@ -19,7 +19,7 @@ from lowerbound.data import Data, Examples, Field, Schema
 from lowerbound.errors import ProcessError
 from lowerbound.training import Callback, Fit, State, StopTraining, fit
 
-SCHEMA = Schema((Field("x", "real", (6,), None, (0.0,) * 6, (1.0,) * 6),), (6,))
+SCHEMA = Schema((Field("x", "real", (6,), mean=(0.0,) * 6, scale=(1.0,) * 6),), (6,))
 
 
 def data(rows: int = 103, *, spoiled: bool = False) -> Data:

@@ -37,15 +37,15 @@ def trained(tmp_path: Path, data: Data, recipe: str = "vae", command=None, **set
     return lb.load(tmp_path / "run")
 
 
-def images(*shape: int, kind: str = "8-bit", labels: bool = True, count: int = 60) -> Data:
+def images(*shape: int, kind: str = "ordinal", labels: bool = True, count: int = 60) -> Data:
     """Random images of any shape `(C, H, W)`."""
     generator = np.random.default_rng(0)
-    if kind == "8-bit":
+    if kind == "ordinal":
         x = generator.integers(0, 256, (count, *shape)).astype(np.uint8)
     else:
         x = generator.normal(size=(count, *shape)).astype(np.float32) * 50
-    unit = {"location": (0.0,), "unit": (50.0,)} if kind == "real" else {}
-    field = lb.data.Field("image", kind, shape, 256 if kind == "8-bit" else None, **unit)
+    unit = {"mean": (0.0,), "scale": (50.0,)} if kind == "real" else {}
+    field = lb.data.Field("image", kind, shape, 256 if kind == "ordinal" else None, **unit)
     schema = lb.data.Schema((field,), shape)
     label = torch.arange(count) % 3 if labels else None
     whole = Examples(torch.from_numpy(x), None, label, ("a", HOSTILE, "c") if labels else None)
@@ -220,8 +220,8 @@ def test_vectors_without_names_are_shown(tmp_path, levels: str) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "kind"),
-    [((1, 1, 1), "8-bit"), ((3, 5, 4), "8-bit"), ((2, 3, 9), "8-bit"), ((3, 130, 7), "8-bit"),
-     ((1, 4, 6), "real")],
+    [((1, 1, 1), "ordinal"), ((3, 5, 4), "ordinal"), ((2, 3, 9), "ordinal"),
+     ((3, 130, 7), "ordinal"), ((1, 4, 6), "real")],
 )  # fmt: skip
 def test_images_of_any_size_are_shown(tmp_path, shape: tuple[int, ...], kind: str) -> None:
     data = images(*shape, kind=kind)

@@ -54,8 +54,8 @@ def test_what_is_missing_is_said_with_its_remedy(tmp_path, bits, make):
 def test_tables_are_whole_and_measured(name, shape):
     data = load(name)
     assert data.train.x.shape == data.test.x.shape == shape
-    assert data.schema.location is not None
-    assert data.schema.unit.unique().numel() == 1  # probabilistic PCA has one scale
+    assert data.schema.mean is not None
+    assert data.schema.scale.unique().numel() == 1  # probabilistic PCA has one scale
 
 
 def _idx(path, array):

@@ -193,7 +193,6 @@ def check_likelihood(name: str, schema: Schema) -> None:
     fitting = {
         "binary": ("bernoulli", "categorical"),
         "real": ("gaussian",),
-        "8-bit": ("discretized-logistic", "categorical"),
         "ordinal": ("discretized-logistic", "categorical"),
     }[schema.kind]
     if name in fitting:
@@ -227,8 +226,8 @@ def standardize(schema: Schema, inputs: InputsName) -> networks.Standardize:
 
 def units_of(schema: Schema) -> tuple[Tensor, Tensor]:
     """Where the data lies and how far it spreads, broadcastable against an example."""
-    if schema.location is not None and schema.unit is not None:
-        return torch.as_tensor(schema.location), torch.as_tensor(schema.unit)
+    if schema.mean is not None and schema.scale is not None:
+        return torch.as_tensor(schema.mean), torch.as_tensor(schema.scale)
     return _middle(schema)
 
 

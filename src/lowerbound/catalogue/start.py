@@ -96,9 +96,9 @@ def start_at_mean(decoder: MLP | ResidualDecoder, schema: Schema) -> None:
 
     Source: Burda, Grosse & Salakhutdinov (2016), the authors' code, for bits.
     """
-    if schema.location is None or schema.levels is None:
+    if schema.mean is None or schema.levels is None:
         return
-    share = (schema.location.double() / (schema.levels - 1)).expand(schema.shape)
+    share = (schema.mean.double() / (schema.levels - 1)).expand(schema.shape)
     if isinstance(decoder, MLP):
         bias = _linear(decoder)[-1].bias
     else:

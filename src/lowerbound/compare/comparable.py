@@ -71,18 +71,18 @@ def _places(schema: Schema) -> tuple[int, ...]:
 def _check_units(first: Run, other: Run) -> None:
     """Refuse continuous data whose columns are spread differently: another unit of measurement."""
     a, b = first.schema, other.schema
-    if a.unit is None or b.unit is None or a.location is None or b.location is None:
+    if a.scale is None or b.scale is None or a.mean is None or b.mean is None:
         return
-    ratio = (a.unit.double() / b.unit.double()).flatten()
-    shift = ((a.location.double() - b.location.double()) / a.unit.double()).abs().flatten()
+    ratio = (a.scale.double() / b.scale.double()).flatten()
+    shift = ((a.mean.double() - b.mean.double()) / a.scale.double()).abs().flatten()
     wrong = (ratio > OTHER_UNIT) | (ratio < 1 / OTHER_UNIT) | (shift > OTHER_PLACE)
     if bool(wrong.any()):
         place = int(wrong.nonzero()[0])
         raise SettingError(
             f"{first.path} and {other.path} were trained in different units: cell {place + 1} "
-            f"spreads over {float(a.unit.flatten()[place]):.3g} about "
-            f"{float(a.location.flatten()[place]):.3g} in one, "
-            f"{float(b.unit.flatten()[place]):.3g} about {float(b.location.flatten()[place]):.3g} "
+            f"spreads over {float(a.scale.flatten()[place]):.3g} about "
+            f"{float(a.mean.flatten()[place]):.3g} in one, "
+            f"{float(b.scale.flatten()[place]):.3g} about {float(b.mean.flatten()[place]):.3g} "
             "in the other, and a density depends on the unit; fit both in the same units"
         )
 

@@ -15,7 +15,6 @@ class Batch:
         observed: Which cells are known, bool `(B, *event)`; None when all are. Missing means
             False here, never NaN in `x`.
         condition: What a conditional model is told, `(B, ...)`.
-        weight: How much each example counts, `(B,)`; None when all count alike.
 
     Example:
         >>> batch = Batch(torch.ones(2, 3), observed=torch.tensor([[True, True, False]] * 2))
@@ -26,7 +25,6 @@ class Batch:
     x: Tensor
     observed: Tensor | None = None
     condition: Tensor | None = None
-    weight: Tensor | None = None
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -37,7 +35,6 @@ class Batch:
             self.x.to(device),
             None if self.observed is None else self.observed.to(device),
             None if self.condition is None else self.condition.to(device),
-            None if self.weight is None else self.weight.to(device),
         )
 
     def rows(self, chosen: slice) -> "Batch":
@@ -46,7 +43,6 @@ class Batch:
             self.x[chosen],
             None if self.observed is None else self.observed[chosen],
             None if self.condition is None else self.condition[chosen],
-            None if self.weight is None else self.weight[chosen],
         )
 
     def filled(self) -> Tensor:

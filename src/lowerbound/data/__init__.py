@@ -8,15 +8,17 @@ from lowerbound.core.batch import Batch
 from lowerbound.data.build import build
 from lowerbound.data.coerce import coerce
 from lowerbound.data.examples import Data, Examples
+from lowerbound.data.kinds import KINDS, Kind
 from lowerbound.data.named import NamedSet, named_sets
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import Raw
 from lowerbound.data.read import names, read, read_examples
-from lowerbound.data.schema import Constant, Field, Kind, Schema
+from lowerbound.data.schema import Constant, Field, Schema
 from lowerbound.data.source import Source
 from lowerbound.data.stored.examples import StoredExamples
 
 __all__ = [
+    "KINDS",
     "Batch",
     "Constant",
     "Data",

@@ -3,7 +3,6 @@
 import numpy as np
 
 from lowerbound.data.notes import Note
-from lowerbound.data.schema import Kind
 
 MOST_ORDINAL = 16
 """Integer images that end here or below are ordinal: these are levels, not bytes."""
@@ -41,9 +40,9 @@ def numbering(names: tuple[str, ...] | None, counts: bool) -> tuple[Note, ...]:
     return (Note(f"the first column, {name!r}, only numbers the rows: drop it from the data"),)
 
 
-def advice(values: np.ndarray, kind: Kind, names: tuple[str, ...] | None) -> tuple[Note, ...]:
+def advice(values: np.ndarray, kind: str, names: tuple[str, ...] | None) -> tuple[Note, ...]:
     """What the owner may want to change in the data, now that their kind is known."""
-    if values.dtype == np.uint8 and kind == "8-bit" and values.max() <= MOST_ORDINAL:
+    if values.dtype == np.uint8 and kind == "ordinal" and values.max() <= MOST_ORDINAL:
         most = int(values.max())
         return (few_bytes(most),)
     if kind != "real":

@@ -11,7 +11,7 @@ from lowerbound.data.grey import Grey
 from lowerbound.data.infer import Binarize, Inferred, infer
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION, Raw
-from lowerbound.data.schema import Field, Kind, Schema
+from lowerbound.data.schema import Field, Schema
 from lowerbound.data.splits import content_order, split, split_validation, thin
 from lowerbound.errors import DataError, SettingError
 
@@ -127,7 +127,7 @@ def _schema_of(
 
 def fields_of(
     names: tuple[str, ...] | None,
-    kind: Kind,
+    kind: str,
     shape: tuple[int, ...],
     levels: int | None,
     location: tuple[float, ...] | None,
@@ -136,15 +136,15 @@ def fields_of(
     """One field a named column, or one for all cells."""
     if names is None:
         name = "image" if len(shape) == 3 else "x"
-        return (Field(name, kind, shape, levels, location, unit),)
+        return (Field(name, kind, shape, levels, mean=location, scale=unit),)
     return tuple(
         Field(
             name,
             kind,
             (),
             levels,
-            None if location is None else (location[i],),
-            None if unit is None else (unit[i],),
+            mean=None if location is None else (location[i],),
+            scale=None if unit is None else (unit[i],),
         )
         for i, name in enumerate(names)
     )
@@ -194,7 +194,7 @@ def measured(
         places = np.flatnonzero(still)
         listed = tuple(names[p] if names else f"column {p + 1}" for p in places[:4])
         notes = (
-            Note("columns constant in the training split: their unit is 1", len(places), listed),
+            Note("columns constant in the training split: their scale is 1", len(places), listed),
         )
     return tuple(location.tolist()), tuple(unit.tolist()), notes
 

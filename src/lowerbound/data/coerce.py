@@ -125,7 +125,7 @@ def _in_support(values: np.ndarray, raw: Raw, schema: Schema, binarize: bool) ->
     if wrong.any():
         first = values[tuple(np.argwhere(wrong)[0])]
         remedy = "give the values as they were in training"
-        if schema.kind == "8-bit" and values.min() >= 0 and values.max() <= 1:
+        if schema.levels == 256 and values.min() >= 0 and values.max() <= 1:
             remedy = "multiply by 255 and round"
         if schema.kind == "binary":
             remedy = "cut them at half with --binarize (binarize=True)"

@@ -149,7 +149,7 @@ def identity(schema: Schema) -> bytes:
     Measures of levels follow from the contents, and runs from before they were taken have none.
     """
     if schema.is_discrete:
-        fields = tuple(replace(one, location=None, unit=None) for one in schema.fields)
+        fields = tuple(replace(one, mean=None, scale=None) for one in schema.fields)
         schema = replace(schema, fields=fields)
     return json.dumps(schema.to_json(), sort_keys=True).encode()
 

@@ -4,9 +4,9 @@ The rules, first match wins:
 
 ======================================  =======================================================
 all cells 0 or 1 (any dtype)            binary
-uint8                                   8-bit; images of only 0 and 255 are binary
+uint8                                   ordinal of 256 levels; images of only 0 and 255 are binary
 other integers, images, 0..16           ordinal of max + 1 levels (the digits)
-other integers, images, 0..255          8-bit
+other integers, images, 0..255          ordinal of 256 levels
 anything else                           real: float32 for images and narrow floats, else float64
 ======================================  =======================================================
 """
@@ -19,9 +19,10 @@ import numpy as np
 from lowerbound.data.advice import MOST_ORDINAL, advice, column_name, index_notes
 from lowerbound.data.arrays import check_finite, layout
 from lowerbound.data.grey import drawn_once
+from lowerbound.data.kinds import Precision
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import Raw
-from lowerbound.data.schema import Constant, Kind, Precision
+from lowerbound.data.schema import Constant
 from lowerbound.errors import DataError, SettingError
 
 #: Whether cells become 0 or 1: cut at half of their range, or drawn by it, anew in every epoch.
@@ -33,7 +34,7 @@ class Inferred:
     """All examples as stored, `(N, *shape)`, with the parts of a schema that need no split."""
 
     values: np.ndarray
-    kind: Kind
+    kind: str
     levels: int | None
     names: tuple[str, ...] | None
     constants: tuple[Constant, ...]
@@ -69,7 +70,7 @@ def infer(raw: Raw, *, binarize: Binarize, seed: int = 0) -> Inferred:
         kind, levels = kind_of(values, raw.levels)
         if names is not None and kind not in ("binary", "real"):
             kind, levels = "real", None
-    if kind == "8-bit" and values.ndim == 4 and _two_levels(values):
+    if (kind, levels) == ("ordinal", 256) and values.ndim == 4 and _two_levels(values):
         values, kind, levels = values // 255, "binary", 2
         notes += (Note("every cell is 0 or 255: read as binary, 0 or 1"),)
     threshold = grey = white = None
@@ -103,7 +104,7 @@ def infer(raw: Raw, *, binarize: Binarize, seed: int = 0) -> Inferred:
     )
 
 
-def kind_of(values: np.ndarray, levels: int | None = None) -> tuple[Kind, int | None]:
+def kind_of(values: np.ndarray, levels: int | None = None) -> tuple[str, int | None]:
     """The kind of cells and their number of levels, by the table above."""
     if levels is not None:
         return "ordinal", levels
@@ -116,15 +117,12 @@ def kind_of(values: np.ndarray, levels: int | None = None) -> tuple[Kind, int | 
 
 def kind_from(
     dtype: np.dtype, axes: int, low: float = -1, high: float = -1
-) -> tuple[Kind, int | None]:
+) -> tuple[str, int | None]:
     """The same of cells that are not all 0 or 1, from their type, axes and range."""
     if dtype == np.uint8:
-        return "8-bit", 256
-    if dtype.kind in "iu" and axes == 4 and low >= 0:
-        if high <= MOST_ORDINAL:
-            return "ordinal", int(high) + 1
-        if high <= 255:
-            return "8-bit", 256
+        return "ordinal", 256
+    if dtype.kind in "iu" and axes == 4 and 0 <= low <= high <= 255:
+        return "ordinal", int(high) + 1 if high <= MOST_ORDINAL else 256
     return "real", None
 
 
@@ -137,7 +135,7 @@ def only_bits(values: np.ndarray) -> bool:
     return bool(((values == 0) | (values == 1)).all())
 
 
-def half(kind: Kind, levels: int | None, values: np.ndarray, where: str) -> float:
+def half(kind: str, levels: int | None, values: np.ndarray, where: str) -> float:
     """Where binarising cuts: 127.5 for bytes, half of the levels, 0.5 for reals in [0, 1]."""
     return half_of(levels, values.min(), values.max(), where)
 

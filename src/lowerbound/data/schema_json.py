@@ -1,134 +1,103 @@
-"""A schema as JSON, and back without trusting the file: it may come from a stranger's run."""
+"""Dataclasses as JSON, and back without trusting the file: it may come from a stranger's run."""
 
-import math
 import sys
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import MISSING, fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from lowerbound.data.schema import MOST_CELLS, Constant, Field, Schema
 from lowerbound.errors import DataError
 
-MOST_FIELDS = 2**20
+T = TypeVar("T")
+
 LONGEST_NAME = 10_000
+LONGEST_LIST = 2**26
 LARGEST = sys.float_info.max
 
 
-def schema_to_json(schema: Schema) -> dict[str, Any]:
-    """See `Schema.to_json`."""
-    return {
-        "fields": [
-            {
-                "name": field.name,
-                "kind": field.kind,
-                "shape": list(field.shape),
-                "levels": field.levels,
-                "location": None if field.location is None else list(field.location),
-                "unit": None if field.unit is None else list(field.unit),
-            }
-            for field in schema.fields
-        ],
-        "shape": list(schema.shape),
-        "constants": [
-            {"name": column.name, "position": column.position, "value": column.value}
-            for column in schema.constants
-        ],
-        "threshold": schema.threshold,
-        "precision": schema.precision,
-        **({} if schema.white is None else {"white": schema.white}),
-    }
+def to_json(part: Any) -> Any:
+    """Turn a dataclass of plain parts into dictionaries, lists, strings and numbers.
+
+    Fields that hold their default are left out.
+    """
+    if is_dataclass(part):
+        return {
+            one.name: to_json(getattr(part, one.name))
+            for one in fields(part)
+            if one.default is MISSING or getattr(part, one.name) != one.default
+        }
+    return [to_json(item) for item in part] if isinstance(part, tuple) else part
 
 
-def schema_from_json(document: object) -> Schema:
-    """See `Schema.from_json`."""
-    keys = ("fields", "shape", "constants", "threshold", "precision")
-    top = _mapping(document, "schema", keys, ("white",))
-    threshold, white = top["threshold"], top.get("white")
-    return Schema(
-        fields=tuple(_field(item) for item in _list(top["fields"], "fields", MOST_FIELDS)),
-        shape=_shape(top["shape"], "shape"),
-        constants=tuple(
-            _constant(item) for item in _list(top["constants"], "constants", MOST_FIELDS)
-        ),
-        threshold=None if threshold is None else _number(threshold, "threshold"),
-        precision=_text(top["precision"], "precision"),  # pyright: ignore[reportArgumentType]
-        white=None if white is None else _number(white, "white"),
-    )
+def from_json(kind: type[T], document: object, what: str) -> T:
+    """Make the dataclass that `to_json` wrote; every type and size is checked.
+
+    Args:
+        kind: The dataclass.
+        document: What a file held.
+        what: What messages call it.
+
+    Raises:
+        DataError: A key, type, range or size is wrong.
+    """
+    return _read(kind, document, what, what)
 
 
-def _field(item: object) -> Field:
-    given = _mapping(item, "field", ("name", "kind", "shape", "levels", "location", "unit"))
-    levels = given["levels"]
-    return Field(
-        name=_text(given["name"], "name"),
-        kind=_text(given["kind"], "kind"),  # pyright: ignore[reportArgumentType]
-        shape=_shape(given["shape"], "field shape"),
-        levels=None if levels is None else _whole(levels, "levels", 2, 65536),
-        location=_numbers(given["location"], "location"),
-        unit=_numbers(given["unit"], "unit"),
-    )
+def _read(kind: Any, value: object, what: str, where: str) -> Any:
+    if is_dataclass(kind):
+        return _object(kind, value, what, where)
+    options = get_args(kind)
+    if get_origin(kind) in (Union, UnionType):
+        if value is None and NoneType in options:
+            return None
+        apart = [one for one in options if one is not NoneType]
+        if str in apart and isinstance(value, str):
+            return _text(value, what, where)
+        return _read(next(one for one in apart if one is not str or len(apart) == 1),
+                     value, what, where)  # fmt: skip
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list | tuple):
+            raise DataError(f"{where}: {what} is a list, got {_brief(value)}")
+        if len(value) > LONGEST_LIST:
+            raise DataError(f"{where}: {what} has {len(value)} entries, over {LONGEST_LIST}")
+        return tuple(_read(options[0], item, what, where) for item in value)
+    if get_origin(kind) is Literal or kind is str:
+        return _text(value, what, where)
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise DataError(f"{where}: {what} is true or false, got {_brief(value)}")
+        return value
+    return _number(value, what, where, whole=kind is int)
 
 
-def _constant(item: object) -> Constant:
-    given = _mapping(item, "constant", ("name", "position", "value"))
-    return Constant(
-        name=_text(given["name"], "name"),
-        position=_whole(given["position"], "position", 0, MOST_CELLS),
-        value=_number(given["value"], "value"),
-    )
-
-
-def _mapping(
-    value: object, what: str, keys: tuple[str, ...], optional: tuple[str, ...] = ()
-) -> Mapping[str, Any]:
+def _object(kind: Any, value: object, what: str, where: str) -> Any:
+    known = {one.name: one for one in fields(kind)}
     if not isinstance(value, Mapping):
-        raise DataError(f"schema: {what} is an object with {', '.join(keys)}, got {_brief(value)}")
-    unknown = [key for key in value if key not in keys + optional]
-    absent = [key for key in keys if key not in value]
+        raise DataError(
+            f"{where}: {what} is an object with {', '.join(known)}, got {_brief(value)}"
+        )
+    unknown = [key for key in value if key not in known]
+    absent = [name for name, one in known.items() if name not in value and one.default is MISSING]
     if unknown or absent:
         wrong = f"unknown {_brief(unknown[0])}" if unknown else f"no {absent[0]!r}"
-        raise DataError(f"schema: {what} has exactly the keys {', '.join(keys)}; found {wrong}")
-    return value
+        raise DataError(f"{where}: {what} has the keys {', '.join(known)}; found {wrong}")
+    hints = get_type_hints(kind)
+    return kind(**{name: _read(hints[name], part, name, where) for name, part in value.items()})
 
 
-def _list(value: object, what: str, longest: int) -> list[Any]:
-    if not isinstance(value, list | tuple):
-        raise DataError(f"schema: {what} is a list, got {_brief(value)}")
-    if len(value) > longest:
-        raise DataError(f"schema: {what} has {len(value)} entries, more than {longest}")
-    return list(value)
-
-
-def _shape(value: object, what: str) -> tuple[int, ...]:
-    sizes = tuple(_whole(size, what, 1, MOST_CELLS) for size in _list(value, what, 3))
-    if math.prod(sizes) > MOST_CELLS:
-        raise DataError(f"schema: {what} {sizes} has more than 2**26 cells")
-    return sizes
-
-
-def _numbers(value: object, what: str) -> tuple[float, ...] | None:
-    if value is None:
-        return None
-    return tuple(_number(item, what) for item in _list(value, what, MOST_CELLS))
-
-
-def _text(value: object, what: str) -> str:
+def _text(value: object, what: str, where: str) -> str:
     if not isinstance(value, str) or len(value) > LONGEST_NAME:
-        raise DataError(f"schema: {what} is a string, got {_brief(value)}")
+        raise DataError(f"{where}: {what} is a string, got {_brief(value)}")
     return value
 
 
-def _whole(value: object, what: str, least: int, most: int) -> int:
-    # bool is an int to Python, not to a schema
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise DataError(f"schema: {what} is a whole number in {least}..{most}, got {_brief(value)}")
-    return value
-
-
-def _number(value: object, what: str) -> float:
-    # a Python integer can be too long for a float: compare before converting
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST:
-        return float(value)
-    raise DataError(f"schema: {what} is a finite number, got {_brief(value)}")
+def _number(value: object, what: str, where: str, *, whole: bool) -> float:
+    # bool is an int to Python, and a whole number can be too long for a float
+    fits = isinstance(value, int) if whole else isinstance(value, int | float)
+    if fits and not isinstance(value, bool) and abs(value) <= LARGEST:  # pyright: ignore
+        return value  # pyright: ignore[reportReturnType]
+    raise DataError(f"{where}: {what} is a {'whole' if whole else 'finite'} number, "
+                    f"got {_brief(value)}")  # fmt: skip
 
 
 def _brief(value: object) -> str:

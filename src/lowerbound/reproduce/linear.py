@@ -70,7 +70,7 @@ def train(
 
 def linear_vae(data: Data, latents: int) -> VAE:
     """N(0, I), a linear encoder with diagonal covariance, a linear decoder with one noise scale."""
-    width, location, unit = data.schema.dimensions, data.schema.location, data.schema.unit
+    width, location, unit = data.schema.dimensions, data.schema.mean, data.schema.scale
     if location is None or unit is None:  # every linear entry has both
         raise ValueError("a linear VAE needs data that was measured")
     encoder = MLP((width,), (2, latents), hidden=())

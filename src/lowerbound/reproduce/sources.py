@@ -131,7 +131,7 @@ def _rows(x: torch.Tensor, name: str) -> Data:
     """All rows as training and test: the maximum of a likelihood is one of these alone."""
     rows, width = Examples(x), x.shape[1]
     location, unit = x.double().mean(dim=0), float(x.double().std())
-    field = Field("x", "real", (width,), None, tuple(location.tolist()), (unit,) * width)
+    field = Field("x", "real", (width,), mean=tuple(location.tolist()), scale=(unit,) * width)
     schema = Schema(
         (field,), (width,), precision="float64" if x.dtype == torch.float64 else "float32"
     )

@@ -111,14 +111,14 @@ RECIPES: Mapping[str, Mapping[str, object]] = {
 
 def _schema(kind: str, shape: tuple[int, ...], levels: int | None, precision: str) -> Schema:
     name = "image" if len(shape) == 3 else "x"
-    measured = ((2.0,), (3.0,)) if kind == "real" else (None, None)
-    field = Field(name, kind, shape, levels, *measured)  # type: ignore[arg-type]
+    mean, scale = ((2.0,), (3.0,)) if kind == "real" else (None, None)
+    field = Field(name, kind, shape, levels, mean=mean, scale=scale)
     return Schema((field,), shape, precision=precision)  # type: ignore[arg-type]
 
 
 _KINDS = {
     "binary": ("binary", 2, "float32"),
-    "8-bit": ("8-bit", 256, "float32"),
+    "8-bit": ("ordinal", 256, "float32"),
     "ordinal": ("ordinal", 6, "float32"),
     "real": ("real", None, "float32"),
     "real-float64": ("real", None, "float64"),

@@ -34,9 +34,9 @@ def same_data(one: Data, other: Data, *, exact: bool = True) -> None:
     else:
         a, b = one.schema, other.schema
         assert a.describe() == b.describe() and a.constants == b.constants
-        torch.testing.assert_close(a.location, b.location, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(a.mean, b.mean, rtol=1e-12, atol=1e-12)
         # a column of 1000 +- 0.005 is known to eps 1000/0.005 = 4e-11 only, either way
-        torch.testing.assert_close(a.unit, b.unit, rtol=1e-10, atol=0)
+        torch.testing.assert_close(a.scale, b.scale, rtol=1e-10, atol=0)
 
 
 def both(path, **options) -> tuple[Data, Data]:

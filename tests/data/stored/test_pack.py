@@ -71,7 +71,7 @@ def test_tables_of_every_type(tmp_path, saved, numbers, dtype):
     one, other = read(path, stream=True), read(packed(path, tmp_path / "out"))
     assert torch.equal(one.train.load().x, other.train.load().x)
     assert one.schema.describe() == other.schema.describe()
-    torch.testing.assert_close(one.schema.unit, other.schema.unit, rtol=1e-6, atol=0)
+    torch.testing.assert_close(one.schema.scale, other.schema.scale, rtol=1e-6, atol=0)
 
 
 def test_what_cannot_be_read_in_parts_can_be_packed(tmp_path, numbers):

@@ -15,13 +15,15 @@ from lowerbound.evaluation.quality import (
     features,
 )
 
-
-def vector(width: int, *measured: tuple[float, ...]) -> Schema:
-    return Schema((Field("x", "real", (width,), None, *measured),), (width,))
+Numbers = tuple[float, ...] | None
 
 
-def grey(height: int, width: int, kind: str = "8-bit") -> Schema:
-    levels = {"8-bit": 256, "binary": 2, "real": None}[kind]
+def vector(width: int, mean: Numbers = None, scale: Numbers = None) -> Schema:
+    return Schema((Field("x", "real", (width,), mean=mean, scale=scale),), (width,))
+
+
+def grey(height: int, width: int, kind: str = "ordinal") -> Schema:
+    levels = {"ordinal": 256, "binary": 2, "real": None}[kind]
     shape = (1, height, width)
     return Schema((Field("image", kind, shape, levels),), shape)
 
@@ -84,7 +86,7 @@ def test_images_are_scaled_from_black_and_white_to_one_below_and_above_nought(mo
 @pytest.mark.parametrize(
     ("kind", "x", "low", "high"),
     [
-        ("8-bit", torch.zeros(2, 1, 3, 3), 0.0, 255.0),
+        ("ordinal", torch.zeros(2, 1, 3, 3), 0.0, 255.0),
         ("binary", torch.zeros(2, 1, 3, 3), 0.0, 1.0),
         ("real", torch.zeros(0, 1, 3, 3), 0.0, 1.0),
         ("real", torch.full((2, 1, 3, 3), 5.0), 5.0, 6.0),
@@ -98,7 +100,7 @@ def test_black_and_white_are_the_levels_or_else_the_extremes(kind, x, low, high,
 
 
 def test_its_layout_and_whether_images_are_grey_are_told(monkeypatch):
-    colour = Schema((Field("image", "8-bit", (3, 3, 3), 256),), (3, 3, 3))
+    colour = Schema((Field("image", "ordinal", (3, 3, 3), 256),), (3, 3, 3))
     words = (
         "the 2,048 averages before the classifier of Inception-v3 ({}), images scaled to 299x299"
     )
@@ -109,7 +111,7 @@ def test_its_layout_and_whether_images_are_grey_are_told(monkeypatch):
     ):  # fmt: skip
         fitted = inception(monkeypatch, torch.zeros(2, *schema.shape), schema, layout)
         assert fitted.words == told
-    two = Schema((Field("image", "8-bit", (2, 3, 3), 256),), (2, 3, 3))
+    two = Schema((Field("image", "ordinal", (2, 3, 3), 256),), (2, 3, 3))
     for schema in (vector(3), vector(1), two):
         with pytest.raises(DataError, match="of grey or colour images, not of"):
             Inception.load("somewhere", Examples(torch.zeros(2, *schema.shape)), schema)

@@ -8,7 +8,7 @@ from lowerbound.errors import DataError, SettingError, ShapeError, UnknownNameEr
 from lowerbound.evaluation.quality import PCA, Classifier, Pixels, classifier, feature_space
 from lowerbound.evaluation.quality.classifier import perceptron
 
-IMAGES = Schema((Field("image", "8-bit", (1, 9, 10), 256),), (1, 9, 10))
+IMAGES = Schema((Field("image", "ordinal", (1, 9, 10), 256),), (1, 9, 10))
 VECTOR = Schema((Field("x", "real", (80,)),), (80,))
 
 
@@ -31,7 +31,7 @@ def test_levels_lie_from_0_to_1_and_reals_have_deviation_1():
     cells = Pixels.fit(columns, VECTOR)(columns.x)
     assert torch.allclose(cells.mean(dim=0), torch.zeros(80).double(), atol=1e-6)
     assert torch.allclose(cells.var(dim=0, unbiased=False), torch.ones(80).double(), atol=1e-6)
-    field = Field("x", "real", (2,), None, (1.0, 2.0), (10.0, 20.0))
+    field = Field("x", "real", (2,), mean=(1.0, 2.0), scale=(10.0, 20.0))
     measured = Pixels.fit(columns, Schema((field,), (2,)))(torch.tensor([[11.0, 42.0]]))
     assert measured.tolist() == [[1, 2]]
     still = Pixels.fit(Examples(torch.ones(5, 80)), VECTOR)(torch.ones(5, 80))
@@ -104,7 +104,7 @@ def test_a_classifiers_features_are_its_last_hidden_layer():
 
 def test_large_images_are_classified_by_their_components():
     shape = (1, 70, 70)
-    schema = Schema((Field("image", "8-bit", shape, 256),), shape)
+    schema = Schema((Field("image", "ordinal", shape, 256),), shape)
     label = torch.arange(60) % 2
     x = (torch.randint(0, 9, (60, *shape)) + 50 * label[:, None, None, None]).to(torch.uint8)
     space = Classifier.fit(Examples(x, label=label), schema)

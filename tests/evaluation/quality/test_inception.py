@@ -19,7 +19,7 @@ from lowerbound.evaluation.quality import (
     sample_quality,
 )
 
-GREY = Schema((Field("image", "8-bit", (1, 12, 10), 256),), (1, 12, 10))
+GREY = Schema((Field("image", "ordinal", (1, 12, 10), 256),), (1, 12, 10))
 
 
 def random_weights() -> dict[str, torch.Tensor]:

@@ -21,14 +21,15 @@ from lowerbound.evaluation.quality.classifier import can_classify, perceptron
 from lowerbound.evaluation.quality.pixels import rows_to_fit
 
 F64 = torch.float64
+Numbers = tuple[float, ...] | None
 
 
-def vector(width: int, *measured: tuple[float, ...]) -> Schema:
-    return Schema((Field("x", "real", (width,), None, *measured),), (width,))
+def vector(width: int, mean: Numbers = None, scale: Numbers = None) -> Schema:
+    return Schema((Field("x", "real", (width,), mean=mean, scale=scale),), (width,))
 
 
-def grey(height: int, width: int, kind: str = "8-bit") -> Schema:
-    levels = {"8-bit": 256, "binary": 2, "real": None}[kind]
+def grey(height: int, width: int, kind: str = "ordinal") -> Schema:
+    levels = {"ordinal": 256, "binary": 2, "real": None}[kind]
     shape = (1, height, width)
     return Schema((Field("image", kind, shape, levels),), shape)
 

@@ -7,7 +7,6 @@ import numpy as np
 
 from lowerbound.data.arrays import check_finite, layout
 from lowerbound.data.infer import half_of, kind_from
-from lowerbound.data.schema import Kind
 from lowerbound.data.stored.store import Store
 
 Progress = Callable[[int, int], None]
@@ -62,7 +61,7 @@ class Facts:
         some = {name: getattr(self, name)[columns] for name in arrays}
         return replace(self, shape=(int(columns.sum()),), **some)
 
-    def kind(self, store: Store) -> tuple[Kind, int | None]:
+    def kind(self, store: Store) -> tuple[str, int | None]:
         """The kind of cells and their number of levels; compare `infer.kind_of`."""
         if store.levels is not None:
             return "ordinal", store.levels

@@ -48,7 +48,7 @@ def infer_stored(store: Store, facts: Facts, *, binarize: bool) -> tuple[Fitted,
         kind, levels = facts.kind(store)
         if names is not None and kind not in ("binary", "real"):
             kind, levels = "real", None
-    halved = kind == "8-bit" and len(shape) == 3 and facts.extreme
+    halved = (kind, levels) == ("ordinal", 256) and len(shape) == 3 and facts.extreme
     if halved:
         values, kind, levels = values // 255, "binary", 2
         notes += (Note("every cell is 0 or 255: read as binary, 0 or 1"),)
@@ -57,7 +57,11 @@ def infer_stored(store: Store, facts: Facts, *, binarize: bool) -> tuple[Fitted,
         cut = facts.half(store)
         values, kind, levels = values > cut, "binary", 2
         notes += (Note(f"binarised: a cell above {cut:g} is 1"),)
-    if kind == "8-bit" and store.dtype == np.uint8 and facts.high <= MOST_ORDINAL:
+    if (
+        (kind, levels) == ("ordinal", 256)
+        and store.dtype == np.uint8
+        and facts.high <= MOST_ORDINAL
+    ):
         notes += (few_bytes(int(facts.high)),)
     if kind == "real":
         wide = store.dtype.kind in "iu" and max(abs(facts.low), abs(facts.high)) > EXACT

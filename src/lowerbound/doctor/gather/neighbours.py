@@ -90,8 +90,8 @@ def _cells(part: Source, data: Data, most: int) -> Tensor:
     """Examples of a part, in units of the training data, `(N, D)`."""
     part = some(part, most)
     x = part.x.double()
-    if data.schema.unit is not None:
-        x = x / data.schema.unit.double()
+    if data.schema.scale is not None:
+        x = x / data.schema.scale.double()
     if part.observed is not None:
         x = torch.where(part.observed, x, 0.0)
     return x.reshape(len(x), -1)

@@ -43,7 +43,7 @@ class Pixels(FeatureSpace):
         if schema.levels is not None:
             top = torch.tensor(float(schema.levels - 1), dtype=torch.float64)
             return cls(schema.shape, zero, top, "from 0 to 1")
-        location, unit = schema.location, schema.unit
+        location, unit = schema.mean, schema.scale
         if location is None or unit is None:
             axes = None if schema.is_image else 0
             values = train.x.double()
