@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from lowerbound.data import read
-from lowerbound.data.read import for_packing
+from lowerbound.data.front import for_packing
 from lowerbound.data.stored import pack as packing
 from lowerbound.data.stored.manifest import NAME, read_manifest
 from lowerbound.data.stored.pack import pack

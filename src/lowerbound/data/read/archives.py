@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from lowerbound.data.notes import Note
-from lowerbound.data.raw import TEST, TRAIN, VALIDATION, refuse_oversize
+from lowerbound.data.raw import TEST, TRAIN, VALIDATION, Raw, refuse_oversize
 from lowerbound.data.read.arrays import check_array, class_labels
 from lowerbound.data.read.files import PARTS, first_line, unpacked
-from lowerbound.data.read.found import Found
+from lowerbound.data.rows import ArrayRows
 from lowerbound.data.read.npy import array_of
 from lowerbound.errors import DataError
 
@@ -21,7 +21,7 @@ DATA = ("x", "data", "images", "image", "examples", "features")
 LABELS = ("y", "labels", "label", "targets", "target", "classes")
 
 
-def read_npz(path: Path, key: str | None = None) -> Found:
+def read_npz(path: Path, key: str | None = None) -> Raw:
     """Read the examples of a `.npz` file, a sparse matrix as scipy saves it among them.
 
     Args:
@@ -51,7 +51,9 @@ def read_npz(path: Path, key: str | None = None) -> Found:
 
             sparse = key is None and {"format", "shape", "data"} <= members.keys()
             if sparse:
-                return Found(_sparse({name: member(name) for name in members}, where))
+                matrix = _sparse({name: member(name) for name in members}, where)
+                note = Note("a sparse matrix as scipy saves it was read as the matrix it is")
+                return Raw(where, ArrayRows(matrix), notes=(note,))
             return _chosen(list(members), member, where, path.name, key)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
         raise DataError(
@@ -65,7 +67,7 @@ def read_npz(path: Path, key: str | None = None) -> Found:
         ) from error
 
 
-def read_safetensors(path: Path, key: str | None = None) -> Found:
+def read_safetensors(path: Path, key: str | None = None) -> Raw:
     """Read the examples of a `.safetensors` file.
 
     Raises:
@@ -105,12 +107,12 @@ def roles_of(names: Iterable[str]) -> dict[str, tuple[str, int]] | None:
     return roles if alone and ("x", TRAIN) in roles.values() else None
 
 
-def _chosen(names: list[str], member, where: str, file: str, key: str | None) -> Found:  # type: ignore[no-untyped-def]
+def _chosen(names: list[str], member, where: str, file: str, key: str | None) -> Raw:  # type: ignore[no-untyped-def]
     shown = ", ".join(names[:12]) + ", ..." * (len(names) > 12)
     if key is not None:
         if key not in names:
             raise DataError(f"no array {key!r} in {where}; there are: {shown}")
-        return Found(member(key))
+        return Raw(f"{where}#{key}", ArrayRows(member(key)))
     roles = {names[0]: ("x", TRAIN)} if len(names) == 1 else roles_of(names)
     if roles is None:
         raise DataError(
@@ -119,7 +121,7 @@ def _chosen(names: list[str], member, where: str, file: str, key: str | None) ->
     return _assembled({role: member(name) for name, role in roles.items()}, where)
 
 
-def _assembled(found: Mapping[tuple[str, int], np.ndarray], where: str) -> Found:
+def _assembled(found: Mapping[tuple[str, int], np.ndarray], where: str) -> Raw:
     parts = [part for part in (TRAIN, VALIDATION, TEST) if ("x", part) in found]
     arrays = [found["x", part] for part in parts]
     for part, array in zip(parts, arrays, strict=True):
@@ -145,7 +147,9 @@ def _assembled(found: Mapping[tuple[str, int], np.ndarray], where: str) -> Found
     sizes = [len(array) for array in arrays]
     part = np.repeat(parts, sizes).astype(np.int8) if len(parts) > 1 else None
     label, names = classes or (None, None)
-    return Found(values, part=part, label=label, label_names=names, notes=notes)
+    return Raw(
+        where, ArrayRows(values), part=part, label=label, label_names=names, notes=notes
+    )
 
 
 def _sparse(arrays: dict[str, np.ndarray], where: str) -> np.ndarray:

@@ -1,10 +1,13 @@
 """Arrays, tensors and nested lists as arrays of plain numbers with a mask of their gaps."""
 
+import re
 from typing import Any
 
 import numpy as np
 
-from lowerbound.errors import DataError
+from lowerbound.data.notes import Note
+from lowerbound.data.reading import Reading
+from lowerbound.errors import DataError, UnknownNameError
 
 KINDS = {
     "O": "objects",
@@ -69,6 +72,38 @@ def check_array(values: np.ndarray, where: str) -> np.ndarray:
         values = values.astype(np.float64)
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
     return values[:, None] if values.ndim == 1 else values
+
+
+def known(
+    values: np.ndarray, observed: np.ndarray | None, options: Reading
+) -> tuple[np.ndarray, np.ndarray | None, tuple[Note, ...]]:
+    """Make nan of the codes for missing cells and of endless numbers, and count the gaps.
+
+    Args:
+        values: `(N, ...)`; not changed.
+        observed: Which cells are known; None when all are that are not nan.
+        options: Its `gaps` name columns as "column 1", ..., or "*" for all cells.
+    """
+    notes: list[Note] = []
+    coded = np.zeros(values.shape, bool) if options.gaps else None
+    for gap in options.gaps if coded is not None else ():
+        found = re.fullmatch(r"column (\d+)", gap.column)
+        if gap.column != "*" and (found is None or not 1 <= int(found[1]) <= values.shape[-1]):
+            raise UnknownNameError("column", gap.column, ("*", "column 1", "column 2"))
+        cells = ... if found is None else (..., int(found[1]) - 1)
+        coded[cells] |= np.isin(values[cells], [float(code) for code in gap.codes])
+    endless = np.isinf(values) if values.dtype.kind == "f" else np.zeros(0, bool)
+    out = coded if coded is not None and coded.any() else None
+    if endless.any():
+        notes.append(Note("cells infinite, read as gaps", int(endless.sum())))
+        out = endless if out is None else out | endless
+    if out is not None:
+        values = np.where(out, np.nan, values)  # whole numbers become floats: they have no nan
+    gaps = np.isnan(values) if values.dtype.kind == "f" else np.zeros(0, bool)
+    count = int(gaps.sum()) if observed is None else int((~observed).sum())
+    if count:
+        notes.append(Note("cells empty (NaN or masked), read as gaps", count))
+    return values, observed, tuple(notes)
 
 
 def class_labels(values: Any, count: int) -> tuple[np.ndarray, tuple[str, ...]] | None:

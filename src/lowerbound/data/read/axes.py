@@ -3,7 +3,7 @@
 import numpy as np
 
 from lowerbound.data.notes import Note
-from lowerbound.data.read.options import AXES, Axes
+from lowerbound.data.reading import AXES, Axes
 from lowerbound.errors import DataError
 
 SEEN = 512

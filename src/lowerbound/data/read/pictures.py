@@ -14,7 +14,7 @@ from lowerbound.data.notes import Note, Tally
 from lowerbound.data.raw import refuse_oversize
 from lowerbound.data.read.axes import is_alpha
 from lowerbound.data.read.files import Entry
-from lowerbound.data.read.options import Reading
+from lowerbound.data.reading import Reading
 from lowerbound.data.read.picture import (
     BrokenPicture,
     Header,
@@ -115,12 +115,11 @@ def plan_pictures(entries: list[Entry], options: Reading, tally: Tally, where: s
     return Plan(pages, target, count, levels, options, (*notes, *more))
 
 
-def read_pictures(plan: Plan, tally: Tally, where: str) -> tuple[np.ndarray, list[int], Plan]:
+def read_pictures(plan: Plan, tally: Tally, where: str) -> tuple[np.ndarray, list[int]]:
     """Decode every example of a plan that decodes.
 
     Returns:
-        `(N, C, H, W)`; the places in the plan of the examples that decoded; and the plan, in one
-        channel where all of the colour pictures are grey.
+        `(N, C, H, W)`, and the places in the plan of the examples that decoded.
 
     Raises:
         DataError: None decodes, or they do not fit in memory.
@@ -139,7 +138,7 @@ def read_pictures(plan: Plan, tally: Tally, where: str) -> tuple[np.ndarray, lis
     if not kept:
         told = "; ".join(str(note) for note in tally.notes())
         raise DataError(f"no picture of {where} can be read: {told}; give whole image files")
-    return values[: len(kept)], kept, plan
+    return values[: len(kept)], kept
 
 
 def limited(entries: list[Entry], limit: int | None) -> tuple[list[Entry], tuple[Note, ...]]:

@@ -55,7 +55,8 @@ def tell(column: Any, name: str, *, decimal: str = ".", kind: str | None = None)
     """
     from pyarrow import compute as pc
 
-    coded = column if hasattr(column, "indices") else pc.dictionary_encode(column)
+    whole = column.combine_chunks() if hasattr(column, "chunks") else column
+    coded = whole if hasattr(whole, "indices") else pc.dictionary_encode(whole)
     words = [None if word is None else str(word).strip() for word in coded.dictionary.to_pylist()]
     code = np.asarray(pc.fill_null(coded.indices, -1)).astype(np.int64)
     unknown = np.array([word is None or word.lower() in MISSING for word in words], bool)
@@ -105,8 +106,8 @@ def _numbers(
     shown = [str(word) for word, wrong in zip(words, odd, strict=True) if wrong]
     if odd.any():
         listed = ", ".join(repr(word[:20]) for word in shown[:3])
-        text_of = f"cells of {name!r} are no number ({listed}): read as gaps"
-        notes.append(Note(text_of, int(counts[odd].sum())))
+        what = f"cells of {name!r} read as gaps, for they hold no number: {listed}"
+        notes.append(Note(what, int(counts[odd].sum())))
     used = {word[at] for word, ok in zip(words, good, strict=True) if ok and word
             for at in (0, -1) if word[at] in "%€$£¥"}  # fmt: skip
     if used:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lowerbound.data.download import cache_folder
+from lowerbound.data.read.download import cache_folder
 from lowerbound.data.notes import Note, Tally
 from lowerbound.data.stored.flat import Flat
 from lowerbound.data.stored.rows import Span

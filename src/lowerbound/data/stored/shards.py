@@ -10,7 +10,7 @@ import numpy as np
 
 from lowerbound.data.array_files import PARTS, read_npy
 from lowerbound.data.arrays import class_labels
-from lowerbound.data.download import cache_folder
+from lowerbound.data.read.download import cache_folder
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TRAIN
 from lowerbound.data.stored.decoded import kept_rows

@@ -11,7 +11,7 @@ import numpy as np
 
 from lowerbound.data.build import fields_of, measured
 from lowerbound.data.centre import Centre
-from lowerbound.data.download import cache_folder
+from lowerbound.data.read.download import cache_folder
 from lowerbound.data.examples import identity
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TRAIN

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lowerbound.data.download import (
+from lowerbound.data.read.download import (
     FASHION_FILES,
     MNIST_FILES,
     Official,
@@ -17,7 +17,7 @@ from lowerbound.data.download import (
     fetch,
     matches,
 )
-from lowerbound.data.idx import find_idx, read_idx_folder
+from lowerbound.data.read.idx import find_idx, read_idx_folder
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TEST, TRAIN, Raw
 from lowerbound.errors import DataError
