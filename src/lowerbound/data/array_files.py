@@ -13,6 +13,7 @@ import numpy as np
 from lowerbound.data.arrays import check_array, class_labels
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION, Raw, refuse_oversize
+from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
 
 PARTS = {
@@ -42,7 +43,7 @@ def read_npy(path: Path) -> Raw:
         )
     except (ValueError, OSError, EOFError) as error:
         raise DataError(f"cannot read {where}: {_line(error)}; {REMEDY}") from error
-    return Raw(where, check_array(values, where))
+    return Raw(where, ArrayRows(check_array(values, where)))
 
 
 def read_npz(path: Path, key: str | None = None) -> Raw:
@@ -68,7 +69,8 @@ def read_npz(path: Path, key: str | None = None) -> Raw:
                 if key not in members:
                     raise DataError(f"no array {key!r} in {where}; there are: {_listed(members)}")
                 return Raw(
-                    f"{where}#{key}", check_array(_member(archive, members[key], where), where)
+                    f"{where}#{key}",
+                    ArrayRows(check_array(_member(archive, members[key], where), where)),
                 )
             roles = dict.fromkeys(members, ("x", TRAIN)) if len(members) == 1 else roles_of(members)
             if roles is None:
@@ -132,7 +134,7 @@ def _assemble(found: dict[tuple[str, int], np.ndarray], where: str) -> Raw:
             notes = (Note("the labels were left out: they are not one class an example"),)
     return Raw(
         where,
-        values,
+        ArrayRows(values),
         part=np.repeat(parts, [len(array) for array in arrays]).astype(np.int8)
         if len(parts) > 1
         else None,

@@ -11,6 +11,7 @@ from lowerbound.data.grey import Grey
 from lowerbound.data.infer import Binarize, Inferred, infer
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION, Raw
+from lowerbound.data.rows import ArrayRows
 from lowerbound.data.schema import Field, Schema
 from lowerbound.data.splits import content_order, split, split_validation, thin
 from lowerbound.errors import DataError, SettingError
@@ -44,11 +45,11 @@ def build(
     if binarize not in (True, False, "dynamic"):
         raise SettingError(f"binarize is True, False or 'dynamic', got {binarize!r}")
     inferred = infer(raw, binarize=binarize, seed=seed)
-    if limit is not None and limit < len(raw.values):
+    if limit is not None and limit < len(raw):
         rows = _limited(_content(inferred), raw.part, limit, seed)
         raw = replace(
             raw,
-            values=raw.values[rows],
+            rows=ArrayRows(raw.values[rows]),
             part=None if raw.part is None else raw.part[rows],
             label=None if raw.label is None else raw.label[rows],
         )

@@ -72,7 +72,7 @@ def _by_name(
     extra = tuple(name for name in names if name not in columns)
     place = {name: i for i, name in enumerate(names)}
     gathered = [
-        raw.values[:, place[name]] if name in place else np.full(len(raw.values), left_out[name])
+        raw.values[:, place[name]] if name in place else np.full(len(raw), left_out[name])
         for name in columns
     ]
     notes = (

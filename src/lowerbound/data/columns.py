@@ -8,6 +8,7 @@ import numpy as np
 
 from lowerbound.data.arrays import check_finite
 from lowerbound.data.raw import Raw, refuse_oversize
+from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError, MissingExtraError
 
 
@@ -45,7 +46,7 @@ def read_columns(source: Any, where: str) -> Raw:
         [array.astype(np.float32 if narrow else np.float64) for array in arrays]
     )
     check_finite(values, where, names)
-    return Raw(where, values, names=names)
+    return Raw(where, ArrayRows(values), names=names)
 
 
 def read_parquet(path: Path) -> Raw:

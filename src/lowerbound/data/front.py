@@ -17,6 +17,7 @@ from lowerbound.data.read.named import NamedSet, named_sets
 from lowerbound.data.notes import Note
 from lowerbound.data.pictures import extensions
 from lowerbound.data.raw import Raw
+from lowerbound.data.rows import ArrayRows
 from lowerbound.data.schema import Schema
 from lowerbound.data.source import Source
 from lowerbound.data.stored.arrays import open_safetensors
@@ -253,7 +254,7 @@ def _open(source: Any, path: Path | None) -> Raw:
         return _guarded(Path(archive), lambda: _open_array(Path(archive).expanduser(), key))
     if has_columns(source):
         return read_columns(source, "the table")
-    return Raw("the array", check_array(as_array(source, "the array"), "the array"))
+    return Raw("the array", ArrayRows(check_array(as_array(source, "the array"), "the array")))
 
 
 def _open_array(path: Path, key: str) -> Raw:

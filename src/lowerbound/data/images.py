@@ -21,6 +21,7 @@ from lowerbound.data.pictures import (
     read_header,
 )
 from lowerbound.data.raw import TRAIN, Raw, refuse_oversize
+from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError, SettingError
 
 LARGEST_UNIFORM = 256
@@ -55,7 +56,7 @@ def read_folder(
     part, label, label_names = classes_of(kept, folder)
     return replace(
         raw,
-        values=values,
+        rows=ArrayRows(values),
         part=part,
         label=label,
         label_names=label_names,
@@ -207,7 +208,7 @@ def _decode_all(
     if not kept:
         told = "; ".join(str(note) for note in tally.notes())
         raise DataError(f"no picture of {where} can be read: {told}; give whole image files")
-    return Raw(where, values[: len(kept)], pictures=True), kept
+    return Raw(where, ArrayRows(values[: len(kept)]), pictures=True), kept
 
 
 def classes_of(

@@ -14,6 +14,7 @@ import numpy as np
 from lowerbound.data.columns import refuse_same_names
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import Raw, refuse_oversize
+from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -51,7 +52,7 @@ def read_table(path: Path) -> Raw:
     values = _fast(text, delimiter, skip, len(head))
     if values is None:
         values = _careful(text, delimiter, skip, names, len(head), where)
-    return Raw(where, values, names=names, notes=notes)
+    return Raw(where, ArrayRows(values), names=names, notes=notes)
 
 
 def _text(path: Path, where: str) -> str:

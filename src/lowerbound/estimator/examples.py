@@ -11,6 +11,7 @@ from sklearn.utils.validation import validate_data
 from torch import Tensor
 
 from lowerbound.data import Data, Examples, Raw, Schema, arrays, build, coerce
+from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
 
 
@@ -48,7 +49,7 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
 def data_of(X: np.ndarray, names: np.ndarray | None, seed: int) -> Data:
     """X in a training and a validation part, with its schema; there is no test part."""
     columns = None if names is None else tuple(names)
-    data = build(Raw("X", X, names=columns), seed=seed, test=False)
+    data = build(Raw("X", ArrayRows(X), names=columns), seed=seed, test=False)
     if X.ndim > 2 and data.schema.dimensions != X[0].size:
         raise DataError("X has a fourth channel, alpha, which no model gives back; drop it")
     return data
@@ -56,7 +57,7 @@ def data_of(X: np.ndarray, names: np.ndarray | None, seed: int) -> Data:
 
 def examples_of(X: np.ndarray, schema: Schema) -> Examples:
     """X as a model of this schema stores it; warns of columns that never varied and now do."""
-    examples, notes = coerce(Raw("X", X), schema)
+    examples, notes = coerce(Raw("X", ArrayRows(X)), schema)
     for note in notes if X.ndim == 2 else ():
         warnings.warn(str(note), stacklevel=4)
     return examples

@@ -9,6 +9,7 @@ import torch
 
 from lowerbound.data import Data, Examples, Field, Raw, Schema, build, named_sets
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION
+from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError, SettingError
 from lowerbound.reproduce.entry import Source
 
@@ -53,7 +54,7 @@ def _dynamic(path: Path | None) -> Data:
         )
     part = raw.part.copy()
     part[np.flatnonzero(part == TRAIN)[-LOOKED_AT:]] = VALIDATION
-    return build(Raw(raw.where, raw.values, part=part), binarize="dynamic")
+    return build(Raw(raw.where, raw.rows, part=part), binarize="dynamic")
 
 
 def _static(path: Path | None) -> Data:
@@ -69,7 +70,9 @@ def _static(path: Path | None) -> Data:
             )
     values = np.concatenate([parts[name] for name in ("train", "valid", "test")])
     part = np.repeat([TRAIN, VALIDATION, TEST], [50_000, 10_000, 10_000]).astype(np.int8)
-    return build(Raw("mnist, static binarisation", values.reshape(-1, 1, 28, 28), part=part))
+    return build(
+        Raw("mnist, static binarisation", ArrayRows(values.reshape(-1, 1, 28, 28)), part=part)
+    )
 
 
 def _amat(folder: Path) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lowerbound.data.raw import TEST, TRAIN, Raw, refuse_oversize
+from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
 
 PARTS = (("train", TRAIN), ("t10k", TEST))
@@ -127,7 +128,7 @@ def read_idx_folder(folder: Path, where: str, names: tuple[str, ...] | None = No
         raise DataError(f"{where} has label {label.max()}, but only {len(names)} classes")
     return Raw(
         where,
-        np.concatenate(images),
+        ArrayRows(np.concatenate(images)),
         part=np.concatenate(parts) if len(parts) > 1 else None,
         label=label,
         label_names=None if label is None else names,

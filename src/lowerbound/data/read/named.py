@@ -20,6 +20,7 @@ from lowerbound.data.read.download import (
 from lowerbound.data.read.idx import find_idx, read_idx_folder
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TEST, TRAIN, Raw
+from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
 
 CLOTHES = (
@@ -67,7 +68,7 @@ def _load_fashion_small(folder: Path | None) -> Raw:
         label = np.concatenate([arrays["train_labels"], arrays["test_labels"]])
     return Raw(
         "fashion-small",
-        np.concatenate([train, test]),
+        ArrayRows(np.concatenate([train, test])),
         part=np.repeat([TRAIN, TEST], [len(train), len(test)]).astype(np.int8),
         label=label.astype(np.int64),
         label_names=CLOTHES,
@@ -82,7 +83,7 @@ def _load_digits(folder: Path | None) -> Raw:
     digits: Any = load_digits()
     return Raw(
         "digits",
-        np.asarray(digits["images"]).astype(np.uint8),
+        ArrayRows(np.asarray(digits["images"]).astype(np.uint8)),
         label=np.asarray(digits["target"]).astype(np.int64),
         label_names=DIGITS,
         levels=17,

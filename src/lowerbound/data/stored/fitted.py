@@ -10,6 +10,7 @@ from lowerbound.data.arrays import layout
 from lowerbound.data.coerce import coerce
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import Raw
+from lowerbound.data.rows import ArrayRows
 from lowerbound.data.schema import Schema
 from lowerbound.data.stored.facts import Facts
 from lowerbound.data.stored.rows import Span
@@ -88,7 +89,7 @@ class Fitted:
             laid_out = True
         if self.grey:
             rows = rows[:, :1]
-        raw = Raw(self.store.where, rows, self.store.names, pictures=laid_out)
+        raw = Raw(self.store.where, ArrayRows(rows), self.store.names, pictures=laid_out)
         examples, notes = coerce(raw, self.schema)
         return examples.x.numpy(), notes
 

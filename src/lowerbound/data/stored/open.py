@@ -8,6 +8,7 @@ import numpy as np
 
 from lowerbound.data.read.idx import find_idx
 from lowerbound.data.raw import Raw, refuse_oversize
+from lowerbound.data.rows import ArrayRows
 from lowerbound.data.stored import memory
 from lowerbound.data.stored.arrays import open_idx, open_npy, open_npz, open_safetensors
 from lowerbound.data.stored.parquet import open_parquet, parquet_files
@@ -94,14 +95,14 @@ def read_store(store: Store) -> Raw:
             part[start:stop] = number
     return Raw(
         store.where,
-        store.read(0, len(store)),
+        ArrayRows(store.read(0, len(store))),
         store.names,
-        part,
-        None if store.label is None else store.label.astype(np.int64),
-        store.label_names,
-        store.levels,
-        store.pictures,
-        store.notes,
+        part=part,
+        label=None if store.label is None else store.label.astype(np.int64),
+        label_names=store.label_names,
+        levels=store.levels,
+        pictures=store.pictures,
+        notes=store.notes,
     )
 
 

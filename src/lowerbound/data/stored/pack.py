@@ -141,7 +141,7 @@ def _opened(text: str) -> Store:
 
 
 def _by_part(raw: Raw) -> np.ndarray:
-    part = np.zeros(len(raw.values), np.int8) if raw.part is None else raw.part
+    part = np.zeros(len(raw), np.int8) if raw.part is None else raw.part
     return np.argsort(part, kind="stable")
 
 
