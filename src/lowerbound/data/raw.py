@@ -1,10 +1,11 @@
 """What a reader hands over before anything has been decided about it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from lowerbound.data.notes import Note
+from lowerbound.data.reading import Reading
 from lowerbound.data.rows import Rows
 from lowerbound.errors import DataError
 
@@ -48,6 +49,7 @@ class Raw:
         row_names: What each row is called, where the source says it: file names, an index.
         row_label: What the column of these names is called.
         notes: What the reader noticed.
+        reading: The decisions it took, by which new data are read alike.
     """
 
     where: str
@@ -62,6 +64,7 @@ class Raw:
     row_names: tuple[str, ...] | None = None
     row_label: str | None = None
     notes: tuple[Note, ...] = ()
+    reading: Reading = field(default_factory=Reading)
 
     def __len__(self) -> int:
         return len(self.rows)
