@@ -11,10 +11,10 @@ import numpy as np
 
 from lowerbound.data.build import fields_of, measured
 from lowerbound.data.centre import Centre
-from lowerbound.data.read.download import cache_folder
 from lowerbound.data.examples import identity
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TRAIN
+from lowerbound.data.read.download import cache_folder
 from lowerbound.data.schema import Schema
 from lowerbound.data.stored.division import divide, hashes_of, span_of
 from lowerbound.data.stored.facts import Facts, facts_of
