@@ -29,7 +29,7 @@ def parse(content: bytes, suffix: str, options: Reading, where: str) -> tuple[An
         DataError: Rows differ in length, names repeat, or it is no text.
     """
     refuse_oversize(4 * len(content), where)
-    dialect = find_dialect(content, suffix, options.header, where)
+    dialect = find_dialect(content, suffix, options, where)
     given = dialect.names or ("",) * dialect.width
     names = [name or f"column {i + 1}" for i, name in enumerate(given)]
     refuse_same_names(names, where)
