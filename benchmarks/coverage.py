@@ -52,7 +52,7 @@ def main() -> None:
     counts = dict.fromkeys(("population", "examples", "enclosed", "lower", "upper"), 0)
     widths, gaps, elbo_gap, effective = [], [], [], []
     for seed in range(runs):
-        x = reference.sample(EXAMPLES, seed).x
+        x = reference.simulate(EXAMPLES, seed).x
         exact = reference.log_evidence(x)
         found = evidence(model, Examples(x), SAMPLES, seed=seed)
         stated = Estimate.of(found.log_evidence, draw_variance=found.draw_variance)
@@ -63,7 +63,7 @@ def main() -> None:
         widths.append(stated.interval[1] - stated.interval[0])
         elbo_gap.append(float((exact - found.elbo).mean()))
         effective.append(float(found.effective_samples.median()))
-        joint = reference.sample(SIMULATED, 10_000 + seed)
+        joint = reference.simulate(SIMULATED, 10_000 + seed)
         between = sandwich(
             model, annealing=ANNEALING, joint=(joint.z, joint.x), samples=50, seed=seed
         )

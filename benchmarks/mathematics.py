@@ -86,7 +86,7 @@ def prior_draws() -> dict:
 
 def gap() -> dict:
     """Evidence and bound while a mixture is trained on draws from another, by exact gradients."""
-    x = BernoulliMixture(states=3, cells=4, seed=SEED).sample(200, seed=SEED).x
+    x = BernoulliMixture(states=3, cells=4, seed=SEED).simulate(200, seed=SEED).x
     model = BernoulliMixture(states=3, cells=4, seed=SEED + 1)
     search = torch.optim.Adam(model.parameters(), lr=0.02)
     record = []

@@ -53,7 +53,11 @@ def decoder() -> nn.Sequential:
 
 
 def build() -> lb.VAE:
-    return lb.VAE(lb.priors.StandardNormal(LATENTS), Encoder(), lb.likelihoods.Bernoulli(decoder()))
+    return lb.VAE(
+        lb.priors.StandardNormal(LATENTS),
+        Encoder(),
+        lb.likelihoods.Fields(decoder(), lb.likelihoods.Bernoulli()),
+    )
 
 
 def arrays(model: lb.VAE, x: Tensor) -> dict[str, np.ndarray]:

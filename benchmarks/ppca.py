@@ -49,8 +49,9 @@ def linear_vae(dimensions: int, latents: int, seed: int) -> lb.VAE:
     return lb.VAE(
         lb.priors.StandardNormal(latents),
         lb.posteriors.DiagonalGaussian(MLP((dimensions,), (2, latents), hidden=())),
-        lb.likelihoods.Gaussian(
-            MLP((latents,), (1, dimensions), hidden=()), lb.likelihoods.SharedScale()
+        lb.likelihoods.Fields(
+            MLP((latents,), (1, dimensions), hidden=()),
+            lb.likelihoods.Gaussian(lb.likelihoods.SharedScale()),
         ),
     ).double()
 

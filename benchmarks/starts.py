@@ -15,10 +15,10 @@ from typing import Any
 
 import results
 import torch
+from lowerbound.catalogue.start import start_at_mean, start_even, start_small
 from torch import nn
 
 import lowerbound as lb
-from lowerbound.catalogue.start import start_at_mean, start_even, start_small
 from lowerbound.networks import MLP, Standardize
 from lowerbound.seeding import seeded
 

@@ -69,7 +69,11 @@ def theirs(path: Path, activation: type[nn.Module]) -> lb.VAE:
     encoder = Encoder(nn.Sequential(*stack("encoder")), layer("mean"), layer("log_var"))
     decoder = nn.Sequential(*stack("decoder")[:-1], nn.Unflatten(-1, (1, 1, 28, 28)))
     latents = encoder.mean.out_features
-    return lb.VAE(lb.priors.StandardNormal(latents), encoder, lb.likelihoods.Bernoulli(decoder))
+    return lb.VAE(
+        lb.priors.StandardNormal(latents),
+        encoder,
+        lb.likelihoods.Fields(decoder, lb.likelihoods.Bernoulli()),
+    )
 
 
 def train_theirs(

@@ -15,9 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mutate import another
 from mutmut.mutation.trampoline import set_mutant_under_test
 from mutmut.state import state
+
+from mutate import another
 
 # Absolute: a test may have changed the working directory.
 PLAN, VERDICTS = Path("plan.json").resolve(), Path("verdicts.jsonl").resolve()

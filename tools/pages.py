@@ -7,6 +7,7 @@ through the repository are made to lead through the site.
 import inspect
 import posixpath
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,10 @@ from lowerbound.catalogue.settings import settings_of
 from lowerbound.cli.catalogue import default_in_words, setting_json
 from lowerbound.report.formula import pretty
 from lowerbound.reproduce import entries
-from lowerbound.reproduce.table import markdown, row
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from published import markdown, row
 
 ROOT = Path(__file__).parents[1]
 

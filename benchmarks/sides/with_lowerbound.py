@@ -19,12 +19,12 @@ def build(case: Case) -> lb.VAE:
     read = nn.Sequential(Floats(), encoder(case), Halved(case.latents))
     draw = nn.Sequential(Rows(decoder(case)))
     if case.likelihood == "bernoulli":
-        likelihood = lb.likelihoods.Bernoulli(draw)
+        likelihood = lb.likelihoods.Fields(draw, lb.likelihoods.Bernoulli())
     else:
         learned = lb.likelihoods.PerDimensionScale(case.shape)
         fixed = lb.likelihoods.FixedScale(1.0)
-        likelihood = lb.likelihoods.Gaussian(
-            draw, learned if case.likelihood == "learned" else fixed
+        likelihood = lb.likelihoods.Fields(
+            draw, lb.likelihoods.Gaussian(learned if case.likelihood == "learned" else fixed)
         )
     posterior = lb.posteriors.DiagonalGaussian(read)
     return lb.VAE(lb.priors.StandardNormal(case.latents), posterior, likelihood)

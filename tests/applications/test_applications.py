@@ -16,7 +16,7 @@ from lowerbound.applications.chunks import ROWS_AT_ONCE
 from lowerbound.applications.pictures import contact_sheet, to_image, to_pixels
 from lowerbound.data import Examples
 from lowerbound.errors import SettingError, ShapeError
-from lowerbound.likelihoods import Categorical
+from lowerbound.likelihoods import Categorical, Fields
 from lowerbound.models import VAE
 from lowerbound.networks import MLP
 from lowerbound.posteriors import DiagonalGaussian
@@ -30,7 +30,7 @@ def reference() -> LinearGaussian:
 
 
 def test_encodings_are_the_exact_posterior_whatever_the_chunks(reference):
-    x = reference.sample(2 * ROWS_AT_ONCE + 3).x
+    x = reference.simulate(2 * ROWS_AT_ONCE + 3).x
     found = encode(reference.vae(), x)
     q = reference.posterior(x)
     assert torch.allclose(found.mean, q.mean)
@@ -40,7 +40,7 @@ def test_encodings_are_the_exact_posterior_whatever_the_chunks(reference):
 
 
 def test_unobserved_cells_are_encoded_as_zero(reference):
-    x = reference.sample(3).x
+    x = reference.simulate(3).x
     observed = torch.tensor([[True, False, True, True]] * 3)
     junk = torch.where(observed, x, float("nan"))
     zero = torch.where(observed, x, 0.0)
@@ -49,7 +49,7 @@ def test_unobserved_cells_are_encoded_as_zero(reference):
 
 
 def test_decoding_gives_the_mean_of_the_likelihood_or_draws_from_it(reference):
-    z = reference.sample(5).z
+    z = reference.simulate(5).z
     expected = z @ reference.weight.T + reference.bias
     assert torch.allclose(decode(reference.vae(), z), expected, atol=1e-5)
     draws = decode(reference.vae(), z[:1].repeat(20_000, 1), draw=True, seed=0)
@@ -69,7 +69,7 @@ def test_generated_examples_follow_the_evidence(reference):
 
 
 def test_reconstructions_are_decoded_means(reference):
-    x, model = reference.sample(5).x, reference.vae()
+    x, model = reference.simulate(5).x, reference.vae()
     assert torch.equal(reconstruct(model, x), decode(model, encode(model, x).mean))
 
 
@@ -84,7 +84,7 @@ def test_the_same_seed_gives_the_same_draws_and_leaves_the_callers_alone(referen
 
 @pytest.mark.parametrize("spherical", [True, False])
 def test_interpolation_begins_and_ends_at_the_reconstructions(reference, spherical):
-    (start, end), model = reference.sample(2).x, reference.vae()
+    (start, end), model = reference.simulate(2).x, reference.vae()
     path = interpolate(model, start, end, steps=5, spherical=spherical)
     ends = reconstruct(model, torch.stack([start, end]))
     assert path.shape == (5, 4)
@@ -123,7 +123,7 @@ def test_the_mean_of_a_categorical_is_that_of_its_levels():
     model = VAE(
         StandardNormal(2),
         DiagonalGaussian(MLP((3,), (2, 2), ())),
-        Categorical(MLP((2,), (5, 3), ()), 5),
+        Fields(MLP((2,), (5, 3), ()), Categorical(5)),
     )
     z = torch.randn(4, 2)
     with torch.no_grad():
@@ -133,7 +133,7 @@ def test_the_mean_of_a_categorical_is_that_of_its_levels():
 
 
 def test_impossible_requests_are_refused(reference):
-    model, x = reference.vae(), reference.sample(2).x
+    model, x = reference.vae(), reference.simulate(2).x
     for count in (0, 1.5, True):
         with pytest.raises(SettingError, match="count"):
             generate(model, count)

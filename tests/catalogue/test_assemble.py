@@ -4,12 +4,12 @@ import json
 
 import pytest
 import torch
+from lowerbound.catalogue.parts import ENOUGH, check_likelihood, likelihood_for
+from lowerbound.catalogue.start import LEAST
 from torch import nn
 
 from lowerbound import likelihoods, networks, posteriors
 from lowerbound.catalogue import Parts, assemble, build, recipes
-from lowerbound.catalogue.parts import ENOUGH, check_likelihood, likelihood_for
-from lowerbound.catalogue.start import LEAST
 from lowerbound.data import Field, Schema
 from lowerbound.errors import SettingError
 from lowerbound.objectives import ELBO, IWAE, Annealed, BetaELBO, FreeBits

@@ -117,7 +117,7 @@ def test_a_misuse_is_one_line(lowerbound, arguments: list[str], words: str) -> N
 
 
 def test_planted_errors_are_counted_and_a_missed_one_fails(lowerbound, monkeypatch) -> None:
-    from lowerbound.testing.planted import Subject
+    from planted import Subject
 
     def check_positive(number: float) -> None:
         if number <= 0:
@@ -125,7 +125,7 @@ def test_planted_errors_are_counted_and_a_missed_one_fails(lowerbound, monkeypat
 
     numbers = Subject("numbers", {"positive": check_positive})
     numbers.enter("the sign is lost", "positive", "not positive", -3, 3)
-    monkeypatch.setattr("lowerbound.testing.planted.run.subjects", lambda: (numbers,))
+    monkeypatch.setattr("planted.run.subjects", lambda: (numbers,))
     done = lowerbound("certify", "--planted", "--out", "planted.md")
     assert done.code == 0 and "1 errors planted, 1 caught, 0 missed" in done.out
     assert "| numbers | positive | the sign is lost | caught |" in Path("planted.md").read_text()
@@ -134,6 +134,15 @@ def test_planted_errors_are_counted_and_a_missed_one_fails(lowerbound, monkeypat
     assert done.code == 1 and "1 of 2 missed: positive: nothing is wrong" in done.err
     found = json.loads(done.out)
     assert (found["planted"], found["caught"], found["missed"]) == (2, 1, 1)
+
+
+def test_without_a_checkout_one_line_says_where_the_planted_errors_are(
+    lowerbound, monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setattr("lowerbound.cli.planted.TESTS", tmp_path)
+    done = lowerbound("certify", "--planted")
+    assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
+    assert "tests/planted" in done.err and "pip install -e ." in done.err
 
 
 @pytest.mark.parametrize(

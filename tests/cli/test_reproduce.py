@@ -98,7 +98,7 @@ def test_a_run_is_not_overwritten_and_goes_on_when_asked(lowerbound, small):
 def test_sittings_add_up_to_the_run_of_one(lowerbound, small, monkeypatch):
     """The beginning of the published schedule, and the rest of it: the very same weights."""
     short = dataclasses.replace(
-        entry_named(NAME), settings={**entry_named(NAME).settings, "epochs": 3}
+        entry_named(NAME), training={**entry_named(NAME).training, "epochs": 3}
     )
     monkeypatch.setattr("lowerbound.cli.reproductions.entry_named", lambda name: short)
     common = [NAME, "--full", *RUN[3:]]

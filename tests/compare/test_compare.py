@@ -193,7 +193,7 @@ def test_a_bound_that_has_not_converged_is_noted(make) -> None:
 def test_two_encoders_of_one_model_are_not_told_apart():
     """The same p(x), one encoder off by 0.2: its bound alone once made the other "better"."""
     reference = LinearGaussian.random(2, 4)
-    x, found = Examples(reference.sample(2000).x), []
+    x, found = Examples(reference.simulate(2000).x), []
     for shift in (0.0, 0.2):
         model = reference.vae()
         with torch.no_grad():

@@ -24,7 +24,7 @@ MODULE = sys.modules[gaps.__module__]  # the function hides its module
 def test_an_encoder_that_is_off_loses_what_the_search_finds_again(family):
     # the family holds the posterior: the approximation gap is 0, the amortisation gap the whole KL
     reference = LinearGaussian.random(2, 4, orthogonal=True)
-    x = reference.sample(40).x
+    x = reference.simulate(40).x
     model = reference.vae(family)
     with torch.no_grad():
         model.posterior.network.layers[0].bias[:2] += 0.5
@@ -42,7 +42,7 @@ def test_an_encoder_that_is_off_loses_what_the_search_finds_again(family):
 def test_a_family_without_correlation_has_its_gap():
     # the best diagonal q has the diagonal of the precision: KL = (sum log L_dd - log det L) / 2
     reference = LinearGaussian.random(3, 5)
-    x = reference.sample(40).x
+    x = reference.simulate(40).x
     precision = torch.linalg.inv(reference.posterior(x).covariance_matrix[0])
     exact = 0.5 * float(precision.diagonal().log().sum() - torch.logdet(precision))
     found = gaps(reference.vae(DiagonalGaussian), Examples(x), updates=200, samples=500)
@@ -54,7 +54,7 @@ def test_a_family_without_correlation_has_its_gap():
 def test_the_search_begins_where_the_encoder_is_and_reaches_every_parameter(family):
     reference = LinearGaussian.random(2, 4)
     with torch.no_grad():
-        q = reference.vae(family).posterior(reference.sample(3).x)
+        q = reference.vae(family).posterior(reference.simulate(3).x)
     leaves, build = free(q)
     same = build(*leaves)
     assert torch.allclose(same.mean, q.mean)
@@ -96,7 +96,7 @@ def judged(monkeypatch, elbo, weighted=lambda *_: torch.zeros(3).double()) -> No
 
 
 def test_the_search_is_adam_with_a_rate_that_falls_to_nothing(monkeypatch):
-    model, x = REFERENCE.vae(DiagonalGaussian), REFERENCE.sample(3).x
+    model, x = REFERENCE.vae(DiagonalGaussian), REFERENCE.simulate(3).x
     draws, asked = [], []
 
     def elbo(model, batch, q, count):  # best at a mean of 3 and a variance of 0.04
@@ -139,7 +139,7 @@ def climbing(
 
     The slopes of the first update, and of the others unless those are to be another one.
     """
-    model, x = REFERENCE.vae(DiagonalGaussian), REFERENCE.sample(3).x
+    model, x = REFERENCE.vae(DiagonalGaussian), REFERENCE.simulate(3).x
     slope, values = torch.tensor(slopes, dtype=torch.float64).unsqueeze(-1), [0.0]
 
     def elbo(model, batch, q, count):
@@ -176,7 +176,7 @@ def test_a_search_that_gained_nothing_keeps_the_encoders_q(monkeypatch):
 
 
 def test_a_search_that_made_it_worse_has_found_the_encoders_own(monkeypatch):
-    model, x = REFERENCE.vae(DiagonalGaussian), REFERENCE.sample(3).x
+    model, x = REFERENCE.vae(DiagonalGaussian), REFERENCE.simulate(3).x
     away = torch.ones(3, 1, dtype=torch.float64)
     signs = torch.tensor([-1.0, 1.0, -1.0], dtype=torch.float64)
 
@@ -194,7 +194,7 @@ def test_a_search_that_made_it_worse_has_found_the_encoders_own(monkeypatch):
 
 
 def test_both_are_judged_by_the_same_fresh_draws(monkeypatch):
-    model, x, noise = REFERENCE.vae(DiagonalGaussian), REFERENCE.sample(3).x, []
+    model, x, noise = REFERENCE.vae(DiagonalGaussian), REFERENCE.simulate(3).x, []
 
     def elbo(model, batch, q, count):
         noise.append(float(torch.rand(())))
@@ -215,7 +215,7 @@ def test_both_are_judged_by_the_same_fresh_draws(monkeypatch):
 
 @pytest.mark.parametrize("samples", [1, 8, 9, 20])
 def test_the_weighted_bound_is_the_log_mean_of_all_its_draws(samples):
-    model, batch = REFERENCE.vae(DiagonalGaussian), Batch(REFERENCE.sample(3).x)
+    model, batch = REFERENCE.vae(DiagonalGaussian), Batch(REFERENCE.simulate(3).x)
     with torch.no_grad():
         q = model.posterior(batch.x + 0.5)
         torch.manual_seed(1)
@@ -231,7 +231,7 @@ def test_the_weighted_bound_is_the_log_mean_of_all_its_draws(samples):
 
 
 def test_the_elbo_of_a_q_has_the_closed_rate_where_the_model_has_a_prior():
-    model, batch = REFERENCE.vae(DiagonalGaussian), Batch(REFERENCE.sample(3).x)
+    model, batch = REFERENCE.vae(DiagonalGaussian), Batch(REFERENCE.simulate(3).x)
     q, asked = model.posterior(batch.x).expand((3,)), []
     model.prior.register_forward_hook(lambda m, i, o: asked.append(i))
     told = Batch(batch.x, condition=torch.ones(3, 1))
@@ -309,7 +309,7 @@ def test_the_figures_of_a_search_are_means_and_paired_differences(monkeypatch):
         MODULE, "_search", lambda model, batch, *_: seen.append(batch.x) or chunks.pop(0)
     )
     monkeypatch.setattr(sys.modules[evidence.__module__], "EXAMPLES_AT_ONCE", 2)
-    x = REFERENCE.sample(3).x
+    x = REFERENCE.simulate(3).x
     found = gaps(REFERENCE.vae(DiagonalGaussian), Examples(x))
     assert [len(rows) for rows in seen] == [2, 1]
     assert torch.equal(torch.cat(seen), x)
@@ -326,7 +326,7 @@ def test_the_model_is_frozen_during_a_search_and_only_then():
     model.likelihood.register_forward_hook(
         lambda m, i, o: wanted.append(any(p.requires_grad for p in model.parameters()))
     )
-    gaps(model, Examples(REFERENCE.sample(2).x), updates=2, samples=2)
+    gaps(model, Examples(REFERENCE.simulate(2).x), updates=2, samples=2)
     assert wanted
     assert not any(wanted)
     assert [p for p in model.parameters() if not p.requires_grad] == [fixed]
@@ -340,7 +340,7 @@ def test_examples_are_searched_as_many_at_a_time_as_eight_draws_of_each_leave_ro
     monkeypatch.setattr(room, "CELLS_AT_ONCE", 8 * 4 * 2)  # two examples of four cells
     told = []
     gaps(
-        REFERENCE.vae(DiagonalGaussian), Examples(REFERENCE.sample(5).x), updates=1, samples=2,
+        REFERENCE.vae(DiagonalGaussian), Examples(REFERENCE.simulate(5).x), updates=1, samples=2,
         progress=lambda *step: told.append(step),
     )  # fmt: skip
     assert told == [(2, 5), (4, 5), (5, 5)]
@@ -349,7 +349,7 @@ def test_examples_are_searched_as_many_at_a_time_as_eight_draws_of_each_leave_ro
 @pytest.mark.parametrize("updates", [0, -1, 2.0, True])
 def test_a_search_of_no_updates_is_refused(updates):
     with pytest.raises(SettingError, match=r"^updates must be a whole number of at least 1, got"):
-        gaps(REFERENCE.vae(), Examples(REFERENCE.sample(2).x), updates=updates)
+        gaps(REFERENCE.vae(), Examples(REFERENCE.simulate(2).x), updates=updates)
 
 
 def test_an_example_without_a_finite_bound_is_named(monkeypatch):
@@ -358,4 +358,4 @@ def test_an_example_without_a_finite_bound_is_named(monkeypatch):
     values[0, 3] = -math.inf
     monkeypatch.setattr(MODULE, "_search", lambda *_: values)
     with pytest.raises(DataError, match=r"^example 1 has no finite bound"):
-        gaps(REFERENCE.vae(), Examples(REFERENCE.sample(4).x))
+        gaps(REFERENCE.vae(), Examples(REFERENCE.simulate(4).x))

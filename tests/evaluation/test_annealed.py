@@ -30,7 +30,7 @@ def shifted(reference: LinearGaussian, by: float = 0.4) -> nn.Module:
 
 
 def test_with_an_exact_encoder_every_way_weighs_the_evidence_in_both_directions():
-    x = REFERENCE.sample(5).x
+    x = REFERENCE.simulate(5).x
     exact, z = REFERENCE.log_evidence(x), REFERENCE.posterior(x).sample()
     few = Annealing(temperatures=3, chains=4)
     for truth in (None, z):
@@ -43,7 +43,7 @@ def test_with_an_exact_encoder_every_way_weighs_the_evidence_in_both_directions(
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "backward"])
 def test_weights_are_unbiased_for_the_evidence_and_its_inverse(reverse):
     # E[w] = p(x) forward, E[1/w] = 1/p(x) backward; a tenth of it would be seen
-    x = REFERENCE.sample(1, seed=3).x.expand(2000, -1)
+    x = REFERENCE.simulate(1, seed=3).x.expand(2000, -1)
     truth = REFERENCE.posterior(x).sample() if reverse else None
     ways = Annealing(temperatures=4, chains=10, leapfrog=3)
     found = annealed(shifted(REFERENCE, 0.25), Examples(x), ways, truth=truth, seed=5)
@@ -58,7 +58,7 @@ def test_transitions_without_their_correction_bias_the_weights(monkeypatch):
     """With steps so long that a third of the proposals are refused, the check sees it."""
     module = sys.modules[annealed.__module__]
     monkeypatch.setattr(module, "FIRST_STEP", 1.4)
-    x = REFERENCE.sample(1, seed=3).x.expand(1500, -1)
+    x = REFERENCE.simulate(1, seed=3).x.expand(1500, -1)
     way = Annealing(temperatures=6, chains=10, leapfrog=3)
 
     def check() -> None:
@@ -74,7 +74,7 @@ def test_transitions_without_their_correction_bias_the_weights(monkeypatch):
 
 
 def test_more_temperatures_tighten_the_bound_beyond_plain_weighting():
-    x = REFERENCE.sample(100).x
+    x = REFERENCE.simulate(100).x
     exact, model = REFERENCE.log_evidence(x), shifted(REFERENCE, 0.8)
     gap = [
         float((exact - annealed(model, Examples(x), Annealing(t, 4)).bound).mean())
@@ -114,7 +114,7 @@ def test_the_model_is_left_as_it_was():
     next(model.parameters()).requires_grad_(False)
     wanted = [p.requires_grad for p in model.parameters()]
     state = torch.get_rng_state()
-    annealed(model, Examples(REFERENCE.sample(2).x), Annealing(2, 2))
+    annealed(model, Examples(REFERENCE.simulate(2).x), Annealing(2, 2))
     assert [p.requires_grad for p in model.parameters()] == wanted
     assert model.training
     assert torch.equal(torch.get_rng_state(), state)
@@ -124,7 +124,7 @@ def test_what_cannot_be_annealed_is_refused():
     class OnlyTraces(nn.Module):
         def trace(self, batch, samples=1, gradient="total") -> Trace: ...
 
-    x = Examples(REFERENCE.sample(2).x)
+    x = Examples(REFERENCE.simulate(2).x)
     with pytest.raises(SettingError, match="OnlyTraces has no log_joint"):
         annealed(OnlyTraces(), x)
     with pytest.raises(DataError, match="no examples"):
@@ -135,7 +135,7 @@ def test_what_cannot_be_annealed_is_refused():
 
 
 def test_an_example_beyond_numbers_is_named():
-    x = REFERENCE.sample(3).x.clone()
+    x = REFERENCE.simulate(3).x.clone()
     x[1] = math.inf
     with pytest.raises(DataError, match="example 1"):
         annealed(REFERENCE.vae(), Examples(x), Annealing(2, 2))
@@ -178,7 +178,7 @@ def test_the_schedule_is_the_sigmoid_of_the_paper():
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "backward"])
 def test_the_weight_of_a_way_is_the_sum_of_its_ratios_by_hand(steps, reverse, monkeypatch):
     model, moved = shifted(REFERENCE), walk(monkeypatch, [0.9, 0.2, 0.65])
-    joint = REFERENCE.sample(3)
+    joint = REFERENCE.simulate(3)
     batch, way = Batch(joint.x), Annealing(steps, 2, 3)
     truth = joint.z.float() if reverse else None  # as a file may hold it
     found = annealed(model, Examples(joint.x), way, truth=truth, seed=6)
@@ -228,7 +228,7 @@ def test_the_weight_of_a_way_is_the_sum_of_its_ratios_by_hand(steps, reverse, mo
 @pytest.mark.parametrize(("acceptance", "last"), [(0.0, -10.0), (1.0, 1.0)])
 def test_steps_neither_vanish_nor_leap_away(acceptance, last, monkeypatch):
     moved = walk(monkeypatch, acceptance)
-    annealed(REFERENCE.vae(), Examples(REFERENCE.sample(1).x), Annealing(200, 2, 1))
+    annealed(REFERENCE.vae(), Examples(REFERENCE.simulate(1).x), Annealing(200, 2, 1))
     lengths = [float(step.log()) for step in moved.steps[:200]]
     drift = 0.1 * (acceptance - ACCEPTANCE)
     expected = [math.log(FIRST_STEP) + drift * i for i in range(200)]
@@ -240,14 +240,14 @@ def test_steps_neither_vanish_nor_leap_away(acceptance, last, monkeypatch):
 
 def test_one_latent_is_enough():
     reference = LinearGaussian.random(1, 2)
-    x = reference.sample(3).x
+    x = reference.simulate(3).x
     found = annealed(reference.vae(), Examples(x), Annealing(3, 2))
     assert torch.allclose(found.bound, reference.log_evidence(x), rtol=1e-10)
 
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "backward"])
 def test_ways_of_float32_models_are_weighed_in_float64(reverse, monkeypatch):
-    moved, joint = walk(monkeypatch), REFERENCE.sample(2)
+    moved, joint = walk(monkeypatch), REFERENCE.simulate(2)
     found = annealed(
         REFERENCE.vae().float(), Examples(joint.x.float()), Annealing(3, 2),
         truth=joint.z if reverse else None,
@@ -260,7 +260,7 @@ def test_truths_stay_with_their_examples_in_whatever_chunks(monkeypatch):
     from lowerbound.evaluation import evidence as function
 
     monkeypatch.setattr(sys.modules[function.__module__], "EXAMPLES_AT_ONCE", 2)
-    moved, joint = walk(monkeypatch), REFERENCE.sample(5)
+    moved, joint = walk(monkeypatch), REFERENCE.simulate(5)
     annealed(REFERENCE.vae(), Examples(joint.x), Annealing(2, 3), truth=joint.z)
     starts = [z for z in moved.starts if len(z) == 3]  # a pilot has two chains
     assert [z.shape[1] for z in starts] == [2, 2, 1]
@@ -272,7 +272,7 @@ def test_no_gradient_is_kept_for_the_model_meanwhile(monkeypatch):
     model.likelihood.register_forward_hook(
         lambda m, i, o: wanted.append(any(p.requires_grad for p in model.parameters()))
     )
-    annealed(model, Examples(REFERENCE.sample(2).x), Annealing(2, 2))
+    annealed(model, Examples(REFERENCE.simulate(2).x), Annealing(2, 2))
     assert not any(wanted)
     assert wanted
     assert all(p.requires_grad for p in model.parameters())
@@ -304,12 +304,12 @@ def test_the_fewest_of_everything_are_one_two_and_one():
 
 def test_a_refusal_to_anneal_says_what_to_do():
     with pytest.raises(SettingError) as refused:
-        annealed(nn.Linear(1, 1), Examples(REFERENCE.sample(2).x))
+        annealed(nn.Linear(1, 1), Examples(REFERENCE.simulate(2).x))
     assert str(refused.value) == (
         "Linear has no log_joint, the density p(x, z) at any z, which annealing needs; evaluate "
         "it without annealing"
     )
-    x = REFERENCE.sample(4).x.clone()
+    x = REFERENCE.simulate(4).x.clone()
     x[2:] = math.inf
     with pytest.raises(DataError, match=r"^example 2 has no finite weight"):
         annealed(REFERENCE.vae(), Examples(x), Annealing(2, 2))

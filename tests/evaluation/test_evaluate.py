@@ -12,7 +12,7 @@ from torch import nn
 from lowerbound.data import Data, Examples, Field, Schema
 from lowerbound.errors import SupportError, UnknownNameError
 from lowerbound.evaluation import ACTIVE_THRESHOLD, Estimate, evaluate
-from lowerbound.likelihoods import Bernoulli, Gaussian
+from lowerbound.likelihoods import Bernoulli, Fields, Gaussian
 from lowerbound.models import VAE
 from lowerbound.networks import MLP
 from lowerbound.posteriors import DiagonalGaussian
@@ -32,7 +32,7 @@ def test_the_standard_error_is_numpys():
 
 def test_the_log_likelihood_is_that_of_the_closed_form_with_its_standard_error():
     reference = LinearGaussian.random(2, 4)
-    x = reference.sample(300).x
+    x = reference.simulate(300).x
     stated = evaluate(reference.vae(), x, samples=3).log_likelihood
     exact = reference.log_evidence(x).numpy()
     assert stated.mean == pytest.approx(exact.mean(), rel=1e-10)
@@ -45,7 +45,7 @@ def test_an_interval_of_two_standard_errors_covers_the_truth_19_times_in_20():
     reference = LinearGaussian.random(2, 3)
     covariance = reference.weight @ reference.weight.T + 0.49 * torch.eye(3).double()
     truth = -float(torch.distributions.MultivariateNormal(reference.bias, covariance).entropy())
-    values = reference.log_evidence(reference.sample(800_000).x).view(4000, 200)
+    values = reference.log_evidence(reference.simulate(800_000).x).view(4000, 200)
     covered = []
     for row in values:
         estimate = Estimate.of(row)
@@ -60,7 +60,7 @@ def coin(cells: int = 6) -> VAE:
     for network in (encoder, decoder):
         nn.init.zeros_(network.layers[0].weight)
         nn.init.zeros_(network.layers[0].bias)
-    return VAE(StandardNormal(2), DiagonalGaussian(encoder), Bernoulli(decoder))
+    return VAE(StandardNormal(2), DiagonalGaussian(encoder), Fields(decoder, Bernoulli()))
 
 
 def test_a_fair_coin_costs_one_bit_a_dimension():
@@ -77,7 +77,7 @@ def test_a_fair_coin_costs_one_bit_a_dimension():
 
 def test_bits_per_dimension_are_not_stated_where_they_mean_nothing():
     reference = LinearGaussian.random(2, 4)
-    stated = evaluate(reference.vae(), reference.sample(5).x, samples=2)
+    stated = evaluate(reference.vae(), reference.simulate(5).x, samples=2)
     assert stated.bits_per_dimension is None
     assert "density" in stated.bits_per_dimension_reason
     x = torch.zeros(5, 6)
@@ -97,7 +97,7 @@ def test_active_units_are_those_whose_mean_varies_beyond_the_threshold(below):
         encoder.layers[0].weight.zero_()[:3] = variances.sqrt().diag()
         encoder.layers[0].bias.zero_()
     decoder = MLP((3,), (1, 3), ())
-    model = VAE(StandardNormal(3), DiagonalGaussian(encoder), Gaussian(decoder)).double()
+    model = VAE(StandardNormal(3), DiagonalGaussian(encoder), Fields(decoder, Gaussian())).double()
     stated = evaluate(model, x, samples=1)
     assert (stated.active_units, stated.latents, stated.threshold) == (2, 3, ACTIVE_THRESHOLD)
     assert evaluate(model, x[:1], samples=1).active_units == 0  # one example does not vary
@@ -106,7 +106,7 @@ def test_active_units_are_those_whose_mean_varies_beyond_the_threshold(below):
 def test_a_split_is_read_that_is_the_one_named():
     # evaluate(data, split="validation") once read the test split and called it validation
     reference = LinearGaussian.random(1, 2)
-    parts = [Examples(reference.sample(n, seed=n).x) for n in (30, 20, 10)]
+    parts = [Examples(reference.simulate(n, seed=n).x) for n in (30, 20, 10)]
     schema = Schema((Field("x", "real", (2,), None),), (2,), precision="float64")
     data = Data(schema, *parts, source="planted")
     model = reference.vae()

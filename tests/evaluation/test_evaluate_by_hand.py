@@ -25,7 +25,7 @@ def data_of(train: int, validation: int, test: int, missing: str = "") -> Data:
     for seed, (name, n) in enumerate(
         (("train", train), ("validation", validation), ("test", test))
     ):
-        x = REFERENCE.sample(n, seed=seed).x
+        x = REFERENCE.simulate(n, seed=seed).x
         parts[name] = Examples(x, torch.ones_like(x) > 0 if name == missing else None)
     return Data(SCHEMA, *parts.values(), source="planted")
 
@@ -109,7 +109,7 @@ def test_quality_needs_a_hundred_training_and_fifty_held_out_examples_that_are_w
     words = "^samples are compared with training and held-out data: "
     model = nn.Linear(1, 1)  # refused before anything is asked of it
     with pytest.raises(SettingError, match=words + "these examples have no splits"):
-        evaluate(model, REFERENCE.sample(60).x, quality=50)
+        evaluate(model, REFERENCE.simulate(60).x, quality=50)
     with pytest.raises(SettingError, match=words + "there are 99 and 60"):
         evaluate(model, data_of(99, 60, 60), quality=50)
     with pytest.raises(SettingError, match=words + "there are 120 and 49"):

@@ -25,7 +25,7 @@ def wrong(reference: LinearGaussian, posterior=DiagonalGaussian) -> torch.nn.Mod
 
 def test_the_log_likelihood_of_every_example_is_the_closed_form():
     reference = LinearGaussian.random(3, 5)
-    x = reference.sample(600).x
+    x = reference.simulate(600).x
     found = evidence(reference.vae(), Examples(x), samples=7)
     assert torch.allclose(found.log_likelihood, reference.log_evidence(x), rtol=1e-10)
     assert found.log_likelihood.dtype == torch.float64
@@ -59,7 +59,7 @@ class Bank:
 
 def test_chunks_of_draws_and_examples_give_what_one_computation_gives(monkeypatch):
     reference = LinearGaussian.random(2, 5, orthogonal=True)
-    model, x = wrong(reference), reference.sample(23).x
+    model, x = wrong(reference), reference.simulate(23).x
     bank, results = Bank(17, 23, 2), []
     monkeypatch.setattr("torch.distributions.normal._standard_normal", bank)
     monkeypatch.setattr(MODULE, "FEWEST_CELLS", 1)
@@ -85,7 +85,7 @@ def test_chunks_of_draws_and_examples_give_what_one_computation_gives(monkeypatc
 
 def test_no_chunk_holds_more_than_it_may(monkeypatch):
     reference = LinearGaussian.random(2, 5, orthogonal=True)
-    model, x = reference.vae(DiagonalGaussian), reference.sample(50).x
+    model, x = reference.vae(DiagonalGaussian), reference.simulate(50).x
     decoded = []
     model.likelihood.network.register_forward_hook(lambda m, i, o: decoded.append(o.numel()))
     monkeypatch.setattr(MODULE, "CELLS_AT_ONCE", 200)
@@ -98,7 +98,9 @@ def test_no_chunk_holds_more_than_it_may(monkeypatch):
 def test_a_cell_of_many_parameters_counts_as_many(monkeypatch):
     """Twenty levels: as cells alone, a categorical of 256 levels took 128 times the memory."""
     posterior = lb.posteriors.DiagonalGaussian(lb.networks.MLP((4,), (2, 2)))
-    likelihood = lb.likelihoods.Categorical(lb.networks.MLP((2,), (20, 4)), levels=20)
+    likelihood = lb.likelihoods.Fields(
+        lb.networks.MLP((2,), (20, 4)), lb.likelihoods.Categorical(levels=20)
+    )
     model = lb.VAE(lb.priors.StandardNormal(2), posterior, likelihood)
     decoded = []
     likelihood.network.register_forward_hook(lambda m, i, o: decoded.append(o.numel()))
@@ -111,7 +113,7 @@ def test_a_cell_of_many_parameters_counts_as_many(monkeypatch):
 
 def test_the_importance_weighted_bound_is_no_worse_than_the_elbo_and_below_the_evidence():
     reference = LinearGaussian.random(2, 5, orthogonal=True)
-    x = reference.sample(2000).x
+    x = reference.simulate(2000).x
     found = evidence(wrong(reference), Examples(x), 50)
     exact = reference.log_evidence(x)
     assert_mean_at_most(found.elbo - found.log_likelihood, 0.0, resolves=0.05)
@@ -122,7 +124,7 @@ def test_the_importance_weighted_bound_is_no_worse_than_the_elbo_and_below_the_e
 
 def test_the_rate_of_each_unit_is_its_mean_over_examples():
     reference = LinearGaussian.random(3, 5, orthogonal=True)
-    x = reference.sample(700).x
+    x = reference.simulate(700).x
     found = evidence(reference.vae(DiagonalGaussian), Examples(x), 2)
     q = reference.posterior(x)
     variance = torch.diagonal(q.covariance_matrix, dim1=-2, dim2=-1)
@@ -148,7 +150,7 @@ def test_a_model_that_is_no_vae_is_evaluated_by_its_trace():
 
 def test_the_model_and_the_random_state_are_left_as_they_were():
     reference = LinearGaussian.random(2, 3)
-    model, part = reference.vae().train(), Examples(reference.sample(5).x)
+    model, part = reference.vae().train(), Examples(reference.simulate(5).x)
     before, told = torch.get_rng_state(), []
     one = evidence(model, part, 3, seed=4, progress=lambda done, of: told.append((done, of)))
     other = evidence(model, part, 3, seed=4)

@@ -29,7 +29,7 @@ def margin(estimate) -> float:
 
 def test_both_quantities_lie_between_their_estimates():
     # q(z|x) = p(z|x) and x ~ p(x): I is half a log-determinant, and q(z) = p(z)
-    found = information(REFERENCE.vae(), Examples(REFERENCE.sample(2000).x))
+    found = information(REFERENCE.vae(), Examples(REFERENCE.simulate(2000).x))
     told, apart = found.mutual_information, found.mismatch
     truth = exact_information()
     assert told.lower.mean - margin(told.lower) < truth < told.upper.mean + margin(told.upper)
@@ -45,7 +45,7 @@ def test_an_aggregate_that_is_shifted_from_the_prior_shows_in_the_mismatch_alone
     model = REFERENCE.vae()
     with torch.no_grad():
         model.posterior.network.layers[0].bias[:2] += 0.7
-    found = information(model, Examples(REFERENCE.sample(2000).x))
+    found = information(model, Examples(REFERENCE.simulate(2000).x))
     told, apart = found.mutual_information, found.mismatch
     assert told.lower.mean - margin(told.lower) < exact_information()
     assert exact_information() < told.upper.mean + margin(told.upper)
@@ -55,9 +55,9 @@ def test_an_aggregate_that_is_shifted_from_the_prior_shows_in_the_mismatch_alone
 
 def test_few_examples_cannot_show_much_information():
     # four examples: at most log 4 can be told apart, at most the rate can be there
-    few = REFERENCE.sample(4).x
+    few = REFERENCE.simulate(4).x
     sharp = LinearGaussian(50 * REFERENCE.weight, REFERENCE.bias, REFERENCE.scale)
-    found = information(sharp.vae(), Examples(sharp.sample(4).x))
+    found = information(sharp.vae(), Examples(sharp.simulate(4).x))
     told, apart = found.mutual_information, found.mismatch
     assert told.lower.mean <= math.log(4) + 1e-9
     assert told.upper.mean >= told.lower.mean
@@ -67,7 +67,7 @@ def test_few_examples_cannot_show_much_information():
 
 
 def test_no_more_examples_are_mixed_than_asked_for():
-    found = information(REFERENCE.vae(), Examples(REFERENCE.sample(30).x), most=10)
+    found = information(REFERENCE.vae(), Examples(REFERENCE.simulate(30).x), most=10)
     assert found.examples == 10
 
 
@@ -153,7 +153,7 @@ def test_pairs_are_compared_a_few_rows_at_a_time(monkeypatch):
     for held, parts in ((2 * 10 * 2 + 1, [2] * 5), (10 * 2, [1] * 10), (1, [1] * 10)):
         shapes.clear()
         monkeypatch.setattr(module, "NUMBERS_AT_ONCE", held)  # a row is 10 x 2 numbers
-        information(REFERENCE.vae(), Examples(REFERENCE.sample(10).x))
+        information(REFERENCE.vae(), Examples(REFERENCE.simulate(10).x))
         assert shapes == [(rows, 1, 2) for rows in parts]
 
 
@@ -164,13 +164,13 @@ def test_examples_are_encoded_one_draw_of_each_at_a_time(monkeypatch):
     model, taken = REFERENCE.vae(), []
     trace = model.trace
     model.trace = lambda batch, samples: taken.append(len(batch)) or trace(batch, samples)
-    information(model, Examples(REFERENCE.sample(10).x))
+    information(model, Examples(REFERENCE.simulate(10).x))
     assert taken == [4, 4, 2]
 
 
 def test_two_examples_are_enough_and_2000_are_taken(monkeypatch):
-    assert information(REFERENCE.vae(), Examples(REFERENCE.sample(2).x)).examples == 2
-    many = Examples(REFERENCE.sample(2001).x)
+    assert information(REFERENCE.vae(), Examples(REFERENCE.simulate(2).x)).examples == 2
+    many = Examples(REFERENCE.simulate(2001).x)
     model, taken = REFERENCE.vae(), []
     trace = model.trace
 

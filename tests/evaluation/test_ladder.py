@@ -36,7 +36,7 @@ def test_the_ladder_has_the_elbo_at_its_foot_and_the_whole_at_its_top():
     model = reference.vae()
     with torch.no_grad():
         model.posterior.network.layers[0].bias[:2] += 0.5
-    found = evidence(model, Examples(reference.sample(300).x), 64)
+    found = evidence(model, Examples(reference.simulate(300).x), 64)
     assert tuple(found.ladder) == rungs(64) == (1, 5, 10, 32, 50, 64)
     assert torch.equal(found.ladder[64], found.log_likelihood)
     means = [float(bound.mean()) for bound in found.ladder.values()]
@@ -58,7 +58,7 @@ def test_the_variance_over_draws_is_that_of_repeated_estimates():
 
 def test_the_bias_is_removed_to_first_order():
     reference = LinearGaussian.random(2, 4)
-    x = reference.sample(1, seed=3).x.expand(4000, -1)
+    x = reference.simulate(1, seed=3).x.expand(4000, -1)
     model = reference.vae()
     with torch.no_grad():
         model.posterior.network.layers[0].bias[:2] += 0.15
@@ -118,14 +118,14 @@ def test_heavy_tails_forbid_the_word_converged():
 
 def test_one_draw_or_a_few_say_that_they_are_too_few():
     reference = LinearGaussian.random(1, 2)
-    one = evaluate(reference.vae(), reference.sample(5).x, samples=1)
+    one = evaluate(reference.vae(), reference.simulate(5).x, samples=1)
     assert one.log_evidence is None
     assert one.convergence.gain is None
     assert not one.convergence.converged
-    few = evaluate(reference.vae(), reference.sample(5).x, samples=10)
+    few = evaluate(reference.vae(), reference.simulate(5).x, samples=10)
     assert not few.convergence.converged
     assert "25 draws" in few.convergence.words
-    assert evaluate(reference.vae(), reference.sample(5).x, samples=30).convergence.converged
+    assert evaluate(reference.vae(), reference.simulate(5).x, samples=30).convergence.converged
 
 
 @pytest.mark.parametrize(

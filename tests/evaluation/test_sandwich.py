@@ -36,7 +36,7 @@ def test_simulated_data_follow_the_model():
 def test_the_truth_lies_between_the_bounds():
     """`benchmarks/coverage.py` does it 200 times."""
     for seed in range(3):
-        joint = REFERENCE.sample(40, seed)
+        joint = REFERENCE.simulate(40, seed)
         found = sandwich(
             shifted(), 40, Annealing(10, 8), joint=(joint.z, joint.x), samples=50, seed=seed
         )
@@ -56,7 +56,7 @@ def test_ways_back_from_one_draw_are_not_counted_as_independent():
         model.posterior.network.layers[0].bias[:2] += 0.1
     missed = 0
     for seed in range(30):
-        joint = REFERENCE.sample(50, seed)
+        joint = REFERENCE.simulate(50, seed)
         found = sandwich(
             model, 50, Annealing(2, 4, 2), joint=(joint.z, joint.x), samples=2, seed=seed
         )
@@ -121,7 +121,7 @@ def test_an_interval_is_no_wider_than_its_errors(monkeypatch):
 
 
 def test_progress_is_told_over_both_directions_of_given_examples():
-    joint, told = REFERENCE.sample(3), []
+    joint, told = REFERENCE.simulate(3), []
     sandwich(
         shifted(), joint=(joint.z, joint.x), annealing=Annealing(1, 2, 1), samples=2,
         progress=lambda done, of: told.append((done, of)),

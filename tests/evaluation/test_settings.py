@@ -29,7 +29,7 @@ from lowerbound.seeding import seeded
 from lowerbound.testing import LinearGaussian
 
 REFERENCE = LinearGaussian.random(2, 4, orthogonal=True)
-X = REFERENCE.sample(6).x
+X = REFERENCE.simulate(6).x
 FEW = Annealing(2, 2, 1)
 
 
@@ -221,7 +221,7 @@ def test_progress_is_told_after_every_few_examples(name, monkeypatch):
 
 def data_of(*counts: int) -> Data:
     """Splits of so many examples, each with draws of its own."""
-    parts = [Examples(REFERENCE.sample(n, seed=i).x) for i, n in enumerate(counts)]
+    parts = [Examples(REFERENCE.simulate(n, seed=i).x) for i, n in enumerate(counts)]
     schema = Schema((Field("x", "real", (4,), None),), (4,), precision="float64")
     return Data(schema, *parts, source="planted")
 

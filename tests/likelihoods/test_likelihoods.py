@@ -14,6 +14,7 @@ from lowerbound.likelihoods import (
     Bernoulli,
     Categorical,
     DiscretizedLogistic,
+    Fields,
     FixedScale,
     Gaussian,
     PerDimensionScale,
@@ -43,14 +44,14 @@ def test_bernoulli_is_scipys():
     logits = torch.tensor([[-3.0, -0.5, 0.0, 1.2, 40.0]], dtype=F64)
     x = torch.tensor([[0, 1, 1, 0, 1]], dtype=torch.uint8)
     expected = stats.bernoulli(special.expit(logits[0].numpy())).logpmf(x[0].numpy()).sum()
-    got = Bernoulli(Puts(logits))(Z).log_prob(x)
+    got = Fields(Puts(logits), Bernoulli())(Z).log_prob(x)
     assert got.shape == (1,)
     assert got.item() == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("logit", [-500.0, -30.0, 30.0, 500.0])
 def test_bernoulli_is_linear_in_an_extreme_logit(logit):
-    law = Bernoulli(Puts([[logit]]))(Z)
+    law = Fields(Puts([[logit]]), Bernoulli())(Z)
     against = torch.tensor([[0.0 if logit > 0 else 1.0]])
     assert law.log_prob(against).item() == pytest.approx(-abs(logit), rel=1e-12)
 
@@ -59,12 +60,14 @@ def test_categorical_is_the_log_softmax_of_scipy():
     logits = torch.randn(7, 3, dtype=F64) * 3
     x = torch.tensor([[0, 6, 2]])
     expected = special.log_softmax(logits.numpy(), axis=0)[[0, 6, 2], [0, 1, 2]].sum()
-    assert Categorical(Puts(logits), 7)(Z).log_prob(x).item() == pytest.approx(expected, rel=1e-12)
+    assert Fields(Puts(logits), Categorical(7))(Z).log_prob(x).item() == pytest.approx(
+        expected, rel=1e-12
+    )
 
 
 def test_discretized_logistic_takes_location_then_log_scale():
     location, log_scale = torch.tensor([0.2, -0.4], dtype=F64), torch.tensor([-2.0, 0.3], dtype=F64)
-    law = DiscretizedLogistic(Puts(torch.stack([location, log_scale])), 9)(Z)
+    law = Fields(Puts(torch.stack([location, log_scale])), DiscretizedLogistic(9))(Z)
     got = law.log_prob(torch.tensor([[3, 8]])).item()
     edges = (np.array([[2.5, 3.5], [7.5, np.inf]])) * 2 / 8 - 1
     p = stats.logistic(location.numpy()[:, None], np.exp(log_scale.numpy())[:, None]).cdf(edges)
@@ -76,7 +79,7 @@ def test_discretized_logistic_takes_location_then_log_scale():
 def test_gaussian_is_scipys_in_the_units_of_the_data(location, unit):
     mean = torch.tensor([[0.3, -1.0, 2.0]], dtype=F64)
     x = torch.tensor([[0.5, 7.0, -300.0]], dtype=F64)
-    p = Gaussian(Puts(mean), PerDimensionScale((3,), 0.5), location, unit).double()
+    p = Fields(Puts(mean), Gaussian(PerDimensionScale((3,), 0.5), location, unit)).double()
     scale = p.scale().detach().numpy() * np.asarray(unit)
     centre = np.asarray(location) + np.asarray(unit) * mean[0].numpy()
     expected = stats.norm(centre, scale).logpdf(x[0].numpy()).sum()
@@ -86,24 +89,24 @@ def test_gaussian_is_scipys_in_the_units_of_the_data(location, unit):
 def test_gaussian_is_the_change_of_variables_of_standardised_data():
     unit, location = torch.tensor([0.1, 20.0], dtype=F64), torch.tensor([1.0, -50.0], dtype=F64)
     mean, x = torch.randn(1, 2, dtype=F64), torch.randn(5, 2, dtype=F64) * 3
-    stored = Gaussian(Puts(mean), FixedScale(0.5), location, unit)(Z).log_prob(x)
-    standard = Gaussian(Puts(mean), FixedScale(0.5))(Z).log_prob((x - location) / unit)
+    stored = Fields(Puts(mean), Gaussian(FixedScale(0.5), location, unit))(Z).log_prob(x)
+    standard = Fields(Puts(mean), Gaussian(FixedScale(0.5)))(Z).log_prob((x - location) / unit)
     assert torch.allclose(stored, standard - unit.log().sum(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("factor", [1000.0, 1e-3])
 def test_rescaling_the_data_shifts_its_log_density_by_the_logarithm_of_the_factor(factor):
     mean, x = torch.randn(1, 4, dtype=F64), torch.randn(5, 4, dtype=F64)
-    one = Gaussian(Puts(mean), FixedScale(0.5), 0.2, 1.5).double()
-    scaled = Gaussian(
-        Puts(mean), FixedScale(0.5), one.location * factor, one.unit * factor
+    one = Fields(Puts(mean), Gaussian(FixedScale(0.5), 0.2, 1.5)).double()
+    scaled = Fields(
+        Puts(mean), Gaussian(FixedScale(0.5), one.location * factor, one.unit * factor)
     ).double()
     shift = scaled(Z).log_prob(x * factor) - one(Z).log_prob(x)
     assert torch.allclose(shift, torch.full((5,), -4 * math.log(factor), dtype=F64), rtol=1e-9)
 
 
 def test_a_gaussian_integrates_to_one():
-    p = Gaussian(Puts([[0.4]]), FixedScale(0.5), 3.0, 2.0).double()(Z)
+    p = Fields(Puts([[0.4]]), Gaussian(FixedScale(0.5), 3.0, 2.0)).double()(Z)
     total, _ = integrate.quad(
         lambda x: p.log_prob(torch.tensor([[x]], dtype=F64)).exp().item(), -12, 20, points=[3.8]
     )
@@ -113,9 +116,9 @@ def test_a_gaussian_integrates_to_one():
 @pytest.mark.parametrize(("size", "levels"), [(2, 2), (1, 9)])
 def test_discrete_likelihoods_sum_to_one_over_all_data(size, levels):
     every = torch.cartesian_prod(*[torch.arange(levels)] * size).reshape(-1, size)
-    laws = [DiscretizedLogistic(Puts(torch.randn(2, size)), levels)]
-    laws += [Categorical(Puts(torch.randn(levels, size)), levels)]
-    laws += [Bernoulli(Puts(torch.randn(1, size)))] if levels == 2 else []
+    laws = [Fields(Puts(torch.randn(2, size)), DiscretizedLogistic(levels))]
+    laws += [Fields(Puts(torch.randn(levels, size)), Categorical(levels))]
+    laws += [Fields(Puts(torch.randn(1, size)), Bernoulli())] if levels == 2 else []
     for law in laws:
         assert law(Z).log_prob(every).exp().sum().item() == pytest.approx(1.0, rel=1e-10)
 
@@ -123,9 +126,9 @@ def test_discrete_likelihoods_sum_to_one_over_all_data(size, levels):
 def test_every_likelihood_has_the_gradient_of_its_differences():
     x = torch.tensor([[0.0, 1.0, 1.0]], dtype=F64)
     cases = {
-        1: lambda net: Bernoulli(net),
-        2: lambda net: DiscretizedLogistic(net, 3),
-        5: lambda net: Categorical(net, 5),
+        1: lambda net: Fields(net, Bernoulli()),
+        2: lambda net: Fields(net, DiscretizedLogistic(3)),
+        5: lambda net: Fields(net, Categorical(5)),
     }
     for parameters, build in cases.items():
         output = torch.randn(parameters, 3, dtype=F64)
@@ -137,7 +140,7 @@ def test_every_likelihood_has_the_gradient_of_its_differences():
         assert_close_gradient(value, [output])
 
     def gaussian(mean, scale, location, unit):
-        part = Gaussian(nn.Identity(), FixedScale())
+        part = Fields(nn.Identity(), Gaussian(FixedScale()))
         part.scale.value, part.location, part.unit = scale, location, unit
         return part.cells(mean.unsqueeze(-1)).log_prob(x).sum()
 
@@ -147,7 +150,7 @@ def test_every_likelihood_has_the_gradient_of_its_differences():
 
 def test_the_gradient_of_a_gaussian_is_the_residual_over_the_variance():
     network = Puts([[0.4, -1.0]])
-    p = Gaussian(network, SharedScale(1.0)).double()
+    p = Fields(network, Gaussian(SharedScale(1.0))).double()
     with torch.no_grad():
         p.scale.log_scale.fill_(math.log(0.5))
     x = torch.tensor([[1.0, 2.0]], dtype=F64)
@@ -162,7 +165,9 @@ def test_the_gradient_of_a_gaussian_is_the_residual_over_the_variance():
 @pytest.mark.parametrize("value", [-1e4, 1e4])
 def test_a_discretized_logistic_holds_an_extreme_log_scale(value):
     network = Puts([[0.3], [value]]).float()
-    log_p = DiscretizedLogistic(network)(Z.float()).log_prob(torch.arange(256).view(-1, 1))
+    log_p = Fields(network, DiscretizedLogistic())(Z.float()).log_prob(
+        torch.arange(256).view(-1, 1)
+    )
     assert bool(torch.isfinite(log_p).all())
     (gradient,) = torch.autograd.grad(log_p.sum(), network.output)
     assert bool(torch.isfinite(gradient).all())
@@ -175,10 +180,10 @@ def test_a_learned_scale_never_falls_below_its_floor():
 
 def test_draws_have_the_mean_that_is_stated():
     cases = [
-        Bernoulli(Puts([[-1.0, 2.0]])),
-        Categorical(Puts(torch.randn(5, 2)), 5),
-        DiscretizedLogistic(Puts([[0.2, -0.9], [-1.0, 0.0]]), 9),
-        Gaussian(Puts([[0.2, -0.9]]), FixedScale(0.5), 3.0, 2.0),
+        Fields(Puts([[-1.0, 2.0]]), Bernoulli()),
+        Fields(Puts(torch.randn(5, 2)), Categorical(5)),
+        Fields(Puts([[0.2, -0.9], [-1.0, 0.0]]), DiscretizedLogistic(9)),
+        Fields(Puts([[0.2, -0.9]]), Gaussian(FixedScale(0.5), 3.0, 2.0)),
     ]
     for law in (case(Z) for case in cases):
         draws = law.sample(torch.Size([30_000])).squeeze(1)
@@ -191,11 +196,19 @@ def test_the_kind_of_every_likelihood_is_said():
 
 
 REFUSED = [
-    (Bernoulli(Puts([[0.0]])), torch.tensor([0.0, 255.0]), "values 0 or 1, got min 0, max 255"),
-    (Bernoulli(Puts([[0.0]])), torch.tensor([0.0, 0.5]), "fractions between"),
-    (Categorical(Puts([[0.0]]), 5), torch.tensor([5]), "whole numbers from 0 to 4"),
-    (DiscretizedLogistic(Puts([[0.0]])), torch.tensor([-1]), "whole numbers from 0 to 255"),
-    (Gaussian(Puts([[0.0]])), torch.tensor([math.nan, 1.0]), "finite values, got 1"),
+    (
+        Fields(Puts([[0.0]]), Bernoulli()),
+        torch.tensor([0.0, 255.0]),
+        "values 0 or 1, got min 0, max 255",
+    ),
+    (Fields(Puts([[0.0]]), Bernoulli()), torch.tensor([0.0, 0.5]), "fractions between"),
+    (Fields(Puts([[0.0]]), Categorical(5)), torch.tensor([5]), "whole numbers from 0 to 4"),
+    (
+        Fields(Puts([[0.0]]), DiscretizedLogistic()),
+        torch.tensor([-1]),
+        "whole numbers from 0 to 255",
+    ),
+    (Fields(Puts([[0.0]]), Gaussian()), torch.tensor([math.nan, 1.0]), "finite values, got 1"),
 ]
 
 
@@ -217,18 +230,18 @@ def test_impossible_sizes_are_refused():
             with pytest.raises(SettingError, match="must be positive"):
                 scale(value)
     with pytest.raises(SettingError, match="unit"):
-        Gaussian(Puts([[0.0]]), unit=torch.tensor([1.0, 0.0]))
+        Fields(Puts([[0.0]]), Gaussian(unit=torch.tensor([1.0, 0.0])))
 
 
 def test_a_decoder_of_another_shape_is_refused():
     with pytest.raises(ShapeError, match="2 parameters a cell"):
-        DiscretizedLogistic(Puts([[0.0]]))(Z)
+        Fields(Puts([[0.0]]), DiscretizedLogistic())(Z)
     with pytest.raises(ShapeError, match="needs a latent z"):
-        Bernoulli(Puts([[0.0]]))()
+        Fields(Puts([[0.0]]), Bernoulli())()
 
 
 def test_log_densities_are_reduced_over_the_event_only():
-    law = Categorical(Puts(torch.randn(4, 2, 3)), 4)(torch.zeros(5, 6, 2, dtype=F64))
+    law = Fields(Puts(torch.randn(4, 2, 3)), Categorical(4))(torch.zeros(5, 6, 2, dtype=F64))
     assert law.batch_shape == (5, 6)
     assert law.event_shape == (2, 3)
     assert law.log_prob(torch.zeros(6, 2, 3)).shape == (5, 6)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from lowerbound.likelihoods.likelihood import check_levels
 from scipy import special
 from torch import nn
 
@@ -13,12 +14,12 @@ from lowerbound.likelihoods import (
     Bernoulli,
     Categorical,
     DiscretizedLogistic,
+    Fields,
     FixedScale,
     Gaussian,
     PerDimensionScale,
     SharedScale,
 )
-from lowerbound.likelihoods.likelihood import check_levels
 
 F64 = torch.float64
 NET = nn.Identity()
@@ -32,7 +33,7 @@ def refusal(law, x, *name) -> str:
 
 def test_bernoulli_says_what_to_use_for_grey_levels():
     grey = torch.tensor([0, 255], dtype=torch.uint8)
-    assert refusal(Bernoulli(NET), grey) == (
+    assert refusal(Fields(NET, Bernoulli()), grey) == (
         "likelihood 'bernoulli' needs values 0 or 1, got min 0, max 255 in 'x'; "
         "use --likelihood discretized-logistic or categorical, or --binarize"
     )
@@ -40,7 +41,10 @@ def test_bernoulli_says_what_to_use_for_grey_levels():
 
 @pytest.mark.parametrize(
     ("law", "name"),
-    [(Categorical(NET, 5), "categorical"), (DiscretizedLogistic(NET, 5), "discretized-logistic")],
+    [
+        (Fields(NET, Categorical(5)), "categorical"),
+        (Fields(NET, DiscretizedLogistic(5)), "discretized-logistic"),
+    ],
 )
 def test_a_law_of_levels_says_what_to_use_for_real_values(law, name):
     needs = f"likelihood '{name}' needs whole numbers from 0 to 4, got"
@@ -53,10 +57,10 @@ def test_a_law_of_levels_says_what_to_use_for_real_values(law, name):
 
 def test_gaussian_counts_what_is_not_finite():
     x = torch.tensor([math.nan, 1.0, math.inf, -math.inf])
-    assert refusal(Gaussian(NET), x).startswith(
+    assert refusal(Fields(NET, Gaussian()), x).startswith(
         "likelihood 'gaussian' needs finite values, got 3 that are not in 'x'; "
     )
-    Gaussian(NET).check(torch.tensor([300]))  # whole numbers are finite
+    Fields(NET, Gaussian()).check(torch.tensor([300]))  # whole numbers are finite
 
 
 @pytest.mark.parametrize("kind", [torch.uint8, torch.int64, torch.float32, F64])
@@ -69,14 +73,14 @@ def test_the_first_and_the_last_level_are_levels(kind):
 
 def test_the_log_scale_of_a_discretized_logistic_is_held_between_minus_9_and_5():
     for given, held in ((-9.5, -9.0), (-8.5, -8.5), (4.5, 4.5), (5.5, 5.0)):
-        cells = DiscretizedLogistic(NET).cells(torch.tensor([0.0, given], dtype=F64))
+        cells = Fields(NET, DiscretizedLogistic()).cells(torch.tensor([0.0, given], dtype=F64))
         assert cells.log_scale.item() == held
 
 
 def test_a_scale_is_one_unit_of_the_data_unless_it_is_told_otherwise():
     for scale in (FixedScale(), SharedScale(), PerDimensionScale((3,))):
         assert torch.equal(scale().detach(), torch.ones_like(scale()))
-    cells = Gaussian(NET).cells(torch.full((2, 1), 0.7))
+    cells = Fields(NET, Gaussian()).cells(torch.full((2, 1), 0.7))
     assert torch.equal(cells.mean, torch.full((2,), 0.7))
     assert torch.equal(cells.stddev.detach(), torch.ones(2))
 
@@ -88,7 +92,12 @@ def test_a_scale_says_what_it_is():
 
 
 def test_a_likelihood_without_a_latent_says_which_it_is():
-    laws = [Bernoulli(NET), Categorical(NET), DiscretizedLogistic(NET), Gaussian(NET)]
+    laws = [
+        Fields(NET, Bernoulli()),
+        Fields(NET, Categorical()),
+        Fields(NET, DiscretizedLogistic()),
+        Fields(NET, Gaussian()),
+    ]
     names = ["bernoulli", "categorical", "discretized-logistic", "gaussian"]
     for law, name in zip(laws, names, strict=True):
         with pytest.raises(ShapeError, match=f"likelihood '{name}' needs a latent z"):
@@ -97,19 +106,21 @@ def test_a_likelihood_without_a_latent_says_which_it_is():
 
 def test_a_decoder_that_loses_the_axis_of_parameters_is_refused():
     with pytest.raises(ShapeError, match="1 parameters a cell"):
-        Bernoulli(nn.Flatten(0))(torch.zeros(5, 2))
+        Fields(nn.Flatten(0), Bernoulli())(torch.zeros(5, 2))
 
 
 def test_there_are_256_levels_unless_it_is_told_otherwise():
-    assert Categorical(NET).levels == Categorical(NET).parameters_per_cell == 256
-    assert DiscretizedLogistic(NET).levels == 256
+    assert (
+        Fields(NET, Categorical()).levels == Fields(NET, Categorical()).parameters_per_cell == 256
+    )
+    assert Fields(NET, DiscretizedLogistic()).levels == 256
 
 
 @pytest.mark.parametrize("logit", [-37.0, -30.0, -25.0, -21.0, 21.0, 25.0, 30.0, 37.0])
 @pytest.mark.parametrize("x", [0, 1])
 def test_bernoulli_keeps_its_digits_where_it_is_almost_certain(logit, x):
     output = torch.tensor([logit], dtype=F64, requires_grad=True)
-    value = Bernoulli(NET).cells(output).log_prob(torch.tensor(x, dtype=torch.uint8))
+    value = Fields(NET, Bernoulli()).cells(output).log_prob(torch.tensor(x, dtype=torch.uint8))
     (gradient,) = torch.autograd.grad(value.sum(), output)
     assert value.item() == pytest.approx(special.log_expit((2 * x - 1) * logit), rel=3e-16, abs=0)
     assert gradient.item() == pytest.approx(

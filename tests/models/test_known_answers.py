@@ -33,7 +33,7 @@ def test_exact_posterior_makes_every_sample_the_evidence(posterior, latents):
 @pytest.mark.parametrize("posterior", POSTERIORS)
 def test_the_closed_form_bound_is_the_evidence_in_expectation(posterior):
     reference = reference_for(posterior)
-    x = reference.sample(6).x
+    x = reference.simulate(6).x
     with given_noise(cubature(3)), torch.no_grad():
         value = ELBO(samples=6)(reference.vae(posterior), Batch(x)).value
     assert torch.allclose(value, reference.log_evidence(x), rtol=1e-10)
@@ -43,7 +43,7 @@ def test_the_closed_form_bound_is_the_evidence_in_expectation(posterior):
 @pytest.mark.parametrize("analytic", [True, False])
 def test_closed_and_drawn_rates_give_the_same_bound_under_a_wrong_posterior(posterior, analytic):
     reference = reference_for(posterior)
-    x, model = reference.sample(4).x, reference.vae(posterior)
+    x, model = reference.simulate(4).x, reference.vae(posterior)
     with torch.no_grad():
         for parameter in model.posterior.parameters():
             parameter.add_(0.03 * torch.randn_like(parameter))
@@ -67,7 +67,7 @@ def evidence_of(weight, bias, scale, x):
 def test_the_gradient_of_the_bound_is_the_gradient_of_the_evidence(posterior, objective):
     # E_q[grad log p(x, z)] = grad log p(x) at q = p(z|x): Fisher's identity, exact by cubature
     reference = reference_for(posterior)
-    x, model = reference.sample(6).x, reference.vae(posterior)
+    x, model = reference.simulate(6).x, reference.vae(posterior)
     decoder, scale = model.likelihood.network.layers[0], model.likelihood.scale
     scale.value.requires_grad_()
     wanted = [decoder.weight, decoder.bias, scale.value]
@@ -85,7 +85,7 @@ def test_the_gradient_of_the_bound_is_the_gradient_of_the_evidence(posterior, ob
 
 def test_the_evidence_has_the_gradient_of_its_differences():
     reference = LinearGaussian.random(2, 3)
-    x = reference.sample(4).x
+    x = reference.simulate(4).x
     assert_close_gradient(
         lambda w, b, s: evidence_of(w, b, s, x),
         [reference.weight, reference.bias, reference.scale.view(())],
@@ -96,7 +96,7 @@ def test_the_evidence_has_the_gradient_of_its_differences():
 @pytest.mark.parametrize("objective", [ELBO(1, False, "path"), ELBO(4, False, "path")])
 def test_the_path_gradient_has_no_variance_at_the_exact_posterior(posterior, objective):
     reference = reference_for(posterior)
-    x, model = reference.sample(5).x, reference.vae(posterior)
+    x, model = reference.simulate(5).x, reference.vae(posterior)
     encoder = list(model.posterior.parameters())
     value = objective(model, Batch(x)).value.sum()
     for gradient in torch.autograd.grad(value, encoder):
@@ -107,7 +107,7 @@ def test_the_path_gradient_has_no_variance_at_the_exact_posterior(posterior, obj
 
 def test_path_and_total_gradients_agree_in_expectation():
     reference = LinearGaussian.random(2, 3)
-    x, model = reference.sample(3).x, reference.vae()
+    x, model = reference.simulate(3).x, reference.vae()
     with torch.no_grad():
         for parameter in model.posterior.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
@@ -122,7 +122,7 @@ def test_path_and_total_gradients_agree_in_expectation():
 
 def test_importance_weights_estimate_the_evidence_without_bias_under_a_wrong_posterior():
     reference = LinearGaussian.random(2, 3)
-    x, model = reference.sample(3).x, reference.vae()
+    x, model = reference.simulate(3).x, reference.vae()
     with torch.no_grad():
         model.posterior.network.layers[0].bias[2:] *= 0.6  # wider than the posterior
         weights = (model.trace(Batch(x), 40_000).log_weight - reference.log_evidence(x)).exp()
@@ -131,7 +131,7 @@ def test_importance_weights_estimate_the_evidence_without_bias_under_a_wrong_pos
 
 def test_bounds_hold_for_a_wrong_decoder_too():
     reference = LinearGaussian.random(2, 3)
-    x, model = reference.sample(200).x, reference.vae()
+    x, model = reference.simulate(200).x, reference.vae()
     with torch.no_grad():
         model.likelihood.network.layers[0].weight.mul_(1.3)
         changed = LinearGaussian(reference.weight * 1.3, reference.bias, reference.scale)
@@ -170,7 +170,7 @@ def test_ranks_are_not_uniform_under_a_wrong_posterior(name):
 
 def test_more_draws_of_the_exact_posterior_add_nothing():
     reference = LinearGaussian.random(2, 3)
-    x, model = reference.sample(5).x, reference.vae()
+    x, model = reference.simulate(5).x, reference.vae()
     with torch.no_grad():
         few, many = (IWAE(k)(model, Batch(x)).value for k in (1, 500))
     assert torch.allclose(few, many, rtol=1e-10)

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from lowerbound.core.trace import LatentVariableModel
+from lowerbound.core import Traceable
 from lowerbound.data import Batch
 from lowerbound.errors import SettingError, ShapeError
-from lowerbound.likelihoods import Bernoulli, Gaussian
+from lowerbound.likelihoods import Bernoulli, Fields, Gaussian
 from lowerbound.models import VAE
 from lowerbound.networks import MLP
 from lowerbound.posteriors import DiagonalGaussian
@@ -18,7 +18,7 @@ def model_of(prior=2, posterior=2, likelihood=2, cells=3) -> VAE:
     return VAE(
         StandardNormal(prior),
         DiagonalGaussian(MLP((3,), (2, posterior), (4,))),
-        Bernoulli(MLP((likelihood,), (1, cells), (4,))),
+        Fields(MLP((likelihood,), (1, cells), (4,)), Bernoulli()),
     )
 
 
@@ -36,7 +36,7 @@ def test_parts_that_disagree_on_a_shape_are_refused_with_both_sides():
 
 def test_a_vae_is_a_latent_variable_model_and_says_what_it_is():
     model = model_of()
-    assert isinstance(model, LatentVariableModel)
+    assert isinstance(model, Traceable)
     text = str(model)
     for words in ("p(x, z) = p(z) p(x|z)", "N(0, I)", "Bernoulli(x; sigmoid f(z))", "MLP 3-4-4"):
         assert words in text
@@ -45,7 +45,7 @@ def test_a_vae_is_a_latent_variable_model_and_says_what_it_is():
 
 def test_the_rows_of_a_batch_can_be_traced_one_by_one():
     reference = LinearGaussian.random(2, 4)
-    model, x = reference.vae(), reference.sample(6).x
+    model, x = reference.vae(), reference.simulate(6).x
     noise = torch.randn(3, 6, 2, dtype=torch.float64)
     with torch.no_grad():
         with given_noise(noise):
@@ -60,7 +60,7 @@ def test_the_rows_of_a_batch_can_be_traced_one_by_one():
 
 def test_permuted_rows_with_permuted_noise_give_a_permuted_trace():
     reference = LinearGaussian.random(2, 4)
-    model, x = reference.vae(), reference.sample(6).x
+    model, x = reference.vae(), reference.simulate(6).x
     noise, order = torch.randn(3, 6, 2, dtype=torch.float64), torch.randperm(6)
     with torch.no_grad():
         with given_noise(noise):
@@ -73,7 +73,7 @@ def test_permuted_rows_with_permuted_noise_give_a_permuted_trace():
 def test_what_is_observed_alone_is_scored_and_the_rest_integrates_out():
     # under the prior as posterior, log p(x_observed) by importance sampling is the marginal's
     reference = LinearGaussian.random(2, 4)
-    x = reference.sample(1).x
+    x = reference.simulate(1).x
     observed = torch.tensor([[True, False, True, True]])
     kept = observed[0]
     marginal = LinearGaussian(reference.weight[kept], reference.bias[kept], reference.scale)
@@ -91,7 +91,7 @@ def test_log_densities_are_float64_even_when_the_networks_are_bfloat16():
     model = VAE(
         StandardNormal(2),
         DiagonalGaussian(MLP((3,), (2, 2), (4,))),
-        Gaussian(MLP((2,), (1, 3), (4,))),
+        Fields(MLP((2,), (1, 3), (4,)), Gaussian()),
     ).bfloat16()
     trace = model.trace(Batch(torch.zeros(5, 3)), 2)
     assert {trace.log_px.dtype, trace.log_pz.dtype, trace.log_qz.dtype} == {torch.float64}

@@ -33,7 +33,7 @@ def wrong_model() -> tuple[LinearGaussian, torch.nn.Module, Batch]:
     with torch.no_grad():
         model.posterior.network.layers[0].bias[:2] += 0.3
         model.posterior.network.layers[0].bias[2:] += 0.2
-    return reference, model, Batch(reference.sample(24).x)
+    return reference, model, Batch(reference.simulate(24).x)
 
 
 def some_trace(samples=4, rows=3, units=2) -> Trace:

@@ -32,7 +32,7 @@ def per_row(objective: Objective) -> torch.Tensor:
     with torch.no_grad():
         model.posterior.network.layers[0].bias += 0.2
     torch.manual_seed(0)
-    batch = Batch(reference.sample(1).x.expand(ROWS, -1))
+    batch = Batch(reference.simulate(1).x.expand(ROWS, -1))
     trace = model.trace(batch, objective.samples, objective.gradient)
     value = objective.reduce(trace).value.sum()
     return torch.autograd.grad(value, trace.posterior.loc)[0].flatten()
@@ -61,7 +61,7 @@ def test_at_one_draw_the_two_are_the_same():
 
 def test_without_a_gradient_only_the_value_is_there():
     reference = LinearGaussian.random(2, 3)
-    model, batch = reference.vae(), Batch(reference.sample(5).x)
+    model, batch = reference.vae(), Batch(reference.simulate(5).x)
     with torch.no_grad():
         trace = model.trace(batch, 4, "path")
         assert torch.equal(DReG(4).reduce(trace).value, IWAE(4).reduce(trace).value)
@@ -83,7 +83,7 @@ def test_a_network_in_single_precision_gets_a_gradient_in_it():
     # the shares are float64, and autograd refuses a gradient of another type than its tensor's
     reference = LinearGaussian.random(2, 3)
     model = reference.vae().float()
-    DReG(3)(model, Batch(reference.sample(4).x.float())).value.sum().backward()
+    DReG(3)(model, Batch(reference.simulate(4).x.float())).value.sum().backward()
     for parameter in model.posterior.parameters():
         assert parameter.grad.dtype == torch.float32
         assert bool(torch.isfinite(parameter.grad).all())

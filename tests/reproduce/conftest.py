@@ -22,5 +22,6 @@ def data() -> Data:
 @pytest.fixture
 def entry() -> Entry:
     whole = entry_named("burda-iwae-5-dynamic")
-    settings = {**whole.settings, "hidden": (8,), "latents": 2, "epochs": 4, "batch_size": 16}
-    return dataclasses.replace(whole, settings=settings, samples=200)
+    model = {**whole.model, "hidden": (8,), "latents": 2}
+    training = {**whole.training, "epochs": 4, "batch_size": 16}
+    return dataclasses.replace(whole, model=model, training=training, samples=200)

@@ -22,7 +22,7 @@ def test_the_figure_on_record_is_the_maximum_of_the_likelihood(name):
 
 def test_the_evidence_of_a_mean_and_a_covariance_is_that_of_the_rows():
     model = LinearGaussian.random(2, 5)
-    x = LinearGaussian.random(2, 5, seed=1).sample(40).x
+    x = LinearGaussian.random(2, 5, seed=1).simulate(40).x
     found = linear.mean_evidence(
         model.weight, model.bias, model.scale, x.mean(dim=0), torch.cov(x.T, correction=0)
     )

@@ -2,15 +2,18 @@
 
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from lowerbound.catalogue import assemble
 from lowerbound.data import Field, Schema
-from lowerbound.errors import UnknownNameError
+from lowerbound.errors import DataError, UnknownNameError
 from lowerbound.objectives import ELBO, IWAE, DReG, StickingTheLanding
-from lowerbound.reproduce import entries, entry_named
+from lowerbound.reproduce import Published, entries, entry_named
 from lowerbound.reproduce.cost import cost, operations
+from lowerbound.reproduce.registry import PLACES, read_rows
 
 MNIST = Schema((Field("image", "binary", (1, 28, 28), 2),), (1, 28, 28))
 DRAWN = [entry for entry in entries() if not entry.is_linear]
@@ -83,7 +86,82 @@ def test_a_cost_is_computed_until_it_was_measured():
     assert not cost(entry, [other], accelerator=False).measured
 
 
-def test_the_registry_is_read_without_torch():
-    program = "import sys, lowerbound.reproduce; print('torch' in sys.modules)"
+ROW = """
+[one]
+title = "One"
+data = "iris"
+protocol = "All rows."
+recipe = "vae"
+published = { figure = 1.5, active = 3, source = "A", address = "https://a" }
+model = { hidden = [4, 5] }
+training = { clip = "none", epochs = 3, batch_size = 50 }
+others = [[1.25, "B"]]
+"""
+
+
+def test_a_row_says_what_differs_from_the_row_it_is_like(tmp_path):
+    (tmp_path / "a.toml").write_text(
+        '[two]\nlike = "one"\nothers = []\npublished = { figure = 2.5 }\ntraining = { clip = 1.0 }'
+    )
+    (tmp_path / "b.toml").write_text(ROW)
+    two, one = read_rows(tmp_path)
+    assert (one.name, one.others, one.published.active) == ("one", ((1.25, "B"),), 3)
+    assert one.settings == {"hidden": (4, 5), "clip": None, "epochs": 3, "batch_size": 50}
+    assert (two.title, two.others) == ("One", ())
+    assert two.published == Published(2.5, "A", "https://a", 3)
+    assert two.settings == {**one.settings, "clip": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[one", "cannot read .*b.toml"),
+        (ROW + "[two]\nlike = 'three'", "'two' is like 'three', which is no other row"),
+        (ROW + "[two]\nlike = 'two'", "is no other row"),
+        (ROW + "[two]\nlike = 'one'\nseason = 'spring'", "'two' cannot be read: .*season"),
+        ("[one]\ntitle = 'One'", "'one' cannot be read"),
+        (None, "no rows of published figures in .*; install lowerbound anew"),
+    ],
+)
+def test_rows_that_cannot_be_read_are_one_line(tmp_path, text, words):
+    if text is not None:
+        (tmp_path / "b.toml").write_text(text)
+    with pytest.raises(DataError, match=words) as told:
+        read_rows(tmp_path)
+    assert "\n" not in str(told.value)
+
+
+def test_a_row_stands_once(tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.toml").write_text(ROW)
+    with pytest.raises(DataError, match=r"b.toml.*'one' is there already"):
+        read_rows(tmp_path)
+
+
+def test_installed_rows_come_before_those_of_a_checkout(tmp_path, monkeypatch):
+    (tmp_path / "row.toml").write_text(ROW)
+    monkeypatch.setattr("lowerbound.reproduce.registry.PLACES", (tmp_path, *PLACES))
+    entries.cache_clear()
+    assert [entry.name for entry in entries()] == ["one"]
+    entries.cache_clear()
+
+
+def test_a_wheel_takes_the_rows_along():
+    root = Path(__file__).parents[2]
+    build = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    installed, checkout = (place.relative_to(root).as_posix() for place in PLACES)
+    included = build["targets"]["wheel"]["force-include"]
+    assert included[checkout] == installed.removeprefix("src/")
+
+
+def test_the_list_of_figures_is_made_without_torch():
+    program = """
+import sys
+from lowerbound.cli import main
+sys.argv = ["lowerbound", "reproduce", "--list"]
+code = main()
+print("torch" in sys.modules, file=sys.stderr)
+sys.exit(code)
+"""
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout.strip() == "False", done.stderr
+    assert done.stderr.strip() == "False" and "burda-vae-1-dynamic" in done.stdout

@@ -5,8 +5,8 @@ import json
 
 import pytest
 import torch
-
 from lowerbound.catalogue.start import LEAST
+
 from lowerbound.errors import OutputError, SettingError
 from lowerbound.evaluation import evidence
 from lowerbound.reproduce import entry_named
@@ -39,7 +39,7 @@ def test_a_row_starts_as_its_source_has_it(data):
 
 def test_a_run_that_began_elsewhere_is_not_gone_on_with(entry, data, tmp_path):
     train(entry, data, tmp_path / "run", seed=1, epochs=1)
-    other = dataclasses.replace(entry, settings={**entry.settings, "init": "torch"})
+    other = dataclasses.replace(entry, model={**entry.model, "init": "torch"})
     with pytest.raises(
         SettingError, match=r"init is 'glorot' in .*, where the row has 'torch' now"
     ):

@@ -7,7 +7,7 @@ import pytest
 
 from lowerbound.reproduce import entries, entry_named
 from lowerbound.reproduce.results import add, runs_of, told
-from lowerbound.reproduce.table import markdown, row
+from published import markdown, row
 
 ROOT = Path(__file__).parents[2]
 ENTRY = entry_named("burda-iwae-5-dynamic")

@@ -10,7 +10,7 @@ from lowerbound.likelihoods import Likelihood
 from lowerbound.testing import PRIORS, certify, table
 from lowerbound.testing.advice import RULES, explain
 from lowerbound.testing.certify import KINDS, RECIPE_SCHEMAS, certify_part, parts, prior_part
-from lowerbound.testing.planted.priors import _NoConstant, prior_of
+from planted.priors import _NoConstant, prior_of
 
 
 def names_of(certificates, kind: str) -> set[str]:

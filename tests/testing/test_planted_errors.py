@@ -1,12 +1,12 @@
 """The checks are checked: each error of the corpus is planted, and a check must say so.
 
-See `lowerbound.testing.planted`: the same part without the error must pass.
+The corpus is the package tests/planted; the same part without the error must pass.
 """
 
 import pytest
 
 from lowerbound.testing.advice import rule_of
-from lowerbound.testing.planted import Planted, Subject, subjects, try_corpus
+from planted import Planted, Subject, subjects, try_corpus
 
 ERRORS = {
     f"{subject.name}, {key}": error
@@ -75,7 +75,7 @@ def test_an_outcome_says_whether_an_error_was_caught_and_by_what(monkeypatch):
     numbers = Subject("numbers", {"positive": check_positive})
     numbers.enter("the sign is lost", "positive", "not positive", -3, 3)
     numbers.enter("nothing is wrong", "positive", "not positive", 4, 3)
-    monkeypatch.setattr("lowerbound.testing.planted.run.subjects", lambda: (numbers,))
+    monkeypatch.setattr("planted.run.subjects", lambda: (numbers,))
     caught, missed = try_corpus()
     assert (caught.subject, caught.check, caught.caught) == ("numbers", "positive", True)
     assert caught.message == "-3 is not positive"

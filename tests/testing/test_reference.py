@@ -19,7 +19,7 @@ from lowerbound.testing import (
 @pytest.mark.parametrize(("latents", "dimensions"), [(1, 1), (2, 5), (4, 3)])
 def test_the_evidence_of_the_linear_gaussian_is_that_of_its_marginal(latents, dimensions):
     reference = LinearGaussian.random(latents, dimensions, seed=3)
-    x = reference.sample(7).x
+    x = reference.simulate(7).x
     covariance = reference.weight @ reference.weight.T + 0.49 * torch.eye(dimensions).double()
     expected = multivariate_normal(reference.bias.numpy(), covariance.numpy()).logpdf(x.numpy())
     assert np.allclose(reference.log_evidence(x), expected, rtol=1e-12)
@@ -27,7 +27,7 @@ def test_the_evidence_of_the_linear_gaussian_is_that_of_its_marginal(latents, di
 
 def test_the_posterior_of_the_linear_gaussian_is_the_conditional_of_the_joint():
     reference = LinearGaussian.random(2, 4)
-    w, x = reference.weight.numpy(), reference.sample(3).x
+    w, x = reference.weight.numpy(), reference.simulate(3).x
     marginal = w @ w.T + 0.49 * np.eye(4)
     gain = w.T @ np.linalg.inv(marginal)
     posterior = reference.posterior(x)
@@ -37,7 +37,7 @@ def test_the_posterior_of_the_linear_gaussian_is_the_conditional_of_the_joint():
 
 def test_draws_of_the_linear_gaussian_have_its_moments():
     reference = LinearGaussian.random(2, 3)
-    joint = reference.sample(40_000)
+    joint = reference.simulate(40_000)
     assert_mean(joint.x - reference.bias, 0.0, resolves=0.2)
     covariance = reference.weight @ reference.weight.T + 0.49 * torch.eye(3).double()
     centred = joint.x - reference.bias

@@ -52,7 +52,7 @@ def covariance_of(model: LinearGaussianChain) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("name", CHAINS)
 def test_the_evidence_of_a_chain_is_its_marginal_gaussian(name):
     model = CHAINS[name](seed=2)
-    x = model.sample(6).x
+    x = model.simulate(6).x
     expected = multivariate_normal(*covariance_of(model)).logpdf(x.numpy())
     assert np.allclose(model.log_evidence(x).detach(), expected, rtol=1e-12)
 
@@ -93,7 +93,7 @@ def test_any_number_of_latents_makes_every_draw_the_evidence(latents, dimensions
 def test_unobserved_cells_of_a_gaussian_are_integrated_out():
     known = torch.tensor([[True, False, True, True], [False, True, False, True], [False] * 4])
     for model in (CHAINS["top-down"](), LinearGaussian.random(2, 4)):
-        x = model.sample(3).x
+        x = model.simulate(3).x
         if isinstance(model, LinearGaussian):
             w = model.weight.numpy()
             mean, covariance = model.bias.numpy(), w @ w.T + 0.49 * np.eye(4)
@@ -119,7 +119,7 @@ def test_unobserved_cells_of_a_beta_bernoulli_model_are_summed_out():
 @pytest.mark.parametrize("name", MODELS)
 def test_weights_estimate_the_evidence_of_what_was_observed(name):
     model = MODELS[name]()  # the encoder takes a gap for 0: it is not exact there
-    x = model.sample(2).x
+    x = model.simulate(2).x
     known = torch.ones_like(x, dtype=torch.bool)
     known[0].flatten()[0] = False
     with torch.no_grad():
@@ -133,9 +133,9 @@ def test_weights_estimate_the_evidence_of_what_was_observed(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_bounds_of_an_inexact_posterior_grow_up_to_the_evidence(name):
     model = MODELS[name](exact=False)
-    check_bounds(model, Batch(model.sample(3).x))
+    check_bounds(model, Batch(model.simulate(3).x))
     with torch.no_grad():
-        x = model.sample(3).x
+        x = model.simulate(3).x
         elbo = model.trace(Batch(x), 4000).log_weight.mean(dim=0)
     assert bool((elbo < model.log_evidence(x) - 0.002).all())  # so that there was a gap to see
 
@@ -143,7 +143,7 @@ def test_bounds_of_an_inexact_posterior_grow_up_to_the_evidence(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_continuous_reference_climbs_the_ladder(name):
     model = MODELS[name](exact=False)
-    x = model.sample(5).x
+    x = model.simulate(5).x
     check_model(model, Batch(x.to(torch.uint8) if name == "beta-Bernoulli" else x))
 
 
@@ -151,7 +151,7 @@ def test_a_continuous_reference_climbs_the_ladder(name):
 @pytest.mark.parametrize("analytic", [False, True])
 def test_the_gradient_of_a_chains_bound_is_that_of_its_evidence(name, analytic):
     model = CHAINS[name]()
-    x, size = model.sample(5).x, sum(model.latents)
+    x, size = model.simulate(5).x, sum(model.latents)
     with given_noise(cubature(size)):
         value = ELBO(2 * size, analytic)(model, Batch(x)).value.sum()
     parameters = list(model.parameters())
@@ -163,7 +163,7 @@ def test_the_gradient_of_a_chains_bound_is_that_of_its_evidence(name, analytic):
 
 def test_the_gradient_of_a_beta_bernoulli_bound_is_that_of_its_evidence():
     model = BetaBernoulli(2, 5)
-    batch = Batch(model.sample(3).x)
+    batch = Batch(model.simulate(3).x)
     parameters = list(model.parameters())
     evidence = model.log_evidence(batch.x).sum()
     should = torch.autograd.grad(evidence, parameters, allow_unused=True)
@@ -196,7 +196,7 @@ GENERATIVE = [
 @pytest.mark.parametrize(("name", "key"), GENERATIVE)
 def test_the_evidence_has_the_gradient_of_its_differences(name, key):
     model = MODELS[name]()
-    x, evidence = model.sample(2).x, Evidence(model)
+    x, evidence = model.simulate(2).x, Evidence(model)
     assert_close_gradient(
         lambda value: torch.func.functional_call(evidence, {f"model.{key}": value}, x),
         [model.get_parameter(key).detach()],
@@ -204,7 +204,7 @@ def test_the_evidence_has_the_gradient_of_its_differences(name, key):
 
 
 def test_the_groups_of_a_chain_have_closed_rates_top_down_and_none_bottom_up():
-    batch = Batch(CHAINS["top-down"]().sample(3).x)
+    batch = Batch(CHAINS["top-down"]().simulate(3).x)
     trace = CHAINS["top-down"](exact=False).trace(batch, 6)
     assert {key: tuple(kl.shape) for key, kl in trace.kl.items()} == {
         "z2": (6, 3, 1),
@@ -216,7 +216,7 @@ def test_the_groups_of_a_chain_have_closed_rates_top_down_and_none_bottom_up():
 @pytest.mark.parametrize("name", CHAINS)
 def test_the_joint_of_a_chains_encoder_has_the_density_of_its_draws(name):
     model = CHAINS[name](exact=False)
-    x = model.sample(3).x
+    x = model.simulate(3).x
     trace = model.trace(Batch(x), 5)
     assert torch.allclose(trace.posterior.log_prob(trace.z), trace.log_qz)
     exact = CHAINS[name]()
@@ -233,7 +233,7 @@ def test_path_gradients_vanish_at_the_exact_posterior(name):
         for key, p in model.named_parameters()
         if key.startswith(("gains", "offsets", "factors.0", "factors.1", "factors.posterior"))
     ]
-    value = ELBO(2, False, "path")(model, Batch(model.sample(3).x)).value.sum()
+    value = ELBO(2, False, "path")(model, Batch(model.simulate(3).x)).value.sum()
     for gradient in torch.autograd.grad(value, encoder):
         assert torch.allclose(gradient, torch.zeros_like(gradient), atol=1e-7)
 
@@ -249,7 +249,7 @@ def test_ranks_are_uniform_under_the_exact_posterior_and_not_under_a_wrong_one(n
 
 def test_draws_of_a_chain_have_its_moments():
     model = CHAINS["three groups"]()
-    joint = model.sample(40_000)
+    joint = model.simulate(40_000)
     mean, covariance = (torch.as_tensor(part) for part in covariance_of(model))
     spread = covariance.diagonal().sqrt()
     centred = (joint.x - mean) / spread

@@ -116,7 +116,7 @@ def test_unobserved_cells_are_summed_out(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_expected_bounds_grow_with_the_draws_up_to_the_evidence(name):
     model = MODELS[name](seed=1)
-    batch = Batch(model.sample(4).x)
+    batch = Batch(model.simulate(4).x)
     many = 64 if len(model.states) < 4 else 8
     with torch.no_grad():
         ladder = [model.expected(objective, batch).value for objective in (ELBO(), IWAE(4))]
@@ -132,7 +132,7 @@ def test_expected_bounds_grow_with_the_draws_up_to_the_evidence(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_an_expectation_over_multisets_is_that_over_all_draws(name):
     model = MODELS[name]()
-    batch = Batch(model.sample(2).x)
+    batch = Batch(model.simulate(2).x)
     joint = log_px, log_pz, log_q = model.joint(batch)
     log_w = log_px + log_pz - log_q
     total = torch.zeros(2, dtype=torch.float64)
@@ -147,7 +147,7 @@ def test_an_expectation_over_multisets_is_that_over_all_draws(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_the_gradient_of_the_expected_bound_is_that_of_the_evidence(name):
     model = MODELS[name](exact=True)
-    batch = Batch(model.sample(5).x)
+    batch = Batch(model.simulate(5).x)
     for objective in (ELBO(), IWAE(3)):
         value = model.expected(objective, batch).value.sum()
         parameters = dict(model.named_parameters())
@@ -162,7 +162,7 @@ def test_the_gradient_of_the_expected_bound_is_that_of_the_evidence(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_draws_follow_the_joint_law(name):
     model = MODELS[name]()
-    joint = model.sample(40_000)
+    joint = model.simulate(40_000)
     place = model.levels ** torch.arange(model.cells).flip(0)
     chance = model.log_evidence(model.support()).exp().detach()
     assert_frequencies((joint.x * place).sum(dim=-1), chance, resolves=0.025)
@@ -173,7 +173,7 @@ def test_draws_follow_the_joint_law(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_traces_draw_from_the_encoder(name):
     model = MODELS[name]()
-    batch = Batch(model.sample(1).x)
+    batch = Batch(model.simulate(1).x)
     trace = model.trace(batch, 30_000)
     index = (trace.z.unsqueeze(-2) == model.states).all(dim=-1).long().argmax(dim=-1)
     q = model.joint(batch)[2].exp().detach().flatten()
@@ -184,7 +184,7 @@ def test_traces_draw_from_the_encoder(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_an_enumerable_model_climbs_the_ladder(name):
     model = MODELS[name](exact=False)
-    check_model(model, Batch(model.sample(5, seed=2).x.to(torch.uint8)))
+    check_model(model, Batch(model.simulate(5, seed=2).x.to(torch.uint8)))
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lowerbound.data import Batch, Data, Examples, Field, Schema
 from lowerbound.errors import DataError, SettingError
-from lowerbound.likelihoods import Gaussian, SharedScale
+from lowerbound.likelihoods import Fields, Gaussian, SharedScale
 from lowerbound.models import VAE
 from lowerbound.networks import MLP
 from lowerbound.objectives import ELBO
@@ -98,7 +98,7 @@ def check_learned(name: str, latents: int, samples: int, training: Training, deg
     model = VAE(
         StandardNormal(latents),
         DiagonalGaussian(MLP((dimensions,), (2, latents), hidden=())),
-        Gaussian(MLP((latents,), (1, dimensions), hidden=()), SharedScale()),
+        Fields(MLP((latents,), (1, dimensions), hidden=()), Gaussian(SharedScale())),
     ).double()
     rows = Examples(x)
     schema = Schema((Field("x", "real", (dimensions,), None),), (dimensions,))

@@ -67,7 +67,7 @@ def test_a_model_whose_bound_exceeds_its_evidence_is_seen():
             trace = super().trace(batch, samples, gradient)
             return replace(trace, log_px=trace.log_px + 0.3)
 
-    x = BernoulliMixture().sample(3).x
+    x = BernoulliMixture().simulate(3).x
     check_bounds(BernoulliMixture(exact=True), Batch(x))
     with pytest.raises(AssertionError, match="mean weight"):
         check_bounds(Generous(exact=True), Batch(x))
@@ -80,7 +80,7 @@ def test_an_objective_that_claims_too_much_is_seen_on_a_model_that_knows_its_evi
             return replace(bound, value=-bound.distortion)
 
     model = LinearGaussianChain()
-    batch = Batch(model.sample(3).x)
+    batch = Batch(model.simulate(3).x)
     check_bounds(model, batch, ELBO(2))
     with pytest.raises(AssertionError, match="the objective, at most log p"):
         check_bounds(model, batch, NoRate(2))
@@ -88,7 +88,7 @@ def test_an_objective_that_claims_too_much_is_seen_on_a_model_that_knows_its_evi
 
 def test_draws_are_grouped_without_mixing_rows():
     model = LinearGaussianChain((2, 1), 3, exact=False)
-    trace = model.trace(Batch(model.sample(4).x), 12)
+    trace = model.trace(Batch(model.simulate(4).x), 12)
     for group, value in enumerate(grouped(IWAE(3), trace, 3)):
         few = trace.log_weight[3 * group : 3 * group + 3]
         assert torch.allclose(value, few.logsumexp(dim=0) - torch.tensor(3.0).double().log())
@@ -122,7 +122,7 @@ def test_a_draw_that_shares_its_noise_is_seen_where_draws_have_few_values():
             trace = super().trace(batch, samples, gradient)
             return replace(trace, z=trace.z[:, :1].expand_as(trace.z))
 
-    batch = Batch(BernoulliMixture().sample(4).x)
+    batch = Batch(BernoulliMixture().simulate(4).x)
     check_rows(BernoulliMixture(), batch)
     with pytest.raises(AssertionError, match=r"depends on another row|share their noise"):
         check_rows(Shared(), batch)

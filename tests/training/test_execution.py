@@ -13,7 +13,7 @@ from lowerbound import training
 from lowerbound.catalogue import assemble
 from lowerbound.data import Batch, Data, Examples, Field, Schema
 from lowerbound.errors import RunError, SettingError
-from lowerbound.likelihoods import Bernoulli
+from lowerbound.likelihoods import Bernoulli, Fields
 from lowerbound.models import VAE
 from lowerbound.networks import MLP, ResidualDecoder, ResidualEncoder
 from lowerbound.objectives import ELBO, IWAE, Annealed, FreeBits
@@ -179,7 +179,9 @@ def test_activations_computed_again_give_the_same_gradient(images):
         )
     else:
         model = VAE(
-            StandardNormal(2), DiagonalGaussian(MLP((9,), (2, 2))), Bernoulli(MLP((2,), (1, 9)))
+            StandardNormal(2),
+            DiagonalGaussian(MLP((9,), (2, 2))),
+            Fields(MLP((2,), (1, 9)), Bernoulli()),
         )
     x = torch.ones(4, *((1, 16, 16) if images else (9,)))
     gradients, calls = [], []

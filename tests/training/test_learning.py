@@ -9,7 +9,7 @@ from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 
 from lowerbound.data import Data, Examples, Field, Schema
-from lowerbound.likelihoods import Gaussian, SharedScale
+from lowerbound.likelihoods import Fields, Gaussian, SharedScale
 from lowerbound.models import VAE
 from lowerbound.networks import MLP
 from lowerbound.objectives import ELBO
@@ -23,7 +23,7 @@ def linear_vae(dimensions: int, latents: int) -> VAE:
     return VAE(
         StandardNormal(latents),
         FullGaussian(MLP((dimensions,), FullGaussian.parameters_shape(latents), ())),
-        Gaussian(MLP((latents,), (1, dimensions), ()), SharedScale()),
+        Fields(MLP((latents,), (1, dimensions), ()), Gaussian(SharedScale())),
     )
 
 

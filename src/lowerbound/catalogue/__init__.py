@@ -1,17 +1,21 @@
 """Names for models: recipes that assemble parts."""
 
 # importing a recipe's module enters it in the catalogue
-from lowerbound.catalogue import auto, beta_vae, iwae, vae  # noqa: F401  isort: skip
+from lowerbound.catalogue import beta_vae, iwae, vae  # noqa: F401  isort: skip
 from lowerbound.catalogue.assemble import Assembly, assemble, build
-from lowerbound.catalogue.parts import Parts
+from lowerbound.catalogue.policy import Chosen, choose
 from lowerbound.catalogue.recipe import Recipe, recipe, recipe_named, recipes
+from lowerbound.catalogue.slots import SLOTS, Choice
 
 __all__ = [
+    "SLOTS",
     "Assembly",
-    "Parts",
+    "Choice",
+    "Chosen",
     "Recipe",
     "assemble",
     "build",
+    "choose",
     "recipe",
     "recipe_named",
     "recipes",

@@ -1,27 +1,25 @@
 """From a recipe's name, a schema and some settings to everything that `fit` needs."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
 
-from lowerbound.catalogue.auto import in_words
-from lowerbound.catalogue.parts import MOST_PARAMETERS, Parts
+from lowerbound import likelihoods
+from lowerbound.catalogue.policy import choose, training_for
 from lowerbound.catalogue.recipe import Recipe, recipe_named
-from lowerbound.catalogue.settings import check_settings, settings_of
+from lowerbound.catalogue.settings import Setting, check_settings, settings_of
+from lowerbound.catalogue.slots import SLOTS, Choice
+from lowerbound.core import Model
 from lowerbound.data import Schema
 from lowerbound.errors import SettingError
-from lowerbound.models import VAE
 from lowerbound.objectives import Objective
 from lowerbound.seeding import seeded
 from lowerbound.training import Training
 
-#: Updates after which a model of default size is usually trained; sets the default of `epochs`.
-USUAL_UPDATES = 2500
-#: Bounds of that default.
-FEWEST_EPOCHS, MOST_EPOCHS = 20, 1000
+#: Parameters beyond this are taken for a slip of the keyboard.
+MOST_PARAMETERS = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Assembly:
     """
 
     recipe: Recipe
-    model: VAE
+    model: Model
     objective: Objective
     training: Training
     settings: dict[str, Any]
@@ -71,29 +69,93 @@ def assemble(
         UnknownNameError: No such recipe or setting; names its neighbours.
         SettingError: An impossible value, or parts that do not go together.
     """
-    recipe = recipe_named(name)
-    given = check_settings(recipe, settings or {})
+    asked = recipe_named(name)
+    given = check_settings(asked, settings or {})
+    chosen = choose(schema, examples, name, given)
+    recipe = recipe_named(chosen.recipe)
     known = settings_of(recipe)
-    groups: dict[str, dict[str, Any]] = {"model": {}, "objective": {}, "training": {}}
-    for key, setting in known.items():
-        if key in given or setting.group == "objective":
-            groups[setting.group][key] = given.get(key, setting.default)
-    parts = Parts(**groups["model"]).chosen(schema, examples)
-    training = Training(**{**_defaults(examples), **recipe.training, **groups["training"]})
+    resolved = resolve(known, chosen.settings)
+    unused = [key for key in given if known[key].builders and key not in resolved]
+    words = chosen.reasons
+    if unused:
+        words = (*words, f"Not used, as no part that was chosen has it: {', '.join(unused)}.")
+    trained = {key: value for key, value in given.items() if known[key].group == "training"}
+    training = Training(**{**training_for(examples), **recipe.training, **trained})
+    arguments = arguments_of(known, resolved)
     with torch.device("meta"):  # sizes are known before any memory is taken
-        count = sum(p.numel() for p in recipe(schema, parts, **groups["objective"])[0].parameters())
+        count = sum(p.numel() for p in recipe(schema, **arguments)[0].parameters())
     if count > MOST_PARAMETERS:
         raise SettingError(
             f"this model would have {count:,} parameters, more than {MOST_PARAMETERS:,}; choose "
             "smaller sizes"
         )
     with seeded(seed):
-        model, objective = recipe(schema, parts, **groups["objective"])
-    resolved = {**asdict(parts), **groups["objective"]}
-    return Assembly(recipe, model, objective, training, plain(resolved), in_words(schema, parts))
+        model, objective = recipe(schema, **arguments)
+    return Assembly(recipe, model, objective, training, plain(resolved), words)
 
 
-def build(name: str, schema: Schema, **settings: Any) -> tuple[VAE, Objective]:
+def resolve(known: Mapping[str, Setting], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every setting of model and objective: those given, and the defaults of the others.
+
+    Of the settings of builders, those of the builders that are in the slots.
+    """
+    found = {
+        name: settings.get(name, setting.default)
+        for name, setting in known.items()
+        if setting.group != "training" and not setting.builders
+    }
+    for name, setting in known.items():
+        slot = name.partition(".")[0]
+        if setting.builders and found[slot] in setting.builders:
+            found[name] = settings.get(name, setting.default)
+        elif setting.builders and found[slot] == "auto" and name in settings:
+            found[name] = settings[name]
+    return found
+
+
+def arguments_of(known: Mapping[str, Setting], resolved: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keyword arguments of a recipe: a `Choice` for each slot."""
+    found: dict[str, Any] = {}
+    for name, value in resolved.items():
+        if known[name].builders:
+            continue
+        if known[name].slot is not None:
+            prefix = f"{name}."
+            inner = {k[len(prefix) :]: v for k, v in resolved.items() if k.startswith(prefix)}
+            found[name] = Choice(value, inner)
+        else:
+            found[name] = value
+    return found
+
+
+def check_values(recipe: Recipe, given: Mapping[str, Any]) -> None:
+    """Raise `SettingError` for values that are wrong whatever the data is.
+
+    Args:
+        recipe: Whose settings they are.
+        given: As `check_settings` returns them.
+    """
+    known = settings_of(recipe)
+    Training(**{name: value for name, value in given.items() if known[name].group == "training"})
+    latents = given.get("latents")
+    if latents is not None and not 1 <= latents <= 65536:
+        raise SettingError(f"latents must be from 1 to 65536, got {latents}")
+    probes: dict[str, tuple[Any, ...]] = {
+        "likelihood": (likelihoods.Site("real", (1,)),),
+        "network": (),
+    }
+    for slot, arguments in probes.items():
+        for builder, function in SLOTS[slot].builders.items():
+            inner = {
+                name.partition(".")[2]: value
+                for name, value in given.items()
+                if name.startswith(f"{slot}.") and builder in known[name].builders
+            }
+            if inner:
+                function(*arguments, **inner)
+
+
+def build(name: str, schema: Schema, **settings: Any) -> tuple[Model, Objective]:
     """The model and the objective of a recipe, for data of a schema.
 
     Args:
@@ -124,13 +186,3 @@ def plain(values: Mapping[str, Any]) -> dict[str, Any]:
 def training_to_json(training: Training) -> dict[str, Any]:
     """The settings of a training as JSON values."""
     return plain({entry.name: getattr(training, entry.name) for entry in fields(training)})
-
-
-def _defaults(examples: int | None) -> dict[str, Any]:
-    """Epochs, batch size and patience for so many examples."""
-    if examples is None:
-        return {}
-    batch_size = max(16, min(128, examples // 20))
-    per_epoch = math.ceil(examples / batch_size)
-    epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, math.ceil(USUAL_UPDATES / per_epoch)))
-    return {"batch_size": batch_size, "epochs": epochs, "patience": max(10, epochs // 5)}

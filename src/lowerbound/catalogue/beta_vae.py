@@ -1,10 +1,12 @@
 """The VAE with a weighted rate."""
 
+from typing import Any
+
+from lowerbound.catalogue.flat import flat
 from lowerbound.catalogue.guided import guided
-from lowerbound.catalogue.parts import Parts
 from lowerbound.catalogue.recipe import recipe
+from lowerbound.core import Model
 from lowerbound.data import Schema
-from lowerbound.models import VAE
 from lowerbound.objectives import BetaELBO, Objective
 
 
@@ -21,21 +23,21 @@ from lowerbound.objectives import BetaELBO, Objective
 )
 def beta_vae(
     schema: Schema,
-    parts: Parts,
     *,
     beta: float = 4.0,
     samples: int = 1,
     beta_warm_up: float = 0.0,
     free_bits: float = 0.0,
-) -> tuple[VAE, Objective]:
-    """The VAE, trained with its rate weighted by beta.
+    **parts: Any,
+) -> tuple[Model, Objective]:
+    """Assemble a VAE that is trained with its rate weighted by beta.
 
     Args:
         schema: What the data is.
-        parts: Of the model.
         beta: Weight of the rate, nats against nats.
         samples: Draws of z for each example.
         beta_warm_up: Fraction of the training over which the weight of the rate rises to beta.
         free_bits: Floor of each unit's rate, nats; 0 for none.
+        **parts: Of the model: see `flat`.
     """
-    return parts.assemble(schema), guided(BetaELBO(beta, samples), beta_warm_up, free_bits)
+    return flat(schema, **parts), guided(BetaELBO(beta, samples), beta_warm_up, free_bits)

@@ -1,12 +1,12 @@
 """The VAE trained on the importance-weighted bound."""
 
-from typing import Literal
+from typing import Any, Literal
 
+from lowerbound.catalogue.flat import flat
 from lowerbound.catalogue.guided import guided
-from lowerbound.catalogue.parts import Parts
 from lowerbound.catalogue.recipe import recipe
+from lowerbound.core import Model
 from lowerbound.data import Schema
-from lowerbound.models import VAE
 from lowerbound.objectives import IWAE, DReG, Objective
 
 
@@ -24,21 +24,21 @@ from lowerbound.objectives import IWAE, DReG, Objective
 )
 def iwae(
     schema: Schema,
-    parts: Parts,
     *,
     samples: int = 5,
     gradient: Literal["total", "path", "dreg"] = "total",
     beta_warm_up: float = 0.0,
-) -> tuple[VAE, Objective]:
-    """The VAE, trained on a tighter bound.
+    **parts: Any,
+) -> tuple[Model, Objective]:
+    """Assemble a VAE that is trained on a tighter bound.
 
     Args:
         schema: What the data is.
-        parts: Of the model.
         samples: Draws of z for each example, of which the bound is made.
         gradient: "total"; "path", without the score of q(z|x); or "dreg", doubly reparameterised
             (`DReG`).
         beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.
+        **parts: Of the model: see `flat`.
     """
     objective = DReG(samples) if gradient == "dreg" else IWAE(samples, gradient)
-    return parts.assemble(schema), guided(objective, beta_warm_up)
+    return flat(schema, **parts), guided(objective, beta_warm_up)

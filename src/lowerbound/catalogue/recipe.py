@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lowerbound.catalogue.parts import Parts
+from lowerbound.catalogue.flat import flat
+from lowerbound.core import Model
 from lowerbound.data import Schema
 from lowerbound.errors import UnknownNameError
-from lowerbound.models import VAE
 from lowerbound.objectives import Objective
 
-#: Takes the schema and the chosen parts; its keyword arguments are the recipe's own settings.
-Build = Callable[..., tuple[VAE, Objective]]
+#: Takes the schema; its keyword-only arguments are the recipe's settings.
+Build = Callable[..., tuple[Model, Objective]]
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,10 @@ class Recipe:
         title: In words.
         year: Of the paper.
         source: Authors and arXiv id.
-        formula: What is maximised.
+        formula: Of the quantity that is maximised.
         use: When to choose it, in a sentence.
         build: Assembles model and objective.
+        parts: Takes the settings that `build` hands on by `**parts`.
         training: Defaults of `Training` that differ for this recipe.
         avoid: When not to choose it, in a sentence.
         differs: How it departs from its source.
@@ -38,13 +39,14 @@ class Recipe:
     formula: str
     use: str
     build: Build
+    parts: Callable[..., Model] = flat
     training: Mapping[str, Any] = field(default_factory=dict)
     avoid: str = ""
     differs: str = ""
 
-    def __call__(self, schema: Schema, parts: Parts, **settings: Any) -> tuple[VAE, Objective]:
+    def __call__(self, schema: Schema, **settings: Any) -> tuple[Model, Objective]:
         """Assemble model and objective for data of this schema."""
-        return self.build(schema, parts, **settings)
+        return self.build(schema, **settings)
 
 
 _RECIPES: dict[str, Recipe] = {}
@@ -66,12 +68,12 @@ def recipe(name: str, **about: Any) -> Callable[[Build], Build]:
 
 
 def recipes() -> tuple[Recipe, ...]:
-    """Every recipe: the default first, then by year."""
+    """Return every recipe: the default first, then by year."""
     return tuple(sorted(_RECIPES.values(), key=lambda r: (r.name != "auto", r.year, r.name)))
 
 
 def recipe_named(name: str) -> Recipe:
-    """One recipe.
+    """Return one recipe.
 
     Raises:
         UnknownNameError: There is none of that name; names its neighbours.

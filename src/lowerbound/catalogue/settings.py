@@ -2,12 +2,12 @@
 
 import inspect
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from lowerbound.catalogue.parts import Parts
 from lowerbound.catalogue.recipe import Recipe, recipes
+from lowerbound.catalogue.slots import Choice, Slot
 from lowerbound.errors import SettingError, UnknownNameError
 from lowerbound.training import Training
 
@@ -17,11 +17,14 @@ class Setting:
     """One thing that `--set` can change.
 
     Attributes:
-        name: As written before the equals sign.
+        name: As written before the equals sign; a builder's own begin with its slot's name and a
+            dot, such as "prior.components".
         kind: Its type.
         default: Its value when nobody changes it.
         group: "model" (a part), "objective" (the recipe's own) or "training".
-        meaning: What it is, as the docstring of what takes it says.
+        meaning: What it is, as the docstring of its function says.
+        slot: The slot that it fills; None for other settings.
+        builders: Names of the builders that have it; empty for settings of no builder.
     """
 
     name: str
@@ -29,26 +32,67 @@ class Setting:
     default: Any
     group: Literal["model", "objective", "training"]
     meaning: str = ""
+    slot: Slot | None = None
+    builders: tuple[str, ...] = ()
 
 
 def settings_of(recipe: Recipe) -> dict[str, Setting]:
-    """Every setting of a recipe, by name."""
+    """Return every setting of a recipe, by its full name: those of the model first.
+
+    They are read from signatures: of the recipe, of what it hands `**parts` on to, and of every
+    builder that a slot can hold.
+    """
     found: dict[str, Setting] = {}
-    hints, means = get_type_hints(Parts), meanings(Parts)
-    for part in fields(Parts):
-        name = part.name
-        found[name] = Setting(name, hints[name], part.default, "model", means.get(name, ""))
-    hints, means = get_type_hints(recipe.build), meanings(recipe.build)
-    for name, parameter in inspect.signature(recipe.build).parameters.items():
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            default, meaning = parameter.default, means.get(name, "")
-            found[name] = Setting(name, hints[name], default, "objective", meaning)
+    own = _keywords(recipe.build)
+    if any(p.kind is p.VAR_KEYWORD for p in inspect.signature(recipe.build).parameters.values()):
+        for setting in _keywords(recipe.parts):
+            found[setting.name] = setting
+            for inner in _of_builders(setting):
+                found[inner.name] = inner
+    for setting in own:
+        group = "model" if setting.slot else "objective"
+        found[setting.name] = Setting(
+            setting.name, setting.kind, setting.default, group, setting.meaning, setting.slot
+        )
+        for inner in _of_builders(setting):
+            found[inner.name] = inner
     hints, means = get_type_hints(Training), meanings(Training)
     for entry in fields(Training):
         name = entry.name
         default = recipe.training.get(name, entry.default)
         found[name] = Setting(name, hints[name], default, "training", means.get(name, ""))
     return found
+
+
+def _keywords(function: Callable[..., Any]) -> list[Setting]:
+    """The keyword-only arguments of a function, as settings of the model."""
+    hints, means = get_type_hints(function, include_extras=True), meanings(function)
+    found = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            continue
+        kind, slot = hints[name], None
+        if get_origin(kind) is Annotated:
+            kind, *marks = get_args(kind)
+            slot = next((mark for mark in marks if isinstance(mark, Slot)), None)
+        meaning = means.get(name, "")
+        found.append(Setting(name, kind, parameter.default, "model", meaning, slot))
+    return found
+
+
+def _of_builders(setting: Setting) -> list[Setting]:
+    """The settings of everything that a slot can hold, under the slot's name."""
+    if setting.slot is None:
+        return []
+    found: dict[str, Setting] = {}
+    for builder, function in setting.slot.builders.items():
+        for inner in _keywords(function):
+            name = f"{setting.name}.{inner.name}"
+            before = found[name].builders if name in found else ()
+            found[name] = Setting(
+                name, inner.kind, inner.default, "model", inner.meaning, None, (*before, builder)
+            )
+    return list(found.values())
 
 
 def meanings(documented: Any) -> dict[str, str]:
@@ -73,27 +117,62 @@ def meanings(documented: Any) -> dict[str, str]:
 
 
 def check_settings(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given settings, each in its type.
+    """Return the given settings by their full names, each in its type.
 
     Args:
         recipe: Whose settings they are.
-        given: By name; values as text (from a command line) or of their own type (from JSON).
+        given: By name, a builder's also without its slot's where that is clear ("components" for
+            "prior.components"); values as text (from a command line) or of their own type.
 
     Raises:
         UnknownNameError: A name that no recipe has; names its neighbours.
-        SettingError: A name that other recipes have, or a value that is not of its type.
+        SettingError: A name that other recipes or other builders have, or a value that is not of
+            its type.
     """
     known = settings_of(recipe)
-    for name in given:
-        if name not in known:
-            having = [other.name for other in recipes() if name in settings_of(other)]
+    found: dict[str, Any] = {}
+    for short, value in given.items():
+        name = full_name(short, known)
+        if name is None:
+            having = [o.name for o in recipes() if full_name(short, settings_of(o)) is not None]
             if having:
                 raise SettingError(
-                    f"recipe {recipe.name!r} has no setting {name!r}; give --model with one that "
+                    f"recipe {recipe.name!r} has no setting {short!r}; give --model with one that "
                     f"has it: {', '.join(having)}"
                 )
-            raise UnknownNameError("setting", name, known)
-    return {name: convert(name, value, known[name].kind) for name, value in given.items()}
+            raise UnknownNameError("setting", short, known)
+        setting = known[name]
+        if setting.slot is not None:
+            value = value.name if isinstance(value, Choice) else value
+            found[name] = setting.slot.check(value if isinstance(value, str) else str(value))
+        else:
+            found[name] = convert(short, value, setting.kind)
+    for name in found:
+        _check_builder(known, found, name)
+    return found
+
+
+def full_name(short: str, known: Mapping[str, Setting]) -> str | None:
+    """Return the setting that a name stands for; None if there is none, or more than one."""
+    if short in known:
+        return short
+    ends = [name for name in known if name.endswith(f".{short}")]
+    return ends[0] if len(ends) == 1 else None
+
+
+def _check_builder(known: Mapping[str, Setting], found: Mapping[str, Any], name: str) -> None:
+    """Raise `SettingError` if a builder's setting is given and another builder is named."""
+    builders = known[name].builders
+    if not builders:
+        return
+    slot = name.partition(".")[0]
+    chosen = found.get(slot, known[slot].default)
+    if chosen not in ("auto", *builders):
+        raise SettingError(
+            f"{slot} '{chosen}' has no setting '{name.partition('.')[2]}', which "
+            f"{' and '.join(builders)} ha{'s' if len(builders) == 1 else 've'}; give --set "
+            f"{slot}={builders[0]} with it, or leave it out"
+        )
 
 
 def convert(name: str, value: Any, kind: Any) -> Any:

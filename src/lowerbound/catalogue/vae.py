@@ -1,14 +1,25 @@
-"""The variational autoencoder as it was first published."""
+"""The variational autoencoder as it was first published, and the default that is made of it."""
 
+from typing import Any
+
+from lowerbound.catalogue.flat import flat
 from lowerbound.catalogue.guided import guided
-from lowerbound.catalogue.parts import Parts
 from lowerbound.catalogue.recipe import recipe
-from lowerbound.core.trace import Gradient
+from lowerbound.core import Gradient, Model
 from lowerbound.data import Schema
-from lowerbound.models import VAE
 from lowerbound.objectives import ELBO, Objective, StickingTheLanding
 
 
+@recipe(
+    "auto",
+    title="Chosen from the data",
+    year=2014,
+    source="as vae",
+    formula=ELBO.formula,
+    use="The default: a recipe whose likelihood, networks and sizes follow from the schema.",
+    avoid="To repeat a published result: say what is wanted, since the choices follow the data.",
+    differs="As vae.",
+)
 @recipe(
     "vae",
     title="Variational autoencoder",
@@ -22,23 +33,23 @@ from lowerbound.objectives import ELBO, Objective, StickingTheLanding
 )
 def vae(
     schema: Schema,
-    parts: Parts,
     *,
     samples: int = 1,
     gradient: Gradient = "total",
     beta_warm_up: float = 0.0,
     free_bits: float = 0.0,
-) -> tuple[VAE, Objective]:
-    """Gaussian prior and posterior, trained on the ELBO.
+    **parts: Any,
+) -> tuple[Model, Objective]:
+    """Assemble a VAE that is trained on the ELBO.
 
     Args:
         schema: What the data is.
-        parts: Of the model.
         samples: Draws of z for each example.
         gradient: "total", with the rate in closed form, or "path", without the score of q(z|x)
             (`StickingTheLanding`).
         beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.
         free_bits: Floor of each unit's rate, nats; 0 for none.
+        **parts: Of the model: see `flat`.
     """
     objective = ELBO(samples) if gradient == "total" else StickingTheLanding(samples)
-    return parts.assemble(schema), guided(objective, beta_warm_up, free_bits)
+    return flat(schema, **parts), guided(objective, beta_warm_up, free_bits)

@@ -7,7 +7,6 @@ from lowerbound.cli.console import clean, say, show, wrapped
 
 if TYPE_CHECKING:
     from lowerbound.testing.certify import Certificate
-    from lowerbound.testing.planted import Outcome
 
 HEADINGS = ("part", "kind", "checked", "nats", "s.e.", "s", "")
 
@@ -32,18 +31,6 @@ def show_certificates(certificates: "Sequence[Certificate]") -> None:
             "which fail beyond 4.9."
         )
     )
-
-
-def show_outcomes(outcomes: "Sequence[Outcome]") -> None:
-    """Print how many planted errors of each subject were caught, and each one that was not."""
-    show_table(("subject", "planted", "caught", "missed", "seconds"), subject_rows(outcomes))
-    bad = [outcome for outcome in outcomes if not outcome.caught]
-    for outcome in bad:
-        seen = "nothing was said" if outcome.message is None else f"said: {outcome.message}"
-        say(wrapped(f"missed by the check '{outcome.check}': {outcome.words}; {seen}"))
-        say()
-    caught = len(outcomes) - len(bad)
-    say(f"{len(outcomes)} errors planted, {caught} caught, {len(bad)} missed")
 
 
 def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -75,18 +62,6 @@ def certificate_row(certificate: "Certificate") -> tuple[str, ...]:
     )
 
 
-def subject_rows(outcomes: "Sequence[Outcome]") -> list[tuple[str, ...]]:
-    """For each subject: how many planted, caught, missed, and seconds."""
-    rows = []
-    for subject in dict.fromkeys(outcome.subject for outcome in outcomes):
-        here = [outcome for outcome in outcomes if outcome.subject == subject]
-        caught = sum(outcome.caught for outcome in here)
-        seconds = sum(outcome.seconds for outcome in here)
-        numbers = (len(here), caught, len(here) - caught)
-        rows.append((subject, *map(str, numbers), f"{seconds:.1f}"))
-    return rows
-
-
 def certificates_in_markdown(certificates: "Sequence[Certificate]") -> str:
     """The table of parts, then each failure."""
     lines = in_markdown((*HEADINGS[:-1], "verdict"), map(certificate_row, certificates))
@@ -94,15 +69,6 @@ def certificates_in_markdown(certificates: "Sequence[Certificate]") -> str:
         if certificate.failure is not None:
             lines += ["", f"**{escaped(certificate.name)}**: {escaped(certificate.failure)}."]
     return "\n".join(lines)
-
-
-def outcomes_in_markdown(outcomes: "Sequence[Outcome]") -> str:
-    """The table of planted errors."""
-    rows = (
-        (outcome.subject, outcome.check, outcome.words, "caught" if outcome.caught else "MISSED")
-        for outcome in outcomes
-    )
-    return "\n".join(in_markdown(("subject", "check", "planted error", "verdict"), rows))
 
 
 def in_markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -16,7 +16,6 @@ from lowerbound.errors import LowerboundError, SettingError, UnknownNameError
 
 if TYPE_CHECKING:
     from lowerbound.testing.certify import Certificate, Part
-    from lowerbound.testing.planted import Outcome
 
 KINDS = ("prior", "posterior", "likelihood", "objective")
 FORMS = (".json", ".md")
@@ -45,7 +44,7 @@ def command(
     from its network (a prior from its number of latents, an objective from nothing). Importing
     MODULE runs its code. Errors are in nats, or in standard errors where a sample is compared;
     beyond 4.9 of these a check fails. With --planted, errors are planted in right parts, to show
-    that the checks see them.
+    that the checks see them: the errors live in a checkout of the repository, in tests/planted.
 
     Examples:
       lowerbound certify
@@ -55,12 +54,11 @@ def command(
     """
     from lowerbound.cli.certificates import (
         certificates_in_markdown,
-        outcomes_in_markdown,
         show_certificates,
-        show_outcomes,
     )
     from lowerbound.cli.console import say_json, working
     from lowerbound.cli.output import check_output, form_of
+    from lowerbound.cli.planted import corpus, missed, outcomes_in_markdown, show_outcomes
 
     names = names or []
     if planted and (names or kind is not None):
@@ -74,8 +72,7 @@ def command(
     results: Sequence[Any]
     document: dict[str, Any]
     if planted:
-        from lowerbound.testing.planted import try_corpus
-
+        try_corpus = corpus().try_corpus
         with working("planting errors") as progress:
             results = try_corpus(progress=progress)
         show: Callable[..., None] = show_outcomes
@@ -190,7 +187,7 @@ def imported(name: str) -> Any:
 
 @contextmanager
 def current_directory_first() -> Iterator[None]:
-    """Modules of the current directory can be imported, as `python -m` does."""
+    """Let modules of the current directory be imported, as `python -m` does."""
     here = os.getcwd()
     sys.path.insert(0, here)
     importlib.invalidate_caches()
@@ -203,11 +200,6 @@ def current_directory_first() -> Iterator[None]:
 def failed(certificates: "Sequence[Certificate]") -> list[str]:
     """Names of the parts that failed."""
     return [certificate.name for certificate in certificates if certificate.failure is not None]
-
-
-def missed(outcomes: "Sequence[Outcome]") -> list[str]:
-    """Errors that were not seen, or not for their reason."""
-    return [f"{outcome.check}: {outcome.words}" for outcome in outcomes if not outcome.caught]
 
 
 def write(path: Path, document: dict[str, Any], markdown: str) -> None:

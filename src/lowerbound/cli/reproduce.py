@@ -88,12 +88,14 @@ def command(
     Each training is a run of its own, which doctor, report and the rest read like any other; with
     --resume one that was killed goes on, and one that is finished is only evaluated.
     """
-    from lowerbound.cli.reproductions import Wanted, list_entries, reproduce
-
     if list_all:
+        from lowerbound.cli.published import list_entries
+
         refuse_beside(context, "--list", BESIDE_LIST, "trains nothing")
         list_entries(name, results, json)
         return
+    from lowerbound.cli.reproductions import Wanted, reproduce
+
     if name is None:
         raise SettingError("missing argument 'NAME'; see lowerbound reproduce --list")
     wanted = Wanted(

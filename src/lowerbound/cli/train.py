@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lowerbound.catalogue import Assembly, assemble, recipe_named
-from lowerbound.catalogue.parts import Parts
-from lowerbound.catalogue.settings import check_settings, settings_of
+from lowerbound.catalogue.assemble import check_values
+from lowerbound.catalogue.settings import check_settings
 from lowerbound.cli.common import device_of
 from lowerbound.cli.console import say, say_json, tell, warn, working, wrapped
 from lowerbound.cli.figures import show_evaluation
@@ -25,7 +25,7 @@ from lowerbound.processes import ALONE, current, together
 from lowerbound.runs import Run, RunDirectory, RunWriter, load, resume, warm_start
 from lowerbound.runs.load import spec_of
 from lowerbound.runs.lock import check_free
-from lowerbound.training import Callback, Fit, State, Training, fit
+from lowerbound.training import Callback, Fit, State, fit
 
 
 def train(order: Order) -> int:
@@ -154,10 +154,7 @@ def check_before_reading(order: Order) -> None:
         OutputError: The run cannot be written there.
     """
     recipe = recipe_named(order.model)
-    given = check_settings(recipe, order.settings)
-    known = settings_of(recipe)
-    for group, kind in (("model", Parts), ("training", Training)):
-        kind(**{name: value for name, value in given.items() if known[name].group == group})
+    check_values(recipe, check_settings(recipe, order.settings))
     if not current().first:
         return  # which need not see where the run is written
     if order.out is not None:

@@ -1,1 +1,28 @@
-"""The shapes that everything else is made of: a conditional distribution, a trace, a bound."""
+"""The shapes that everything else is made of: a conditional distribution, a walk, a trace."""
+
+from lowerbound.core.batch import Batch
+from lowerbound.core.conditional import Conditional
+from lowerbound.core.model import Choose, Model, Pick, Sample
+from lowerbound.core.space import Latents, Space, flatten, unflatten, units_of
+from lowerbound.core.trace import Bound, Gradient, Latent, Trace, Traceable
+from lowerbound.core.view import View
+
+__all__ = [
+    "Batch",
+    "Bound",
+    "Choose",
+    "Conditional",
+    "Gradient",
+    "Latent",
+    "Latents",
+    "Model",
+    "Pick",
+    "Sample",
+    "Space",
+    "Trace",
+    "Traceable",
+    "View",
+    "flatten",
+    "unflatten",
+    "units_of",
+]

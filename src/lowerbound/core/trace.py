@@ -1,44 +1,71 @@
 """What a model hands to an objective, and what an objective hands back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from torch import Tensor
 from torch.distributions import Distribution
 
-if TYPE_CHECKING:
-    from lowerbound.core.batch import Batch
+from lowerbound.core.batch import Batch
+from lowerbound.core.once import once
+from lowerbound.distributions import analytic_kl, log_prob
 
 #: Which derivative of log q(z|x) the encoder receives: the total one, or only that through the
 #: sample z ("sticking the landing": Roeder, Wu & Duvenaud 2017, arXiv 1703.09194, equation 8).
 Gradient = Literal["total", "path"]
 
 
-def later(compute: Callable[[], Tensor]) -> Tensor:
-    """A density of a `Trace` that is computed when it is first read, and not at all if it is not.
+@dataclass(frozen=True)
+class Latent:
+    """One group of latents in a trace: its value, and the two laws that it is weighed under.
 
-    An ELBO whose rate has a closed form needs neither log p(z) nor log q(z|x) of its draws.
+    A density is computed when it is first read, and not at all if nobody reads it: an ELBO whose
+    rate has a closed form needs neither log p(z) nor log q(z|x) of its draws.
+
+    Attributes:
+        z: The value, `(K, B, *shape)`.
+        p: p(z_l | groups above), batch `()`, `(B,)` or `(K, B)`.
+        q: q(z_l | x, groups above), batch `(B,)` or `(K, B)`.
+        score: The law that log q is taken from, where that is not q itself: q with constant
+            parameters, for gradients through z alone.
     """
-    return compute  # type: ignore[return-value]  # WhenRead calls it
 
+    z: Tensor
+    p: Distribution
+    q: Distribution
+    score: Distribution | None = None
 
-class WhenRead:
-    """The field of a dataclass that may hold what `later` gives."""
+    @classmethod
+    def known(
+        cls,
+        z: Tensor,
+        log_p: Tensor,
+        log_q: Tensor,
+        p: Distribution,
+        q: Distribution,
+        kl: Tensor | None = None,
+    ) -> "Latent":
+        """Make a group from densities that are known already, each `(K, B)`, nats."""
+        latent = cls(z, p, q)
+        latent.__dict__.update(log_p=log_p, log_q=log_q, kl=kl)  # as `once` leaves them
+        return latent
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    @once
+    def log_p(self) -> Tensor:
+        """log p(z_l | groups above), `(K, B)`, nats, float64."""
+        return log_prob(self.p, self.z)
 
-    def __get__(self, holder: object, owner: type | None = None) -> Any:
-        if holder is None:
-            return self
-        value = holder.__dict__[self.name]
-        if callable(value):
-            value = holder.__dict__[self.name] = value()
-        return value
+    @once
+    def log_q(self) -> Tensor:
+        """log q(z_l | x, groups above), `(K, B)`, nats, float64."""
+        return log_prob(self.q if self.score is None else self.score, self.z)
 
-    def __set__(self, holder: object, value: Tensor) -> None:
-        holder.__dict__[self.name] = value
+    @once
+    def kl(self) -> Tensor | None:
+        """KL(q || p) given the groups above, `(1 or K, B, units)`, nats; None if not known."""
+        kl = analytic_kl(self.q, self.p)
+        return kl if kl is None or kl.ndim == 3 else kl.unsqueeze(0)
 
 
 @dataclass(frozen=True)
@@ -47,22 +74,36 @@ class Trace:
 
     Attributes:
         log_px: log p(x|z), `(K, B)`, nats, float64.
-        log_pz: log p(z), `(K, B)`, nats, float64; may be given `later`.
-        log_qz: log q(z|x), `(K, B)`, nats, float64; likewise.
-        z: The draws, `(K, B, ...)`.
-        posterior: The distribution they were drawn from, batch `(B,)`.
-        kl: Closed forms of KL(q(z|x) || p(z)) by group of latents, each `(1 or K, B, units)` in
-            nats and float64. Empty when one group has none: then the rate is estimated from draws.
+        latents: The groups of latents by name, top first.
         penalties: Named extra terms of the model, each `(B,)`, to be subtracted from a bound.
+        ordered: Whether q draws the groups in the order of p, from the top. Otherwise
+            KL(q(z_l) || p(z_l)) given the drawn groups is not the rate's term, and `kl` is empty.
+        floor: An extra rate that an objective charges (free bits), a scalar or `(B,)`, nats.
     """
 
     log_px: Tensor
-    log_pz: Tensor
-    log_qz: Tensor
-    z: Tensor
-    posterior: Distribution
-    kl: Mapping[str, Tensor] = field(default_factory=dict)
+    latents: Mapping[str, Latent]
     penalties: Mapping[str, Tensor] = field(default_factory=dict)
+    ordered: bool = True
+    floor: Tensor | None = None
+
+    @once
+    def log_pz(self) -> Tensor:
+        """log p(z) of all groups, `(K, B)`, nats, float64."""
+        return _sum([latent.log_p for latent in self.latents.values()])
+
+    @once
+    def log_qz(self) -> Tensor:
+        """log q(z|x) of all groups, `(K, B)`, nats, float64."""
+        return _sum([latent.log_q for latent in self.latents.values()])
+
+    @property
+    def kl(self) -> dict[str, Tensor]:
+        """Closed forms of the rate of each group that has one, each `(1 or K, B, units)`, nats."""
+        if not self.ordered:
+            return {}
+        found = {name: one.kl for name, one in self.latents.items()}
+        return {name: kl for name, kl in found.items() if kl is not None}
 
     @property
     def log_weight(self) -> Tensor:
@@ -70,8 +111,11 @@ class Trace:
         return self.log_px + self.log_pz - self.log_qz
 
 
-for _name in ("log_pz", "log_qz"):  # not in the class body, where it would be a default
-    setattr(Trace, _name, WhenRead(_name))
+def _sum(terms: list[Tensor]) -> Tensor:
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
 
 
 @dataclass(frozen=True)
@@ -79,7 +123,7 @@ class Bound:
     """An objective's value for each example; higher is better.
 
     Attributes:
-        value: What is maximised, `(B,)`, nats.
+        value: The quantity that is maximised, `(B,)`, nats.
         distortion: -E_q[log p(x|z)], `(B,)`, nats.
         rate: KL(q(z|x) || p(z)), `(B,)`, nats, neither weighted nor floored.
     """
@@ -95,18 +139,9 @@ class Bound:
 
 
 @runtime_checkable
-class LatentVariableModel(Protocol):
-    """What every objective and every application asks of a model."""
+class Traceable(Protocol):
+    """The one thing that an objective asks of a model."""
 
-    def trace(self, batch: "Batch", samples: int = 1, gradient: Gradient = "total") -> Trace:
-        """Draw `samples` times from q(z|x) and return the log-densities."""
-        ...
-
-
-@runtime_checkable
-class JointModel(LatentVariableModel, Protocol):
-    """A model that can be asked for its joint density at any z, not only at draws of its own."""
-
-    def log_joint(self, batch: "Batch", z: Tensor) -> tuple[Tensor, Tensor]:
-        """log p(x|z) and log p(z) at `(K, B, D)` points, each `(K, B)`, nats, float64."""
+    def trace(self, batch: Batch, samples: int = 1, gradient: Gradient = "total") -> Trace:
+        """Draw `samples` times from q(z|x) and return the densities."""
         ...

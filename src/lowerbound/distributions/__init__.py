@@ -1,20 +1,30 @@
 """What torch.distributions lacks: sums in float64, discretised densities, divergences."""
 
+from lowerbound.distributions.centre import centre, tempered
 from lowerbound.distributions.detach import detached
 from lowerbound.distributions.discretized_logistic import DiscretizedLogistic
 from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.kl import analytic_kl
 from lowerbound.distributions.log_prob import log_prob
+from lowerbound.distributions.mixture import Mixture
+from lowerbound.distributions.negative_binomial import NegativeBinomial
 from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitNormal
+from lowerbound.distributions.product import Columns, Product
 
 __all__ = [
+    "Columns",
     "DiscretizedLogistic",
+    "Mixture",
+    "NegativeBinomial",
+    "Product",
     "Independent",
     "CellNormal",
     "SharedScaleNormal",
     "UnitNormal",
     "accumulate",
     "analytic_kl",
+    "centre",
     "detached",
     "log_prob",
+    "tempered",
 ]

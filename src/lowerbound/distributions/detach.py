@@ -32,7 +32,8 @@ def _(distribution: Normal) -> Normal:
 
 @detached.register
 def _(distribution: Independent) -> Independent:
-    return Independent(detached(distribution.base_dist), distribution.reinterpreted_batch_ndims)
+    base = detached(distribution.base_dist)
+    return Independent(base, distribution.reinterpreted_batch_ndims, distribution.filler)
 
 
 @detached.register

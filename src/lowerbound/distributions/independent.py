@@ -50,6 +50,7 @@ class Independent(TorchIndependent):
     Args:
         base_distribution: Batch shape `(..., *event)`, one distribution a cell.
         reinterpreted_batch_ndims: How many trailing axes are the event.
+        filler: A value inside the support of every cell, that unobserved ones are taken to hold.
 
     Example:
         >>> import torch
@@ -59,8 +60,12 @@ class Independent(TorchIndependent):
     """
 
     def __init__(
-        self, base_distribution: torch.distributions.Distribution, reinterpreted_batch_ndims: int
+        self,
+        base_distribution: torch.distributions.Distribution,
+        reinterpreted_batch_ndims: int,
+        filler: float = 0.0,
     ) -> None:
+        self.filler = filler
         super().__init__(base_distribution, reinterpreted_batch_ndims, validate_args=False)
 
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
@@ -68,19 +73,21 @@ class Independent(TorchIndependent):
         base = self.base_dist.expand(
             torch.Size(batch_shape) + self.event_shape[: self.reinterpreted_batch_ndims]
         )
-        return Independent(base, self.reinterpreted_batch_ndims)
+        return Independent(base, self.reinterpreted_batch_ndims, self.filler)
 
     def log_prob(self, value: Tensor, observed: Tensor | None = None) -> Tensor:
         """Log-density of the observed cells.
 
         Args:
-            value: `(..., *event)`. Cells that were not observed must already hold a valid filler.
+            value: `(..., *event)`; a cell that was not observed may hold anything.
             observed: Booleans that broadcast against `value`, or None when all are.
 
         Returns:
             `(...)`, nats, float64.
         """
-        cells = self.base_dist.log_prob(value)
-        if observed is not None:
-            cells = torch.where(observed, cells, 0.0)
+        if observed is None:
+            return accumulate(self.base_dist.log_prob(value), self.reinterpreted_batch_ndims)
+        # filled inside the support before, dropped after: neither a value nor a gradient is left
+        cells = self.base_dist.log_prob(torch.where(observed, value, self.filler))
+        cells = torch.where(observed, cells, 0.0)
         return accumulate(cells, self.reinterpreted_batch_ndims)

@@ -16,11 +16,11 @@ def analytic_kl(q: Distribution, p: Distribution) -> Tensor | None:
 
     Args:
         q: Batch `(B,)`, event `(D,)`.
-        p: Batch `()` or `(B,)`, event `(D,)`.
+        p: Batch `()`, `(B,)` or `(K, B)`, event `(D,)`; q may have `(K, B)`, too.
 
     Returns:
-        `(B, D)` when both have independent units, `(B, 1)` when q correlates them; nats, float64;
-        None where no closed form is known.
+        `(*batch, D)` when both have independent units, `(*batch, 1)` when q correlates them, with
+        the batch that the two broadcast to; nats, float64; None where no closed form is known.
 
     Source: Kingma & Welling (2014), appendix B, arXiv 1312.6114, for two diagonal Gaussians.
 
@@ -34,7 +34,8 @@ def analytic_kl(q: Distribution, p: Distribution) -> Tensor | None:
         units = _of_units(q.base_dist, p.base_dist)
         if units is None:
             return None
-        return accumulate(units, 0).flatten(start_dim=len(q.batch_shape))
+        axes = len(q.event_shape)
+        return accumulate(units, 0).flatten(start_dim=units.ndim - axes)
     if (
         isinstance(q, MultivariateNormal)
         and isinstance(p, Independent)

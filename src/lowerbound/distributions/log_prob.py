@@ -4,6 +4,7 @@ from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal
 
 from lowerbound.distributions.independent import Independent, accumulate
+from lowerbound.distributions.product import Product
 from lowerbound.errors import SupportError
 
 
@@ -12,7 +13,7 @@ def log_prob(distribution: Distribution, value: Tensor, observed: Tensor | None 
 
     Args:
         distribution: Event shape `(*event)`.
-        value: `(..., *event)`, with a valid filler where nothing was observed.
+        value: `(..., *event)`; a cell that was not observed may hold anything.
         observed: Booleans that broadcast against `value`, or None when all cells are observed.
 
     Returns:
@@ -30,7 +31,7 @@ def log_prob(distribution: Distribution, value: Tensor, observed: Tensor | None 
             )
             value = value.double()
         return accumulate(distribution.log_prob(value), 0)
-    if not isinstance(distribution, Independent):
+    if not isinstance(distribution, Independent | Product):
         raise SupportError(
             f"{type(distribution).__name__} has dependent cells and cannot leave unobserved ones "
             "out; use a likelihood of independent cells, or data without gaps"

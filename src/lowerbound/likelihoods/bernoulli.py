@@ -1,54 +1,58 @@
-"""The likelihood of binary cells."""
+"""The law of values 0 and 1."""
 
 from torch import Tensor
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Distribution
 from torch.nn.functional import softplus
 
-from lowerbound.likelihoods.likelihood import Likelihood, check_levels
+from lowerbound.likelihoods.cells import Cells, Site, check_levels
+
+#: Means of a bit are kept this far from 0 and 1 before the logit is taken.
+LEAST = 0.001
 
 
-class Bernoulli(Likelihood):
-    """p(x|z) = prod_d p_d^x_d (1 - p_d)^(1 - x_d), with p = sigmoid(f(z)).
+class Bernoulli(Cells):
+    """p(x|z) = p^x (1 - p)^(1 - x) of each cell, with p = sigmoid(f(z)).
 
     For values 0 and 1 only. A grey level is not a probability: 8-bit data is refused, because
     its "Bernoulli log-likelihood" would be no likelihood of the data.
-
-    Args:
-        network: Maps `(..., D)` to logits `(..., 1, *event)`.
 
     Source: Kingma & Welling (2014), appendix C.1, arXiv 1312.6114.
 
     Example:
         >>> import torch
+        >>> from lowerbound.likelihoods import Fields
         >>> from lowerbound.networks import MLP
-        >>> p = Bernoulli(MLP((2,), (1, 4)))
+        >>> p = Fields(MLP((2,), (1, 4)), Bernoulli())
         >>> p(torch.zeros(3, 5, 2)).log_prob(torch.ones(5, 4)).shape
         torch.Size([3, 5])
     """
 
     formula = "Bernoulli(x; sigmoid f(z))"
     name = "bernoulli"
+    kinds = frozenset({"binary"})
     is_discrete = True
 
-    @property
-    def parameters_per_cell(self) -> int:
-        """One logit."""
-        return 1
-
-    def cells(self, parameters: Tensor) -> Distribution:
-        """Bernoulli cells from their logits, `(..., *event, 1)`."""
+    def law(self, parameters: Tensor) -> Distribution:
+        """Return Bernoulli cells from their logits, `(..., *shape, 1)`."""
         return _FloatBernoulli(logits=parameters.squeeze(-1), validate_args=False)
 
     def check(self, x: Tensor, name: str = "x") -> None:
         """Raise `SupportError` unless `x` holds only 0 and 1."""
-        check_levels(
-            x,
-            2,
-            self.name,
-            name,
-            "use --likelihood discretized-logistic or categorical, or --binarize",
-        )
+        remedy = "use --likelihood discretized-logistic or categorical, or --binarize"
+        check_levels(x, 2, self.name, name, remedy)
+
+    def start(self, mean: Tensor) -> Tensor:
+        """Return the logits of a mean, `(1, *shape)`.
+
+        Source: Burda, Grosse & Salakhutdinov (2016), the authors' code.
+        """
+        return mean.clamp(LEAST, 1 - LEAST).logit().unsqueeze(0)
+
+
+def bernoulli(site: Site) -> Bernoulli:
+    """Bits: each cell 0 or 1."""
+    return Bernoulli()
 
 
 class _FloatBernoulli(TorchBernoulli):

@@ -1,21 +1,20 @@
-"""The likelihood of levels without order."""
+"""The law of levels without order."""
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Categorical as TorchCategorical
 from torch.distributions import Distribution
 
 from lowerbound.errors import SettingError
-from lowerbound.likelihoods.likelihood import Likelihood, check_levels
+from lowerbound.likelihoods.cells import Cells, Site, check_levels
 
 
-class Categorical(Likelihood):
+class Categorical(Cells):
     """p(x|z): each cell one of `levels` classes with probabilities softmax f(z).
 
     It knows nothing of the order of grey levels and can give any of them any probability, at
     `levels` parameters a cell.
 
     Args:
-        network: Maps `(..., D)` to logits `(..., levels, *event)`.
         levels: Number of classes, 256 for 8-bit data.
 
     Raises:
@@ -25,18 +24,20 @@ class Categorical(Likelihood):
 
     Example:
         >>> import torch
+        >>> from lowerbound.likelihoods import Fields
         >>> from lowerbound.networks import MLP
-        >>> p = Categorical(MLP((3,), (5, 4)), levels=5)
+        >>> p = Fields(MLP((3,), (5, 4)), Categorical(levels=5))
         >>> p(torch.zeros(2, 3)).log_prob(torch.zeros(2, 4)).shape
         torch.Size([2])
     """
 
     formula = "Categorical(x; softmax f(z))"
     name = "categorical"
+    kinds = frozenset({"binary", "ordinal", "categorical"})
     is_discrete = True
 
-    def __init__(self, network: nn.Module, levels: int = 256) -> None:
-        super().__init__(network)
+    def __init__(self, levels: int = 256) -> None:
+        super().__init__()
         if levels < 2:
             raise SettingError(f"a categorical likelihood needs at least 2 levels, got {levels}")
         self.levels = levels
@@ -46,12 +47,16 @@ class Categorical(Likelihood):
         """One logit a level."""
         return self.levels
 
-    def cells(self, parameters: Tensor) -> Distribution:
-        """Categorical cells from their logits, `(..., *event, levels)`."""
+    def law(self, parameters: Tensor) -> Distribution:
+        """Return categorical cells from their logits, `(..., *shape, levels)`."""
         return TorchCategorical(logits=parameters, validate_args=False)
 
     def check(self, x: Tensor, name: str = "x") -> None:
         """Raise `SupportError` unless `x` holds whole levels in range."""
-        check_levels(
-            x, self.levels, self.name, name, "use --likelihood gaussian for real-valued data"
-        )
+        remedy = "use --likelihood gaussian for real-valued data"
+        check_levels(x, self.levels, self.name, name, remedy)
+
+
+def categorical(site: Site) -> Categorical:
+    """Classes: any level may have any probability."""
+    return Categorical(site.levels or 2)

@@ -1,7 +1,8 @@
-"""The likelihood of real-valued cells, with a scale that is fixed, shared or per dimension."""
+"""The law of real-valued cells, with a scale that is fixed, shared or per dimension."""
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +10,7 @@ from torch.distributions import Distribution
 
 from lowerbound.distributions import SharedScaleNormal
 from lowerbound.errors import SettingError, SupportError
-from lowerbound.likelihoods.likelihood import Likelihood
+from lowerbound.likelihoods.cells import Cells, Site
 
 #: Smallest standard deviation a learned scale may reach, in units of the data: without a floor
 #: the density of a cell that repeats itself exactly grows without bound.
@@ -80,14 +81,13 @@ class SharedScale(PerDimensionScale):
         super().__init__((), initial)
 
 
-class Gaussian(Likelihood):
-    """p(x|z) = N(x; a + b m(z), diag (b s)^2), a density of the data as stored.
+class Gaussian(Cells):
+    """p(x|z) = N(x; a + b m(z), (b s)^2) of each cell, a density of the data as stored.
 
     The network works in standardised units; `location` a and `unit` b bring it back to those of
     the data, so that log p(x|z) needs no correction for a change of variables.
 
     Args:
-        network: Maps `(..., D)` to means `(..., 1, *event)`.
         scale: The standard deviation s: `FixedScale`, `SharedScale` or `PerDimensionScale`.
         location: a, a number or a tensor that broadcasts against the event.
         unit: b, positive, likewise. A float64 tensor makes the density float64.
@@ -99,39 +99,35 @@ class Gaussian(Likelihood):
         function of z: Lucas et al. (2019), arXiv 1911.02469.
 
     Example:
+        >>> from lowerbound.likelihoods import Fields
         >>> from lowerbound.networks import MLP
-        >>> p = Gaussian(MLP((2,), (1, 4)), SharedScale())
+        >>> p = Fields(MLP((2,), (1, 4)), Gaussian(SharedScale()))
         >>> p(torch.zeros(3, 5, 2)).log_prob(torch.ones(5, 4)).shape
         torch.Size([3, 5])
     """
 
     formula = "N(x; m(z), diag s^2)"
     name = "gaussian"
+    kinds = frozenset({"real"})
     is_discrete = False
     location: Tensor
     unit: Tensor
 
     def __init__(
         self,
-        network: nn.Module,
         scale: nn.Module | None = None,
         location: float | Tensor = 0.0,
         unit: float | Tensor = 1.0,
     ) -> None:
-        super().__init__(network)
+        super().__init__()
         self.scale = SharedScale() if scale is None else scale
         self.register_buffer("location", torch.as_tensor(location).detach().clone())
         self.register_buffer("unit", torch.as_tensor(unit).detach().clone())
         if not self.unit.is_meta and not bool((self.unit > 0).all()):
             raise SettingError("the unit of a Gaussian likelihood must be positive everywhere")
 
-    @property
-    def parameters_per_cell(self) -> int:
-        """One mean; the scale is a parameter of the likelihood itself."""
-        return 1
-
-    def cells(self, parameters: Tensor) -> Distribution:
-        """Gaussian cells from their standardised means, `(..., *event, 1)`."""
+    def law(self, parameters: Tensor) -> Distribution:
+        """Return Gaussian cells from their standardised means, `(..., *shape, 1)`."""
         mean = torch.addcmul(self.location, self.unit, parameters.squeeze(-1))
         return SharedScaleNormal(mean, self.unit * self.scale())
 
@@ -143,3 +139,31 @@ class Gaussian(Likelihood):
                 f"likelihood 'gaussian' needs finite values, got {bad:,} that are not in '{name}'; "
                 "leave those rows out, or fill them in"
             )
+
+
+ScaleName = Literal["auto", "fixed", "shared", "per-dimension"]
+
+
+def gaussian(site: Site, *, scale: ScaleName = "auto", sigma: float = 1.0) -> Gaussian:
+    """Reals: a Gaussian whose spread is fixed, shared by all cells or learned for each.
+
+    Args:
+        site: The cells.
+        scale: Standard deviation: "fixed" at `sigma`, "shared" by all cells, "per-dimension"; or
+            "auto": shared in images, per dimension elsewhere.
+        sigma: Its value, or where it starts, in units of the data's own standard deviation.
+    """
+    if not (math.isfinite(sigma) and sigma > 0):
+        raise SettingError(f"sigma must be a positive number, got {sigma}")
+    if scale == "auto":
+        scale = "shared" if site.is_image else "per-dimension"
+    made: nn.Module
+    if scale == "fixed":
+        made = FixedScale(sigma)
+    elif scale == "shared":
+        made = SharedScale(sigma)
+    else:
+        made = PerDimensionScale(site.shape, sigma)
+    location = 0.0 if site.mean is None else site.mean
+    unit = 1.0 if site.scale is None else site.scale
+    return Gaussian(made, location, unit)

@@ -1,18 +1,14 @@
 """The variational autoencoder: the product of a prior, a posterior and a likelihood."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
-from lowerbound.core.batch import Batch
-from lowerbound.core.conditional import Conditional
-from lowerbound.core.trace import Gradient, Trace, later
-from lowerbound.distributions import analytic_kl, detached, log_prob
-from lowerbound.errors import SettingError, ShapeError
+from lowerbound.core import Batch, Choose, Conditional, Model, Space, View
 
 
-class VAE(nn.Module):
+class VAE(Model):
     """p(x, z) = p(z) p(x|z), with q(z|x) in place of the intractable p(z|x).
 
     It has no loss, no device and no file format: an objective reads its `trace`, `fit` trains it,
@@ -20,80 +16,49 @@ class VAE(nn.Module):
 
     Args:
         prior: p(z), event `(D,)`.
-        posterior: q(z|x), batch `(B,)`, event `(D,)`; it must have reparameterised draws.
+        posterior: q(z|x), batch `(B,)`, event `(D,)`, from what `view` shows of x.
         likelihood: p(x|z), batch `(K, B)`, event that of x.
+        view: What the posterior sees of a batch; x itself, with 0 where unobserved, if None.
 
     Source: Kingma & Welling (2014), arXiv 1312.6114; Rezende, Mohamed & Wierstra (2014),
         arXiv 1401.4082.
 
     Example:
+        >>> import torch
         >>> import lowerbound as lb
         >>> model = lb.VAE(
         ...     lb.priors.StandardNormal(2),
         ...     lb.posteriors.DiagonalGaussian(lb.networks.MLP((4,), (2, 2))),
-        ...     lb.likelihoods.Bernoulli(lb.networks.MLP((2,), (1, 4))),
+        ...     lb.likelihoods.Fields(lb.networks.MLP((2,), (1, 4)), lb.likelihoods.Bernoulli()),
         ... )
         >>> model.trace(lb.Batch(torch.ones(5, 4)), samples=3).log_weight.shape
         torch.Size([3, 5])
     """
 
-    def __init__(self, prior: Conditional, posterior: Conditional, likelihood: Conditional) -> None:
+    def __init__(
+        self,
+        prior: Conditional,
+        posterior: Conditional,
+        likelihood: Conditional,
+        view: View | None = None,
+    ) -> None:
         super().__init__()
         self.prior = prior
         self.posterior = posterior
         self.likelihood = likelihood
+        self.view = View() if view is None else view
 
-    def trace(self, batch: Batch, samples: int = 1, gradient: Gradient = "total") -> Trace:
-        """Draw z ~ q(z|x) and return the log-densities of the batch.
+    @property
+    def latents(self) -> Mapping[str, Space]:
+        """The one group, "z"."""
+        return {"z": Space(tuple(self.prior().event_shape))}
 
-        Args:
-            batch: `B` examples; what was not observed of them has no influence whatever it holds.
-            samples: Number `K` of draws for each example.
-            gradient: "total", or "path" for a log q(z|x) differentiated through z alone.
-
-        Returns:
-            A `Trace` with `(K, B)` log-densities in nats.
-
-        Raises:
-            SettingError: `samples` is less than 1.
-            ShapeError: Prior and posterior, or x and the likelihood, disagree on a shape.
-        """
-        if samples < 1:
-            raise SettingError(f"samples must be at least 1, got {samples}")
-        x = batch.filled()
-        q = self.posterior(x)
-        p = self.prior(batch.condition)
-        if q.event_shape != p.event_shape:
-            raise ShapeError(
-                f"the posterior has {_sizes(q.event_shape)} latent units, the prior "
-                f"{_sizes(p.event_shape)}; build both with the same number of latents"
-            )
-        z = q.rsample(torch.Size([samples]))
-        likelihood = self.likelihood(z)
-        if likelihood.event_shape != x.shape[1:]:
-            raise ShapeError(
-                f"the likelihood is over {_sizes(likelihood.event_shape)}, the data is "
-                f"{_sizes(x.shape[1:])}; build the decoder for the data's shape"
-            )
-        kl = analytic_kl(q, p)
-        return Trace(
-            log_px=log_prob(likelihood, x, batch.observed),
-            log_pz=later(lambda: log_prob(p, z)),
-            log_qz=later(lambda: log_prob(detached(q) if gradient == "path" else q, z)),
-            z=z,
-            posterior=q,
-            kl={} if kl is None else {"z": kl.unsqueeze(0)},
-        )
-
-    def log_joint(self, batch: Batch, z: Tensor) -> tuple[Tensor, Tensor]:
-        """log p(x|z) and log p(z) at given points, each `(K, B)`, nats, float64.
-
-        Args:
-            batch: `B` examples.
-            z: `(K, B, D)`.
-        """
-        log_px = log_prob(self.likelihood(z), batch.filled(), batch.observed)
-        return log_px, log_prob(self.prior(batch.condition), z)
+    def descend(
+        self, choose: Choose, batch: Batch | None = None, condition: Tensor | None = None
+    ) -> Distribution:
+        """See `Model.descend`: ask for z, return p(x|z)."""
+        q = None if batch is None else self.posterior(self.view(batch))
+        return self.likelihood(choose("z", self.prior(condition), q))
 
     def __str__(self) -> str:
         """The factorisation, and how large each factor is."""
@@ -115,10 +80,6 @@ class VAE(nn.Module):
 
 def _count(module: nn.Module) -> str:
     return f"{sum(p.numel() for p in module.parameters()):,} parameters"
-
-
-def _sizes(shape: torch.Size) -> str:
-    return "x".join(str(size) for size in shape) or "a scalar"
 
 
 def _describe(network: nn.Module) -> str:

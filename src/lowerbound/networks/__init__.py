@@ -1,7 +1,10 @@
-"""Tensor to tensor, sized from the data's shape. One architecture a file."""
+"""Networks: tensor -> tensor, one self-contained architecture a file."""
 
-from lowerbound.networks.mlp import MLP
-from lowerbound.networks.residual import ResidualDecoder, ResidualEncoder
-from lowerbound.networks.standardize import Standardize
+from lowerbound.networks.mlp import MLP, mlp
+from lowerbound.networks.pair import Init, Network, Pair
+from lowerbound.networks.residual import ResidualDecoder, ResidualEncoder, residual
 
-__all__ = ["MLP", "ResidualDecoder", "ResidualEncoder", "Standardize"]
+#: By name: from its settings to an encoder and its decoder.
+BUILDERS = {"mlp": mlp, "residual": residual}
+
+__all__ = ["MLP", "Init", "Network", "Pair", "ResidualDecoder", "ResidualEncoder"]

@@ -12,10 +12,12 @@ convolution of each block starts at zero, so that every block starts as the iden
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lowerbound.errors import SettingError, ShapeError
+from lowerbound.networks.pair import Init, Pair, start_small
 
 #: Resolution at which convolutions end and a fully connected layer takes over.
 SMALLEST = 7
@@ -115,6 +117,23 @@ class ResidualEncoder(nn.Module):
         features = F.silu(self.convolutions(flat)).flatten(start_dim=1)
         return self.head(features).reshape(*batch, *self.outputs)
 
+    def start(self, init: Init) -> None:
+        """Keep the layers as they are: blocks start as the identity.
+
+        Raises:
+            SettingError: Another start is asked for.
+        """
+        _check_start(init)
+
+    def start_small(self) -> None:
+        """Start the last layer near zero."""
+        start_small(self.head)
+
+    def start_at(self, values: Tensor, place: int = 0) -> None:
+        """Start the last biases at some outputs, the first of them at `place`."""
+        with torch.no_grad():
+            self.head.bias[place : place + values.numel()].copy_(values.flatten())
+
     def __str__(self) -> str:
         return "residual encoder " + " -> ".join(f"{h}x{w}" for h, w in stages(*self.inputs[1:]))
 
@@ -178,6 +197,21 @@ class ResidualDecoder(nn.Module):
                 h = F.interpolate(h, scale_factor=2, mode="nearest")[..., : size[0], : size[1]]
         return self.head(F.silu(h)).reshape(*batch, *self.outputs)
 
+    def start(self, init: Init) -> None:
+        """See `ResidualEncoder.start`."""
+        _check_start(init)
+
+    def start_small(self) -> None:
+        """Start the last layer near zero."""
+        with torch.no_grad():
+            self.head.weight.mul_(0.1)
+
+    def start_at(self, values: Tensor, place: int = 0) -> None:
+        """Start the biases of channels at the means of outputs, `(some, C, H, W)`."""
+        channels = values.mean(dim=(-2, -1)).flatten()
+        with torch.no_grad():
+            self.head.get_parameter("bias")[place : place + len(channels)].copy_(channels)
+
     def __str__(self) -> str:
         return "residual decoder " + " -> ".join(f"{h}x{w}" for h, w in self.sizes)
 
@@ -192,3 +226,29 @@ def _check_sizes(
             f"sizes of a residual network must be positive, got image {image}, {other}, "
             f"channels={channels}, blocks={blocks}"
         )
+
+
+def _check_start(init: Init) -> None:
+    if init in ("even", "glorot"):
+        raise SettingError(
+            f"init '{init}' is for --set network=mlp, and the network here is residual; "
+            "give init=small, init=torch, or leave it out"
+        )
+
+
+def residual(*, channels: int = 32, blocks: int = 1) -> Pair:
+    """Residual convolutions, for images.
+
+    Args:
+        channels: Width of the first stage; each further one doubles it, up to four times.
+        blocks: Residual blocks in each stage.
+    """
+    if not 1 <= channels <= 4096 or not 0 <= blocks <= 64:
+        raise SettingError(
+            f"channels must be from 1 to 4096 and blocks from 0 to 64, got {channels} and {blocks}"
+        )
+    return Pair(
+        lambda inputs, outputs: ResidualEncoder(inputs, outputs, channels, blocks),
+        lambda inputs, outputs: ResidualDecoder(inputs, outputs, channels, blocks),
+        images=True,
+    )

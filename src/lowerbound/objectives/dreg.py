@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from lowerbound.core.trace import Bound, Trace
+from lowerbound.errors import SettingError
 from lowerbound.objectives.iwae import IWAE
 from lowerbound.objectives.objective import Objective, positive_samples
 
@@ -22,14 +23,15 @@ class DReG(Objective):
     the same in expectation, where `IWAE` adds the score of q(z|x), whose noise drowns the gradient
     as `samples` grows. At one draw it is `StickingTheLanding`.
 
-    The shares reach the encoder by a hook on `trace.z`, so that a trace whose gradient was taken
+    The shares reach the encoder by a hook on z, so that a trace whose gradient was taken
     over here serves no other objective after.
 
     Args:
         samples: Draws `K` of z for each example.
 
     Raises:
-        SettingError: `samples` is less than 1.
+        SettingError: `samples` is less than 1; or the model has more than one group of latents, of
+            which each has its own factor (Bauer & Mnih 2021, arXiv 2101.11046; raised by `reduce`).
 
     Source: Tucker, Lawson, Gu & Maddison (2019), equation 8, arXiv 1810.04152.
     Differs: under annealing (`beta` other than 1) the weights are p(x|z) (p(z) / q(z|x))^beta, as
@@ -50,10 +52,16 @@ class DReG(Objective):
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
         """See `Objective.reduce`: `IWAE`, and what comes back through z rescaled."""
         log_weight = trace.log_px + beta * (trace.log_pz - trace.log_qz)
-        if trace.z.requires_grad:
+        if len(trace.latents) > 1:
+            raise SettingError(
+                "the doubly reparameterised gradient is for one group of latents, and this model "
+                f"has {len(trace.latents)}; use gradient=path or gradient=total"
+            )
+        (z,) = (latent.z for latent in trace.latents.values())
+        if z.requires_grad:
             # detached: the shares weigh a gradient, they are not differentiated themselves
             shares = log_weight.detach().softmax(dim=0)
-            trace.z.register_hook(_scaled_by(1 - beta * (1 - shares)))
+            z.register_hook(_scaled_by(1 - beta * (1 - shares)))
         return IWAE(self.samples).reduce(trace, beta)
 
 

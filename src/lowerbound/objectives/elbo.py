@@ -10,29 +10,36 @@ from lowerbound.errors import SettingError
 from lowerbound.objectives.objective import Objective, positive_samples
 
 
-def rate_of(trace: Trace) -> Tensor:
-    """KL(q(z|x) || p(z)) of each example, `(B,)`, nats: closed form if there is one, else drawn."""
-    return mean_of_draws(sum_groups(trace) if trace.kl else trace.log_qz - trace.log_pz)
+def rate_of(trace: Trace, analytic: bool = True) -> Tensor:
+    """Return KL(q(z|x) || p(z)) of each example, `(B,)`, nats.
+
+    Args:
+        trace: Of a batch.
+        analytic: Take a group's closed form where it has one; estimate the others from draws.
+    """
+    return mean_of_draws(rate_of_draws(trace, analytic))
+
+
+def rate_of_draws(trace: Trace, analytic: bool = True) -> Tensor:
+    """Return what each draw says of the rate, `(1 or K, B)`, nats; see `rate_of`."""
+    closed = trace.kl if analytic else {}
+    total: Tensor | None = None
+    for name, latent in trace.latents.items():
+        units = closed.get(name)
+        group = latent.log_q - latent.log_p if units is None else units.sum(dim=-1)
+        total = group if total is None else total + group
+    if total is None:
+        raise SettingError("this trace has no group of latents, so it has no rate")
+    return total if trace.floor is None else total + trace.floor
 
 
 def mean_of_draws(values: Tensor) -> Tensor:
-    """The mean over the first axis, `(K, B)` to `(B,)`."""
+    """Average over the first axis, `(K, B)` to `(B,)`."""
     return values.squeeze(0) if values.shape[0] == 1 else values.mean(dim=0)
 
 
-def sum_groups(trace: Trace) -> Tensor:
-    """The closed-form rates summed over units and groups, `(1 or K, B)`, nats."""
-    total: Tensor | None = None
-    for units in trace.kl.values():
-        group = units.sum(dim=-1)
-        total = group if total is None else total + group
-    if total is None:
-        raise SettingError("this trace has no closed-form rate; use a sampled one")
-    return total
-
-
 def penalty_of(trace: Trace) -> Tensor | float:
-    """The sum of the model's own penalties, `(B,)`, or 0."""
+    """Sum the model's own penalties, `(B,)`, or 0."""
     return sum(trace.penalties.values(), start=0.0)  # type: ignore[arg-type]
 
 
@@ -69,8 +76,7 @@ class ELBO(Objective):
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
         """See `Objective.reduce`: -(distortion + beta rate)."""
         log_px = mean_of_draws(trace.log_px)
-        drawn = not (self.analytic and trace.kl)
-        rate = mean_of_draws(trace.log_qz - trace.log_pz) if drawn else rate_of(trace)
+        rate = rate_of(trace, self.analytic)
         # 1 * rate is one more operation, there and back, in every update of the usual bound
         value = log_px - (rate if isinstance(beta, float) and beta == 1.0 else beta * rate)
         return Bound(value - penalty_of(trace) if trace.penalties else value, -log_px, rate)

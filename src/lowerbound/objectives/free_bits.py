@@ -53,13 +53,12 @@ class FreeBits(Wrapper):
 
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
         """See `Objective.reduce`; the floor is taken on averages over the batch."""
-        if not trace.kl:
+        if len(trace.kl) < len(trace.latents):
             raise SettingError(
                 "free bits need a rate in closed form, and this model has none; leave them out"
             )
         excess = _excess(trace, self.nats)
-        floor = excess.expand(1, trace.log_px.shape[1], 1)
-        bound = self.objective.reduce(replace(trace, kl={**trace.kl, "floor": floor}), beta)
+        bound = self.objective.reduce(replace(trace, floor=excess), beta)
         return Bound(bound.value, bound.distortion, bound.rate - excess)
 
     def at(self, fraction: float) -> Objective:

@@ -1,13 +1,9 @@
 """What an objective is: it asks a model for one trace and reduces it to a bound."""
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
 
-from lowerbound.core.trace import Bound, Gradient, LatentVariableModel, Trace
+from lowerbound.core import Batch, Bound, Gradient, Trace, Traceable
 from lowerbound.errors import SettingError
-
-if TYPE_CHECKING:
-    from lowerbound.core.batch import Batch
 
 
 class Objective(ABC):
@@ -38,7 +34,7 @@ class Objective(ABC):
             A bound for each of the `B` examples, nats.
         """
 
-    def __call__(self, model: LatentVariableModel, batch: "Batch") -> Bound:
+    def __call__(self, model: Traceable, batch: Batch) -> Bound:
         """Trace the model on a batch and reduce it."""
         return self.reduce(model.trace(batch, self.samples, self.gradient))
 

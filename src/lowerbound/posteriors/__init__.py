@@ -3,4 +3,7 @@
 from lowerbound.posteriors.diagonal_gaussian import DiagonalGaussian
 from lowerbound.posteriors.full_gaussian import FullGaussian
 
+#: By name: the class, made around an encoder that puts out its `parameters_shape(latents)`.
+BUILDERS = {"diagonal": DiagonalGaussian, "full": FullGaussian}
+
 __all__ = ["DiagonalGaussian", "FullGaussian"]

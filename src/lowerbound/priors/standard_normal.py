@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor
 
-from lowerbound.core.conditional import Conditional
+from lowerbound.core import Conditional
 from lowerbound.distributions import Independent, UnitNormal
 from lowerbound.errors import SettingError
+from lowerbound.priors.site import Site
 
 
 class StandardNormal(Conditional):
@@ -30,16 +31,26 @@ class StandardNormal(Conditional):
 
     def __init__(self, latents: int) -> None:
         super().__init__()
-        if isinstance(latents, bool) or not isinstance(latents, int) or latents < 1:
-            raise SettingError(f"latents must be a whole number of at least 1, got {latents!r}")
+        check_latents(latents)
         self.latents = latents
         self.register_buffer("zero", torch.zeros(latents), persistent=False)
         self.register_buffer("one", torch.ones(latents), persistent=False)
 
     def forward(self, context: Tensor | None = None) -> Independent:
-        """The prior, event `(D,)`; it ignores `context`."""
+        """Return the prior, event `(D,)`; it ignores `context`."""
         return Independent(UnitNormal(self.zero, self.one), 1)
 
     def extra_repr(self) -> str:
         """Its size."""
         return f"latents={self.latents}"
+
+
+def standard_normal(site: Site) -> StandardNormal:
+    """The centred isotropic Gaussian."""
+    return StandardNormal(site.latents)
+
+
+def check_latents(latents: int) -> None:
+    """Raise `SettingError` unless `latents` is a whole number of at least 1."""
+    if isinstance(latents, bool) or not isinstance(latents, int) or latents < 1:
+        raise SettingError(f"latents must be a whole number of at least 1, got {latents!r}")

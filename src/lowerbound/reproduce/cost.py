@@ -58,10 +58,10 @@ def operations(entry: Entry) -> float:
         >>> f"{operations(entry_named('burda-vae-1-dynamic')):.2g}"
         '5e+07'
     """
-    hidden, latents = entry.settings["hidden"], int(entry.settings["latents"])
+    hidden, latents = entry.model["hidden"], int(entry.model["latents"])
     encoder = [entry.dimensions, *hidden, 2 * latents]
     decoder = [latents, *reversed(hidden), entry.dimensions]
-    products = _weights(encoder) + int(entry.settings["samples"]) * _weights(decoder)
+    products = _weights(encoder) + int(entry.training["samples"]) * _weights(decoder)
     return 6.0 * entry.batch_size * products
 
 

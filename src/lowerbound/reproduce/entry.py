@@ -1,7 +1,7 @@
 """A published figure, and all that it takes to get it again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 #: What an entry is trained on.
@@ -36,8 +36,9 @@ class Entry:
         data: What it is trained and evaluated on.
         protocol: How data is prepared, split and evaluated, in a sentence or two.
         recipe: Of the catalogue.
-        settings: Of model, objective and training, all that differ from the recipe's own; with
-            them `epochs`, the whole published budget.
+        model: Settings of the model that differ from the recipe's own.
+        training: Settings of objective and training that do; with them `epochs`, the whole
+            published budget.
         samples: Draws `K` of the importance-weighted bound that is told.
         differs: Where we depart from the source, in a sentence or two.
         others: What other implementations got: (figure, who and how).
@@ -52,7 +53,8 @@ class Entry:
     data: Source
     protocol: str
     recipe: str
-    settings: Mapping[str, Any]
+    model: Mapping[str, Any]
+    training: Mapping[str, Any]
     samples: int = 5000
     differs: str = ""
     others: tuple[tuple[float, str], ...] = field(default_factory=tuple)
@@ -60,24 +62,27 @@ class Entry:
     tolerance: float = 0.3
 
     @property
-    def model_settings(self) -> dict[str, Any]:
-        """Those of `settings` that are the model's, as JSON has them."""
-        # imported here: the registry is plain data, and is read without torch
-        from lowerbound.catalogue import Parts
-        from lowerbound.catalogue.assemble import plain
+    def settings(self) -> dict[str, Any]:
+        """Settings of model, objective and training."""
+        return {**self.model, **self.training}
 
-        names = {part.name for part in fields(Parts)}
-        return plain({name: value for name, value in self.settings.items() if name in names})
+    @property
+    def model_settings(self) -> dict[str, Any]:
+        """Settings of the model as JSON has them."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in self.model.items()
+        }
 
     @property
     def epochs(self) -> int:
         """The whole budget, in passes over the training examples."""
-        return int(self.settings["epochs"])
+        return int(self.training["epochs"])
 
     @property
     def batch_size(self) -> int:
         """Examples in one update."""
-        return int(self.settings["batch_size"])
+        return int(self.training["batch_size"])
 
     @property
     def examples(self) -> int:

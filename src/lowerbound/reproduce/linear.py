@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lowerbound import likelihoods, posteriors, priors
 from lowerbound.catalogue.settings import convert
+from lowerbound.core import View
 from lowerbound.data import Data
 from lowerbound.errors import UnknownNameError
 from lowerbound.models import VAE
-from lowerbound.networks import MLP, Standardize
+from lowerbound.networks import MLP
 from lowerbound.objectives import ELBO
 from lowerbound.reproduce.entry import Entry
 from lowerbound.seeding import seeded
@@ -77,8 +78,11 @@ def linear_vae(data: Data, latents: int) -> VAE:
     decoder = MLP((latents,), (1, width), hidden=())
     model = VAE(
         priors.StandardNormal(latents),
-        posteriors.DiagonalGaussian(nn.Sequential(Standardize(location, unit), encoder)),
-        likelihoods.Gaussian(decoder, likelihoods.SharedScale(), location, unit),
+        posteriors.DiagonalGaussian(encoder),
+        likelihoods.Fields(
+            decoder, likelihoods.Gaussian(likelihoods.SharedScale(), location, unit)
+        ),
+        View(location, unit),
     )
     return model.to(data.schema.dtype)
 
@@ -107,8 +111,9 @@ def judge(model: VAE, data: Data, latents: int) -> dict[str, Any]:
 
 def decoder_of(model: VAE) -> tuple[Tensor, Tensor, Tensor]:
     """W, b and s of p(x|z) = N(W z + b, s^2 I), in the units of the data, float64."""
-    likelihood: Any = model.likelihood
-    layer, unit = likelihood.network.layers[0], likelihood.unit.detach().cpu().double()
+    decoder: Any = model.likelihood
+    (likelihood,) = decoder.parts
+    layer, unit = decoder.network.layers[0], likelihood.unit.detach().cpu().double()
     weight = unit.unsqueeze(-1) * layer.weight.detach().cpu().double()
     bias = likelihood.location.cpu().double() + unit * layer.bias.detach().cpu().double()
     return weight, bias, unit[0] * likelihood.scale().detach().cpu().double()

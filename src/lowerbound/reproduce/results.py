@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from lowerbound.errors import OutputError, RunError
 from lowerbound.reproduce.entry import Entry
-from lowerbound.runs.spec import current_machine, current_versions
 
 State = Literal["reproduced", "whole budget, figure apart", "partial budget", "not run"]
 
@@ -56,6 +55,8 @@ def add(entry: Entry, place: Path, run: Mapping[str, Any], command: str) -> Path
     Raises:
         OutputError: It cannot be written.
     """
+    from lowerbound.runs.spec import current_machine, current_versions  # imported here: torch
+
     made = {
         **run,
         "command": command,

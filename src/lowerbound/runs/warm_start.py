@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from lowerbound.catalogue.assemble import Assembly, assemble
-from lowerbound.catalogue.auto import FIRST_WEIGHTS
-from lowerbound.catalogue.settings import settings_of
+from lowerbound.catalogue.policy import FIRST_WEIGHTS
+from lowerbound.catalogue.settings import check_settings, settings_of
 from lowerbound.data import Data, Schema
 from lowerbound.errors import SettingError, ShapeError
 from lowerbound.runs.load import load
@@ -46,9 +46,9 @@ def warm_start(
         )
     count = len(data.train)
     new = assemble(run.spec.recipe, run.schema, settings, examples=count, seed=seed)
-    # a run from before a setting was there has what was then the only choice
-    had = {**_earlier(run.schema), **run.spec.settings}
-    changed = [name for name in settings or {} if name in had and new.settings[name] != had[name]]
+    had = run.spec.settings
+    given = check_settings(new.recipe, settings or {})
+    changed = [name for name in given if name in had and new.settings[name] != had[name]]
     objective = _of_objective(new)
     for name in changed:
         if name not in objective:
@@ -64,12 +64,6 @@ def warm_start(
     digest = hashlib.sha256((run.path / "weights.safetensors").read_bytes()).hexdigest()
     origin = {"run": str(run.path.absolute()), "sha256": digest}
     return assembly, replace(data, schema=run.schema), origin
-
-
-def _earlier(schema: Schema) -> dict[str, str]:
-    """What runs are like from before these settings were there."""
-    inputs = "symmetric" if schema.is_discrete else "standardized"
-    return {"init": "small", "inputs": inputs}
 
 
 def difference(old: Schema, new: Schema) -> str:

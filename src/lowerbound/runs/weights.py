@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,12 +18,39 @@ from lowerbound.runs.files import write_atomically
 def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write named tensors, with the sha256 of their contents in the header.
 
+    A tensor that has several names, because two parts of a model share it, is written once; the
+    header says which names are one.
+
     Raises:
         OutputError: The place cannot be written; what was there before is untouched.
     """
-    plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    tied = ties(tensors)
+    plain = {n: t.detach().cpu().contiguous() for n, t in tensors.items() if n not in tied}
     metadata = {"format": "lowerbound-weights", "sha256": _digest(plain)}
+    if tied:
+        metadata["tied"] = json.dumps(tied, sort_keys=True)
     write_atomically(path, _ordered(save(plain, metadata)))
+
+
+def ties(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """Return the names of tensors that are another name's, each with that other name.
+
+    Example:
+        >>> one = torch.zeros(3)
+        >>> ties({"a": one, "b": one, "c": torch.zeros(3)})
+        {'b': 'a'}
+    """
+    first: dict[tuple[Any, ...], str] = {}
+    found: dict[str, str] = {}
+    for name, tensor in tensors.items():
+        if tensor.numel() == 0 or tensor.is_meta:
+            continue
+        place = (tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride())
+        if place in first:
+            found[name] = first[place]
+        else:
+            first[place] = name
+    return found
 
 
 def _ordered(data: bytes) -> bytes:
@@ -56,8 +84,9 @@ def read_weights(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor
             metadata = file.metadata() or {}
             if metadata.get("format") != "lowerbound-weights":
                 raise RunError(f"{path} was not written by lowerbound; fit the model again")
-            _compare(path, file, expected)
-            tensors = {name: file.get_tensor(name) for name in expected}
+            tied = _tied(metadata)
+            _compare(path, file, {n: t for n, t in expected.items() if n not in tied})
+            tensors = {name: file.get_tensor(name) for name in expected if name not in tied}
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         if isinstance(error, RunError):
             raise
@@ -67,7 +96,23 @@ def read_weights(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise RunError(f"{path} holds numbers that are not finite in '{name}'; fit again")
+    for name, other in tied.items():
+        if name not in expected or other not in tensors:
+            raise RunError(f"{path} fits another model: '{name}' is in only one of them; fit again")
+        if expected[name].shape != tensors[other].shape:
+            raise RunError(f"{path} fits another model: '{name}' has another shape; fit again")
+        tensors[name] = tensors[other]
     return tensors
+
+
+def _tied(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The names that the header says are another name's; believed no further than their types."""
+    tied = json.loads(metadata.get("tied", "{}"))
+    if not isinstance(tied, dict) or not all(isinstance(other, str) for other in tied.values()):
+        raise ValueError("tied names are no names")
+    if any(other in tied for other in tied.values()):
+        raise ValueError("tied names form a chain")
+    return tied
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

@@ -32,7 +32,6 @@ from lowerbound.testing.models import check_model
 from lowerbound.testing.noise import cubature, given_noise
 from lowerbound.testing.objectives import check_importance_weighted, check_objective
 from lowerbound.testing.paths import check_path_gradient
-from lowerbound.testing.planted import Planted
 from lowerbound.testing.references import (
     BernoulliMixture,
     BetaBernoulli,
@@ -76,7 +75,6 @@ __all__ = [
     "Ledger",
     "LinearGaussian",
     "LinearGaussianChain",
-    "Planted",
     "Reference",
     "SigmoidBeliefNet",
     "assert_close_gradient",

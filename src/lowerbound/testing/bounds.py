@@ -43,7 +43,7 @@ def check_bounds(model: nn.Module, batch: Batch, objective: Objective | None = N
     Example:
         >>> from lowerbound.testing import BernoulliMixture
         >>> model = BernoulliMixture()
-        >>> check_bounds(model, Batch(model.sample(3).x))
+        >>> check_bounds(model, Batch(model.simulate(3).x))
     """
     objective = objective or ELBO()
     log_evidence = getattr(model, "log_evidence", None)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from lowerbound.core.trace import LatentVariableModel
+from lowerbound.core import Traceable
 from lowerbound.data import Batch
 from lowerbound.models import VAE
 from lowerbound.objectives import ELBO, IWAE
@@ -16,7 +16,7 @@ from lowerbound.testing.noise import cubature, given_noise
 from lowerbound.testing.references.linear_gaussian import LinearGaussian, Reference
 
 
-def check_known_answer(reference: Reference, model: LatentVariableModel, *, seed: int = 0) -> None:
+def check_known_answer(reference: Reference, model: Traceable, *, seed: int = 0) -> None:
     """Assert that the exact posterior makes every draw the evidence.
 
     log p(x, z_k) - log q(z_k|x) = log p(x) for every k, hence ELBO (drawn) = IWAE_K = log p(x).
@@ -34,7 +34,7 @@ def check_known_answer(reference: Reference, model: LatentVariableModel, *, seed
         >>> reference = LinearGaussian.random(latents=2, dimensions=4)
         >>> check_known_answer(reference, reference.vae())
     """
-    x = reference.sample(6, seed).x
+    x = reference.simulate(6, seed).x
     evidence = reference.log_evidence(x)
     with seeded(seed), torch.no_grad():
         trace = model.trace(Batch(x), 5)
@@ -57,7 +57,7 @@ def check_known_gradient(reference: LinearGaussian, model: VAE) -> None:
     Raises:
         AssertionError: A gradient is another one.
     """
-    x = reference.sample(6).x
+    x = reference.simulate(6).x
     decoder = list(model.likelihood.network.parameters())  # type: ignore[union-attr,operator]
     encoder = list(model.posterior.parameters())
     leaves = [t.detach().clone().requires_grad_() for t in (reference.weight, reference.bias)]
@@ -108,7 +108,7 @@ def check_calibration(
         >>> reference = LinearGaussian.random(latents=2, dimensions=3)
         >>> check_calibration(reference, reference.posterior)
     """
-    joint = reference.sample(simulations, seed)
+    joint = reference.simulate(simulations, seed)
     with seeded(seed + 1), torch.no_grad():
         z = posterior(joint.x).sample(torch.Size([draws]))
         equal = (z == joint.z).sum(dim=0)

@@ -65,7 +65,7 @@ def check_evidence(evidence: Evidence, *, seed: int = 0) -> None:
 
 
 def _check_exact(evidence: Evidence, reference: LinearGaussian, seed: int) -> None:
-    x = reference.sample(COPIES).x
+    x = reference.simulate(COPIES).x
     model = reference.vae(DiagonalGaussian)
     before = torch.get_rng_state()
     found = evidence(model, Examples(x), 7, seed=seed)
@@ -88,7 +88,7 @@ def _check_exact(evidence: Evidence, reference: LinearGaussian, seed: int) -> No
 def _check_loose(evidence: Evidence, reference: LinearGaussian, seed: int) -> None:
     """Copies of three examples are independent estimates of three numbers each."""
     model = _loosened(reference)
-    few = reference.sample(3, seed=1).x
+    few = reference.simulate(3, seed=1).x
     x = few.repeat(COPIES, 1)
     found = evidence(model, Examples(x), SAMPLES, seed=seed)
     elbo, log_likelihood, distortion, rate = (
@@ -121,7 +121,7 @@ def _check_loose(evidence: Evidence, reference: LinearGaussian, seed: int) -> No
 
 def _check_observed(evidence: Evidence, reference: LinearGaussian, seed: int) -> None:
     """Three of four cells are observed: their evidence is that of a smaller model."""
-    few = reference.sample(1, seed=2).x
+    few = reference.simulate(1, seed=2).x
     observed = torch.tensor([[True, True, True, False]])
     weight, bias = reference.weight[:3], reference.bias[:3]
     expected = LinearGaussian(weight, bias, reference.scale).log_evidence(few[:, :3])

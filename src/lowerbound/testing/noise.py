@@ -13,7 +13,8 @@ def given_noise(noise: Tensor) -> Iterator[None]:
     """Inside, reparameterised Gaussian draws use this standard normal noise.
 
     Args:
-        noise: Broadcasts against the draws, `(K, B, D)`.
+        noise: Broadcasts against the draws, `(K, B, D)`. Draws of fewer units than D take the next
+            columns each, in turn: the groups of a hierarchy, one after the other.
 
     Example:
         >>> q = torch.distributions.Normal(torch.tensor(1.0), torch.tensor(2.0))
@@ -21,9 +22,15 @@ def given_noise(noise: Tensor) -> Iterator[None]:
         ...     q.rsample((3,))
         tensor([-1.,  1.,  3.])
     """
+    taken = 0
 
     def standard_normal(shape: torch.Size, dtype: torch.dtype, device: torch.device) -> Tensor:
-        return noise.to(device, dtype).expand(shape)
+        nonlocal taken
+        units = shape[-1] if len(shape) else 1
+        own = noise
+        if noise.ndim and 1 < noise.shape[-1] != units:
+            own, taken = noise[..., taken : taken + units], (taken + units) % noise.shape[-1]
+        return own.to(device, dtype).expand(shape)
 
     with (
         patch("torch.distributions.normal._standard_normal", standard_normal),

@@ -64,7 +64,7 @@ def _check_on(
     objective: Objective, build: Callable[..., Enumerable], *, bound: bool, tight: bool
 ) -> None:
     model = build(seed=1)
-    batch = Batch(model.sample(5, seed=1).x)
+    batch = Batch(model.simulate(5, seed=1).x)
     trace = model.trace(batch, objective.samples)
     _check_shapes(objective, trace)
     _check_order(objective, trace)

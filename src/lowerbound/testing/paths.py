@@ -35,7 +35,7 @@ def check_path_gradient(reference: LinearGaussian, model: nn.Module) -> None:
         >>> reference = LinearGaussian.random(latents=2, dimensions=4)
         >>> check_path_gradient(reference, reference.vae())
     """
-    x = reference.sample(6).x
+    x = reference.simulate(6).x
     path = _gradient(model, x, "path")
     check_close(path, torch.zeros(()), "the path-wise gradient of every draw", 1e-8, "plain")
     if not bool((_gradient(model, x, "total").abs() > 1e-3).any()):

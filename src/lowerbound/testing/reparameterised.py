@@ -51,7 +51,7 @@ def check_reparameterised(
     reference = LinearGaussian.random(latents=1, dimensions=3)
     exact = reference.vae()
     other = _off(exact)
-    x = reference.sample(1).x
+    x = reference.simulate(1).x
     for samples in (1, 2):
         noise, weight = nodes(samples)
         batch = Batch(x.expand(noise.shape[1], -1))

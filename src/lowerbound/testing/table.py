@@ -57,19 +57,34 @@ class OfCells:
 
 #: Likelihoods, and a Gaussian with each of its scales.
 LIKELIHOODS: Mapping[str, OfCells] = {
-    "Bernoulli": OfCells(lambda net, shape: likelihoods.Bernoulli(net), 1),
-    "Categorical": OfCells(lambda net, shape: likelihoods.Categorical(net, 7), 7),
-    "DiscretizedLogistic": OfCells(lambda net, shape: likelihoods.DiscretizedLogistic(net, 9), 2),
-    "Gaussian": OfCells(lambda net, shape: likelihoods.Gaussian(net, None, 3.0, 2.0), 1),
+    "Bernoulli": OfCells(lambda net, shape: likelihoods.Fields(net, likelihoods.Bernoulli()), 1),
+    "Categorical": OfCells(
+        lambda net, shape: likelihoods.Fields(net, likelihoods.Categorical(7)), 7
+    ),
+    "DiscretizedLogistic": OfCells(
+        lambda net, shape: likelihoods.Fields(net, likelihoods.DiscretizedLogistic(9)), 2
+    ),
+    "Gaussian": OfCells(
+        lambda net, shape: likelihoods.Fields(net, likelihoods.Gaussian(None, 3.0, 2.0)), 1
+    ),
     "FixedScale": OfCells(
-        lambda net, shape: likelihoods.Gaussian(net, likelihoods.FixedScale(0.4)), 1
+        lambda net, shape: likelihoods.Fields(
+            net, likelihoods.Gaussian(likelihoods.FixedScale(0.4))
+        ),
+        1,
     ),
     "SharedScale": OfCells(
-        lambda net, shape: likelihoods.Gaussian(net, likelihoods.SharedScale(0.4)), 1
+        lambda net, shape: likelihoods.Fields(
+            net, likelihoods.Gaussian(likelihoods.SharedScale(0.4))
+        ),
+        1,
     ),
     "PerDimensionScale": OfCells(
-        lambda net, shape: likelihoods.Gaussian(
-            net, likelihoods.PerDimensionScale(shape, 0.4), torch.full(shape, -1.0)
+        lambda net, shape: likelihoods.Fields(
+            net,
+            likelihoods.Gaussian(
+                likelihoods.PerDimensionScale(shape, 0.4), torch.full(shape, -1.0)
+            ),
         ),
         1,
     ),

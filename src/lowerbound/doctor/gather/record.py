@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from lowerbound.catalogue.parts import Parts
+from lowerbound.catalogue.policy import latents_for
 from lowerbound.data import Schema
 from lowerbound.doctor.symptoms import Record
 from lowerbound.runs import Spec
@@ -20,7 +20,7 @@ def record_of(spec: Spec, history: tuple[Epoch, ...]) -> Record:
     settings, stopped = spec.settings, spec.result.get("stopped")
     free_bits = _number(settings.get("free_bits"), 0.0)
     gaussian = settings.get("likelihood") == "gaussian"
-    scale = settings.get("scale")
+    scale = settings.get("likelihood.scale")
     return Record(
         stopped=stopped if isinstance(stopped, str) else None,
         epochs=int(_number(spec.training.get("epochs"), 0)),
@@ -33,9 +33,9 @@ def record_of(spec: Spec, history: tuple[Epoch, ...]) -> Record:
     )
 
 
-def usual_latents(schema: Schema) -> int | None:
+def usual_latents(schema: Schema) -> int:
     """How many latent units a recipe has for data of a schema where none are given."""
-    return Parts().chosen(schema).latents
+    return latents_for(schema)
 
 
 def _number(value: Any, default: float) -> float:

@@ -1,12 +1,12 @@
 """The beta-Bernoulli model: a VAE without a Gaussian in it, and conjugate."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Beta
+from torch.distributions import Bernoulli, Beta, Distribution
 
-from lowerbound.core.conditional import Conditional
-from lowerbound.core.trace import Gradient, Trace
-from lowerbound.data import Batch
+from lowerbound.core import Batch, Choose, Conditional, Model, Space
 from lowerbound.distributions import Independent, detached
 from lowerbound.errors import SettingError
 from lowerbound.models import VAE
@@ -17,7 +17,7 @@ from lowerbound.testing.references.linear_gaussian import Joint
 EDGE = 1e-15
 
 
-class BetaBernoulli(nn.Module):
+class BetaBernoulli(Model):
     """p(z) = prod_u Beta(a_u, b_u), p(x|z) = prod_u prod_n Bernoulli(x_un; z_u).
 
     Successes s_u and failures f_u are all that matters of x, and
@@ -41,7 +41,7 @@ class BetaBernoulli(nn.Module):
 
     Example:
         >>> model = BetaBernoulli(units=2, repeats=5)
-        >>> x = model.sample(4).x
+        >>> x = model.simulate(4).x
         >>> weights = model.trace(Batch(x), samples=7).log_weight
         >>> bool((weights - model.log_evidence(x)).abs().max() < 1e-9)
         True
@@ -61,9 +61,16 @@ class BetaBernoulli(nn.Module):
             log_slope = shift * torch.randn_like(log_prior)
         self.factors = VAE(_Prior(log_prior), _Posterior(log_start, log_slope), _Coins(repeats))
 
-    def trace(self, batch: Batch, samples: int = 1, gradient: Gradient = "total") -> Trace:
-        """See `lowerbound.LatentVariableModel.trace`: that of a `VAE` of these factors."""
-        return self.factors.trace(batch, samples, gradient)
+    @property
+    def latents(self) -> Mapping[str, Space]:
+        """The one group, "z"."""
+        return self.factors.latents
+
+    def descend(
+        self, choose: Choose, batch: Batch | None = None, condition: Tensor | None = None
+    ) -> Distribution:
+        """See `Model.descend`: that of a `VAE` of these factors."""
+        return self.factors.descend(choose, batch, condition)
 
     def log_evidence(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
         """log p(x) of the observed cells of each row, `(B,)`, nats, by Beta functions."""
@@ -76,7 +83,7 @@ class BetaBernoulli(nn.Module):
         prior = self.factors.prior.concentrations()  # type: ignore[operator]
         return _betas(prior + _counts(x.double(), observed))
 
-    def sample(self, count: int, seed: int = 0) -> Joint:
+    def simulate(self, count: int, seed: int = 0) -> Joint:
         """Draw z ~ p(z), then x ~ p(x|z)."""
         with seeded(seed), torch.no_grad():
             z = self.factors.prior().sample(torch.Size([count]))

@@ -1,16 +1,15 @@
 """The linear Gaussian chain: a hierarchical model whose every conditional is known."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import MultivariateNormal, Normal
+from torch.distributions import Distribution, MultivariateNormal, Normal
 
-from lowerbound.core.trace import Gradient, Trace
-from lowerbound.data import Batch
-from lowerbound.distributions import Independent, analytic_kl, log_prob
+from lowerbound.core import Batch, Choose, Gradient, Latent, Model, Space, Trace, View
+from lowerbound.distributions import Independent, log_prob
 from lowerbound.errors import SettingError
 from lowerbound.seeding import seeded
 from lowerbound.testing.references.linear_gaussian import Joint, gaussian_evidence
@@ -19,7 +18,7 @@ from lowerbound.testing.references.linear_gaussian import Joint, gaussian_eviden
 Order = Literal["top-down", "bottom-up"]
 
 
-class LinearGaussianChain(nn.Module):
+class LinearGaussianChain(Model):
     """p(z_L) p(z_{L-1}|z_L) ... p(z_1|z_2) p(x|z_1), every conditional linear and Gaussian.
 
     z_L ~ N(0, I), z_l ~ N(W_l z_{l+1} + b_l, s_l^2 I), x ~ N(W_0 z_1 + b_0, s_0^2 I). Then all
@@ -28,8 +27,8 @@ class LinearGaussianChain(nn.Module):
     given the group above; or bottom-up, q(z_1|x) prod_l q(z_{l+1}|z_l), where the rate has no
     closed form by groups and is drawn.
 
-    Its latents are z = (z_1, ..., z_L) in one vector, D = sum(latents). Under `given_noise` its
-    noise is one standard normal `(K, B, D)`, so that `cubature` makes its ELBO exact.
+    Its groups are named "zL" to "z1", top first. Under `given_noise` with noise `(K, B, D)`,
+    D = sum(latents), each group takes the next columns, so that `cubature` makes its ELBO exact.
 
     Args:
         latents: Sizes of z_1, ..., z_L, from the group next to x to the top; at least two groups.
@@ -48,7 +47,7 @@ class LinearGaussianChain(nn.Module):
 
     Example:
         >>> model = LinearGaussianChain(latents=(3, 2), dimensions=4)
-        >>> x = model.sample(5).x
+        >>> x = model.simulate(5).x
         >>> weights = model.trace(Batch(x), samples=7).log_weight
         >>> bool((weights - model.log_evidence(x)).abs().max() < 1e-9)
         True
@@ -71,8 +70,9 @@ class LinearGaussianChain(nn.Module):
             )
         if order not in ("top-down", "bottom-up"):
             raise SettingError(f"order must be 'top-down' or 'bottom-up', got {order!r}")
-        self.order, self.latents, self.dimensions = order, tuple(latents), dimensions
-        sizes = (dimensions, *self.latents)
+        self.order, self.sizes, self.dimensions = order, tuple(latents), dimensions
+        self.view = View()
+        sizes = (dimensions, *self.sizes)
         with seeded(seed):
             self.weights = nn.ParameterList(
                 [_random(below, above, size=above**-0.5) for below, above in pairwise(sizes)]
@@ -87,33 +87,51 @@ class LinearGaussianChain(nn.Module):
         self.offsets = nn.ParameterList([step.offset for step in steps])
         self.factors = nn.ParameterList([step.factor for step in steps])
 
+    @property
+    def latents(self) -> Mapping[str, Space]:
+        """The groups z_L, ..., z_1, named "zL" to "z1"."""
+        return {
+            f"z{group + 1}": Space((self.sizes[group],))
+            for group in reversed(range(len(self.sizes)))
+        }
+
+    def descend(
+        self, choose: Choose, batch: Batch | None = None, condition: Tensor | None = None
+    ) -> Distribution:
+        """See `Model.descend`.
+
+        Raises:
+            SettingError: The groups are inferred from x up, and there is an x.
+        """
+        if batch is not None and self.order == "bottom-up":
+            raise SettingError("a bottom-up chain infers from x up; ask it for a trace")
+        x = None if batch is None else self.view(batch).double()
+        groups: list[Tensor] = [torch.empty(0)] * len(self.sizes)
+        for number, group in enumerate(reversed(range(len(self.sizes)))):
+            q = None if x is None else self._conditional(number, x, groups)
+            groups[group] = choose(f"z{group + 1}", self._prior(group, groups), q)
+        return self._given(groups[0], 0)
+
     def trace(self, batch: Batch, samples: int = 1, gradient: Gradient = "total") -> Trace:
-        """See `lowerbound.LatentVariableModel.trace`; a group of kl is named after its z."""
+        """See `Model.trace`; a bottom-up chain draws its groups from x up."""
+        if self.order == "top-down":
+            return super().trace(batch, samples, gradient)
         if samples < 1:
             raise SettingError(f"samples must be at least 1, got {samples}")
-        x = batch.filled().double()
-        noise = Normal(x.new_zeros(len(x), sum(self.latents)), 1.0).rsample(torch.Size([samples]))
-        z = self._infer(x, noise)
-        groups = z.split(self.latents, dim=-1)
-        likelihood = self._given(groups[0], 0)
-        log_pz, log_qz = x.new_zeros(samples, len(x)), x.new_zeros(samples, len(x))
-        kl = {}
-        for number, group in enumerate(self._groups()):
-            q = self._conditional(number, x, groups, still=False)
-            p = self._prior(group, groups)
-            log_pz = log_pz + log_prob(p, groups[group])
-            still = self._conditional(number, x, groups, still=gradient == "path")
-            log_qz = log_qz + log_prob(still, groups[group])
-            if self.order == "top-down":
-                kl[f"z{group + 1}"] = analytic_kl(q, p)
-        return Trace(
-            log_px=log_prob(likelihood, x, batch.observed),
-            log_pz=log_pz,
-            log_qz=log_qz,
-            z=z,
-            posterior=self.approximate(x),
-            kl={name: value for name, value in kl.items() if value is not None},
-        )
+        x = self.view(batch).double()
+        groups: list[Tensor] = [torch.empty(0)] * len(self.sizes)
+        laws: dict[str, tuple[Distribution, Distribution]] = {}
+        for group in range(len(self.sizes)):
+            q = self._conditional(group, x, groups)
+            groups[group] = q.rsample(torch.Size([samples] if group == 0 else []))
+            still = self._conditional(group, x, groups, still=True)
+            laws[f"z{group + 1}"] = (q, still if gradient == "path" else q)
+        latents = {
+            name: Latent(groups[group], self._prior(group, groups), *laws[name])
+            for name, group in zip(self.latents, reversed(range(len(groups))), strict=True)
+        }
+        law = self._given(groups[0], 0)
+        return Trace(log_prob(law, batch.x, batch.observed), latents, ordered=False)
 
     def log_evidence(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
         """log p(x) of the observed cells of each row, `(B,)`, nats, by the marginal's density."""
@@ -131,25 +149,25 @@ class LinearGaussianChain(nn.Module):
     def approximate(self, x: Tensor) -> MultivariateNormal:
         """q(z|x) of each row as one Gaussian over all groups, batch `(B,)`, event `(D,)`."""
         # z is affine in the noise: where each unit of noise alone leads are the columns of a factor
-        size = sum(self.latents)
+        size = sum(self.sizes)
         mean = self._infer(x, x.new_zeros(1, len(x), size))[0]
         origin = x.new_zeros(1, self.dimensions)
         noise = torch.eye(size, dtype=x.dtype).unsqueeze(1)
         rows = self._infer(origin, noise) - self._infer(origin, torch.zeros_like(noise))
         return MultivariateNormal(mean, (rows.transpose(0, 2).squeeze(1) @ rows.squeeze(1)))
 
-    def sample(self, count: int, seed: int = 0) -> Joint:
+    def simulate(self, count: int, seed: int = 0) -> Joint:
         """Draw z ~ p(z) from the top down, then x ~ p(x|z_1)."""
-        sizes = (self.dimensions, *self.latents)
+        sizes = (self.dimensions, *self.sizes)
         with seeded(seed), torch.no_grad():
             values = [torch.randn(count, sizes[-1], dtype=torch.float64)]
-            for level in reversed(range(len(self.latents))):
+            for level in reversed(range(len(self.sizes))):
                 values.insert(0, self._given(values[0], level).sample())
         return Joint(torch.cat(values[1:], dim=-1), values[0])
 
     def _groups(self) -> list[int]:
         """Groups in the order in which they are inferred; 0 is the one next to x."""
-        groups = list(range(len(self.latents)))
+        groups = list(range(len(self.sizes)))
         return groups if self.order == "bottom-up" else groups[::-1]
 
     def _given(self, above: Tensor, level: int) -> Independent:
@@ -161,11 +179,11 @@ class LinearGaussianChain(nn.Module):
         """p(z_l | z_{l+1}), `group` counted from 0."""
         if group + 1 < len(groups):
             return self._given(groups[group + 1], group + 1)
-        zero = torch.zeros_like(groups[group])
+        zero = self.biases[group].new_zeros(self.sizes[group])
         return Independent(Normal(zero, torch.ones_like(zero), validate_args=False), 1)
 
     def _conditional(
-        self, number: int, x: Tensor, groups: Sequence[Tensor], *, still: bool
+        self, number: int, x: Tensor, groups: Sequence[Tensor], *, still: bool = False
     ) -> MultivariateNormal:
         """The law that inference draws in step `number`, given what it conditions on."""
         parameters = (self.gains[number], self.offsets[number], self.factors[number])
@@ -187,22 +205,22 @@ class LinearGaussianChain(nn.Module):
 
     def _infer(self, x: Tensor, noise: Tensor) -> Tensor:
         """z as a function of x and of noise `(K, B, D)`."""
-        parts = noise.split(self.latents, dim=-1)
+        parts = noise.split(self.sizes, dim=-1)
         groups = list(parts)
         for number, group in enumerate(self._groups()):
-            q = self._conditional(number, x, groups, still=False)
+            q = self._conditional(number, x, groups)
             factor = q._unbroadcasted_scale_tril
             groups[group] = q.loc + parts[group] @ factor.T
         return torch.cat(groups, dim=-1)
 
     def _moments(self) -> tuple[Tensor, Tensor]:
         """Mean and covariance of (x, z_1, ..., z_L), which are affine in independent noise."""
-        top = self.latents[-1]
+        top = self.sizes[-1]
         means = [torch.zeros(top, dtype=torch.float64)]
-        size = self.dimensions + sum(self.latents)
+        size = self.dimensions + sum(self.sizes)
         mixing = [torch.eye(size, dtype=torch.float64)[size - top :]]
         start = size - top
-        for level in reversed(range(len(self.latents))):
+        for level in reversed(range(len(self.sizes))):
             weight = self.weights[level]
             start -= len(weight)
             own = torch.eye(size, dtype=torch.float64)[start : start + len(weight)]
@@ -215,7 +233,7 @@ class LinearGaussianChain(nn.Module):
     def _exact(self, group: int) -> "_Step":
         """The conditional of a group, exactly."""
         starts = [self.dimensions]
-        for size in self.latents:
+        for size in self.sizes:
             starts.append(starts[-1] + size)
         places = [range(a, b) for a, b in pairwise(starts)]
         order = self._groups()

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from lowerbound.core.trace import Bound, Gradient, Trace
-from lowerbound.data import Batch
+from lowerbound.core import Batch, Bound, Gradient, Latent, Trace
 from lowerbound.distributions import detached
 from lowerbound.errors import SettingError
 from lowerbound.objectives import Objective
@@ -44,7 +43,7 @@ class Enumerable(nn.Module, ABC):
         """x ~ p(x|z), `(N, cells)`, for the values of z with these indices, `(N,)`."""
 
     def trace(self, batch: Batch, samples: int = 1, gradient: Gradient = "total") -> Trace:
-        """See `lowerbound.LatentVariableModel.trace`; discrete draws have no path."""
+        """See `lowerbound.Traceable.trace`; discrete draws have no path."""
         joint = self.joint(batch)
         index = _law(self.states, joint[2]).sample_index(samples)
         return self._at(joint, index.unsqueeze(1), gradient)
@@ -63,7 +62,7 @@ class Enumerable(nn.Module, ABC):
         """p(z|x) of each row, batch `(B,)`, event `(D,)`."""
         return _law(self.states, self.log_posterior(x))
 
-    def sample(self, count: int, seed: int = 0) -> Joint:
+    def simulate(self, count: int, seed: int = 0) -> Joint:
         """Draw z ~ p(z), then x ~ p(x|z)."""
         with seeded(seed), torch.no_grad():
             log_pz = self.joint(Batch(self.support()[:1]))[1]
@@ -117,14 +116,15 @@ class Enumerable(nn.Module, ABC):
         log_px, log_q = log_px.repeat(1, copies), log_q.repeat(1, copies)
         kl = (log_q.exp() * (log_q - log_pz)).sum(dim=0)
         still = log_q.detach() if gradient == "path" else log_q
-        return Trace(
-            log_px=log_px.gather(0, index),
-            log_pz=log_pz.expand_as(log_px).gather(0, index),
-            log_qz=still.gather(0, index),
-            z=self.states[index],
-            posterior=_law(self.states, log_q),
-            kl={"z": kl.reshape(1, -1, 1)},
+        latent = Latent.known(
+            self.states[index],
+            log_pz.expand_as(log_px).gather(0, index),
+            still.gather(0, index),
+            _law(self.states, log_pz),
+            _law(self.states, log_q),
+            kl.reshape(1, -1, 1),
         )
+        return Trace(log_px.gather(0, index), {"z": latent})
 
 
 class OverStates(Distribution):

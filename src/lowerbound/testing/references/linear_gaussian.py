@@ -37,7 +37,7 @@ class Joint:
 class Reference(Protocol):
     """A model with known answers: it can be simulated, and its evidence is known."""
 
-    def sample(self, count: int, seed: int = 0) -> Joint:
+    def simulate(self, count: int, seed: int = 0) -> Joint:
         """Draw z ~ p(z), then x ~ p(x|z)."""
         ...
 
@@ -66,7 +66,7 @@ class LinearGaussian:
 
     Example:
         >>> reference = LinearGaussian.random(latents=2, dimensions=3)
-        >>> x = reference.sample(5).x
+        >>> x = reference.simulate(5).x
         >>> from lowerbound.data import Batch
         >>> weights = reference.vae().trace(Batch(x), samples=7).log_weight
         >>> bool((weights - reference.log_evidence(x)).abs().max() < 1e-9)
@@ -111,7 +111,7 @@ class LinearGaussian:
 
         Example:
             >>> reference = LinearGaussian.random(latents=2, dimensions=5)
-            >>> x = reference.sample(100).x
+            >>> x = reference.simulate(100).x
             >>> best = LinearGaussian.maximum_likelihood(x, latents=2)
             >>> bool(best.log_evidence(x).mean() > reference.log_evidence(x).mean())
             True
@@ -143,7 +143,7 @@ class LinearGaussian:
         """Number of cells of x."""
         return self.weight.shape[0]
 
-    def sample(self, count: int, seed: int = 0) -> "Joint":
+    def simulate(self, count: int, seed: int = 0) -> "Joint":
         """Draw z ~ p(z), then x ~ p(x|z)."""
         with seeded(seed):
             z = torch.randn(count, self.latents, dtype=torch.float64)
@@ -198,7 +198,7 @@ class LinearGaussian:
     def _likelihood(self, decoder: nn.Module) -> likelihoods.Gaussian:
         scale = likelihoods.FixedScale(float(self.scale))
         scale.value = self.scale.detach().clone()  # float64: the constructor rounds to float32
-        return likelihoods.Gaussian(decoder, scale)
+        return likelihoods.Fields(decoder, likelihoods.Gaussian(scale))
 
     def _posterior(self) -> tuple[Tensor, Tensor]:
         """M^-1 W^T and s^2 M^-1."""

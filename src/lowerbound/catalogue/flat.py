@@ -1,0 +1,131 @@
+"""A VAE with one group of latents, from the parts in its slots."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from lowerbound.catalogue.laws import cells_for, sites_of
+from lowerbound.catalogue.policy import init_for, latents_for, network_for
+from lowerbound.catalogue.slots import SLOTS, Choice, Likelihood, Networks, Posterior, Prior
+from lowerbound.core import View
+from lowerbound.data import Schema
+from lowerbound.errors import SettingError
+from lowerbound.likelihoods import Cells, Fields, outputs_of
+from lowerbound.models import VAE
+from lowerbound.networks import Init, Pair
+from lowerbound.priors import Site
+
+Inputs = Literal["standardized", "symmetric", "raw"]
+
+
+def flat(
+    schema: Schema,
+    *,
+    latents: int | None = None,
+    prior: Prior = "standard-normal",
+    posterior: Posterior = "diagonal",
+    likelihood: Likelihood = "auto",
+    network: Networks = "auto",
+    init: Literal["auto", "even", "small", "glorot", "torch"] = "auto",
+    inputs: Inputs = "standardized",
+) -> VAE:
+    """Assemble prior, posterior and likelihood for data of a schema.
+
+    Args:
+        schema: What the data is.
+        latents: Number of latent units; from the data if none.
+        prior: p(z).
+        posterior: q(z|x).
+        likelihood: p(x|z): one law for all cells, or by the kind of each if "auto".
+        network: Encoder and decoder; from the data if "auto".
+        init: First weights. "even": hidden layers of an MLP hand on numbers of the size they are
+            given; "small": they are as torch draws them; with both q(z|x) starts near the prior
+            and p(x|z) near the mean. "glorot", "torch": of all layers. "auto": "even" for MLPs and
+            3,000 training examples or more, else "small".
+        inputs: The encoder's view of x: from the mean of the training examples, in units of their
+            spread ("standardized"); levels between -1 and 1 ("symmetric"); or as it is ("raw").
+            Categories are one number a level; a mask is put beside data with gaps.
+
+    Raises:
+        SettingError: Two parts do not go together, or with the data.
+    """
+    if latents is None:
+        latents = latents_for(schema)
+    if not 1 <= latents <= 65536:
+        raise SettingError(f"latents must be from 1 to 65536, got {latents}")
+    chosen = Choice.of(network)
+    name = network_for(schema) if chosen.name == "auto" else SLOTS["network"].check(chosen.name)
+    pair: Pair = SLOTS["network"].builders[name](**chosen.settings)
+    first: Init = init_for(name, None) if init == "auto" else init
+    cells = cells_for(schema, Choice.of(likelihood))
+    outputs = outputs_of(cells, schema.shape)
+    if pair.images and not (schema.is_image and isinstance(cells, Cells)):
+        raise SettingError(f"network '{name}' needs images, the data has none; use mlp")
+    view = view_of(schema, inputs)
+    about = Choice.of(posterior)
+    family = SLOTS["posterior"].builders[SLOTS["posterior"].check(about.name)]
+    seen = view.shape(schema.shape)
+    encoder = pair.encoder(seen, family.parameters_shape(latents))
+    decoder = pair.decoder((latents,), outputs)
+    for net in (encoder, decoder):
+        net.start(first)  # type: ignore[operator]
+    if not next(encoder.parameters()).is_meta:  # there sizes are counted and nothing else
+        if first not in ("glorot", "torch"):
+            encoder.start_small()  # type: ignore[operator]
+        if first != "torch":
+            start_at_mean(decoder, cells, schema, by_channel=pair.images)
+    q = family(encoder, **about.settings)
+    top = Choice.of(prior)
+    build = SLOTS["prior"].builders[SLOTS["prior"].check(top.name)]
+    p = build(Site(latents, seen, q), **top.settings)
+    return VAE(p, q, Fields(decoder, cells), view)
+
+
+def view_of(schema: Schema, inputs: Inputs = "standardized") -> View:
+    """Return the layer through which an encoder sees data of a schema."""
+    levels = {
+        schema.columns_of(field).start: field.levels or 2
+        for field in schema.modelled
+        if field.kind == "categorical" and field.shape == ()
+    }
+    mean, scale = torch.tensor(0.0), torch.tensor(1.0)
+    if inputs == "symmetric":
+        if schema.levels is None:
+            raise SettingError(
+                "inputs 'symmetric' is for levels, and the data is real numbers; use standardized"
+            )
+        mean = scale = torch.tensor((schema.levels - 1) / 2)
+    elif inputs == "standardized":
+        measured = schema.mean, schema.scale
+        if measured[0] is not None and measured[1] is not None:
+            mean, scale = measured
+        elif schema.levels is not None:
+            mean = scale = torch.tensor((schema.levels - 1) / 2)
+    return View(mean, scale, levels=levels, masked=schema.missing)
+
+
+def start_at_mean(decoder: nn.Module, cells: object, schema: Schema, *, by_channel: bool) -> None:
+    """Start a decoder at the mean of the training examples, for laws that have a start.
+
+    Args:
+        decoder: A network of a pair.
+        cells: As `cells_for` returns them.
+        schema: Of the data; nothing is done where it was not measured.
+        by_channel: Whether the decoder has one bias a channel: then the mean is the channel's.
+    """
+    place = 0
+    for (places, site), law in zip(
+        sites_of(schema).items(),
+        [cells] if isinstance(cells, Cells) else list(cells.values()),  # type: ignore[attr-defined]
+        strict=True,
+    ):
+        size = law.parameters_per_cell * len(places)
+        if site.mean is not None:
+            mean: Tensor = site.mean.double().expand(site.shape)
+            if by_channel:
+                mean = mean.mean(dim=(1, 2), keepdim=True).expand(site.shape)
+            values = law.start(mean)
+            if values is not None:
+                decoder.start_at(values, place)  # type: ignore[operator]
+        place += size

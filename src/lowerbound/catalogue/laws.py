@@ -1,0 +1,100 @@
+"""Which law each cell of the data gets: the default of its kind, or one law that fits them all."""
+
+from collections.abc import Mapping, Sequence
+
+from lowerbound.catalogue.slots import SLOTS, Choice
+from lowerbound.data import KINDS, Schema
+from lowerbound.errors import SettingError
+from lowerbound.likelihoods import Cells, Site
+
+#: The kinds that each law takes, found by asking a law of each builder.
+_PROBE = Site("real", (1,))
+
+
+def kinds_of(law: str) -> frozenset[str]:
+    """Return the kinds of data that a law takes."""
+    return SLOTS["likelihood"].builders[law](_PROBE).kinds
+
+
+def fitting(kind: str) -> tuple[str, ...]:
+    """Return the laws that take a kind of data, its default first."""
+    laws = [law for law in SLOTS["likelihood"].builders if kind in kinds_of(law)]
+    return tuple(sorted(laws, key=lambda law: law != KINDS[kind].law))
+
+
+def law_for(schema: Schema) -> str:
+    """Return the law that data is given by itself; "auto" where kinds differ."""
+    return "auto" if schema.kind == "mixed" else KINDS[schema.kind].law
+
+
+def sites_of(schema: Schema) -> dict[tuple[int, ...], Site]:
+    """Return the cells that one law can have together, by their places in an example."""
+    mean, scale = schema.mean, schema.scale
+    alike = schema.alike()
+    if len(alike) == 1:
+        ((kind, levels),) = alike
+        ((places),) = alike.values()
+        return {places: Site(kind, schema.shape, levels, mean, scale)}
+    return {
+        places: Site(
+            kind,
+            (len(places),),
+            levels,
+            None if mean is None else mean.expand(schema.shape).flatten()[list(places)],
+            None if scale is None else scale.expand(schema.shape).flatten()[list(places)],
+        )
+        for (kind, levels), places in alike.items()
+    }
+
+
+def cells_for(schema: Schema, likelihood: Choice) -> Cells | Mapping[Sequence[int], Cells]:
+    """Build the law of every cell.
+
+    Args:
+        schema: What the data is.
+        likelihood: One law for all cells, or "auto" for the default of each kind; settings reach
+            the laws that have them.
+
+    Raises:
+        SettingError: The law does not fit the data; says which do.
+    """
+    if likelihood.name != "auto":
+        check_law(likelihood.name, schema)
+    made: dict[Sequence[int], Cells] = {}
+    for places, site in sites_of(schema).items():
+        name = KINDS[site.kind].law if likelihood.name == "auto" else likelihood.name
+        own = {k: v for k, v in likelihood.settings.items() if k in settings_of_law(name)}
+        made[places] = SLOTS["likelihood"].builders[name](site, **own)
+    return next(iter(made.values())) if len(made) == 1 else made
+
+
+def settings_of_law(name: str) -> frozenset[str]:
+    """Return the names of a law's own settings."""
+    builder = SLOTS["likelihood"].builders[name]
+    return frozenset((getattr(builder, "__kwdefaults__", None) or {}).keys())
+
+
+def check_law(name: str, schema: Schema) -> None:
+    """Raise `SettingError`, with the choices, if a law does not fit the data."""
+    fits = kinds_of(name)
+    if all(field.kind in fits for field in schema.modelled):
+        return
+    if schema.kind == "mixed":
+        wrong = next(field for field in schema.modelled if field.kind not in fits)
+        raise SettingError(
+            f"likelihood '{name}' does not fit column '{wrong.name}', which is {wrong.kind}; use "
+            "--likelihood auto, which gives each column the law of its kind"
+        )
+    choices = " or ".join(f"--likelihood {choice}" for choice in fitting(schema.kind))
+    if name == "bernoulli" and schema.is_discrete:
+        remedy = f"{choices}, or --binarize" if schema.kind == "ordinal" else choices
+        raise SettingError(
+            f"likelihood 'bernoulli' needs values 0 or 1, and a grey level is no probability: "
+            f"the data is {schema.describe()}; use {remedy}"
+        )
+    if name == "gaussian" and schema.is_discrete:
+        raise SettingError(
+            f"likelihood 'gaussian' is a density and the data is {schema.describe()}, whose "
+            f"values are countable: its log-likelihood could grow without bound; use {choices}"
+        )
+    raise SettingError(f"likelihood '{name}' does not fit {schema.describe()}; use {choices}")

@@ -1,0 +1,151 @@
+"""The choices that follow from the data, each with its reason."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lowerbound.catalogue.laws import law_for
+from lowerbound.data import KINDS, Schema
+from lowerbound.networks import Init
+
+#: Latent units beyond this are not chosen by themselves: the ELBO leaves those it cannot use idle.
+MOST_LATENTS = 32
+#: Images of up to so many cells get an MLP: on two cores it is far ahead after the same minutes
+#: (benchmarks/results/networks.json). Beyond, its first layer outgrows a convolutional pair.
+SMALL_IMAGE = 1024
+#: With fewer training examples hidden layers start small. A choice between what was measured:
+#: 1,439 digits do not gain from even ones, 5,400 garments do (benchmarks/results/starts.json).
+ENOUGH = 3000
+#: Updates after which a model of default size is usually trained; sets the default of `epochs`.
+USUAL_UPDATES = 2500
+#: Bounds of that default.
+FEWEST_EPOCHS, MOST_EPOCHS = 20, 1000
+#: How the sentence about them begins.
+FIRST_WEIGHTS = "First weights"
+
+#: By name: first weights as part of a sentence.
+STARTS: Mapping[str, str] = {
+    "even": "hidden layers hand on numbers of the size they are given",
+    "small": "hidden layers as they come, the last one of the encoder near zero",
+    "glorot": "all layers as Glorot and Bengio have them",
+    "torch": "all layers as torch draws them",
+}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A recipe with every choice made.
+
+    Attributes:
+        recipe: Its name.
+        settings: The settings that were chosen, by name.
+        reasons: Why, one sentence each.
+    """
+
+    recipe: str
+    settings: dict[str, Any]
+    reasons: tuple[str, ...]
+
+
+def choose(
+    schema: Schema,
+    examples: int | None = None,
+    recipe: str = "auto",
+    given: Mapping[str, Any] | None = None,
+) -> Chosen:
+    """Choose a recipe and every setting that is left open, and say why.
+
+    Args:
+        schema: What the data is.
+        examples: Training examples there are; None for very many.
+        recipe: Of the catalogue, or "auto".
+        given: Settings that are already decided, by their full names; None and "auto" are not.
+
+    Returns:
+        The recipe's name; its settings, those that were given included; the reasons.
+    """
+    given = dict(given or {})
+
+    def open_to(name: str) -> bool:
+        return given.get(name) in (None, "auto")
+
+    settings = dict(given)
+    if open_to("latents"):
+        settings["latents"] = latents_for(schema)
+    if open_to("likelihood"):
+        settings["likelihood"] = law_for(schema)
+    if open_to("network"):
+        settings["network"] = network_for(schema)
+    if open_to("init"):
+        settings["init"] = init_for(settings["network"], examples)
+    if settings["likelihood"] == "gaussian" and open_to("likelihood.scale"):
+        settings["likelihood.scale"] = "shared" if schema.is_image else "per-dimension"
+    name = "vae" if recipe == "auto" else recipe
+    return Chosen(name, settings, reasons(schema, settings))
+
+
+def latents_for(schema: Schema) -> int:
+    """Return the number of latent units that data of a schema is given by itself."""
+    return max(1, min(MOST_LATENTS, (schema.dimensions + 1) // 2))
+
+
+def network_for(schema: Schema) -> str:
+    """Return the name of the networks that data of a schema is given by itself."""
+    return "residual" if schema.is_image and schema.dimensions > SMALL_IMAGE else "mlp"
+
+
+def init_for(network: str, examples: int | None) -> Init:
+    """Return the first weights of a network, given the number of examples (None: very many)."""
+    return "even" if network == "mlp" and (examples is None or examples >= ENOUGH) else "small"
+
+
+def training_for(examples: int | None) -> dict[str, Any]:
+    """Return epochs, batch size and patience for a number of examples."""
+    if examples is None:
+        return {}
+    batch_size = max(16, min(128, examples // 20))
+    per_epoch = math.ceil(examples / batch_size)
+    epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, math.ceil(USUAL_UPDATES / per_epoch)))
+    return {"batch_size": batch_size, "epochs": epochs, "patience": max(10, epochs // 5)}
+
+
+def reasons(schema: Schema, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say why these settings, one sentence each."""
+    network, hidden = settings["network"], settings.get("network.hidden", (512, 512))
+    if network == "residual":
+        nets = "a residual convolutional pair, because the data is images of some size"
+    elif network == "mlp":
+        nets = (
+            f"fully connected layers of {' and '.join(map(str, hidden)) or 'no'} units, "
+            f"because the data is {'small images' if schema.is_image else 'vectors'}"
+        )
+    else:
+        nets = f"{network}, as asked for"
+    prior = settings.get("prior", "standard-normal")
+    return (
+        f"The data is {schema.describe()}.",
+        *_about_laws(schema, settings["likelihood"]),
+        *(() if prior == "standard-normal" else (f"Prior {prior}, as asked for.",)),
+        f"Networks: {nets}.",
+        f"{settings['latents']} latent units: those the data does not need stay idle.",
+        f"{FIRST_WEIGHTS} '{settings['init']}': {STARTS[settings['init']]}.",
+    )
+
+
+def _about_laws(schema: Schema, law: str) -> list[str]:
+    about = {
+        "bernoulli": "every value is 0 or 1, so each cell is a Bernoulli",
+        "gaussian": "values are real numbers, so each cell is a Gaussian with a learned scale",
+        "discretized-logistic": f"values are whole levels, so each cell is a logistic integrated "
+        f"over {schema.levels} bins",
+        "categorical": f"each cell is one of {schema.levels} classes",
+        "negative-binomial": "values are counts, so each cell is a negative binomial",
+    }
+    if law != "auto":
+        return [f"Likelihood {law}: {about.get(law, 'as asked for')}."]
+    counts: dict[str, int] = {}
+    for (kind, _), places in schema.alike().items():
+        counts[kind] = counts.get(kind, 0) + len(places)
+    each = [f"{KINDS[kind].law} for {n} {kind} column{'s' * (n > 1)}" for kind, n in counts.items()]
+    return [f"Likelihood by the kind of each column: {', '.join(each)}."]

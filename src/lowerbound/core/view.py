@@ -1,0 +1,100 @@
+"""What an encoder sees of a batch."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from lowerbound.core.batch import Batch
+
+
+class View(nn.Module):
+    """The one module that looks into a batch: standardise, then fill, then say what is missing.
+
+    Cells become (x - mean) / scale; categories become one number a level, 1 for the one there is;
+    an unobserved cell becomes 0, which is the mean, whatever it holds; a mask, 1 where observed,
+    is put beside the cells.
+
+    Args:
+        mean: Of the training examples; a number or tensor that broadcasts against the event.
+        scale: Their spread, positive, likewise.
+        levels: The number of levels of each categorical column, by its place in `(D,)`.
+        masked: Whether the encoder is told which cells were observed.
+
+    Example:
+        >>> view = View(127.5, 127.5)
+        >>> view(Batch(torch.tensor([[0, 255]], dtype=torch.uint8)))
+        tensor([[-1.,  1.]])
+        >>> View(masked=True)(Batch(torch.tensor([[7.0, 8.0]]), torch.tensor([[True, False]])))
+        tensor([[7., 0., 1., 0.]])
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        mean: float | Tensor = 0.0,
+        scale: float | Tensor = 1.0,
+        *,
+        levels: Mapping[int, int] | None = None,
+        masked: bool = False,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.as_tensor(mean).detach().clone())
+        self.register_buffer("scale", torch.as_tensor(scale).detach().clone())
+        self._identity = isinstance(mean, float) and isinstance(scale, float)
+        self._identity = self._identity and (mean, scale) == (0.0, 1.0)
+        self.levels = dict(sorted((levels or {}).items()))
+        self.masked = masked
+
+    def shape(self, event: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of one view of an example: its first axis may be longer."""
+        first = event[0] * (1 + self.masked) + sum(self.levels.values()) - len(self.levels)
+        return (first, *event[1:])
+
+    def forward(self, batch: Batch) -> Tensor:
+        """View `B` examples.
+
+        Returns:
+            `(B, *shape)`, computed in the precision of the data and handed on in torch's default
+            floating-point type; floats that are left as they are keep theirs.
+        """
+        seen = batch.x
+        if not (self._identity and seen.is_floating_point()):
+            seen = ((seen - self.mean) / self.scale).to(torch.get_default_dtype())
+        if batch.observed is not None:
+            # where, not multiplication by the mask: nan * 0 is nan
+            seen = torch.where(batch.observed, seen, 0.0)
+        if not (self.levels or self.masked):
+            return seen
+        parts = [self._with_classes(batch, seen) if self.levels else seen]
+        if self.masked:
+            known = batch.observed
+            full = torch.ones_like(seen) if known is None else known.to(seen.dtype)
+            parts.append(full)
+        return torch.cat(parts, dim=1)
+
+    def _with_classes(self, batch: Batch, seen: Tensor) -> Tensor:
+        """Put the classes of categorical columns in place of their codes, `(B, D')`."""
+        columns = list(seen.unbind(dim=1))
+        for place, levels in self.levels.items():
+            codes = batch.x[:, place]
+            if batch.observed is not None:
+                codes = torch.where(batch.observed[:, place], codes, 0)
+            classes = one_hot(codes.long().clamp(0, levels - 1), levels).to(seen.dtype)
+            if batch.observed is not None:
+                classes = classes * batch.observed[:, place, None]
+            columns[place] = classes
+        return torch.cat([c if c.ndim == 2 else c.unsqueeze(1) for c in columns], dim=1)
+
+    def extra_repr(self) -> str:
+        """Its numbers, or their shape."""
+        if self.mean.numel() == 1 and self.scale.numel() == 1:
+            text = f"mean={self.mean.item():g}, scale={self.scale.item():g}"
+        else:
+            text = f"mean of shape {tuple(self.mean.shape)}, scale of {tuple(self.scale.shape)}"
+        if self.levels:
+            text += f", {len(self.levels)} categorical"
+        return text + (", masked" if self.masked else "")

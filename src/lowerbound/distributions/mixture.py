@@ -1,0 +1,72 @@
+"""A mixture of distributions of one family."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.distributions import Categorical, Distribution, constraints
+
+from lowerbound.distributions.centre import tempered
+from lowerbound.distributions.log_prob import log_prob
+
+
+class Mixture(Distribution):
+    """p(z) = sum_k w_k p_k(z), without a batch.
+
+    Args:
+        log_weights: log w, `(components,)`; normalised here.
+        components: The p_k, batch `(components,)`, event `(D,)`.
+
+    Example:
+        >>> from lowerbound.distributions import Independent
+        >>> from torch.distributions import Normal
+        >>> two = Independent(Normal(torch.tensor([[-1.0], [1.0]]), torch.ones(2, 1)), 1)
+        >>> p = Mixture(torch.zeros(2), two)
+        >>> p.mean, p.variance
+        (tensor([0.]), tensor([2.]))
+    """
+
+    has_rsample = False
+    support = constraints.real_vector
+    arg_constraints: dict[str, constraints.Constraint] = {}
+
+    def __init__(self, log_weights: Tensor, components: Distribution) -> None:
+        self.log_weights = log_weights.log_softmax(dim=0)
+        self.components = components
+        super().__init__(torch.Size(), components.event_shape, validate_args=False)
+
+    def log_shares(self, value: Tensor) -> Tensor:
+        """Return log w_k + log p_k(z) of `(..., D)`, `(..., components)`, nats, float64."""
+        # in float64: differences between components that lie far apart are small beside their size
+        return log_prob(self.components, value.unsqueeze(-2)) + self.log_weights.double()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log-density of `(..., D)`, `(...)`, nats, float64."""
+        return self.log_shares(value).logsumexp(dim=-1)
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:  # type: ignore[override]
+        """Draw `(*sample_shape, D)`: a component, then a point of it."""
+        with torch.no_grad():
+            shape = torch.Size(sample_shape)
+            chosen = Categorical(logits=self.log_weights).sample(torch.Size([shape.numel()]))
+            # each component draws as many points as the one that is chosen most often needs
+            hits = torch.nn.functional.one_hot(chosen, len(self.log_weights))
+            turn = (hits.cumsum(dim=0) * hits).sum(dim=-1) - 1
+            points = self.components.sample(torch.Size([int(hits.sum(dim=0).max())]))
+            return points[turn, chosen].reshape(*shape, *self.event_shape)
+
+    @property
+    def mean(self) -> Tensor:
+        """sum_k w_k m_k, `(D,)`."""
+        return self.log_weights.exp() @ self.components.mean
+
+    @property
+    def variance(self) -> Tensor:
+        """sum_k w_k (v_k + m_k^2) - mean^2, `(D,)`."""
+        second = self.components.variance + self.components.mean.square()
+        return self.log_weights.exp() @ second - self.mean.square()
+
+
+@tempered.register
+def _(distribution: Mixture, temperature: float) -> Distribution:
+    return Mixture(distribution.log_weights, tempered(distribution.components, temperature))

@@ -1,0 +1,118 @@
+"""A product of laws over the columns of a table, of which some may be unobserved."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+
+from lowerbound.distributions.centre import centre
+from lowerbound.distributions.detach import detached
+from lowerbound.distributions.independent import accumulate
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The law of some columns.
+
+    Attributes:
+        places: Of the columns in an example, `(n,)`, whole numbers.
+        law: Batch `(..., n)`.
+        filler: A value inside the support, that unobserved cells are taken to hold.
+    """
+
+    places: Tensor
+    law: Distribution
+    filler: float = 0.0
+
+
+class Product(Distribution):
+    """Independent columns with laws of different families: log p(x) = sum_d log p_d(x_d).
+
+    Args:
+        parts: Each column of the event in exactly one of them.
+
+    Example:
+        >>> from torch.distributions import Bernoulli, Normal
+        >>> bits = Columns(torch.tensor([1]), Bernoulli(torch.tensor([0.5])))
+        >>> reals = Columns(torch.tensor([0, 2]), Normal(torch.zeros(2), torch.ones(2)))
+        >>> p = Product([bits, reals])
+        >>> p.event_shape, round(float(p.log_prob(torch.tensor([0.0, 1.0, 0.0]))), 4)
+        (torch.Size([3]), -2.531)
+    """
+
+    arg_constraints: dict[str, constraints.Constraint] = {}
+
+    def __init__(self, parts: Sequence[Columns]) -> None:
+        self.parts = tuple(parts)
+        size = sum(len(part.places) for part in self.parts)
+        batch = torch.broadcast_shapes(*(part.law.batch_shape[:-1] for part in self.parts))
+        self._order = torch.cat([part.places for part in self.parts]).argsort()
+        super().__init__(batch, torch.Size([size]), validate_args=False)
+
+    def cells(self, value: Tensor, observed: Tensor | None = None) -> Tensor:
+        """Return log p of every single cell, `(..., D)`, nats; 0 where it was not observed."""
+        found = []
+        for part in self.parts:
+            own = value.index_select(-1, part.places)
+            known = None if observed is None else observed.index_select(-1, part.places)
+            if known is not None:
+                # filled inside the support before, dropped after: no value or gradient is left
+                own = torch.where(known, own, part.filler)
+            cells = part.law.log_prob(own)
+            found.append(cells if known is None else torch.where(known, cells, 0.0))
+        return self._in_order(found)
+
+    def log_prob(self, value: Tensor, observed: Tensor | None = None) -> Tensor:
+        """Return the log-density of the observed cells, `(...)`, nats, float64.
+
+        Args:
+            value: `(..., D)`; a cell that was not observed may hold anything.
+            observed: Booleans that broadcast against `value`, or None when all are.
+        """
+        return accumulate(self.cells(value, observed), 1)
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:  # type: ignore[override]
+        """Draw examples, `(*sample_shape, *batch, D)`."""
+        return self.gather(lambda law: law.sample(torch.Size(sample_shape)))
+
+    @property
+    def mean(self) -> Tensor:
+        """The means of the columns, `(*batch, D)`; of classes that of their codes."""
+        return self.gather(lambda law: law.mean)
+
+    @property
+    def variance(self) -> Tensor:
+        """The variances of the columns, `(*batch, D)`."""
+        return self.gather(lambda law: law.variance)
+
+    def gather(self, of: Callable[[Distribution], Tensor]) -> Tensor:
+        """Put what `of` says of each law, `(..., n)`, in the order of the columns, `(..., D)`."""
+        return self._in_order([of(part.law) for part in self.parts])
+
+    def _in_order(self, found: list[Tensor]) -> Tensor:
+        kinds = {part.dtype for part in found}
+        dtype = kinds.pop() if len(kinds) == 1 else torch.float64
+        shape = torch.broadcast_shapes(*(part.shape[:-1] for part in found))
+        whole = torch.cat([part.expand(*shape, -1).to(dtype) for part in found], dim=-1)
+        return whole.index_select(-1, self._order)
+
+    def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
+        """Return the same columns under a larger batch shape."""
+        return Product(
+            [
+                Columns(part.places, part.law.expand((*batch_shape, len(part.places))), part.filler)
+                for part in self.parts
+            ]
+        )
+
+
+@centre.register
+def _(distribution: Product) -> Tensor:
+    return distribution.gather(centre)
+
+
+@detached.register
+def _(distribution: Product) -> Product:
+    return Product([Columns(p.places, detached(p.law), p.filler) for p in distribution.parts])

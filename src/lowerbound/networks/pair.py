@@ -1,0 +1,53 @@
+"""An encoder and its decoder, and where they start."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+Shape = tuple[int, ...]
+Init = Literal["even", "small", "glorot", "torch"]
+
+
+class Network(Protocol):
+    """A network of a pair: a module that knows how to begin."""
+
+    def start(self, init: Init) -> None:
+        """Give the layers their first weights."""
+        ...
+
+    def start_small(self) -> None:
+        """Start the last layer near zero."""
+        ...
+
+    def start_at(self, values: Tensor, place: int = 0) -> None:
+        """Start the last biases at some outputs, the first of them at `place`."""
+        ...
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """From `(..., *inputs)` to `(..., *outputs)`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two makers of networks, from the shape of inputs and that of outputs.
+
+    Attributes:
+        encoder: For q(z|x).
+        decoder: For p(x|z).
+        images: Whether it takes images alone, and puts out images alone.
+    """
+
+    encoder: Callable[[Shape, Shape], nn.Module]
+    decoder: Callable[[Shape, Shape], nn.Module]
+    images: bool = False
+
+
+def start_small(layer: nn.Linear) -> None:
+    """Start a last layer near zero, so that q(z|x) starts near the prior and the rate near 0."""
+    with torch.no_grad():
+        layer.weight.mul_(0.1)
+        layer.bias.zero_()

@@ -1,0 +1,220 @@
+"""Errors in the law of a cell of p(x|z): its constant, its bins, its draws."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, Normal
+
+from lowerbound import distributions, likelihoods
+from lowerbound.likelihoods import Likelihood
+from lowerbound.networks import MLP
+from lowerbound.testing.conformance import check_likelihood
+from lowerbound.testing.table import latent_batch
+from planted.subject import Subject
+
+_LOGISTIC, _BERNOULLI, _GAUSSIAN, _CATEGORICAL = (
+    likelihoods.DiscretizedLogistic,
+    likelihoods.Bernoulli,
+    likelihoods.Gaussian,
+    likelihoods.Categorical,
+)
+_RIGHT: dict[str, type[Likelihood]] = {
+    "logistic": _LOGISTIC,
+    "bernoulli": _BERNOULLI,
+    "gaussian": _GAUSSIAN,
+    "categorical": _CATEGORICAL,
+}
+
+LIKELIHOODS = Subject(
+    "likelihoods",
+    {
+        "logistic": lambda make: check_likelihood(make(MLP((3,), (2, 2), (8,)), 9), latent_batch()),
+        "bernoulli": lambda make: check_likelihood(make(MLP((3,), (1, 2), (8,))), latent_batch()),
+        "categorical": lambda make: check_likelihood(
+            make(MLP((3,), (5, 2), (8,)), 5), latent_batch()
+        ),
+        "gaussian": lambda make: check_likelihood(
+            make(MLP((3,), (1, 2), (8,)), likelihoods.FixedScale(0.4), 3.0, 2.0),
+            latent_batch().float(),
+        ),
+    },
+)
+
+
+# --- the law of a cell
+
+
+def _changed(likelihood: Any, name: str, method: Callable) -> type[Likelihood]:
+    """A likelihood whose law of a cell has another method, made from the right one."""
+
+    class Changed(likelihood):
+        def cells(self, parameters: Tensor) -> Distribution:
+            law = super().cells(parameters)
+            kind = type(law)
+            law.__class__ = type(f"Planted{kind.__name__}", (kind,), {name: method(kind)})
+            return law
+
+    return Changed
+
+
+def _cells(check: str, name: str, says: str) -> Any:
+    """Plant a function of (law, value) or (law, shape, right method) as a method of the cells."""
+
+    def make(function: Callable) -> type[Likelihood]:
+        def method(kind: Any) -> Any:
+            if name == "mean":
+                return property(function)
+            right = getattr(kind, name)
+            return lambda law, given=(): function(law, given, lambda g=given: right(law, g))
+
+        return _changed(_RIGHT[check], name, method)
+
+    return LIKELIHOODS.plant(check, says, _RIGHT[check], make=make)
+
+
+def _edges(p: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    rate = (-p.log_scale).exp()
+    return (x.double() * p._step - 1 - p.location) * rate, p._step * rate / 2
+
+
+@_cells("logistic", "log_prob", "sum over the levels")
+def _inner_bins(p, x, right):
+    """The end bins lack their tails."""
+    centre, half = _edges(p, x)
+    return (torch.sigmoid(centre + half) - torch.sigmoid(centre - half)).log()
+
+
+@_cells("logistic", "log_prob", "mean of")
+def _half_off(p, x, right):
+    """The edges of all bins are off by half a bin."""
+    centre, half = _edges(p, x)
+    upper = torch.where(x < p.levels - 1, torch.sigmoid(centre + 2 * half), 1.0)
+    return (upper - torch.where(x > 0, torch.sigmoid(centre), 0.0)).log()
+
+
+@_cells("logistic", "log_prob", "sum over the levels")
+def _narrow_bins(p, x, right):
+    """A bin is as wide as if there were a level more."""
+    centre, half = _edges(p, x)
+    half = half * (p.levels - 1) / p.levels
+    upper = torch.where(x < p.levels - 1, torch.sigmoid(centre + half), 1.0)
+    return (upper - torch.where(x > 0, torch.sigmoid(centre - half), 0.0)).log()
+
+
+@_cells("logistic", "log_prob", "sum over the levels")
+def _density(p, x, right):
+    """The mass of a bin is a density."""
+    centre, half = _edges(p, x)
+    return -centre - 2 * nn.functional.softplus(-centre) + (2 * half).log()
+
+
+@_cells("logistic", "sample", "of draws")
+def _rounded_down(p, shape, right):
+    """Draws are rounded down."""
+    return (right() - 0.5).floor().clamp(min=0)
+
+
+@_cells("logistic", "sample", "draws")
+def _squared_scale(p, shape, right):
+    """Wrong scale: draws of grey levels have its square."""
+    return distributions.DiscretizedLogistic(p.location, 2 * p.log_scale - 1, p.levels).sample(
+        shape
+    )
+
+
+@_cells("logistic", "mean", "the mean of p")
+def _mean_in_units(p):
+    """The mean is told in [-1, 1], not in levels."""
+    return p.location
+
+
+@_cells("bernoulli", "log_prob", "mean of")
+def _wrong_sign(p, x, right):
+    """The logit has the wrong sign."""
+    return right(1 - x)
+
+
+@_cells("bernoulli", "log_prob", "mean of")
+def _twice(p, x, right):
+    """The sigmoid is taken twice."""
+    law = torch.distributions.Bernoulli(logits=p.probs, validate_args=False)
+    return law.log_prob(x.to(p.logits.dtype))
+
+
+@_cells("bernoulli", "log_prob", "not finite")
+def _log_of_sigmoid(p, x, right):
+    """The logarithm of a sigmoid that rounds to zero."""
+    x = x.to(p.logits.dtype)
+    return x * torch.sigmoid(p.logits).log() + (1 - x) * (1 - torch.sigmoid(p.logits)).log()
+
+
+@_cells("bernoulli", "sample", "refuses its own draws|spread")
+def _grey(p, shape, right):
+    """Draws are probabilities, not zeros and ones."""
+    return p.probs.detach().expand(*shape, *p.probs.shape)
+
+
+@_cells("categorical", "log_prob", "sum over the levels")
+def _wrong_axis(p, x, right):
+    """Categorical probabilities are normalised over the wrong axis."""
+    logits = p.logits.log_softmax(dim=-2)
+    x = x.long().unsqueeze(-1)
+    x, logits = torch.broadcast_tensors(x, logits)
+    return logits.gather(-1, x[..., :1]).squeeze(-1)
+
+
+@_cells("categorical", "log_prob", "sum over the levels")
+def _unnormalised(p, x, right):
+    """Categorical logits are not normalised."""
+    return right() + 0.7
+
+
+@_cells("gaussian", "log_prob", "integral")
+def _no_constant(p, x, right):
+    """Dropped constant: log 2 pi is left out of log p(x|z)."""
+    return right() + 0.5 * math.log(2 * math.pi)
+
+
+@_cells("gaussian", "log_prob", "integral")
+def _squared_error(p, x, right):
+    """Dropped constant: log p(x|z) is minus the squared error."""
+    return -(x - p.loc).square()
+
+
+@_cells("gaussian", "log_prob", "integral")
+def _no_half(p, x, right):
+    """The half before the square is missing."""
+    return right() - ((x - p.loc) / p.scale).square() / 2
+
+
+@_cells("gaussian", "log_prob", "integral")
+def _no_unit(p, x, right):
+    """Missing Jacobian: the unit of standardised data is forgotten."""
+    return right() + math.log(2.0)
+
+
+@_cells("gaussian", "log_prob", "spread")
+def _scale_as_variance(p, x, right):
+    """Wrong scale: the density takes the scale for the variance."""
+    return Normal(p.loc, p.scale.sqrt() / 2).log_prob(x)
+
+
+@_cells("gaussian", "sample", "mean of draws")
+def _negative_draws(p, shape, right):
+    """Draws have the wrong sign."""
+    return -right()
+
+
+@_cells("gaussian", "sample", "spread")
+def _wide_draws(p, shape, right):
+    """Wrong scale: draws have twice the scale of the density."""
+    return p.loc + (right() - p.loc) * 2.0
+
+
+@_cells("gaussian", "sample", "spread")
+def _means(p, shape, right):
+    """Draws are means, without noise."""
+    return p.loc.detach().expand(*shape, *p.loc.shape)
