@@ -8,11 +8,11 @@ from lowerbound.core.batch import Batch
 from lowerbound.data.build import build
 from lowerbound.data.coerce import coerce
 from lowerbound.data.examples import Data, Examples
+from lowerbound.data.front import names, read, read_examples
 from lowerbound.data.kinds import KINDS, Kind
-from lowerbound.data.read.named import NamedSet, named_sets
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import Raw
-from lowerbound.data.front import names, read, read_examples
+from lowerbound.data.read.named import NamedSet, named_sets
 from lowerbound.data.schema import Constant, Field, Schema
 from lowerbound.data.source import Source
 from lowerbound.data.stored.examples import StoredExamples

@@ -10,13 +10,13 @@ from lowerbound.data.build import build
 from lowerbound.data.coerce import coerce
 from lowerbound.data.columns import has_columns, read_columns, read_parquet
 from lowerbound.data.examples import Data
-from lowerbound.data.read.idx import find_idx, read_idx_folder
 from lowerbound.data.images import check_size, read_folder, read_pictures
 from lowerbound.data.infer import Binarize, check_limit
-from lowerbound.data.read.named import NamedSet, named_sets
 from lowerbound.data.notes import Note
 from lowerbound.data.pictures import extensions
 from lowerbound.data.raw import Raw
+from lowerbound.data.read.idx import find_idx, read_idx_folder
+from lowerbound.data.read.named import NamedSet, named_sets
 from lowerbound.data.rows import ArrayRows
 from lowerbound.data.schema import Schema
 from lowerbound.data.source import Source

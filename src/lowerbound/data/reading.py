@@ -11,6 +11,7 @@ Binarize = bool | Literal["dynamic"]
 Fit = Literal["crop", "pad", "stretch"]
 Pages = Literal["first", "examples", "channels"]
 Axes = Literal["hw", "chw", "hwc", "tc", "ct", "flat"]
+Decimal = Literal[".", ","]
 Files = Literal["examples", "rows"]
 Intensity = Literal["bytes", "levels", "reals"]
 
@@ -68,6 +69,7 @@ class Reading:
         high: Number that becomes byte 255.
         axes: Meaning of an array's axes after the first: see `AXES`.
         header: Whether the first row of a table names its columns.
+        decimal: "." or ",": how a text table writes numbers.
         row_names: Column that names the rows; "" for none.
         gaps: Codes that stand for a missing cell.
         kinds: Kinds of columns, by name.
@@ -91,6 +93,7 @@ class Reading:
     high: float | None = None
     axes: Axes | None = None
     header: bool | None = None
+    decimal: Decimal | None = None
     row_names: str | None = None
     gaps: tuple[Gap, ...] = ()
     kinds: tuple[KindOf, ...] = ()

@@ -13,8 +13,8 @@ from lowerbound.data.notes import Note
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION, Raw, refuse_oversize
 from lowerbound.data.read.arrays import check_array, class_labels
 from lowerbound.data.read.files import PARTS, first_line, unpacked
-from lowerbound.data.rows import ArrayRows
 from lowerbound.data.read.npy import array_of
+from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
 
 DATA = ("x", "data", "images", "image", "examples", "features")
@@ -147,9 +147,7 @@ def _assembled(found: Mapping[tuple[str, int], np.ndarray], where: str) -> Raw:
     sizes = [len(array) for array in arrays]
     part = np.repeat(parts, sizes).astype(np.int8) if len(parts) > 1 else None
     label, names = classes or (None, None)
-    return Raw(
-        where, ArrayRows(values), part=part, label=label, label_names=names, notes=notes
-    )
+    return Raw(where, ArrayRows(values), part=part, label=label, label_names=names, notes=notes)
 
 
 def _sparse(arrays: dict[str, np.ndarray], where: str) -> np.ndarray:
@@ -172,9 +170,11 @@ def _sparse(arrays: dict[str, np.ndarray], where: str) -> np.ndarray:
         rows, columns = arrays["row"].ravel(), arrays["col"].ravel()
     else:
         raise DataError(f"{where} is a sparse matrix of kind {kind!r}; save x.tocsr() instead")
-    if not len(rows) == len(columns) == len(data) or (
-        len(data) and (min(rows.min(), columns.min()) < 0 or rows.max() >= shape[0] or columns.max() >= shape[1])
-    ):
+    inside = all(
+        part.min(initial=0) >= 0 and part.max(initial=0) < size
+        for part, size in zip((rows, columns), shape, strict=True)
+    )
+    if not inside or not len(rows) == len(columns) == len(data):
         raise DataError(f"{where} is a broken sparse matrix: it has cells beyond its shape {shape}")
     dense = np.zeros(shape, data.dtype)
     np.add.at(dense, (rows, columns), data)  # entries of one cell are summed, as scipy does

@@ -85,19 +85,18 @@ def known(
         options: Its `gaps` name columns as "column 1", ..., or "*" for all cells.
     """
     notes: list[Note] = []
-    coded = np.zeros(values.shape, bool) if options.gaps else None
-    for gap in options.gaps if coded is not None else ():
+    out = np.zeros(values.shape, bool)
+    for gap in options.gaps:
         found = re.fullmatch(r"column (\d+)", gap.column)
         if gap.column != "*" and (found is None or not 1 <= int(found[1]) <= values.shape[-1]):
             raise UnknownNameError("column", gap.column, ("*", "column 1", "column 2"))
         cells = ... if found is None else (..., int(found[1]) - 1)
-        coded[cells] |= np.isin(values[cells], [float(code) for code in gap.codes])
-    endless = np.isinf(values) if values.dtype.kind == "f" else np.zeros(0, bool)
-    out = coded if coded is not None and coded.any() else None
-    if endless.any():
-        notes.append(Note("cells infinite, read as gaps", int(endless.sum())))
-        out = endless if out is None else out | endless
-    if out is not None:
+        out[cells] |= np.isin(values[cells], [float(code) for code in gap.codes])
+    endless = int(np.isinf(values).sum()) if values.dtype.kind == "f" else 0
+    if endless:
+        notes.append(Note("cells infinite, read as gaps", endless))
+        out |= np.isinf(values)
+    if out.any():
         values = np.where(out, np.nan, values)  # whole numbers become floats: they have no nan
     gaps = np.isnan(values) if values.dtype.kind == "f" else np.zeros(0, bool)
     count = int(gaps.sum()) if observed is None else int((~observed).sum())

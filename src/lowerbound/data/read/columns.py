@@ -9,8 +9,8 @@ import numpy as np
 
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import Column, Raw, refuse_oversize
-from lowerbound.data.reading import Reading
 from lowerbound.data.read.words import Told, tell
+from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError, UnknownNameError
 
@@ -106,7 +106,7 @@ def gap_notes(values: np.ndarray, names: Sequence[str]) -> tuple[Note, ...]:
     counts = np.isnan(values).sum(axis=0)
     if not counts.any():
         return ()
-    listed = tuple(f"{names[j]}: {counts[j]:,}" for j in np.flatnonzero(counts))
+    listed = tuple(f"{names[j]}: {counts[j]:,}" for j in range(len(names)) if counts[j])
     notes = [Note("cells empty, read as gaps", int(counts.sum()), listed)]
     if endless.any():
         notes.append(Note("cells infinite, read as gaps", int(endless.sum())))
@@ -169,7 +169,6 @@ def _index_of(table: Any, names: list[str]) -> list[str]:
 def _names_rows(table: Any, name: str, names: list[str]) -> bool:
     """Whether a column numbers the rows under a name for that, or holds words that never repeat."""
     import pyarrow as pa
-    from pyarrow import compute as pc
 
     column, types = table.column(name), pa.types
     text = types.is_string(column.type) or types.is_large_string(column.type)
@@ -177,7 +176,7 @@ def _names_rows(table: Any, name: str, names: list[str]) -> bool:
         return False
     if not text and name.strip().lower() not in NUMBERING and name != "column 1":
         return False
-    if pc.count_distinct(column).as_py() < table.num_rows:
+    if len(column.unique()) < table.num_rows:
         return False
     if not text and name == "column 1":  # its name is empty: numbers there may be data
         return name == names[0] and bool((np.diff(np.asarray(column).astype(float)) == 1).all())
@@ -200,12 +199,15 @@ def _taken(column: Any, name: str, decimal: str, options: Reading) -> Taken | st
     if types.is_boolean(kind):
         values = np.asarray(column.cast(pa.int8()).cast(pa.float64()))
         return Taken(name, Told(values, ("False", "True")))
-    if types.is_dictionary(kind) or types.is_string(kind) or types.is_large_string(kind) or (
-        told == "categorical" and types.is_integer(kind)
+    if (
+        types.is_dictionary(kind)
+        or types.is_string(kind)
+        or types.is_large_string(kind)
+        or (told == "categorical" and types.is_integer(kind))
     ):
         if types.is_integer(kind):
             column = column.cast(pa.string())
-        found = tell(_without(column, codes), name, decimal=decimal, kind=told)
+        found = tell(column, name, decimal=decimal, kind=told, codes=codes)
         if found.categories is None:
             return Taken(name, found)
         most = len(column) / 2 if len(column) >= FEW_ROWS else MOST_WORDS
@@ -214,8 +216,8 @@ def _taken(column: Any, name: str, decimal: str, options: Reading) -> Taken | st
         return Taken(name, found)
     days, way = _days(column)
     if days is not None:
-        note = Note(f"dates of {name!r} are read as days since 1970")
-        return Taken(name, Told(days, dates=way, notes=(note,)))
+        note = Note(f"dates of {name!r}, written {way}, are read as days since 1970")
+        return Taken(name, Told(days, notes=(note,)))
     if not (types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)):
         return f"{kind} is neither a number nor a word"
     values = np.asarray(column.cast(pa.float64(), safe=False))
@@ -236,17 +238,6 @@ def _days(column: Any) -> tuple[np.ndarray | None, str | None]:
         moments = column.cast(pa.timestamp("us", kind.tz)).cast(pa.int64()).cast(pa.float64())
         return np.asarray(moments) / (DAY * 1e6), "%Y-%m-%d %H:%M:%S"
     return None, None
-
-
-def _without(column: Any, codes: tuple[str, ...]) -> Any:
-    import pyarrow as pa
-    from pyarrow import compute as pc
-
-    if not codes:
-        return column
-    words = column.cast(pa.string())
-    out = pc.is_in(pc.utf8_trim_whitespace(words), value_set=pa.array(codes))
-    return pc.if_else(out, pa.scalar(None, pa.string()), words)
 
 
 def _number(code: str) -> float:

@@ -8,8 +8,8 @@ CONVERT = {
     (".mat",): "import scipy.io, numpy; numpy.save('data.npy', scipy.io.loadmat({0!r})['NAME'])",
     (".nii",): "import nibabel, numpy; "
     "numpy.save('data.npy', nibabel.load({0!r}).get_fdata().transpose(2, 0, 1))",
-    (".dcm",): "import pydicom, numpy; numpy.save('slice.npy', pydicom.dcmread({0!r}).pixel_array), "
-    "one file each, and give their folder",
+    (".dcm",): "import pydicom, numpy; "
+    "numpy.save('slice.npy', pydicom.dcmread({0!r}).pixel_array), and give the folder of slices",
     (".sav", ".dta", ".sas7bdat", ".rds", ".rdata"): "save it as CSV in the program that made it",
     (".json", ".jsonl", ".ndjson"): "import pandas; "
     "pandas.read_json({0!r}, lines={1}).to_csv('data.csv', index=False)",

@@ -4,8 +4,8 @@ from typing import Any
 
 from lowerbound.data.raw import refuse_oversize
 from lowerbound.data.read.dialect import Dialect, find_dialect
-from lowerbound.data.reading import Reading
 from lowerbound.data.read.words import MISSING
+from lowerbound.data.reading import Reading
 from lowerbound.errors import DataError
 
 NULLS = sorted({form for word in MISSING for form in (word, word.upper(), word.capitalize())}
@@ -29,8 +29,9 @@ def parse(content: bytes, suffix: str, options: Reading, where: str) -> tuple[An
         DataError: Rows differ in length, names repeat, or it is no text.
     """
     refuse_oversize(4 * len(content), where)
-    dialect = find_dialect(content, suffix, options.header, where)
-    names = [name or f"column {i + 1}" for i, name in enumerate(dialect.names or [""] * dialect.width)]
+    dialect = find_dialect(content, suffix, options, where)
+    given = dialect.names or ("",) * dialect.width
+    names = [name or f"column {i + 1}" for i, name in enumerate(given)]
     refuse_same_names(names, where)
     bad: list[Any] = []
     try:

@@ -8,6 +8,7 @@ from itertools import islice
 
 from lowerbound.data.notes import Note
 from lowerbound.data.read.header import Header, find_header
+from lowerbound.data.reading import Decimal, Reading
 from lowerbound.errors import DataError
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -33,19 +34,19 @@ class Dialect:
     body: bytes
     first: int
     delimiter: str
-    decimal: str
+    decimal: Decimal
     names: tuple[str, ...] | None
     width: int
     notes: tuple[Note, ...]
 
 
-def find_dialect(content: bytes, suffix: str, header: bool | None, where: str) -> Dialect:
+def find_dialect(content: bytes, suffix: str, options: Reading, where: str) -> Dialect:
     """Tell how a file of text is a table, from its first lines.
 
     Args:
         content: The whole file.
         suffix: Its ending, such as ".tsv".
-        header: Whether its first row names the columns; None to tell from the rows.
+        options: Its `header` and `decimal` are heeded.
         where: What messages call it.
 
     Raises:
@@ -72,18 +73,22 @@ def find_dialect(content: bytes, suffix: str, header: bool | None, where: str) -
     if not rows:
         raise DataError(f"{where} is empty: it has no rows")
     quoted = text[:SEEN].lstrip().startswith('"') and '"' not in _line(text, ends[0])
-    found = find_header(rows, header, quoted=quoted)
-    if found.names is None and header is None and last is not None:
+    found = find_header(rows, options.header, quoted=quoted)
+    if found.names is None and options.header is None and last is not None:
         found = _commented(last, rows, delimiter) or found
     skip = ends[0] if found.in_row else 0
     body = text.split("\n", skip)[skip] if skip else text
     if not body.strip():
         raise DataError(f"{where} has a header but no rows")
+    decimal = options.decimal or _decimal(rows[1:] or rows, delimiter)
+    if decimal == "," and options.decimal is None:
+        told = "numbers are written with decimal commas; --decimal . (decimal='.') reads points"
+        notes += (Note(told),)
     return Dialect(
         body.encode(),
         first + skip,
         delimiter,
-        _decimal(rows[1:] or rows, delimiter),
+        decimal,
         found.names,
         len(found.names or rows[0]),
         (*notes, *found.notes),
@@ -94,7 +99,7 @@ def _decoded(content: bytes, where: str) -> tuple[str, tuple[Note, ...]]:
     notes: tuple[Note, ...] = ()
     try:
         if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            text = content.decode("utf-16")
+            text, notes = content.decode("utf-16"), (Note("text is UTF-16"),)
         elif b"\0" in content:
             raise DataError(f"{where} is a binary file, not a table of text; save it as CSV")
         else:
@@ -167,7 +172,7 @@ def _delimiter(text: str, suffix: str) -> str:
     return best
 
 
-def _decimal(rows: list[list[str]], delimiter: str) -> str:
+def _decimal(rows: list[list[str]], delimiter: str) -> Decimal:
     if delimiter == ",":
         return "."
     cells = [cell for row in rows for cell in row]

@@ -5,7 +5,7 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -71,7 +71,7 @@ class Entry:
                 refuse_oversize(self.size, where)
                 found = self.path.read_bytes()
             return _gunzip(found, where) if found[:2] == b"\x1f\x8b" else found
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
             raise DataError(f"cannot read {where}: {first_line(error)}; make it again") from error
 
 
@@ -111,7 +111,7 @@ def unpacked(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
 
 
 def classes_of(
-    names: list[str],
+    names: Sequence[str],
 ) -> tuple[np.ndarray | None, np.ndarray | None, tuple[str, ...] | None]:
     """Tell parts and classes from the names of sub-folders.
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from lowerbound.data.notes import Note
+from lowerbound.data.raw import TEST, TRAIN, Raw
 from lowerbound.data.read.download import (
     FASHION_FILES,
     MNIST_FILES,
@@ -18,8 +20,6 @@ from lowerbound.data.read.download import (
     matches,
 )
 from lowerbound.data.read.idx import find_idx, read_idx_folder
-from lowerbound.data.notes import Note
-from lowerbound.data.raw import TEST, TRAIN, Raw
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
 

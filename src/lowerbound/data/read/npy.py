@@ -83,7 +83,9 @@ def read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtyp
     except DataError:
         raise
     except Exception as error:  # numpy parses the header as Python: a hostile one raises anything
-        raise DataError(f"the header of {where} is broken: {first_line(error)}; {REMEDY}") from error
+        raise DataError(
+            f"the header of {where} is broken: {first_line(error)}; {REMEDY}"
+        ) from error
     if dtype.hasobject:
         raise DataError(f"{where} {PICKLED}; {REMEDY}")
     return shape, dtype, turned

@@ -127,66 +127,95 @@ def read_header(entry: Entry) -> Header:
         raise BrokenPicture("broken") from error
 
 
-def raw_pixels(entry: Entry, page: int = 0) -> np.ndarray:
-    """Decode a page as it is stored, to be measured: `(H, W)` or `(H, W, C)`.
+def span_of(entry: Entry, pages: range) -> tuple[float, float]:
+    """Find the least and the greatest finite pixel of some pages.
+
+    Raises:
+        BrokenPicture: It does not decode, or no pixel is finite.
+    """
+    low, high = np.inf, -np.inf
+    with _decoding(entry) as image:
+        for page in pages:
+            pixels = _page(image, page)
+            known = pixels[np.isfinite(pixels)] if pixels.dtype.kind == "f" else pixels
+            if known.size:
+                low, high = min(low, float(known.min())), max(high, float(known.max()))
+    if low > high:
+        raise BrokenPicture("not finite")
+    return low, high
+
+
+def fourth_band(entry: Entry) -> np.ndarray:
+    """Decode the fourth band of a picture, flat.
 
     Raises:
         BrokenPicture: It does not decode.
     """
-    with _decoding(entry, page) as image:
-        return np.asarray(image)
+    with _decoding(entry) as image:
+        return _page(image, 0)[..., 3].ravel()
 
 
-def decode(entry: Entry, page: int, target: Target) -> tuple[np.ndarray, list[str]]:
-    """Decode a page of a picture and fit it to the others.
+def decode(entry: Entry, pages: range, target: Target) -> tuple[np.ndarray, set[str]]:
+    """Decode some pages of a picture and fit them to the others.
 
     Args:
         entry: The file.
-        page: Counted from 0.
-        target: What it is turned into. Transparency is composited on white where no channel
+        pages: Counted from 0.
+        target: What they are turned into. Transparency is composited on white where no channel
             keeps it; another size is reached with antialiasing.
 
     Returns:
-        `(C, H, W)`, and what was converted, such as "images with a palette: read as colour".
+        `(pages, C, H, W)`, and what was converted, such as "images grey: read as colour".
 
     Raises:
-        BrokenPicture: It does not decode.
+        BrokenPicture: One of them does not decode.
     """
-    done: list[str] = []
-    with _decoding(entry, page, target.size) as image:
-        if _orientation(image) not in (None, 1):
-            image = ImageOps.exif_transpose(image)
-            done.append("images turned as their EXIF data says")
-        if _wide(image):
-            image = _scaled(image, target)
-        elif image.mode == "1":
-            image = image.convert("L")
-        image = _colours(image, target, done)
-        if target.size is not None and image.size != target.size[::-1]:
-            image = _fitted(image, target, done)
-        pixels = np.asarray(image)
+    done: set[str] = set()
+    found = []
+    with _decoding(entry, target.size) as image:
+        for page in pages:
+            if page:
+                image.seek(page)
+            pixels = np.asarray(_converted(image, target, done))
+            found.append(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
+        pixels = np.stack(found)
     if target.dtype != "float32" and pixels.dtype.kind == "f":
-        most = 255 if target.dtype == "uint8" else 65535
-        pixels = np.clip(np.round(pixels), 0, most)
-    pixels = pixels.astype(target.dtype, copy=False)
-    return (pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)), done
+        pixels = np.clip(np.round(pixels), 0, np.iinfo(target.dtype).max)
+    return pixels.astype(target.dtype, copy=False), done
+
+
+def _page(image: Image.Image, page: int) -> np.ndarray:
+    if page:
+        image.seek(page)
+    return np.asarray(image)
+
+
+def _converted(image: Image.Image, target: Target, done: set[str]) -> Image.Image:
+    if _orientation(image) not in (None, 1):
+        image = ImageOps.exif_transpose(image)
+        done.add("images turned as their EXIF data says")
+    if _wide(image):
+        image = _scaled(image, target)
+    elif image.mode == "1":
+        image = image.convert("L")
+    image = _colours(image, target, done)
+    if target.size is not None and image.size != target.size[::-1]:
+        image = _fitted(image, target, done)
+    return image
 
 
 @contextmanager
-def _decoding(
-    entry: Entry, page: int, size: tuple[int, int] | None = None
-) -> Iterator[Image.Image]:
-    """The page of a picture, decoded; whatever goes wrong within is a `BrokenPicture`."""
+def _decoding(entry: Entry, size: tuple[int, int] | None = None) -> Iterator[Image.Image]:
+    """A picture, its first page decoded; whatever goes wrong within is a `BrokenPicture`."""
     held = False
     try:
         with _open(entry) as image:
             held = image.width * image.height > LARGE and _ONE_AT_A_TIME.acquire()
-            if page:
-                image.seek(page)
             if size is not None and image.format == "JPEG":
                 # decoded at 1/2, 1/4 or 1/8 where that leaves twice the pixels that are wanted
                 share = 2 * max(max(size) / min(image.size), 1 / 8)
-                image.draft(image.mode, tuple(math.ceil(side * share) for side in image.size))
+                width, height = (math.ceil(side * share) for side in image.size)
+                image.draft(image.mode, (width, height))
             image.load()
             yield image
     except BrokenPicture:
@@ -240,41 +269,41 @@ def _scaled(image: Image.Image, target: Target) -> Image.Image:
     return Image.fromarray(values.astype(np.float32))
 
 
-def _colours(image: Image.Image, target: Target, done: list[str]) -> Image.Image:
+def _colours(image: Image.Image, target: Target, done: set[str]) -> Image.Image:
     """Without palette, transparency or print colours, in as many channels as are wanted."""
     if image.mode == "F":
         if target.channels > 1:
-            done.append("images grey: read as colour")
+            done.add("images grey: read as colour")
             image = Image.fromarray(np.clip(np.asarray(image), 0, 255).astype(np.uint8))
         return image if target.channels == 1 else image.convert(MODES[target.channels])
     clear = image.mode in TRANSPARENT or "transparency" in image.info
     if clear and target.channels in (1, 3):
-        done.append("images composited on white: they had an alpha channel")
+        done.add("images composited on white: they had an alpha channel")
         grey = image.mode in ("L", "LA", "La")
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image).convert("L" if grey else "RGB")
     elif image.mode == "P":
-        done.append("images with a palette: read as colour")
+        done.add("images with a palette: read as colour")
         image = image.convert("RGBA" if clear else "RGB")
     elif image.mode not in ("L", "RGB", *TRANSPARENT):
         if image.mode == "RGBX" and target.channels == 4:
             return image
-        done.append(f"images {image.mode}: converted to RGB")
+        done.add(f"images {image.mode}: converted to RGB")
         image = image.convert("RGB")
     mode = MODES[target.channels]
     if image.mode != mode:
         to = {1: "grey", 3: "colour"}.get(target.channels, f"{target.channels} channels")
-        done.append(f"images {'grey' if image.mode in GREY else 'colour'}: read as {to}")
+        done.add(f"images {'grey' if image.mode in GREY else 'colour'}: read as {to}")
         image = image.convert(mode)
     return image
 
 
-def _fitted(image: Image.Image, target: Target, done: list[str]) -> Image.Image:
+def _fitted(image: Image.Image, target: Target, done: set[str]) -> Image.Image:
     height, width = target.size or (1, 1)
     same = abs(image.width * height - image.height * width) < max(image.size)
     how = {"crop": "cut around their centre", "pad": "padded", "stretch": "stretched"}[target.fit]
-    done.append(f"images resized to {height}x{width}" + ("" if same else f", {how}"))
+    done.add(f"images resized to {height}x{width}" + ("" if same else f", {how}"))
     if target.fit == "stretch":
         return image.resize((width, height), Image.Resampling.LANCZOS)
     if target.fit == "pad":

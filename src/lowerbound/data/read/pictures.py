@@ -1,8 +1,9 @@
 """A folder or zip of pictures as one array: every decision is taken once, over all of them."""
 
+import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -14,19 +15,21 @@ from lowerbound.data.notes import Note, Tally
 from lowerbound.data.raw import refuse_oversize
 from lowerbound.data.read.axes import is_alpha
 from lowerbound.data.read.files import Entry
-from lowerbound.data.reading import Reading
 from lowerbound.data.read.picture import (
     BrokenPicture,
     Header,
     Target,
     decode,
+    fourth_band,
     quiet_decoders,
-    raw_pixels,
     read_header,
+    span_of,
 )
+from lowerbound.data.reading import Intensity, Reading
 from lowerbound.errors import DataError
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 LARGEST_UNIFORM, LARGEST_MIXED = 256, 64
 LEAST_SHORT, MOST_LONG = 16, 1024
@@ -40,43 +43,40 @@ class Plan:
     """How the pictures of a source become examples.
 
     Args:
-        pages: One example each: a file, and the page of it; None for all pages as channels.
+        files: Each with its pages that are read.
         target: What each page is turned into, its size known.
-        count: How many channels an example has.
         levels: How many levels the cells have; None for bytes and reals.
         reading: The options, with the decisions that were taken.
         notes: What was decided.
     """
 
-    pages: tuple[tuple[Entry, int | None], ...]
+    files: tuple[tuple[Entry, range], ...]
     target: Target
-    count: int
     levels: int | None
     reading: Reading
     notes: tuple[Note, ...]
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of an example, `(C, H, W)`."""
-        return (self.count, *(self.target.size or (1, 1)))
+        """Shape of an example, `(C, H, W)`."""
+        count = len(self.files[0][1]) if self.reading.pages == "channels" else 1
+        height, width = self.target.size or (1, 1)
+        return count * self.target.channels, height, width
 
-    def name(self, place: int) -> str:
-        """What the example at `place` is called: its file, and its page where it is one of many."""
-        entry, page = self.pages[place]
+    def names(self, file: tuple[Entry, range]) -> list[str]:
+        """What the examples of a file are called: it, and the page where it has several."""
+        entry, pages = file
         name = entry.name.encode("utf-8", "replace").decode()
-        many = self.reading.pages == "examples" and page is not None
-        return f"{name}#{page + 1}" if many else name
+        if self.reading.pages == "examples" and len(pages) > 1:
+            return [f"{name}#{page + 1}" for page in pages]
+        return [name]
 
-    def decode(self, place: int) -> tuple[np.ndarray | None, list[str]]:
-        """Decode the example at `place`, `(C, H, W)`: None, and why, where it is broken."""
-        entry, page = self.pages[place]
-        try:
-            if page is not None:
-                return decode(entry, page, self.target)
-            parts = [decode(entry, k, self.target) for k in range(self.count)]
-            return np.concatenate([pixels for pixels, _ in parts]), parts[0][1]
-        except BrokenPicture as error:
-            return None, [f"files skipped: {error}"]
+    def decode(self, file: tuple[Entry, range]) -> tuple[np.ndarray, set[str]]:
+        """Decode the examples of a file, `(N, C, H, W)`."""
+        pixels, done = decode(*file, self.target)
+        if self.reading.pages == "channels":
+            pixels = pixels.reshape(1, *self.shape)
+        return pixels, done
 
 
 def plan_pictures(entries: list[Entry], options: Reading, tally: Tally, where: str) -> Plan:
@@ -102,43 +102,45 @@ def plan_pictures(entries: list[Entry], options: Reading, tally: Tally, where: s
         told = "; ".join(str(note) for note in tally.notes())
         raise DataError(f"no picture of {where} can be read: {told}; give whole image files")
     size, notes = choose_size(headers.values(), options.image_size)
-    pages, count, options, more = _pages(headers, options, where)
+    files, options, more = _pages(headers, options, where)
     notes += more
     channels, more = _channels(headers, options)
     notes += more
-    if options.pages == "channels":
-        channels, options = 1, replace(options, channels=None)
-    else:
-        count, options = channels, replace(options, channels=channels)
     target = Target(channels, size, options.fit)
-    target, levels, options, more = _intensity(headers, pages, target, options, tally)
-    return Plan(pages, target, count, levels, options, (*notes, *more))
+    wide = [file for file in files if headers[file[0]].wide]
+    floats = any(headers[entry].wide == "F" for entry, _ in wide)
+    options = replace(options, channels=channels)
+    target, levels, options, more = _intensity(wide, floats, len(files), target, options)
+    return Plan(files, target, levels, options, (*notes, *more))
 
 
-def read_pictures(plan: Plan, tally: Tally, where: str) -> tuple[np.ndarray, list[int]]:
+def read_pictures(plan: Plan, tally: Tally, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """Decode every example of a plan that decodes.
 
     Returns:
-        `(N, C, H, W)`, and the places in the plan of the examples that decoded.
+        `(N, C, H, W)`, and what the examples are called.
 
     Raises:
         DataError: None decodes, or they do not fit in memory.
     """
     dtype = np.dtype(plan.target.dtype)
-    count = len(plan.pages)
-    refuse_oversize(count * int(np.prod(plan.shape)) * dtype.itemsize, where)
-    values, kept = np.empty((count, *plan.shape), dtype), []
+    count = sum(len(plan.names(file)) for file in plan.files)
+    refuse_oversize(count * math.prod(plan.shape) * dtype.itemsize, where)
+    values, names = np.empty((count, *plan.shape), dtype), []
     with quiet_decoders():
-        for place, (pixels, done) in _each(range(count), plan.decode):
-            for what in done:
-                tally.add(what, plan.name(place))
-            if pixels is not None:
-                values[len(kept)] = pixels
-                kept.append(place)
-    if not kept:
+        for file, found in _each(plan.files, plan.decode):
+            if isinstance(found, BrokenPicture):
+                tally.add(f"files skipped: {found}", file[0].name)
+                continue
+            pixels, done = found
+            for what in sorted(done):
+                tally.add(what, file[0].name)
+            values[len(names) : len(names) + len(pixels)] = pixels
+            names += plan.names(file)
+    if not names:
         told = "; ".join(str(note) for note in tally.notes())
         raise DataError(f"no picture of {where} can be read: {told}; give whole image files")
-    return values[: len(kept)], kept
+    return values[: len(names)], tuple(names)
 
 
 def limited(entries: list[Entry], limit: int | None) -> tuple[list[Entry], tuple[Note, ...]]:
@@ -179,37 +181,30 @@ def choose_size(
 
 def _pages(
     headers: dict[Entry, Header], options: Reading, where: str
-) -> tuple[tuple[tuple[Entry, int | None], ...], int, Reading, tuple[Note, ...]]:
-    """The examples, the number of channels where pages are that, and the choice of pages."""
+) -> tuple[tuple[tuple[Entry, range], ...], Reading, tuple[Note, ...]]:
+    """The pages of each file that are read, and the choice."""
     counts = Counter(header.pages for header in headers.values())
     most = max(counts)
     choice, notes = options.pages, ()
-    if choice is None:
-        choice = "examples" if most > 1 and len(headers) == 1 else "first"
-        other = "--pages examples|channels (pages='examples') reads all"
-        if choice == "examples":
-            notes = (Note(f"{most} pages of one file are read as examples; --pages first|channels"),)
-        elif most > 1:
-            many = sum(header.pages > 1 for header in headers.values())
-            text = f"files of up to {most} pages: the first page was taken; {other}"
-            notes = (Note(text, many),)
-    options = replace(options, pages=choice if most > 1 or options.pages else None)
-    if choice == "first":
-        return tuple((entry, 0) for entry in headers), 1, options, notes
-    if choice == "examples":
-        return (
-            tuple((entry, k) for entry, header in headers.items() for k in range(header.pages)),
-            1,
-            options,
-            notes,
-        )
-    if len(counts) > 1:
+    if choice is None and most > 1 and len(headers) == 1:
+        choice = "examples"
+        other = "--pages first|channels (pages='first') reads them otherwise"
+        notes = (Note(f"{most} pages of one file are read as examples; {other}"),)
+    elif choice is None and most > 1:
+        choice = "first"
+        many = sum(header.pages > 1 for header in headers.values())
+        text = f"files of up to {most} pages: the first page was taken; --pages examples|channels "
+        notes = (Note(f"{text}(pages='examples') reads all", many),)
+    if choice == "channels" and len(counts) > 1:
         common, _ = counts.most_common(1)[0]
         raise DataError(
             f"pages as channels need one number of pages, and files of {where} have "
             f"{', '.join(map(str, sorted(counts)[:5]))}; most have {common}: leave the others out"
         )
-    return tuple((entry, None) for entry in headers), most, options, notes
+    read = {one: range(one.pages if choice in ("examples", "channels") else 1)
+            for one in set(headers.values())}  # fmt: skip
+    files = tuple((entry, read[header]) for entry, header in headers.items())
+    return files, replace(options, pages=choice), notes
 
 
 def _channels(headers: dict[Entry, Header], options: Reading) -> tuple[int, tuple[Note, ...]]:
@@ -226,8 +221,8 @@ def _channels(headers: dict[Entry, Header], options: Reading) -> tuple[int, tupl
     four = [entry for entry, header in headers.items() if header.fourth]
     if len(four) == len(headers):
         with quiet_decoders():
-            found = _each(four[:: max(1, len(four) // SEEN)], raw_pixels)
-            seen = [pixels[..., 3].ravel() for _, pixels in found if isinstance(pixels, np.ndarray)]
+            found = _each(four[:: max(1, len(four) // SEEN)], fourth_band)
+            seen = [band for _, band in found if not isinstance(band, BrokenPicture)]
         if seen and not is_alpha(np.concatenate(seen), 255):
             text = "the fourth band of the TIFFs varies and is read as a channel, not as "
             return 4, (Note(f"{text}transparency; --channels 3 (channels=3) composites it"),)
@@ -235,36 +230,31 @@ def _channels(headers: dict[Entry, Header], options: Reading) -> tuple[int, tupl
 
 
 def _intensity(
-    headers: dict[Entry, Header],
-    pages: tuple[tuple[Entry, int | None], ...],
-    target: Target,
-    options: Reading,
-    tally: Tally,
+    wide: list[tuple[Entry, range]], floats: bool, count: int, target: Target, options: Reading
 ) -> tuple[Target, int | None, Reading, tuple[Note, ...]]:
     """One rule for the pixels of more than 8 bits, from the range of all of them."""
-    wide = [(entry, page or 0) for entry, page in pages if headers[entry].wide]
     if not wide:
         return target, None, options, ()
     choice, low, high = options.intensity, options.low, options.high
-    floats = any(header.wide == "F" for header in headers.values())
     notes: tuple[Note, ...] = ()
-    if choice is None or (choice == "bytes" and low is None) or choice == "levels":
+    if choice is None or (choice != "reals" and low is None):
         with quiet_decoders():
-            spans = [span for _, span in _each(wide, _span) if isinstance(span, tuple)]
-        least, most = (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else (0.0, 255.0)
-        choice, low, high, notes = _scale(choice, least, most, floats, len(wide) < len(pages))
+            spans = [span for _, span in _each(wide, lambda file: span_of(*file))]
+        found = [span for span in spans if not isinstance(span, BrokenPicture)]
+        least = min((low for low, _ in found), default=0.0)
+        most = max((high for _, high in found), default=255.0)
+        choice, low, high, notes = _scale(choice, least, most, floats, len(wide) < count)
     options = replace(options, intensity=choice, low=low, high=high)
     if choice == "bytes":
         return replace(target, low=low, high=high), None, options, notes
     if choice == "reals" or high is None:
-        options = replace(options, low=None, high=None)
-        return replace(target, dtype="float32"), None, options, notes
+        return replace(target, dtype="float32"), None, replace(options, low=None, high=None), notes
     return replace(target, dtype="uint16"), int(high) + 1, options, notes
 
 
 def _scale(
-    choice: str | None, least: float, most: float, floats: bool, mixed: bool
-) -> tuple[str, float | None, float | None, tuple[Note, ...]]:
+    choice: Intensity | None, least: float, most: float, floats: bool, mixed: bool
+) -> tuple[Intensity, float | None, float | None, tuple[Note, ...]]:
     """What becomes of pixels from `least` to `most`, the numbers that scale them, and words."""
     span = f"pixels hold {'floats' if floats else 'whole numbers'} from {least:g} to {most:g}"
     bits = max(8, int(most).bit_length()) if most >= 0 else 8
@@ -280,26 +270,16 @@ def _scale(
         how = "--intensity bytes|reals (intensity='bytes') reads them otherwise"
         return "levels", 0.0, full, (Note(f"{span}: kept as {bits}-bit levels; {how}"),)
     low, high = (0.0, full) if least >= 0 and not floats else (least, max(most, least + 1e-30))
-    if floats and 0 <= least and most <= 1:
+    if floats and least >= 0 and most <= 1:
         low, high = 0.0, 1.0
     how = f"{low:g} is 0 and {high:g} is 255, in all; --intensity levels|reals keeps them"
     return "bytes", low, high, (Note(f"{span}: scaled to bytes, {how}"),)
 
 
-def _span(item: tuple[Entry, int]) -> tuple[float, float]:
-    pixels = raw_pixels(*item)
-    known = pixels[np.isfinite(pixels)] if pixels.dtype.kind == "f" else pixels
-    if not known.size:
-        raise BrokenPicture("not finite")
-    return float(known.min()), float(known.max())
-
-
-def _each(
-    items: Iterable[T], work: Callable[[T], object]
-) -> Iterable[tuple[T, object]]:
+def _each(items: Iterable[T], work: Callable[[T], R]) -> Iterator[tuple[T, R | BrokenPicture]]:
     """Pairs of an item and what `work` made of it, or the `BrokenPicture` that it raised."""
 
-    def attempt(item: T) -> object:
+    def attempt(item: T) -> R | BrokenPicture:
         try:
             return work(item)
         except BrokenPicture as error:

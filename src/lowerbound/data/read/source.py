@@ -25,7 +25,7 @@ from lowerbound.data.read.stack import Parsed, stack_arrays, stack_tables
 from lowerbound.data.read.suspects import suspects
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows
-from lowerbound.errors import DataError, SettingError, UnknownNameError
+from lowerbound.errors import DataError, UnknownNameError
 
 T = TypeVar("T")
 
@@ -171,13 +171,11 @@ def _open_entries(entries: list[Entry], path: Path, options: Reading, limit: int
         raise DataError(
             f"the {folder} {str(path)!r} is empty; put images into it, or sub-folders of them"
         )
-    kinds = (("images", extensions()), ("arrays", (".npy",)), ("tables", COLUMNS), ("tables", TEXT))
-    for kind, endings in kinds:
-        chosen = [entry for entry in entries if entry.suffix in endings]
-        if chosen:
-            break
-    else:
-        ends = {suffix: 0 for suffix in sorted({entry.suffix for entry in entries})}
+    kinds = {"images": extensions(), "arrays": (".npy",), "tables": COLUMNS, "texts": TEXT}
+    here = (kind for kind, ends in kinds.items() if any(e.suffix in ends for e in entries))
+    kind = next(here, None)
+    if kind is None:
+        ends = dict.fromkeys(sorted({entry.suffix for entry in entries}), 0)
         for entry in entries:
             ends[entry.suffix] += 1
         found = ", ".join(f"{count} {end or 'without ending'}" for end, count in ends.items())
@@ -185,16 +183,16 @@ def _open_entries(entries: list[Entry], path: Path, options: Reading, limit: int
             f"no images, arrays or tables in the {folder} {str(path)!r}, only {found[:120]}; "
             f"{refusal(entries[0].name, entries[0].suffix, FILES)}"
         )
+    chosen = [entry for entry in entries if entry.suffix in kinds[kind]]
     for entry in entries:
-        if entry.suffix not in endings:
-            tally.add(f"files skipped: not {kind}", entry.name)
+        if entry.suffix not in kinds[kind]:
+            tally.add(f"files skipped: not {kind.replace('texts', 'tables')}", entry.name)
     if kind == "images":
         return _pictures(chosen, where, options, limit, tally)
     if kind == "arrays":
         raw = _arranged(stack_arrays(chosen, options, where), options)
     else:
-        text = chosen[0].suffix in TEXT
-        parse = partial(_parsed if text else _stored, options=options)
+        parse = partial(_parsed if kind == "texts" else _stored, options=options)
         raw = _with_suspects(stack_tables(chosen, parse, options, where))
     return replace(raw, notes=raw.notes + tally.notes(), reading=options)
 
@@ -204,13 +202,12 @@ def _pictures(
 ) -> Raw:
     entries, notes = limited(entries, limit)
     plan = plan_pictures(entries, options, tally, where)
-    values, kept = read_pictures(plan, tally, where)
+    values, names = read_pictures(plan, tally, where)
     if options.channels is None and values.shape[1] == 3 and _grey(values):
         values = np.ascontiguousarray(values[:, :1])
         plan = replace(plan, reading=replace(plan.reading, channels=1))
         notes += (Note("all pictures are stored as colour but grey: read as grey"),)
-    names = tuple(plan.name(place) for place in kept)
-    part, label, label_names = classes_of([plan.pages[place][0].name for place in kept])
+    part, label, label_names = classes_of(names)
     return Raw(
         where,
         ArrayRows(values),
@@ -294,7 +291,9 @@ def _columns(entry: Entry, where: str) -> Any:
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"cannot read {where} as {name}: {first_line(error)}; write it again") from error
+        raise DataError(
+            f"cannot read {where} as {name}: {first_line(error)}; write it again"
+        ) from error
 
 
 def _with_suspects(raw: Raw) -> Raw:

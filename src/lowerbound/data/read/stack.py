@@ -94,13 +94,13 @@ def stack_tables(
         text = pa.schema([(name, pa.string()) for name in names])
         table = pa.concat_tables([one.cast(text) for one in tables])
     lengths = [one.num_rows for one in tables]
-    raw = raw_of(
-        table, where, options, decimal=first.decimal, named=first.named, notes=first.notes
-    )
+    raw = raw_of(table, where, options, decimal=first.decimal, named=first.named, notes=first.notes)
     alike = len(set(lengths)) == 1 and 1 < lengths[0] <= LONGEST and len(entries) > 1
     words = any(column.categories is not None for column in raw.columns or ())
     alike &= not words and not entries[0].suffix.startswith(".p")
-    choice, notes = _choice(alike, len(entries), sorted({(n, len(names)) for n in lengths}), options)
+    choice, notes = _choice(
+        alike, len(entries), sorted({(n, len(names)) for n in lengths}), options
+    )
     if choice == "rows":
         raw = replace(raw, notes=raw.notes + notes)
         if raw.row_names is not None or len(entries) == 1:
@@ -146,5 +146,5 @@ def _row_names(entries: list[Entry], lengths: list[int]) -> tuple[str, ...]:
 
 
 def _labelled(raw: Raw) -> Raw:
-    part, label, label_names = classes_of(list(raw.row_names or ()))
+    part, label, label_names = classes_of(raw.row_names or ())
     return replace(raw, part=part, label=label, label_names=label_names)

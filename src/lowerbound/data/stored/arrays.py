@@ -10,10 +10,10 @@ import numpy as np
 
 from lowerbound.data.array_files import read_header, read_start, refuse_false_size, roles_of
 from lowerbound.data.arrays import check_array, class_labels
-from lowerbound.data.read.idx import PARTS as IDX_PARTS
-from lowerbound.data.read.idx import find_idx, idx_header, read_idx
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION
+from lowerbound.data.read.idx import PARTS as IDX_PARTS
+from lowerbound.data.read.idx import find_idx, idx_header, read_idx
 from lowerbound.data.stored.flat import Flat
 from lowerbound.data.stored.store import Store
 from lowerbound.errors import DataError

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from lowerbound.data.read.download import cache_folder
 from lowerbound.data.notes import Note, Tally
+from lowerbound.data.read.download import cache_folder
 from lowerbound.data.stored.flat import Flat
 from lowerbound.data.stored.rows import Span
 from lowerbound.data.stored.store import Store, even_starts

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lowerbound.data.read.idx import find_idx
 from lowerbound.data.raw import Raw, refuse_oversize
+from lowerbound.data.read.idx import find_idx
 from lowerbound.data.rows import ArrayRows
 from lowerbound.data.stored import memory
 from lowerbound.data.stored.arrays import open_idx, open_npy, open_npz, open_safetensors

@@ -10,9 +10,9 @@ import numpy as np
 
 from lowerbound.data.array_files import PARTS, read_npy
 from lowerbound.data.arrays import class_labels
-from lowerbound.data.read.download import cache_folder
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TRAIN
+from lowerbound.data.read.download import cache_folder
 from lowerbound.data.stored.decoded import kept_rows
 from lowerbound.data.stored.flat import native
 from lowerbound.data.stored.manifest import (
