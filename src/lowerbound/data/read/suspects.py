@@ -10,7 +10,7 @@ from lowerbound.data.raw import Raw
 FAR, REPEATED = 10, 3
 """A code lies ten times the range of the other cells away from them; one time if it repeats."""
 
-EXTREME = 1000
+EXTREME = 10_000
 """An extreme cell lies so many times the spread of its column away from its median."""
 
 CODE = re.compile(r"-?(9{2,}(\.9+)?|8{3,}|7{3,}|1)")
@@ -21,8 +21,8 @@ def suspects(raw: Raw) -> tuple[Note, ...]:
     """Name what looks like a code for missing cells, and rows that carry the means.
 
     A suspected code is the largest or least number of a column that lies far outside all others:
-    written like a code (9999, -99), or repeated. A row is extreme where a cell lies a thousand
-    spreads from its column's median and is not such a code. Tables and vectors are looked at,
+    written like a code (9999, -99), or repeated. A row is extreme where a cell lies ten
+    thousand spreads from its column's median and is not such a code. Tables and vectors are looked at,
     images and series are not.
     """
     if len(raw.rows.shape) != 1 or raw.rows.dtype.kind != "f" or len(raw) < 10:
@@ -56,7 +56,7 @@ def suspects(raw: Raw) -> tuple[Note, ...]:
         notes.append(Note(what, len(codes), tuple(codes)))
     if rows:
         shown = [str(row_names[i] if row_names else i + 1) for i in sorted(rows)]
-        what = "rows far outside, over a thousand spreads from a column's median"
+        what = "rows far outside, over ten thousand spreads from a column's median"
         notes.append(Note(what, len(rows), tuple(shown)))
     return tuple(notes)
 
