@@ -1,10 +1,10 @@
 """Rows of a source, wherever they lie: every rule about data is written over blocks of them."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Block:
     def __len__(self) -> int:
         return len(self.values)
 
-    def __getitem__(self, index: np.ndarray | slice) -> "Block":
+    def __getitem__(self, index: Any) -> "Block":
         return Block(self.values[index], None if self.observed is None else self.observed[index])
 
 
@@ -127,3 +127,17 @@ def blocks(rows: Rows) -> Iterator[tuple[int, Block]]:
     starts = block_starts(rows).tolist()
     for start, stop in pairwise(starts):
         yield start, rows.read(start, stop)
+
+
+def joined(parts: Sequence[Block]) -> Block:
+    """Put blocks one below the other; a mask where any has one."""
+    if len(parts) == 1:
+        return parts[0]
+    values = np.concatenate([part.values for part in parts])
+    if all(part.observed is None for part in parts):
+        return Block(values)
+    masks = [
+        np.ones(part.values.shape, bool) if part.observed is None else part.observed
+        for part in parts
+    ]
+    return Block(values, np.concatenate(masks))

@@ -38,6 +38,16 @@ class Source(Protocol):
         """What class 0, 1, ... is called."""
         ...
 
+    @property
+    def row_names(self) -> tuple[str, ...] | None:
+        """What each example is called, where the source says it."""
+        ...
+
+    @property
+    def row_label(self) -> str | None:
+        """What the column of these names is called."""
+        ...
+
     def __len__(self) -> int:
         """How many examples there are, `N`."""
         ...
@@ -72,7 +82,7 @@ class Source(Protocol):
         ...
 
     def extremes(self) -> Tensor:
-        """Known values that have a support only if all have it."""
+        """Examples, no cell of them unknown, that have a support only if all have it."""
         ...
 
     def to(self, device: torch.device | str) -> "Source":

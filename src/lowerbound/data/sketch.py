@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lowerbound.data.splits import group_sizes
+from lowerbound.data.keys import group_sizes
 
 #: Rows that are kept at least, with all that are identical to one of them. Of a source with no
 #: more rows than that, the split is the very one that it would have in memory.
@@ -44,6 +44,10 @@ class Sketch:
         """Rows in the order of their hashes, int64 `(N,)`, and sizes of identical groups `(G,)`."""
         keys, rows = self._keep(*self._sorted())
         return rows, group_sizes(keys)
+
+    def keys(self) -> np.ndarray:
+        """The hashes that are kept, sorted, `(N, 2)`."""
+        return self._sorted()[0]
 
     @property
     def complete(self) -> bool:
