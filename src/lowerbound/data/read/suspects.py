@@ -21,8 +21,8 @@ def suspects(raw: Raw) -> tuple[Note, ...]:
     """Name what looks like a code for missing cells, and rows that carry the means.
 
     A suspected code is the largest or least number of a column that lies far outside all others:
-    written like a code (9999, -99), or repeated. A row is extreme where a cell lies ten
-    thousand spreads from its column's median and is not such a code. Tables and vectors are looked at,
+    written like a code (9999, -99), or repeated. A row is extreme where a cell lies ten thousand
+    spreads from its column's median and is not such a code. Tables and vectors are looked at,
     images and series are not.
     """
     if len(raw.rows.shape) != 1 or raw.rows.dtype.kind != "f" or len(raw) < 10:
