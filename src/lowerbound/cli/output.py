@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from lowerbound.errors import MissingExtraError, OutputError, SettingError
+from lowerbound.errors import OutputError, SettingError
 from lowerbound.runs import check_new, write_atomically
 
 FOLDER = "a folder"
@@ -41,10 +41,7 @@ def check_output(path: Path, form: str, *, force: bool, source: str | None = Non
     Raises:
         OutputError: It exists and `force` is not set, it is the file being read (`source`), it is
             a folder that holds other things than pictures of ours, or its place cannot be written.
-        MissingExtraError: A .parquet without pyarrow.
     """
-    if form == ".parquet":
-        _pyarrow()
     if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
         raise OutputError(f"{path} is the data being read; choose another --out")
     if form != FOLDER and path.is_dir():
@@ -113,16 +110,9 @@ def _png(picture: Image.Image) -> Callable[[BinaryIO], None]:
     return lambda file: picture.save(file, format="PNG")
 
 
-def _pyarrow() -> Any:
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtraError("writing .parquet", "pyarrow", "parquet") from error
-    return pyarrow
-
-
 def _write_parquet(path: Path, names: Sequence[str] | None, values: np.ndarray) -> None:
-    pyarrow = _pyarrow()
+    import pyarrow.parquet
+
     names = names or [f"x{index}" for index in range(values.shape[1])]
     table = pyarrow.table({name: values[:, index] for index, name in enumerate(names)})
     write_atomically(path, lambda file: pyarrow.parquet.write_table(table, file))
