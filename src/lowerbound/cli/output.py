@@ -7,12 +7,12 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
-from lowerbound.errors import MissingExtraError, OutputError, SettingError
+from lowerbound.errors import OutputError, SettingError
 from lowerbound.runs import check_new, write_atomically
 
 FOLDER = "a folder"
@@ -41,10 +41,7 @@ def check_output(path: Path, form: str, *, force: bool, source: str | None = Non
     Raises:
         OutputError: It exists and `force` is not set, it is the file being read (`source`), it is
             a folder that holds other things than pictures of ours, or its place cannot be written.
-        MissingExtraError: A .parquet without pyarrow.
     """
-    if form == ".parquet":
-        _pyarrow()
     if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
         raise OutputError(f"{path} is the data being read; choose another --out")
     if form != FOLDER and path.is_dir():
@@ -73,7 +70,8 @@ def write_table(path: Path, columns: Mapping[str, np.ndarray], *, header: bool =
         header: Whether a CSV file begins with the names.
     """
     if path.suffix.lower() == ".parquet":
-        pyarrow = _pyarrow()
+        import pyarrow.parquet
+
         table = pyarrow.table(
             {
                 name: column.tolist() if column.dtype == object else column
@@ -130,11 +128,3 @@ def write_folder(path: Path, pictures: Sequence[Image.Image]) -> None:
 
 def _png(picture: Image.Image) -> Callable[[BinaryIO], None]:
     return lambda file: picture.save(file, format="PNG")
-
-
-def _pyarrow() -> Any:
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtraError("writing .parquet", "pyarrow", "parquet") from error
-    return pyarrow

@@ -83,7 +83,7 @@ def read_safetensors(path: Path, key: str | None = None) -> Raw:
         with safe_open(path, "pt") as file:
 
             def member(name: str) -> np.ndarray:
-                return check_array(as_array(file.get_tensor(name), where)[0], f"{where}#{name}")
+                return as_array(file.get_tensor(name), where)[0]
 
             return _chosen(list(file.keys()), member, where, path.name, key)
     except SafetensorError as error:
@@ -112,7 +112,7 @@ def _chosen(names: list[str], member, where: str, file: str, key: str | None) ->
     if key is not None:
         if key not in names:
             raise DataError(f"no array {key!r} in {where}; there are: {shown}")
-        return Raw(f"{where}#{key}", ArrayRows(member(key)))
+        return Raw(f"{where}#{key}", ArrayRows(check_array(member(key), where)))
     roles = {names[0]: ("x", TRAIN)} if len(names) == 1 else roles_of(names)
     if roles is None:
         raise DataError(
@@ -123,7 +123,7 @@ def _chosen(names: list[str], member, where: str, file: str, key: str | None) ->
 
 def _assembled(found: Mapping[tuple[str, int], np.ndarray], where: str) -> Raw:
     parts = [part for part in (TRAIN, VALIDATION, TEST) if ("x", part) in found]
-    arrays = [found["x", part] for part in parts]
+    arrays = [check_array(found["x", part], where) for part in parts]
     for part, array in zip(parts, arrays, strict=True):
         if array.shape[1:] != arrays[0].shape[1:]:
             raise DataError(

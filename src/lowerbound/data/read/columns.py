@@ -66,7 +66,7 @@ def raw_of(
     if not table.num_rows:
         raise DataError(f"{where} has a header but no rows")
     refuse_oversize(8 * table.num_rows * len(names), where)
-    label, row_names, table, more = _row_names(table, names, options, named)
+    label, row_names, table, more = _row_names(table, names, options, decimal if named else None)
     notes += more
     taken: list[Taken] = []
     left: dict[str, list[str]] = {}
@@ -88,6 +88,7 @@ def raw_of(
     for place, one in enumerate(taken):
         values[:, place] = one.told.values
     names = [one.name for one in taken]
+    named = named or any(one.told.categories is not None for one in taken)
     return Raw(
         where,
         ArrayRows(values),
@@ -106,8 +107,9 @@ def gap_notes(values: np.ndarray, names: Sequence[str]) -> tuple[Note, ...]:
     counts = np.isnan(values).sum(axis=0)
     if not counts.any():
         return ()
-    listed = tuple(f"{names[j]}: {counts[j]:,}" for j in range(len(names)) if counts[j])
-    notes = [Note("cells empty, read as gaps", int(counts.sum()), listed)]
+    some = [f"{names[j]} {counts[j]:,}" for j in range(len(names)) if counts[j]]
+    listed = ", ".join(some[:3]) + ", ..." * (len(some) > 3)
+    notes = [Note(f"cells empty, read as gaps: {listed}", int(counts.sum()))]
     if endless.any():
         notes.append(Note("cells infinite, read as gaps", int(endless.sum())))
     return tuple(notes)
@@ -134,7 +136,7 @@ def _check_names(names: list[str], options: Reading) -> None:
 
 
 def _row_names(
-    table: Any, names: list[str], options: Reading, named: bool
+    table: Any, names: list[str], options: Reading, decimal: str | None
 ) -> tuple[str | None, tuple[str, ...] | None, Any, tuple[Note, ...]]:
     """The column that names the rows, taken out of the table."""
     notes: tuple[Note, ...] = ()
@@ -142,9 +144,10 @@ def _row_names(
     if name is None:
         out = _index_of(table, names)
         if out:
-            name = label = out[0]
-        elif named and len(names) > 1:
-            name = label = next((n for n in names if _names_rows(table, n, names)), None)
+            name = label = " ".join(out)
+        elif decimal is not None and len(names) > 1:
+            found = (one for one in names if _names_rows(table, one, one == names[0], decimal))
+            name = label = next(found, None)
         if name:
             how = "--row-names none (row_names='') keeps it"
             label = "" if name.startswith("__index_level_") or name == "column 1" else name
@@ -152,8 +155,9 @@ def _row_names(
             notes = (Note(f"{shown} is left out: it names the rows; {how}"),)
     if not name or len(names) == 1:
         return None, None, table, ()
-    words = tuple("" if word is None else str(word) for word in table.column(name).to_pylist())
-    return label, words, table.drop_columns(sorted({name, *out})), notes
+    parts = [table.column(one).to_pylist() for one in out or [name]]
+    words = tuple(" ".join(map(str, row)) for row in zip(*parts, strict=True))
+    return label, words, table.drop_columns(out or [name]), notes
 
 
 def _index_of(table: Any, names: list[str]) -> list[str]:
@@ -166,21 +170,23 @@ def _index_of(table: Any, names: list[str]) -> list[str]:
     return told or [name for name in names if name.startswith("__index_level_")]
 
 
-def _names_rows(table: Any, name: str, names: list[str]) -> bool:
+def _names_rows(table: Any, name: str, first: bool, decimal: str) -> bool:
     """Whether a column numbers the rows under a name for that, or holds words that never repeat."""
     import pyarrow as pa
 
-    column, types = table.column(name), pa.types
-    text = types.is_string(column.type) or types.is_large_string(column.type)
-    if column.null_count or table.num_rows < 3 or not (text or types.is_integer(column.type)):
+    column = table.column(name)
+    text = _is_text(column.type)
+    if column.null_count or table.num_rows < 3:
+        return False
+    if not text and not pa.types.is_integer(column.type):
         return False
     if not text and name.strip().lower() not in NUMBERING and name != "column 1":
         return False
     if len(column.unique()) < table.num_rows:
         return False
     if not text and name == "column 1":  # its name is empty: numbers there may be data
-        return name == names[0] and bool((np.diff(np.asarray(column).astype(float)) == 1).all())
-    return not text or tell(column, name).categories is not None
+        return first and bool((np.diff(np.asarray(column).astype(float)) == 1).all())
+    return not text or tell(column, name, decimal=decimal).categories is not None
 
 
 def _taken(column: Any, name: str, decimal: str, options: Reading) -> Taken | str:
@@ -189,24 +195,20 @@ def _taken(column: Any, name: str, decimal: str, options: Reading) -> Taken | st
 
     kind, told = column.type, options.kind(name)
     types = pa.types
-    if types.is_dictionary(kind):
-        if not (types.is_string(kind.value_type) or types.is_large_string(kind.value_type)):
-            return _taken(column.cast(kind.value_type), name, decimal, options)
-        column = column.unify_dictionaries()
     codes = options.codes(name)
+    if types.is_dictionary(kind) and not _is_text(kind.value_type):
+        column = column.cast(kind.value_type)
+        kind = column.type
     if types.is_null(kind):
         return Taken(name, Told(np.full(len(column), np.nan)))
     if types.is_boolean(kind):
         values = np.asarray(column.cast(pa.int8()).cast(pa.float64()))
         return Taken(name, Told(values, ("False", "True")))
-    if (
-        types.is_dictionary(kind)
-        or types.is_string(kind)
-        or types.is_large_string(kind)
-        or (told == "categorical" and types.is_integer(kind))
-    ):
-        if types.is_integer(kind):
-            column = column.cast(pa.string())
+    if types.is_dictionary(kind):
+        column = column.unify_dictionaries()
+    elif _is_text(kind) or (told == "categorical" and types.is_integer(kind)):
+        column = column.cast(pa.large_string())
+    if _is_text(column.type):
         found = tell(column, name, decimal=decimal, kind=told, codes=codes)
         if found.categories is None:
             return Taken(name, found)
@@ -227,6 +229,13 @@ def _taken(column: Any, name: str, decimal: str, options: Reading) -> Taken | st
     return Taken(name, Told(values), types.is_integer(kind), narrow)
 
 
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    value = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return value in (pa.string(), pa.large_string(), pa.string_view())
+
+
 def _days(column: Any) -> tuple[np.ndarray | None, str | None]:
     import pyarrow as pa
 
@@ -236,7 +245,9 @@ def _days(column: Any) -> tuple[np.ndarray | None, str | None]:
         return days, "%Y-%m-%d"
     if pa.types.is_timestamp(kind):
         moments = column.cast(pa.timestamp("us", kind.tz)).cast(pa.int64()).cast(pa.float64())
-        return np.asarray(moments) / (DAY * 1e6), "%Y-%m-%d %H:%M:%S"
+        days = np.asarray(moments) / (DAY * 1e6)
+        whole = (np.isnan(days) | (days == np.round(days))).all()
+        return days, "%Y-%m-%d" if whole else "%Y-%m-%d %H:%M:%S"
     return None, None
 
 

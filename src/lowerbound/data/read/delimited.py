@@ -1,7 +1,9 @@
 """CSV, TSV and other tables of text, by pyarrow."""
 
+from dataclasses import replace
 from typing import Any
 
+from lowerbound.data.notes import Note
 from lowerbound.data.raw import refuse_oversize
 from lowerbound.data.read.dialect import Dialect, find_dialect
 from lowerbound.data.read.words import MISSING
@@ -35,7 +37,9 @@ def parse(content: bytes, suffix: str, options: Reading, where: str) -> tuple[An
     refuse_same_names(names, where)
     bad: list[Any] = []
     try:
-        return _parse(dialect, names, bad, threads=True), dialect
+        table = _parse(dialect, names, bad, threads=True)
+        note = Note("lines left out: they begin with # and are no rows", len(bad))
+        return table, replace(dialect, notes=(*dialect.notes, note)) if bad else dialect
     except _invalid() as error:
         bad.clear()
         try:  # again in one thread, which counts the rows
@@ -69,7 +73,7 @@ def _parse(dialect: Dialect, names: list[str], bad: list[Any], *, threads: bool)
         if not row.text.strip():
             return "skip"
         bad.append(row)
-        return "error"
+        return "skip" if row.text.lstrip().startswith("#") else "error"
 
     return csv.read_csv(
         pa.BufferReader(dialect.body),

@@ -126,8 +126,7 @@ def _without_comments(text: str) -> tuple[str, int, str | None, tuple[Note, ...]
     text = text[start:]
     if not comments:
         return text, first, None, ()
-    below, count = re.subn(r"(?m)^#.*\n?", "", text)
-    return below, first, last, (Note("lines left out: they begin with #", comments + count),)
+    return text, first, last, (Note("lines left out: they begin with #", comments),)
 
 
 def _commented(last: str, rows: list[list[str]], delimiter: str) -> Header | None:

@@ -24,20 +24,20 @@ def read_npy(path: Path) -> np.ndarray:
     """
     where = repr(path.name)
     with path.open("rb") as stream:
-        return read_array(stream, path.stat().st_size, where)
+        return check_array(read_array(stream, path.stat().st_size, where), where)
 
 
 def read_array(stream: IO[bytes], size: int, where: str) -> np.ndarray:
     """Read the array that a stream of `size` bytes holds, checked before memory is allocated.
 
     Raises:
-        DataError: It is pickled, truncated, or no array of numbers.
+        DataError: It is pickled or truncated.
     """
     shape, dtype, _ = read_start(stream, where)
     refuse_false_size(shape, dtype, size - stream.tell(), where)
     stream.seek(0)
     try:
-        return check_array(np.lib.format.read_array(stream, allow_pickle=False), where)
+        return np.lib.format.read_array(stream, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         if isinstance(error, DataError):
             raise

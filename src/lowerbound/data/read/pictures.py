@@ -216,7 +216,7 @@ def _channels(headers: dict[Entry, Header], options: Reading) -> tuple[int, tupl
                 "(N, C, H, W) of them"
             )
         return options.channels, ()
-    if all(header.grey for header in headers.values()):
+    if options.pages == "channels" or all(header.grey for header in headers.values()):
         return 1, ()
     four = [entry for entry, header in headers.items() if header.fourth]
     if len(four) == len(headers):

@@ -8,6 +8,7 @@ import numpy as np
 
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import Raw
+from lowerbound.data.read.arrays import check_array
 from lowerbound.data.read.axes import arrange
 from lowerbound.data.read.columns import raw_of
 from lowerbound.data.read.files import Entry, classes_of
@@ -45,7 +46,10 @@ def stack_arrays(entries: list[Entry], options: Reading, where: str) -> Raw:
     Raises:
         DataError: The shapes do not go together, or a file is broken.
     """
-    arrays = [array_of(entry.content(), repr(entry.name)) for entry in entries]
+    arrays = []
+    for entry in entries:
+        name = repr(entry.name)
+        arrays.append(check_array(array_of(entry.content(), name), name))
     if all(array.shape[1:] == (1,) for array in arrays):  # vectors: a column in a file by itself
         arrays = [array[:, 0] for array in arrays]
     shapes = sorted({array.shape for array in arrays})

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lowerbound.data import read
+from lowerbound.data.raw import TEST, VALIDATION, Raw
+from lowerbound.data.read.source import open_source
 from lowerbound.errors import DataError
 
 rng = np.random.default_rng(0)
@@ -28,17 +29,21 @@ def claiming(shape: str) -> bytes:
     return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head.encode() + b"\0" * 80
 
 
+def of_part(raw: Raw, part: int) -> np.ndarray:
+    return raw.values[raw.part == part]
+
+
 def refused(path: Path, words: str) -> None:
     with pytest.raises(DataError, match=words) as caught:
-        read(path)
+        open_source(path)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_a_npy_file_is_read_like_its_array(tmp_path: Path, order):
     np.save(tmp_path / "x.npy", np.asarray(X, order=order))
-    assert read(tmp_path / "x.npy").fingerprint == read(X).fingerprint
-    assert read(str(tmp_path / "x.npy")).source == "'x.npy'"
+    assert (open_source(tmp_path / "x.npy").values == X).all()
+    assert open_source(str(tmp_path / "x.npy")).where == "'x.npy'"
 
 
 def test_pickled_arrays_are_refused_because_they_can_run_code(tmp_path: Path):
@@ -76,7 +81,7 @@ def test_a_broken_npy_file_is_refused_in_one_line(tmp_path: Path, content: bytes
 
 def test_one_array_in_an_archive_is_the_data(tmp_path: Path):
     np.savez(tmp_path / "x.npz", anything=X)
-    assert read(tmp_path / "x.npz").fingerprint == read(X).fingerprint
+    assert (open_source(tmp_path / "x.npz").values == X).all()
 
 
 @pytest.mark.parametrize(
@@ -84,12 +89,11 @@ def test_one_array_in_an_archive_is_the_data(tmp_path: Path):
 )
 def test_data_and_labels_are_known_by_their_names(tmp_path: Path, x: str, y: str):
     np.savez_compressed(tmp_path / "x.npz", **{x: X, y: np.repeat([3, 7, 9], 10)})
-    data = read(tmp_path / "x.npz")
-    assert data.train.label_names == ("3", "7", "9")
-    assert data.train.label is not None
-    place = {row.tobytes(): i // 10 for i, row in enumerate(X)}
-    for row, label in zip(data.train.x.numpy(), data.train.label.tolist(), strict=True):
-        assert place[row.tobytes()] == label
+    raw = open_source(tmp_path / "x.npz")
+    assert raw.label_names == ("3", "7", "9")
+    assert raw.label is not None
+    assert raw.label.tolist() == [0] * 10 + [1] * 10 + [2] * 10
+    assert (raw.values == X).all()
 
 
 @pytest.mark.parametrize(
@@ -104,27 +108,25 @@ def test_data_and_labels_are_known_by_their_names(tmp_path: Path, x: str, y: str
 def test_an_archive_that_names_its_parts_keeps_them(tmp_path: Path, names: tuple[str, ...]):
     arrays = (X[:20], X[20:], np.repeat(["a", "b"], 10), np.repeat(["b", "a"], 5))
     np.savez(tmp_path / "x.npz", **dict(zip(names, arrays, strict=True)))
-    data = read(tmp_path / "x.npz")
-    assert (data.test.x.numpy() == X[20:]).all()
-    assert len(data.validation) == 2
-    assert data.test.label is not None
-    assert data.test.label.tolist() == [1] * 5 + [0] * 5
+    raw = open_source(tmp_path / "x.npz")
+    assert (of_part(raw, TEST) == X[20:]).all()
+    assert raw.label is not None
+    assert raw.label[raw.part == TEST].tolist() == [1] * 5 + [0] * 5
 
 
 def test_three_given_parts_are_all_kept(tmp_path: Path):
     np.savez(tmp_path / "x.npz", train=X[:20], valid=X[20:25], test=X[25:])
-    data = read(tmp_path / "x.npz")
-    assert (data.validation.x.numpy() == X[20:25]).all()
-    assert (data.test.x.numpy() == X[25:]).all()
+    raw = open_source(tmp_path / "x.npz")
+    assert (of_part(raw, VALIDATION) == X[20:25]).all()
+    assert (of_part(raw, TEST) == X[25:]).all()
 
 
 def test_unknown_names_are_listed_and_one_can_be_chosen(tmp_path: Path):
     np.savez(tmp_path / "x.npz", foo=X, bar=X[:12] + 1)
     refused(tmp_path / "x.npz", "foo, bar; choose one with x.npz#foo")
-    data = read(f"{tmp_path / 'x.npz'}#bar")
-    assert len(data.train) + len(data.validation) + len(data.test) == 12
+    assert len(open_source(f"{tmp_path / 'x.npz'}#bar")) == 12
     with pytest.raises(DataError, match=r"no array 'baz'.*foo, bar"):
-        read(f"{tmp_path / 'x.npz'}#baz")
+        open_source(f"{tmp_path / 'x.npz'}#baz")
 
 
 def test_parts_of_different_shapes_and_labels_of_another_length_are_refused(tmp_path: Path):
@@ -145,7 +147,7 @@ def test_a_broken_archive_is_refused_in_one_line(tmp_path: Path):
     damaged[120:160] = b"\xff" * 40
     path.write_bytes(bytes(damaged))
     with pytest.raises(DataError):
-        read(path)
+        open_source(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "hello")
     refused(path, "no arrays")
@@ -171,7 +173,7 @@ def test_every_truncation_of_a_file_is_a_data_error(tmp_path: Path):
     for length in range(1, len(whole), 37):
         path.write_bytes(whole[:length])
         with pytest.raises(DataError):
-            read(path)
+            open_source(path)
 
 
 def test_other_files_are_refused_with_the_kinds_that_can_be_read(tmp_path: Path):
@@ -179,4 +181,86 @@ def test_other_files_are_refused_with_the_kinds_that_can_be_read(tmp_path: Path)
     refused(tmp_path / "x.docx", "give .npy, .npz, .csv")
     refused(tmp_path / "absent.npy", "no such file or folder")
     with pytest.raises(DataError, match="no such file"):
-        read("a\0b")
+        open_source("a\0b")
+
+
+# ------------------------------------------------------------------------------ sparse matrices
+
+
+def sparse_arrays(x: np.ndarray) -> dict[str, np.ndarray]:
+    """The arrays that scipy writes of a matrix, its rows compressed."""
+    rows, columns = np.nonzero(x)
+    starts = np.concatenate([[0], np.cumsum((x != 0).sum(1))])
+    return {
+        "indices": columns.astype(np.int32),
+        "indptr": starts.astype(np.int32),
+        "format": np.array(b"csr"),
+        "shape": np.array(x.shape),
+        "data": x[rows, columns],
+    }
+
+
+COUNTS = rng.poisson(0.3, (30, 8))
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo"])
+def test_a_sparse_matrix_of_scipy_is_read_as_the_matrix_it_is(tmp_path: Path, kind: str):
+    scipy = pytest.importorskip("scipy.sparse")
+    scipy.save_npz(tmp_path / "x.npz", scipy.csr_matrix(COUNTS).asformat(kind))
+    raw = open_source(tmp_path / "x.npz")
+    assert (raw.values == COUNTS).all()
+    assert raw.rows.dtype == COUNTS.dtype
+    assert "sparse" in str(raw.notes[0])
+    assert (open_source(scipy.csr_matrix(COUNTS)).values == COUNTS).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("indices", np.full(int((COUNTS > 0).sum()), 8), "beyond its shape"),
+        ("indices", np.full(int((COUNTS > 0).sum()), -1), "beyond its shape"),
+        ("indptr", np.zeros(31, int), "row starts are wrong"),
+        ("indptr", np.arange(5), "row starts are wrong"),
+        ("shape", np.array([30]), "give a matrix"),
+        ("shape", np.array([10**9, 10**9]), "GiB of memory"),
+        ("format", np.array(b"bsr"), "tocsr"),
+    ],
+)
+def test_a_broken_sparse_matrix_is_refused(tmp_path: Path, name: str, value, words: str):
+    np.savez(tmp_path / "x.npz", **{**sparse_arrays(COUNTS), name: value})
+    refused(tmp_path / "x.npz", words)
+
+
+# ------------------------------------------------------------------------------ other formats
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("x.xlsx", "read_excel"),
+        ("x.h5", "h5py"),
+        ("x.mat", "loadmat"),
+        ("x.nii.gz", "nibabel"),
+        ("x.dcm", "pydicom"),
+    ],
+)
+def test_a_format_that_is_not_read_names_the_line_that_converts(tmp_path, name: str, words: str):
+    (tmp_path / name).write_bytes(b"x")
+    refused(tmp_path / name, words)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / name).write_bytes(b"x")
+    refused(tmp_path / "folder", words)
+
+
+def test_tensors_of_a_safetensors_file_are_known_by_their_names(tmp_path: Path):
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    x = torch.tensor(X[:20], dtype=torch.bfloat16)
+    save_file({"x": x, "y": torch.arange(20) % 2}, tmp_path / "x.safetensors")
+    raw = open_source(tmp_path / "x.safetensors")
+    assert (raw.values == x.float().numpy()).all()
+    assert raw.label_names == ("0", "1")
+    assert len(open_source(f"{tmp_path / 'x.safetensors'}#y")) == 20
+    (tmp_path / "x.safetensors").write_bytes(b"\xff" * 40)
+    refused(tmp_path / "x.safetensors", "cannot read")

