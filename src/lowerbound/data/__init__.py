@@ -13,10 +13,10 @@ from lowerbound.data.kinds import KINDS, Kind
 from lowerbound.data.notes import Note
 from lowerbound.data.packed.examples import StoredExamples
 from lowerbound.data.raw import Column, Raw
+from lowerbound.data.read.named import NamedSet, named_sets
 from lowerbound.data.read.source import arranged
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows, Rows
-from lowerbound.data.read.named import NamedSet, named_sets
 from lowerbound.data.schema import Constant, Field, Schema
 from lowerbound.data.source import Source
 
