@@ -28,7 +28,7 @@ import torch
 from results import write
 
 import lowerbound as lb
-from lowerbound.data.named import named_sets
+from lowerbound.data.read.named import named_sets
 
 FITS = 60_000
 SMALL = 2_000

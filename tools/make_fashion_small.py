@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lowerbound.data.idx import find_idx, read_idx
+from lowerbound.data.read.idx import find_idx, read_idx
 
 PER_CLASS = {"train": 600, "t10k": 100}
 TARGET = Path(__file__).parent.parent / "src/lowerbound/data/embedded/fashion-small.npz"

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lowerbound.data import Raw, build
+from lowerbound.data.rows import ArrayRows
 from lowerbound.reproduce import entries, entry_named
 from lowerbound.runs import load
 
@@ -32,7 +33,7 @@ def small(monkeypatch):
     """The entry's data, small."""
     levels = np.random.default_rng(0).integers(0, 256, (60, 28, 28)).astype(np.uint8)
     part = np.repeat([0, 1, 2], [40, 8, 12]).astype(np.int8)
-    data = build(Raw("small", levels, part=part), binarize="dynamic")
+    data = build(Raw("small", ArrayRows(levels), part=part), binarize="dynamic")
     monkeypatch.setattr("lowerbound.cli.reproductions.load", lambda source, path: data)
     return data
 

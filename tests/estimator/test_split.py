@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lowerbound.data import Raw, build
+from lowerbound.data.rows import ArrayRows
 from lowerbound.data.splits import split_validation
 from lowerbound.errors import SettingError
 
@@ -19,6 +20,6 @@ def test_without_a_test_part_identical_rows_are_on_one_side() -> None:
 
 def test_a_test_part_of_the_source_is_not_learned_from_unasked() -> None:
     x = np.random.default_rng(0).normal(size=(100, 3))
-    assert build(Raw("x", x), test=False).split["counts"]["test"] == 0
+    assert build(Raw("x", ArrayRows(x)), test=False).split["counts"]["test"] == 0
     with pytest.raises(SettingError, match="parts of its own"):
-        build(Raw("x", x, part=np.repeat([0, 2], [80, 20]).astype(np.int8)), test=False)
+        build(Raw("x", ArrayRows(x), part=np.repeat([0, 2], [80, 20]).astype(np.int8)), test=False)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lowerbound.data import Data, Raw, build
+from lowerbound.data.rows import ArrayRows
 from lowerbound.reproduce import Entry, entry_named
 
 
@@ -15,7 +16,7 @@ def data() -> Data:
     levels = generator.integers(0, 256, (80, 28, 28)).astype(np.uint8)
     levels[:, :14] = 0
     part = np.repeat([0, 1, 2], [48, 8, 24]).astype(np.int8)
-    return build(Raw("small", levels, part=part), binarize="dynamic")
+    return build(Raw("small", ArrayRows(levels), part=part), binarize="dynamic")
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def command(
         raise SettingError(f"--shard-size is a number of MiB above 0, got {shard_size:g}")
     size = image_size_of(image_size)
     from lowerbound.cli.console import say, tell, working
-    from lowerbound.data.read import for_packing
+    from lowerbound.data.front import for_packing
     from lowerbound.data.stored.pack import pack
 
     with working("packing") as work:

@@ -1,28 +1,33 @@
 """New data made to fit a schema that a model was trained under."""
 
 import numpy as np
-import torch
 
-from lowerbound.data.arrays import check_finite, layout
-from lowerbound.data.examples import Examples
-from lowerbound.data.grey import drawn_once
-from lowerbound.data.infer import half, kind_of, only_bits, stored
-from lowerbound.data.notes import Note
-from lowerbound.data.raw import Raw
-from lowerbound.data.schema import Schema
+from lowerbound.data.facts import Facts
+from lowerbound.data.fitting import Fitting, Lookup
+from lowerbound.data.infer import half_of, kind_of
+from lowerbound.data.notes import Note, Tally
+from lowerbound.data.parts import part_of
+from lowerbound.data.raw import Column, Raw
+from lowerbound.data.rows import blocks
+from lowerbound.data.schema import Constant, Field, Schema
+from lowerbound.data.source import Source
 from lowerbound.errors import DataError, SettingError, ShapeError
 
 
-def coerce(
-    raw: Raw, schema: Schema, *, binarize: bool = False
-) -> tuple[Examples, tuple[Note, ...]]:
-    """All examples of `raw`, in their order, as `schema` stores them.
+def coerce(raw: Raw, schema: Schema, *, binarize: bool = False) -> tuple[Source, tuple[Note, ...]]:
+    """Take all examples of `raw`, in their order, as `schema` stores them.
+
+    A word that training never saw is a gap; a column that never varied in training is left out
+    again, and it is said where it now does.
 
     Args:
         raw: What a reader found.
         schema: Of the model that will get them.
         binarize: Cut at half of the range, for a binary schema; a schema of binarised data does
             so by itself, and one of data drawn from grey levels draws them, the same each time.
+
+    Returns:
+        The examples, in memory if `raw` is, and what was noticed.
 
     Raises:
         ShapeError: The examples have another shape.
@@ -32,146 +37,184 @@ def coerce(
         raise SettingError(
             f"--binarize is for a model of binary data; this one takes {schema.describe()}"
         )
-    check_finite(raw.values, raw.where, raw.names)
-    if raw.names is not None and schema.columns is not None and not schema.is_image:
-        values, notes = _by_name(raw, raw.names, schema.columns, schema)
-    else:
-        values, notes = (raw.values, ()) if raw.pictures else layout(raw.values, raw.where)
-        values = _by_place(values, raw.where, schema)
-    if (
-        schema.constants
-        and values.ndim == 2
-        and values.shape[1] == len(schema.constants) + schema.dimensions
-    ):
-        values, told = _drop_constants(values, schema)
-        notes += told
-    if values.shape[1:] != schema.shape:
-        raise ShapeError(_other_shape(values.shape[1:], schema, raw.where))
-    values = _in_support(values, raw, schema, binarize)
-    examples = Examples(
-        # writable: the array of a mapped file is not, and a tensor must be
-        torch.from_numpy(np.require(values, requirements=["C", "W"])),
-        None,
-        None if raw.label is None else torch.from_numpy(raw.label),
-        raw.label_names,
-    )
-    return examples, (*raw.notes, *notes)
+    facts = Facts.of(raw.rows)
+    fitting, notes = match(raw, schema, facts, binarize=binarize)
+    tally = Tally()
+    for _, block in blocks(raw.rows):  # refused before any work is done
+        fitting(block, tally)
+    examples = part_of(raw, fitting, facts, None)
+    return examples, (*raw.notes, *notes, *tally.notes())
+
+
+def match(
+    raw: Raw, schema: Schema, facts: Facts, *, binarize: bool = False, grey: bool = False
+) -> tuple[Fitting, tuple[Note, ...]]:
+    """Find out what makes the schema's rows of those of a source.
+
+    Args:
+        raw: The source.
+        schema: Of a model, or what was just inferred from `raw`.
+        facts: About all rows.
+        binarize: Cut at half of the range, for a binary schema.
+        grey: Keep the grey levels that others draw 0 and 1 from.
+
+    Raises:
+        ShapeError: The examples have another shape.
+        DataError: Columns are missing, or hold words where training had numbers.
+    """
+    columns, notes = _columns(raw, schema)
+    table = raw.table
+    found = [Column("")] * raw.rows.shape[0] if table is None else table
+    lookups, constants = {}, {}
+    if len(schema.shape) == 1:
+        places = np.arange(raw.rows.shape[0]) if columns is None else columns
+        for j, one in enumerate(schema.modelled if schema.is_table else ()):
+            lookup = _lookup(found[places[j]], one, raw.where)
+            if lookup is not None:
+                lookups[j] = lookup
+        constants = _constants(found, schema, named=table is not None)
+    cut, drawn, halved = None, None, False
+    if not facts.bits and schema.kind == "binary" and not lookups:
+        halved = facts.extreme  # black and white, as pictures store it
+        cut, drawn = (None, None) if halved else _chance(raw, schema, facts, binarize)
+    if schema.kind == "real" and raw.pictures and raw.rows.dtype == np.uint8:
+        raise DataError(
+            f"the model takes {schema.describe()}, and {raw.where} holds 8-bit pictures; "
+            "give an array scaled as the training data were"
+        )
+    fitting = Fitting(
+        schema, raw.where, raw.rows.dtype, columns, lookups, constants, halved, cut, drawn, grey,
+        _masked(facts, columns, lookups),
+    )  # fmt: skip
+    return fitting, notes
+
+
+def _masked(facts: Facts, columns: np.ndarray | None, lookups: dict[int, Lookup]) -> bool:
+    """Whether cells may be unknown; numbers and words that training never saw are."""
+    gaps = facts.gaps if columns is None else facts.gaps[columns]
+    return bool(gaps.any()) or any((one.codes < 0).any() or one.open for one in lookups.values())
+
+
+def _columns(raw: Raw, schema: Schema) -> tuple[np.ndarray | None, tuple[Note, ...]]:
+    """Places of the schema's columns among those found; None where these are the same."""
+    table = raw.table
+    if table is not None and schema.columns is not None:
+        return _by_name(tuple(column.name for column in table), schema, raw.where)
+    words = [column.name for column in table or () if column.categories is not None]
+    if words:
+        raise DataError(
+            f"{raw.where} holds words in column {words[0]!r}; the model takes {schema.describe()}"
+        )
+    shape = raw.rows.shape
+    width = schema.dimensions + len(schema.constants)
+    if schema.constants and shape == (width,):
+        out = [column.position for column in schema.constants]
+        return np.setdiff1d(np.arange(width), out), ()
+    if shape != schema.shape:
+        raise ShapeError(_other_shape(shape, schema, raw.where))
+    return None, ()
 
 
 def _by_name(
-    raw: Raw, names: tuple[str, ...], columns: tuple[str, ...], schema: Schema
+    names: tuple[str, ...], schema: Schema, where: str
 ) -> tuple[np.ndarray, tuple[Note, ...]]:
-    left_out = {column.name: column.value for column in schema.constants}
-    absent = [name for name in columns if name not in names and name not in left_out]
+    place = {name: i for i, name in enumerate(names)}
+    wanted = [field.name for field in schema.modelled]
+    absent = [name for name in wanted if name not in place]
     if absent:
         listed = ", ".join(repr(name) for name in absent[:3]) + ", ..." * (len(absent) > 3)
         raise DataError(
-            f"{raw.where} lacks {len(absent)} of the model's {len(columns)} columns: {listed}; "
-            "give the columns of the training data"
+            f"{where} lacks {len(absent)} of the model's {len(schema.columns or ())} columns: "
+            f"{listed}; give the columns of the training data"
         )
-    extra = tuple(name for name in names if name not in columns)
-    place = {name: i for i, name in enumerate(names)}
-    gathered = [
-        raw.values[:, place[name]] if name in place else np.full(len(raw.values), left_out[name])
-        for name in columns
-    ]
-    notes = (
-        (Note("columns ignored: the model has none of them", len(extra), extra),) if extra else ()
+    extra = tuple(name for name in names if name not in (schema.columns or ()))
+    what = "columns ignored: the model has none of them"
+    return np.array([place[name] for name in wanted]), (Note(what, len(extra), extra),) * bool(
+        extra
     )
-    return np.column_stack(gathered), notes
 
 
-def _by_place(values: np.ndarray, where: str, schema: Schema) -> np.ndarray:
-    if schema.is_image or values.ndim == 2:
-        return values
-    flat = values.reshape(len(values), -1)
-    if values.shape[1] == 1 and flat.shape[1] == schema.dimensions:
-        raise ShapeError(
-            f"the model takes vectors of {schema.dimensions}, got {_by(values.shape[1:])} images "
-            f"in {where}; reshape them to (N, {schema.dimensions})"
-        )
-    return values
-
-
-def _drop_constants(values: np.ndarray, schema: Schema) -> tuple[np.ndarray, tuple[Note, ...]]:
-    notes = []
-    for column in schema.constants:
-        differing = int((values[:, column.position] != column.value).sum())
-        if differing:
-            what = (
-                f"examples differing in {column.name!r}, which was {column.value:g} in all "
-                "training data: the model ignores it"
-            )
-            notes.append(Note(what, differing))
-    return schema.pack(values), tuple(notes)
-
-
-def _in_support(values: np.ndarray, raw: Raw, schema: Schema, binarize: bool) -> np.ndarray:
-    """The values as stored, or a `DataError` that names the first that the schema lacks."""
-    where = raw.where
-    if schema.kind == "real":
-        if raw.pictures:
+def _lookup(column: Column, field: Field, where: str) -> Lookup | None:
+    """How the numbers of a column become the codes of a field; None where they are the same."""
+    known = {word: code for code, word in enumerate(field.categories)}
+    if column.categories is not None:
+        if not field.categories:
             raise DataError(
-                f"the model takes {schema.describe()}, and {where} holds 8-bit pictures; "
-                "give an array scaled as the training data were"
+                f"column {column.name!r} of {where} holds words such as "
+                f"{column.categories[0][:40]!r} where training had numbers"
             )
-        return stored(values, None, schema.precision, where)
-    if schema.kind == "binary":
-        values = _bits(values, raw, schema, binarize)
-    most = (schema.levels or 1) - 1
-    wrong = (values < 0) | (values > most) if values.dtype.kind != "b" else np.zeros(0, bool)
-    if values.dtype.kind == "f" and not wrong.any():
-        wrong = values != np.round(values)
-    if wrong.any():
-        first = values[tuple(np.argwhere(wrong)[0])]
-        remedy = "give the values as they were in training"
-        if schema.levels == 256 and values.min() >= 0 and values.max() <= 1:
-            remedy = "multiply by 255 and round"
-        if schema.kind == "binary":
-            remedy = "cut them at half with --binarize (binarize=True)"
+        codes = np.array([known.get(word, -1) for word in column.categories], np.int64)
+        same = len(codes) <= len(known) and (codes == np.arange(len(codes))).all()
+        return None if same else Lookup(np.arange(len(codes), dtype=float), codes)
+    if not field.categories:
+        return None
+    try:
+        numbers = np.array([float(word) for word in field.categories])
+    except ValueError:
         raise DataError(
-            f"the model takes {schema.kind} values 0 to {most}, got {first:g} in {where}; {remedy}"
+            f"column {field.name!r} of {where} holds numbers where training had words such as "
+            f"{field.categories[0][:40]!r}"
+        ) from None
+    order = np.argsort(numbers)
+    return Lookup(numbers[order], order, open=True)
+
+
+def _constants(
+    found: tuple[Column, ...] | list[Column], schema: Schema, *, named: bool
+) -> dict[int, tuple[Constant, float | None]]:
+    """Columns that never varied in training, by their place among those found."""
+    by_name = {column.name: i for i, column in enumerate(found)}
+    whole = len(found) == schema.dimensions + len(schema.constants)
+    constants = {}
+    for one in schema.constants:
+        place = (
+            by_name.get(one.name) if named and schema.is_table else one.position if whole else None
         )
-    return stored(values, schema.levels, schema.precision, where)
+        if place is None:
+            continue
+        words, value = found[place].categories, one.value
+        if isinstance(value, str):
+            number = float(words.index(value)) if words and value in words else None
+        else:
+            number = None if words is not None or value is None else float(value)
+        constants[place] = (one, number)
+    return constants
 
 
-def _bits(values: np.ndarray, raw: Raw, schema: Schema, binarize: bool) -> np.ndarray:
-    if only_bits(values):
-        return values
-    if ((values == 0) | (values == 255)).all():  # black and white, as pictures store it
-        return values // 255
-    if schema.white is not None:
-        scaled = values * (schema.white / 255) if raw.pictures else values
-        if scaled.min() < 0 or scaled.max() > schema.white:
+def _chance(
+    raw: Raw, schema: Schema, facts: Facts, binarize: bool
+) -> tuple[float | None, float | None]:
+    """Where cells that are not 0 or 1 are cut, or what they are drawn by."""
+    white = schema.white if schema.white is not None else 2 * (schema.threshold or 0)
+    if white:
+        most = 255 if raw.pictures and raw.rows.dtype == np.uint8 else white
+        if facts.least < 0 or facts.most > most:
+            how = "drawn from grey levels" if schema.white else f"binarised at {white / 2:g} of"
             raise DataError(
-                f"the model's data were drawn from grey levels 0 to {schema.white:g}, got "
-                f"{values.min():g} to {values.max():g} in {raw.where}; scale them alike"
+                f"the model's data were {how} 0 to {white:g}, got {facts.least:g} to "
+                f"{facts.most:g} in {raw.where}; scale them alike"
             )
-        return drawn_once(scaled, schema.white, seed=0)
-    if schema.threshold is not None:
-        scaled = values * (2 * schema.threshold / 255) if raw.pictures else values
-        if scaled.min() < 0 or scaled.max() > 2 * schema.threshold:
-            raise DataError(
-                f"the model's data were binarised at {schema.threshold:g} of 0 to "
-                f"{2 * schema.threshold:g}, got {values.min():g} to {values.max():g} in "
-                f"{raw.where}; scale them alike"
-            )
-        return scaled > schema.threshold
+        return (None, most) if schema.white is not None else (most / 2, None)
     if binarize:
-        kind, levels = kind_of(values, raw.levels)
-        return values > half(kind, levels, values, raw.where)
-    return values
+        _, levels = kind_of(raw, facts)
+        return half_of(levels, facts.least, facts.most, raw.where), None
+    return None, None
 
 
 def _other_shape(shape: tuple[int, ...], schema: Schema, where: str) -> str:
-    wanted = f"{_by(schema.shape)} images" if schema.is_image else f"{schema.dimensions} columns"
-    if schema.constants:
-        wanted += f" (or {schema.dimensions + len(schema.constants)} with those that never vary)"
-    got = _by(shape) if len(shape) == 3 else f"{shape[0]} columns"
+    if len(schema.shape) == 1:
+        wanted = f"{schema.dimensions} columns"
+        if schema.constants:
+            wanted += (
+                f" (or {schema.dimensions + len(schema.constants)} with those that never vary)"
+            )
+    else:
+        wanted = f"{_by(schema.shape)} {'images' if schema.is_image else 'series'}"
+    got = f"{shape[0]} columns" if len(shape) == 1 else _by(shape)
     remedy = (
         "resize or reshape them, or give picture files, which are resized"
         if schema.is_image
-        else ("give the columns of the training data")
+        else "give the columns of the training data"
     )
     return f"the model takes {wanted}, got {got} in {where}; {remedy}"
 

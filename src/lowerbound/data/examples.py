@@ -12,6 +12,7 @@ from torch import Tensor
 from lowerbound.core.batch import Batch
 from lowerbound.data.grey import Grey
 from lowerbound.data.notes import Note
+from lowerbound.data.reading import Reading
 from lowerbound.data.schema import Schema
 from lowerbound.data.source import Source
 from lowerbound.errors import UnknownNameError
@@ -28,6 +29,8 @@ class Examples:
         label_names: What class 0, 1, ... is called.
         grey: What the bits of `x` were drawn from, where a training draws them anew; None
             otherwise.
+        row_names: What each example is called, where the source says it.
+        row_label: What the column of these names is called.
 
     Example:
         >>> examples = Examples(torch.zeros(10, 3))
@@ -40,6 +43,8 @@ class Examples:
     label: Tensor | None = None
     label_names: tuple[str, ...] | None = None
     grey: Grey | None = None
+    row_names: tuple[str, ...] | None = None
+    row_label: str | None = None
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -57,7 +62,7 @@ class Examples:
         """The examples at `index` as a training sees them: drawn anew from grey levels, if any."""
         if self.grey is None:
             return self.batch(index)
-        return Batch(self.grey.draw(index))
+        return Batch(self.grey.draw(index), None if self.observed is None else self.observed[index])
 
     def batches(self, size: int, first: int = 0) -> Generator[Batch, None, None]:
         """All examples once, shuffled by the random state in force now, `size` at a time.
@@ -82,13 +87,15 @@ class Examples:
         return Batch(self.x, self.observed)
 
     def select(self, index: Tensor | slice) -> "Examples":
-        """The examples at `index`, with their labels."""
+        """The examples at `index`, with their labels and names."""
         return Examples(
             self.x[index],
             None if self.observed is None else self.observed[index],
             None if self.label is None else self.label[index],
             self.label_names,
             None if self.grey is None else self.grey.select(index),
+            None if self.row_names is None else _chosen(self.row_names, index),
+            self.row_label,
         )
 
     def to(self, device: torch.device | str) -> "Examples":
@@ -99,7 +106,16 @@ class Examples:
             None if self.label is None else self.label.to(device),
             self.label_names,
             None if self.grey is None else self.grey.to(device),
+            self.row_names,
+            self.row_label,
         )
+
+
+def _chosen(names: tuple[str, ...], index: Tensor | slice) -> tuple[str, ...]:
+    if isinstance(index, slice):
+        return names[index]
+    places = torch.arange(len(names), device=index.device)[index]
+    return tuple(names[place] for place in places.tolist())
 
 
 @dataclass(frozen=True)
@@ -146,11 +162,10 @@ class Data:
 def identity(schema: Schema) -> bytes:
     """What of a schema tells one data set from another.
 
-    Measures of levels follow from the contents, and runs from before they were taken have none.
+    Measures follow from the contents, and so does all that the decisions of reading change.
     """
-    if schema.is_discrete:
-        fields = tuple(replace(one, mean=None, scale=None) for one in schema.fields)
-        schema = replace(schema, fields=fields)
+    fields = tuple(replace(one, mean=None, scale=None) for one in schema.fields)
+    schema = replace(schema, fields=fields, reading=Reading())
     return json.dumps(schema.to_json(), sort_keys=True).encode()
 
 

@@ -1,6 +1,7 @@
 """Grey levels as chances: every cell is drawn 0 or 1, anew each time it is learned from."""
 
 from dataclasses import dataclass
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -52,4 +53,13 @@ def drawn_once(levels: np.ndarray, white: float, seed: int) -> np.ndarray:
     for start in range(0, len(levels), 10_000):  # bounded memory
         some = slice(start, start + 10_000)
         bits[some] = generator.random(levels[some].shape, np.float32) * white < levels[some]
+    return bits
+
+
+def drawn_alike(levels: np.ndarray, white: float) -> np.ndarray:
+    """Draw every cell once, uint8 `(B, *shape)`; a row's draw depends on its contents alone."""
+    bits = np.empty(levels.shape, np.uint8)
+    for place, row in enumerate(np.ascontiguousarray(levels)):
+        generator = np.random.default_rng(crc32(row.astype(np.float64).data))
+        bits[place] = generator.random(row.shape, np.float32) * white < row
     return bits

@@ -1,147 +1,120 @@
 """From numbers to their meaning: the kind of the cells, and which columns say nothing.
 
-The rules, first match wins:
+Columns of a table are each of the first kind of `KINDS` that takes them, or of the one that a
+person says. For data without names one rule holds for all cells, the first that matches:
 
 ======================================  =======================================================
+the source knows its levels             ordinal
 all cells 0 or 1 (any dtype)            binary
-uint8                                   ordinal of 256 levels; images of only 0 and 255 are binary
+images of bytes, only 0 and 255         binary
+uint8                                   ordinal of 256 levels
 other integers, images, 0..16           ordinal of max + 1 levels (the digits)
 other integers, images, 0..255          ordinal of 256 levels
+other integers from 0 on, no images     count
 anything else                           real: float32 for images and narrow floats, else float64
 ======================================  =======================================================
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lowerbound.data.advice import MOST_ORDINAL, advice, column_name, index_notes
-from lowerbound.data.arrays import check_finite, layout
-from lowerbound.data.grey import drawn_once
-from lowerbound.data.kinds import Precision
+from lowerbound.data.advice import MOST_ORDINAL, advice, column_name, numbering
+from lowerbound.data.facts import Facts
+from lowerbound.data.kinds import KINDS, LARGEST_COUNT, Precision, Seen, Traits
 from lowerbound.data.notes import Note
-from lowerbound.data.raw import Raw
-from lowerbound.data.schema import Constant
+from lowerbound.data.raw import Column, Raw
+from lowerbound.data.reading import Binarize, Reading
+from lowerbound.data.schema import Constant, Field, Schema
 from lowerbound.errors import DataError, SettingError
-
-#: Whether cells become 0 or 1: cut at half of their range, or drawn by it, anew in every epoch.
-Binarize = bool | Literal["dynamic"]
 
 
 @dataclass(frozen=True)
-class Inferred:
-    """All examples as stored, `(N, *shape)`, with the parts of a schema that need no split."""
+class Told:
+    """What all cells of data without names are, or a table as one."""
 
-    values: np.ndarray
     kind: str
     levels: int | None
-    names: tuple[str, ...] | None
-    constants: tuple[Constant, ...]
-    threshold: float | None
-    precision: Precision
-    notes: tuple[Note, ...]
-    grey: np.ndarray | None = None
-    """What `values` were drawn from, as stored; None where they were not."""
+    threshold: float | None = None
     white: float | None = None
+    notes: tuple[Note, ...] = ()
 
 
-def infer(raw: Raw, *, binarize: Binarize, seed: int = 0) -> Inferred:
-    """Decide what `raw` is; see the table above.
+def infer(raw: Raw, facts: Facts, binarize: Binarize = False) -> tuple[Schema, tuple[Note, ...]]:
+    """Decide what `raw` is; see above.
 
     Args:
-        raw: What a reader found.
+        raw: What a reader found; its `reading` may say kinds of columns.
+        facts: About all its rows.
         binarize: Make every cell 0 or 1, at half of its range, or "dynamic": by a draw.
-        seed: Of the draw.
+
+    Returns:
+        The schema, nothing measured yet, and what was decided.
 
     Raises:
-        DataError: Cells are missing, or cannot be binarised.
+        DataError: Cells cannot be binarised, or a column is not what it is said to be.
         SettingError: Cells are to be drawn and are 0 or 1 already.
     """
-    check_finite(raw.values, raw.where, raw.names)
-    values, notes = (raw.values, ()) if raw.pictures else layout(raw.values, raw.where)
-    constants: tuple[Constant, ...] = ()
-    names = raw.names
-    kind, levels = kind_of(values, raw.levels)
-    if values.ndim == 2 and (names is not None or kind == "real"):
-        notes += index_notes(values, names)
-        values, names, constants, more = _drop_constants(values, names)
+    if not facts.known.any():
+        raise DataError(f"{raw.where} holds no known cell: all are empty")
+    notes = _gap_notes(facts)
+    table, shape = raw.table, raw.rows.shape
+    fields, constants = [], ()
+    kind, levels = kind_of(raw, facts)
+    still = np.zeros(len(facts.low), bool)
+    if table is not None or (len(shape) == 1 and kind in ("real", "count")):
+        notes += numbering(facts, raw.names)
+        still = facts.still if not facts.still.all() else still  # else the split says so
+        constants, more = _constants(still, facts, table)
         notes += more
-        kind, levels = kind_of(values, raw.levels)
-        if names is not None and kind not in ("binary", "real"):
-            kind, levels = "real", None
-    if (kind, levels) == ("ordinal", 256) and values.ndim == 4 and _two_levels(values):
-        values, kind, levels = values // 255, "binary", 2
-        notes += (Note("every cell is 0 or 255: read as binary, 0 or 1"),)
-    threshold = grey = white = None
-    if binarize == "dynamic":
-        if kind == "binary":
-            raise SettingError(
-                f"{raw.where} holds only 0 and 1: there are no grey levels to draw them from; "
-                "leave out binarize='dynamic' (--binarize-dynamic)"
-            )
-        white = 2 * half(kind, levels, values, raw.where)
-        grey = stored(values, levels, "float32", raw.where)
-        values, kind, levels = drawn_once(grey, white, seed), "binary", 2
-        notes += (Note(f"drawn 0 or 1: a cell is 1 with chance grey level / {white:g}"),)
-    elif binarize and kind != "binary":
-        threshold = half(kind, levels, values, raw.where)
-        values, kind, levels = values > threshold, "binary", 2
-        notes += (Note(f"binarised: a cell above {threshold:g} is 1"),)
-    notes += advice(values, kind, names)
-    precision = precision_of(values)
-    return Inferred(
-        stored(values, levels, precision, raw.where),
-        kind,
-        levels,
-        names,
-        constants,
-        threshold,
-        precision,
-        notes,
-        grey,
-        white,
-    )
+        if still.any():
+            kind, levels = kind_of(raw, facts, ~still)
+    kept = np.flatnonzero(~still)
+    shape = (len(kept),) if len(shape) == 1 else shape
+    precision = precision_of(raw)
+    if table is None or binarize:
+        told = _binarized(raw, facts, kept, binarize, Told(kind, levels))
+        fields, notes = _one_field(raw, facts, shape, told), notes + told.notes
+        if table is not None:
+            fields = [replace(fields[0], name=table[j].name, shape=()) for j in kept]
+        elif not binarize:
+            notes += advice(facts, raw.rows, told.kind, told.levels)
+        threshold, white = told.threshold, told.white
+    else:
+        gaps = facts.gaps
+        fields = [
+            _field(table[j], facts.seen(int(j), table[j]), raw.reading, bool(gaps[j]), raw.where)
+            for j in kept
+        ]
+        notes += _whole_notes(fields)
+        threshold = white = None
+    if white is None and len({field.kind for field in fields}) > 1:
+        precision = "float64"
+    return Schema(tuple(fields), shape, constants, threshold, precision, white, raw.reading), notes
 
 
-def kind_of(values: np.ndarray, levels: int | None = None) -> tuple[str, int | None]:
-    """The kind of cells and their number of levels, by the table above."""
-    if levels is not None:
-        return "ordinal", levels
-    if only_bits(values):
-        return "binary", 2
-    if values.dtype.kind in "iu" and values.ndim == 4:
-        return kind_from(values.dtype, values.ndim, values.min(), values.max())
-    return kind_from(values.dtype, values.ndim)
-
-
-def kind_from(
-    dtype: np.dtype, axes: int, low: float = -1, high: float = -1
+def kind_of(
+    raw: Raw, facts: Facts, columns: np.ndarray | slice = slice(None)
 ) -> tuple[str, int | None]:
-    """The same of cells that are not all 0 or 1, from their type, axes and range."""
+    """Tell the kind of all cells together, and their number of levels, by the table above."""
+    dtype, image = raw.rows.dtype, len(raw.rows.shape) == 3
+    low, high = float(facts.low[columns].min()), float(facts.high[columns].max())
+    if raw.levels is not None:
+        return "ordinal", raw.levels
+    if low >= 0 and high <= 1 and facts.whole[columns].all():
+        return "binary", 2
     if dtype == np.uint8:
-        return "ordinal", 256
-    if dtype.kind in "iu" and axes == 4 and 0 <= low <= high <= 255:
-        return "ordinal", int(high) + 1 if high <= MOST_ORDINAL else 256
+        return ("binary", 2) if image and facts.extreme else ("ordinal", 256)
+    if dtype.kind in "iu" and low >= 0:
+        if image and high <= 255:
+            return "ordinal", int(high) + 1 if high <= MOST_ORDINAL else 256
+        if not image and high <= LARGEST_COUNT:
+            return "count", None
     return "real", None
 
 
-def only_bits(values: np.ndarray) -> bool:
-    """Whether every cell is 0 or 1."""
-    if values.dtype.kind == "b":
-        return True
-    if values.dtype == np.uint8:
-        return int(values.max()) <= 1
-    return bool(((values == 0) | (values == 1)).all())
-
-
-def half(kind: str, levels: int | None, values: np.ndarray, where: str) -> float:
-    """Where binarising cuts: 127.5 for bytes, half of the levels, 0.5 for reals in [0, 1]."""
-    return half_of(levels, values.min(), values.max(), where)
-
-
 def half_of(levels: int | None, low: float, high: float, where: str) -> float:
-    """The same from the number of levels or the range of the reals."""
+    """Tell where binarising cuts: 127.5 for bytes, half of the levels, 0.5 for reals in [0, 1]."""
     if levels is not None:
         return (levels - 1) / 2
     if low < 0 or high > 1:
@@ -152,55 +125,106 @@ def half_of(levels: int | None, low: float, high: float, where: str) -> float:
     return 0.5
 
 
-def precision_of(values: np.ndarray) -> Precision:
-    """Images and narrow floats are stored as float32, all other reals as float64."""
-    narrow = values.dtype.kind == "f" and values.dtype.itemsize <= 4
-    return "float32" if narrow or values.ndim == 4 else "float64"
-
-
-def stored(values: np.ndarray, levels: int | None, precision: Precision, where: str) -> np.ndarray:
-    """The values in the dtype that the schema stores them in; refuses those that do not fit."""
-    if levels is not None:
-        return values.astype(np.uint8 if levels <= 256 else np.int32)
-    with np.errstate(over="ignore"):
-        wide = values.astype(precision, copy=False)
-    if not np.isfinite(wide).all():
-        raise DataError(
-            f"{where} has values beyond {precision}, up to {np.abs(values).max():g}; rescale"
-        )
-    return wide
-
-
-def _two_levels(values: np.ndarray) -> bool:
-    return bool(((values == 0) | (values == 255)).all())
-
-
-def _drop_constants(
-    values: np.ndarray, names: tuple[str, ...] | None
-) -> tuple[np.ndarray, tuple[str, ...] | None, tuple[Constant, ...], tuple[Note, ...]]:
-    still = (values == values[0]).all(axis=0)
-    if still.all() or not still.any():  # all rows identical: the split says so
-        return values, names, (), ()
-    kept, constants, note = constant_columns(still, values[0], names)
-    return values[:, ~still], kept, constants, (note,)
-
-
-def constant_columns(
-    still: np.ndarray, first: np.ndarray, names: tuple[str, ...] | None
-) -> tuple[tuple[str, ...] | None, tuple[Constant, ...], Note]:
-    """Columns that are left out, `still` bool `(D,)`, and the names of those that are kept."""
-    constants = tuple(
-        Constant(column_name(names, int(place)), int(place), float(first[place]))
-        for place in np.flatnonzero(still)
-    )
-    kept = (
-        None if names is None else tuple(n for n, out in zip(names, still, strict=True) if not out)
-    )
-    listed = tuple(f"{column.name} = {column.value:g}" for column in constants)
-    return kept, constants, Note("columns left out: they never vary", len(constants), listed)
+def precision_of(raw: Raw) -> Precision:
+    """Store images and narrow floats as float32, all other reals as float64."""
+    dtype = raw.rows.dtype
+    narrow = dtype.kind == "f" and dtype.itemsize <= 4
+    return "float32" if narrow or len(raw.rows.shape) == 3 else "float64"
 
 
 def check_limit(limit: int | None) -> None:
     """Raise a `SettingError` unless `limit` is None or at least 10."""
     if limit is not None and (isinstance(limit, bool) or limit < 10):
         raise SettingError(f"limit is at least 10 examples, got {limit}")
+
+
+def _binarized(raw: Raw, facts: Facts, kept: np.ndarray, binarize: Binarize, told: Told) -> Told:
+    """What cells are in the end, and what was done to them."""
+    notes: tuple[Note, ...] = ()
+    if told.kind == "binary" and facts.most > 1:
+        notes = (Note("every cell is 0 or 255: read as binary, 0 or 1"),)
+    if not binarize:
+        return replace(told, notes=notes)
+    if raw.table is not None and any(raw.table[j].categories for j in kept):
+        raise SettingError(f"{raw.where} has columns of words, which cannot be cut at half")
+    if binarize == "dynamic":
+        if told.kind == "binary":
+            raise SettingError(
+                f"{raw.where} holds only 0 and 1: there are no grey levels to draw them from; "
+                "leave out binarize='dynamic' (--binarize-dynamic)"
+            )
+        white = 2 * half_of(told.levels, facts.least, facts.most, raw.where)
+        words = f"drawn 0 or 1: a cell is 1 with chance grey level / {white:g}"
+        return Told("binary", 2, white=white, notes=(Note(words),))
+    if told.kind == "binary":
+        return replace(told, notes=notes)
+    cut = half_of(told.levels, facts.least, facts.most, raw.where)
+    return Told("binary", 2, cut, notes=(Note(f"binarised: a cell above {cut:g} is 1"),))
+
+
+def _one_field(raw: Raw, facts: Facts, shape: tuple[int, ...], told: Told) -> list[Field]:
+    name = "image" if len(shape) == 3 else "x"
+    whole = told.kind != "real" or raw.rows.dtype.kind in "iu"
+    missing = bool(facts.gaps.any())
+    return [Field(name, told.kind, shape, told.levels, missing=missing, whole=whole)]
+
+
+def _field(column: Column, seen: Seen, reading: Reading, missing: bool, where: str) -> Field:
+    """The field of one column, of the first kind that takes it or of the one it is said to be."""
+    told = reading.kind(column.name)
+    for name, kind in KINDS.items() if told is None else ((told, KINDS.get(told)),):
+        if kind is None:
+            raise SettingError(
+                f"column {column.name!r} is said to be {told!r}; there are: {', '.join(KINDS)}"
+            )
+        traits = kind.infer(seen, told is not None)
+        if traits is not None:
+            return _of(column.name, name, traits, missing)
+    words = "words" if seen.categories is not None else f"numbers {seen.low:g} to {seen.high:g}"
+    raise DataError(
+        f"column {column.name!r} of {where} cannot be {told}: it holds {words}; "
+        f"{KINDS[told or 'real'].about}"
+    )
+
+
+def _of(name: str, kind: str, traits: Traits, missing: bool) -> Field:
+    return Field(
+        name, kind, (), traits.levels, traits.categories, missing,
+        whole=traits.whole, decimals=traits.decimals,
+    )  # fmt: skip
+
+
+def _constants(
+    still: np.ndarray, facts: Facts, table: tuple[Column, ...] | None
+) -> tuple[tuple[Constant, ...], tuple[Note, ...]]:
+    names = None if table is None else tuple(column.name for column in table)
+    constants = []
+    for place in np.flatnonzero(still).tolist():
+        column = Column("") if table is None else table[place]
+        number = float(facts.first[place])
+        value: float | str | None = number
+        if not facts.known[place]:
+            value = None
+        elif column.categories is not None:
+            value = column.categories[int(number)]
+        elif column.whole and number.is_integer():
+            value = int(number)
+        constants.append(Constant(column_name(names, place), place, value))
+    if not constants:
+        return (), ()
+    listed = tuple(f"{one.name} = {one.text}" for one in constants)
+    return tuple(constants), (Note("columns left out: they never vary", len(listed), listed),)
+
+
+def _gap_notes(facts: Facts) -> tuple[Note, ...]:
+    if not facts.endless:
+        return ()
+    return (Note("cells infinite, read as gaps", facts.endless),)
+
+
+def _whole_notes(fields: list[Field]) -> tuple[Note, ...]:
+    names = tuple(field.name for field in fields if field.kind == "real" and field.whole)
+    if not names:
+        return ()
+    what = "columns of whole numbers, modelled as real and rounded when written"
+    return (Note(what, len(names), names),)

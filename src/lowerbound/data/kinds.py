@@ -62,8 +62,10 @@ class Kind:
         filler: A number that every field of the kind can hold, for unobserved cells.
         standardised: Whether its mean and scale say anything: codes of categories have none.
         storage: From the levels and the precision of reals to the name of a dtype.
-        infer: From a column to the traits of a field of this kind; None if it is of another.
-        back: From numbers as stored, and the field's traits, to what a person would write.
+        infer: From a column, and whether a person says that it is of this kind, to the traits of
+            its field; None if it is of another.
+        back: From numbers as stored, or means of them, and the field's traits, to what a person
+            would write.
     """
 
     name: str
@@ -75,7 +77,7 @@ class Kind:
     filler: float
     standardised: bool
     storage: Callable[[int | None, Precision], str]
-    infer: Callable[[Seen], Traits | None]
+    infer: Callable[[Seen, bool], Traits | None]
     back: Callable[[np.ndarray, Traits], np.ndarray]
 
 
@@ -83,11 +85,7 @@ def _narrow(levels: int | None, precision: Precision) -> str:
     return "uint8" if levels is not None and levels <= 256 else "int32"
 
 
-def _never(seen: Seen) -> None:
-    """No column is of this kind unless it is told so."""
-
-
-def _binary(seen: Seen) -> Traits | None:
+def _binary(seen: Seen, told: bool) -> Traits | None:
     if seen.categories is not None:
         return Traits(2, seen.categories) if len(seen.categories) == 2 else None
     if len(seen.values) != 2:
@@ -95,29 +93,34 @@ def _binary(seen: Seen) -> Traits | None:
     if seen.values == (0.0, 1.0):
         return Traits(2, whole=True)
     words = tuple(f"{v:.0f}" if seen.whole else repr(float(v)) for v in seen.values)
-    return Traits(2, words, seen.whole, None if seen.whole else seen.decimals)
+    return Traits(2, words, seen.whole, None if seen.whole else (seen.decimals or 15))
 
 
-def _categorical(seen: Seen) -> Traits | None:
+def _categorical(seen: Seen, told: bool) -> Traits | None:
     words = seen.categories
     return None if words is None or len(words) < 2 else Traits(len(words), words)
 
 
-def _count(seen: Seen) -> Traits | None:
-    fits = seen.integer and seen.whole and seen.low >= 0 and seen.high <= LARGEST_COUNT
-    return Traits(whole=True) if fits and seen.categories is None else None
+def _ordinal(seen: Seen, told: bool) -> Traits | None:
+    fits = seen.categories is None and seen.whole and seen.low >= 0 and 0 < seen.high < MOST_LEVELS
+    return Traits(int(seen.high) + 1, whole=True) if told and fits else None
 
 
-def _real(seen: Seen) -> Traits | None:
+def _count(seen: Seen, told: bool) -> Traits | None:
+    fits = seen.categories is None and seen.whole and 0 <= seen.low <= seen.high <= LARGEST_COUNT
+    return Traits(whole=True) if fits and (told or seen.integer) else None
+
+
+def _real(seen: Seen, told: bool) -> Traits | None:
     if seen.categories is not None:
         return None
     return Traits(whole=seen.whole, decimals=None if seen.whole else seen.decimals)
 
 
 def _as_words(values: np.ndarray, traits: Traits) -> np.ndarray:
-    codes = np.clip(np.round(values), 0, (traits.levels or 2) - 1).astype(np.int64)
     if not traits.categories:
-        return codes
+        return _as_whole(values, traits)
+    codes = np.clip(np.round(values), 0, (traits.levels or 2) - 1).astype(np.int64)
     words = np.array(traits.categories, dtype=object)
     if traits.whole:
         words = np.array([int(word) for word in traits.categories])
@@ -127,7 +130,8 @@ def _as_words(values: np.ndarray, traits: Traits) -> np.ndarray:
 
 
 def _as_whole(values: np.ndarray, traits: Traits) -> np.ndarray:
-    return np.round(values).astype(np.int64)
+    whole = np.round(values)  # means lie between the numbers, and stay
+    return whole.astype(np.int64) if (whole == values).all() else values
 
 
 def _as_number(values: np.ndarray, traits: Traits) -> np.ndarray:
@@ -153,7 +157,7 @@ KINDS: dict[str, Kind] = {
         Kind(
             "ordinal", "a level 0, 1, ... of so many, such as a pixel's 256",
             law="discretized-logistic", discrete=True, levels=None, needs_levels=True, filler=0,
-            standardised=True, storage=_narrow, infer=_never, back=_as_words,
+            standardised=True, storage=_narrow, infer=_ordinal, back=_as_words,
         ),
         Kind(
             "count", "a whole number from 0 on, without an upper limit",

@@ -45,11 +45,11 @@ class Tally:
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
-    def add(self, what: str, example: str) -> None:
-        """Count `what` once more, with the name of the file or column it happened to."""
-        self.counts[what] = self.counts.get(what, 0) + 1
+    def add(self, what: str, example: str = "", count: int = 1) -> None:
+        """Count `what` so many times more, with the name of the file or column it happened to."""
+        self.counts[what] = self.counts.get(what, 0) + count
         names = self.examples.setdefault(what, [])
-        if len(names) < SHOWN:
+        if example and len(names) < SHOWN:
             names.append(example)
 
     def notes(self) -> tuple[Note, ...]:

@@ -1,10 +1,12 @@
 """What a reader hands over before anything has been decided about it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from lowerbound.data.notes import Note
+from lowerbound.data.reading import Reading
+from lowerbound.data.rows import Rows
 from lowerbound.errors import DataError
 
 MOST_BYTES = 8 * 2**30
@@ -14,30 +16,71 @@ TRAIN, VALIDATION, TEST = 0, 1, 2
 
 
 @dataclass(frozen=True)
+class Column:
+    """One column of a table, as its reader found it.
+
+    Args:
+        name: Its name.
+        categories: The words that the codes 0, 1, ... stand for; None for a column of numbers.
+        whole: Whether the source stores or writes whole numbers, gaps or not: 3 and not 3.0.
+        decimals: The most digits after the point that were written; None where that says nothing.
+    """
+
+    name: str
+    categories: tuple[str, ...] | None = None
+    whole: bool = False
+    decimals: int | None = None
+
+
+@dataclass(frozen=True)
 class Raw:
     """Numbers as they were found, all parts one below the other.
 
     Args:
         where: What messages call the source.
-        values: `(N, ...)`, of whatever numeric dtype the source had.
+        rows: `N` rows `(D,)`, `(T, C)` or `(C, H, W)`: the reader has decided what axes mean.
         names: The column names of a table.
+        columns: The columns of a table whose reader knows more of them than their names.
         part: Int8 `(N,)`: TRAIN, VALIDATION or TEST where the source says so; None where not.
-        label: Int64 `(N,)` classes.
+        label: Classes `(N,)`, whole numbers of any width.
         label_names: What the classes are called.
         levels: How many levels the cells have, where the source knows it (digits: 17).
-        pictures: Whether the values were decoded from picture files (uint8, `(N, C, H, W)`).
+        pictures: Whether the values were decoded from picture files (uint8, `(C, H, W)`).
+        row_names: What each row is called, where the source says it: file names, an index.
+        row_label: What the column of these names is called.
         notes: What the reader noticed.
+        reading: The decisions it took, by which new data are read alike.
     """
 
     where: str
-    values: np.ndarray
+    rows: Rows
     names: tuple[str, ...] | None = None
+    columns: tuple[Column, ...] | None = None
     part: np.ndarray | None = None
     label: np.ndarray | None = None
     label_names: tuple[str, ...] | None = None
     levels: int | None = None
     pictures: bool = False
+    row_names: tuple[str, ...] | None = None
+    row_label: str | None = None
     notes: tuple[Note, ...] = ()
+    reading: Reading = field(default_factory=Reading)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def values(self) -> np.ndarray:
+        """All numbers in memory, `(N, *shape)`."""
+        return self.rows.read(0, len(self.rows)).values
+
+    @property
+    def table(self) -> tuple[Column, ...] | None:
+        """The columns of a table; None for data without names."""
+        if self.columns is not None or self.names is None:
+            return self.columns
+        whole = self.rows.dtype.kind in "biu"
+        return tuple(Column(name, whole=whole) for name in self.names)
 
 
 def refuse_oversize(size: int, where: str) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as made
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lowerbound.data.kinds import KINDS, MOST_LEVELS, Precision, Traits
+from lowerbound.data.reading import Reading
 from lowerbound.data.schema_json import from_json, to_json
 from lowerbound.errors import DataError, ShapeError
 
@@ -144,6 +146,13 @@ class Constant:
     position: int
     value: float | str | None
 
+    @property
+    def text(self) -> str:
+        """The value as a person reads it."""
+        if self.value is None:
+            return "empty"
+        return repr(self.value) if isinstance(self.value, str) else f"{self.value:g}"
+
 
 @dataclass(frozen=True)
 class Schema:
@@ -158,6 +167,7 @@ class Schema:
         precision: What reals are stored in.
         white: Where the source was drawn 0 or 1 by its grey levels (a level g is 1 with chance
             g / white), the level that is 1 for certain; None when it was not.
+        reading: Decisions by which the source was read, and new data are read alike.
 
     Raises:
         DataError: The parts contradict each other.
@@ -174,6 +184,7 @@ class Schema:
     threshold: float | None = None
     precision: Precision = "float32"
     white: float | None = None
+    reading: Reading = made(default_factory=Reading)
 
     def __post_init__(self) -> None:
         if not self.modelled:

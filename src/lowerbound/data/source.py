@@ -38,6 +38,16 @@ class Source(Protocol):
         """What class 0, 1, ... is called."""
         ...
 
+    @property
+    def row_names(self) -> tuple[str, ...] | None:
+        """What each example is called, where the source says it."""
+        ...
+
+    @property
+    def row_label(self) -> str | None:
+        """What the column of these names is called."""
+        ...
+
     def __len__(self) -> int:
         """How many examples there are, `N`."""
         ...

@@ -4,170 +4,155 @@ The hash of an example, not its place in a file or a random number generator's s
 goes: the split is the same after the rows are shuffled and under every version of every library.
 """
 
-from dataclasses import dataclass
-from hashlib import blake2b
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from lowerbound.data.keys import content_keys
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION
-from lowerbound.errors import DataError, SettingError
+from lowerbound.data.rows import Block
+from lowerbound.data.sketch import KEPT, Sketch
+from lowerbound.errors import DataError
 
 LEAST_DISTINCT = 10
 LARGEST_PART = 5000
 FRACTION = 10
 #: Validation examples where there is no test part, if three quarters are left to learn from.
 USUAL_VALIDATION = 10
+#: Bytes that a held-out part takes in memory, at most: it is looked at again and again.
+HELD_OUT_BYTES = 2**27
 RULE = "blake2b(seed, contents), whole groups of identical examples, in ascending order"
+
+NAMES = {TRAIN: "train", VALIDATION: "validation", TEST: "test"}
+
+
+@dataclass
+class Hashes:
+    """Hashes of all rows, the lowest of each part of the source kept with their rows.
+
+    Args:
+        seed: Of the hashes.
+        part: Int8 `(N,)`: the source's own parts; None where it gives none.
+        kept: How many rows of a part to keep at least.
+
+    Attributes:
+        sketches: By part.
+        digest: Over the hashes of all rows in their order.
+    """
+
+    seed: int
+    part: np.ndarray | None = None
+    kept: int = KEPT
+    sketches: dict[int, Sketch] = field(default_factory=dict)
+    digest: Any = field(default_factory=hashlib.sha256)
+
+    def add(self, start: int, block: Block) -> None:
+        """Look at more rows, as stored, the first of which is number `start`."""
+        keys = content_keys(block, self.seed)
+        self.digest.update(keys.tobytes())
+        places = np.arange(start, start + len(block))
+        parts = np.zeros(len(block), np.int8) if self.part is None else self.part[places]
+        for number in np.unique(parts).tolist():
+            own = parts == number
+            self.sketches.setdefault(number, Sketch(self.kept)).add(keys[own], places[own])
+
+    def lowest(self, limit: int) -> np.ndarray:
+        """Choose `limit` rows by content, in their first order; of given parts in proportion."""
+        count = sum(sketch.count for sketch in self.sketches.values())
+        kept = []
+        for sketch in self.sketches.values():
+            share = limit if self.part is None else max(1, round(limit * sketch.count / count))
+            kept.append(np.sort(sketch.groups()[0][:share]))
+        return np.sort(np.concatenate(kept))
 
 
 @dataclass(frozen=True)
 class Split:
-    """Which rows go where: int64 indices, a record for the run, and what was noticed."""
+    """Which rows go where.
 
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
+    Attributes:
+        held: Rows of the validation and the test part, int64, in the order of their hashes where
+            the parts were made.
+        train: Rows of the training part in the order of their hashes; None where not all hashes
+            were kept: all others, in their own order.
+        record: How the split was made, for the run.
+        notes: What was noticed.
+    """
+
+    held: dict[int, np.ndarray]
+    train: np.ndarray | None
     record: dict[str, Any]
     notes: tuple[Note, ...] = ()
 
 
-def content_order(x: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows in the order of their hashes, and the sizes of the groups of identical rows.
-
-    Args:
-        x: The examples `(N, ...)`, as stored.
-        seed: Any whole number of 64 bits.
-
-    Returns:
-        Int64 `(N,)` row numbers, and int64 `(G,)` group sizes that add up to N.
-    """
-    keys = content_keys(x, seed)
-    order = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: identical rows keep their order
-    return order, group_sizes(keys[order])
-
-
-def content_keys(x: np.ndarray, seed: int) -> np.ndarray:
-    """The hash of each row's contents, of 128 bits, as two numbers `(N, 2)`."""
-    if not -(2**63) <= seed < 2**63:
-        raise SettingError(f"seed is a whole number of 64 bits, got {seed}")
-    rows = np.ascontiguousarray(x).reshape(len(x), -1)
-    if rows.dtype.kind == "f":
-        rows = rows + 0.0  # -0.0 equals 0.0, so it must hash like it
-    rows = rows.astype(rows.dtype.newbyteorder("<"), copy=False)
-    start = blake2b(seed.to_bytes(8, "little", signed=True), digest_size=16)
-    digests = bytearray()
-    for row in rows:
-        state = start.copy()
-        state.update(row.data)
-        digests += state.digest()
-    return np.frombuffer(bytes(digests), dtype=">u8").reshape(-1, 2)
-
-
-def group_sizes(keys: np.ndarray) -> np.ndarray:
-    """How many times each of the sorted keys `(N, 2)` stands there, int64 `(G,)`."""
-    new = np.ones(len(keys), dtype=bool)
-    new[1:] = (keys[1:] != keys[:-1]).any(axis=1)
-    return np.diff(np.append(np.flatnonzero(new), len(keys)))
-
-
-def thin(x: np.ndarray, limit: int, seed: int) -> np.ndarray:
-    """Rows of a subset of `limit` examples, chosen by content, in their first order."""
-    return np.sort(content_order(x, seed)[0][:limit])
-
-
-def split(x: np.ndarray, part: np.ndarray | None = None, *, seed: int = 0, where: str) -> Split:
+def split(hashes: Hashes, *, where: str, row_bytes: int = 1, test: bool = True) -> Split:
     """Divide examples into training, validation and test.
 
     Parts that the source already has are kept. A missing validation or test part is a tenth of the
-    training part, at most 5000 and at least one example. Identical examples land on one side.
+    training part, at most 5000 examples or 128 MiB and at least one example. Identical examples
+    land on one side. Without a test part, validation has ten examples at least, where that is at
+    most a quarter.
 
     Args:
-        x: The examples `(N, ...)`, as stored.
-        part: The source's own parts, int8 `(N,)`, or None.
-        seed: Chooses another split of the same rule.
+        hashes: Of all examples.
         where: What to call the data in messages.
+        row_bytes: Of an example.
+        test: Whether to make a test part; a caller may keep his own.
 
     Raises:
         DataError: There are fewer than 10 distinct examples to divide.
     """
-    part = np.zeros(len(x), np.int8) if part is None else part
-    pool, given_validation, given_test = (
-        np.flatnonzero(part == k) for k in (TRAIN, VALIDATION, TEST)
-    )
-    order, sizes = content_order(x[pool], seed)
-    refuse_few(len(pool), len(sizes), where)
-    order = pool[order]
-    side = np.full(len(sizes), TRAIN)
-    target = min(len(pool) // FRACTION or 1, LARGEST_PART)
-    for k, given in ((TEST, given_test), (VALIDATION, given_validation)):
-        if not len(given):
-            take_groups(side, sizes, k, target)
+    pool = hashes.sketches.get(TRAIN, Sketch())
+    rows, sizes = pool.groups()
+    count, distinct = pool.count, pool.distinct()
+    _refuse_few(count, distinct, where, test=test)
+    largest = max(1, min(LARGEST_PART, HELD_OUT_BYTES // row_bytes))
+    least = 1 if test else min(USUAL_VALIDATION, count // 4)
+    target = min(max(count // FRACTION, least, 1), largest)
+    made = f"1/{FRACTION}, at most {largest}"
+    how = {"validation": made if test else f"1/{FRACTION}, at least {least}, at most {largest}"}
+    how["test"] = made if test else "none: the caller keeps his own"
+    side, held = np.full(len(sizes), TRAIN), {}
+    for number in (TEST, VALIDATION):
+        if number in hashes.sketches and hashes.part is not None:
+            held[number] = np.flatnonzero(hashes.part == number)
+            how[NAMES[number]] = "given"
+        elif number == TEST and not test:
+            held[number] = rows[:0]
+        else:
+            _take_groups(side, sizes, number, target)
     row_side = np.repeat(side, sizes)
-    train = order[row_side == TRAIN]
-    validation = given_validation if len(given_validation) else order[row_side == VALIDATION]
-    test = given_test if len(given_test) else order[row_side == TEST]
-    made = f"1/{FRACTION}, at most {LARGEST_PART}"
-    how = {
-        "validation": "given" if len(given_validation) else made,
-        "test": "given" if len(given_test) else made,
+    for number in (VALIDATION, TEST):
+        held.setdefault(number, rows[row_side == number])
+    made_here = sum(int((row_side == number).sum()) for number in (VALIDATION, TEST))
+    if made_here == count:
+        raise DataError(f"{where} leaves no examples to train on; give more")
+    counts = (count - made_here, len(held[VALIDATION]), len(held[TEST]))
+    record = {
+        "rule": RULE,
+        "seed": hashes.seed,
+        **how,
+        "counts": dict(zip(NAMES.values(), counts, strict=True)),
+        "distinct": distinct,
     }
-    counts = (len(train), len(validation), len(test))
-    record = record_of(seed, how, counts, len(sizes))
-    return Split(train, validation, test, record, duplicates(len(pool), len(sizes)))
+    if not pool.complete:
+        return Split(held, None, {**record, "estimated": True}, _about(count, distinct))
+    notes = (*_duplicates(count, distinct), *_leaks(hashes))
+    return Split(held, rows[row_side == TRAIN], record, notes)
 
 
-def split_validation(x: np.ndarray, *, seed: int = 0, where: str) -> Split:
-    """Divide examples into training and validation, for a caller who keeps his own test examples.
-
-    Validation is a tenth, or ten examples where that is at most a quarter, and at most 5000.
-    Identical examples land on one side.
-
-    Args:
-        x: The examples `(N, ...)`, as stored.
-        seed: Chooses another split of the same rule.
-        where: What to call the data in messages.
-
-    Returns:
-        A split whose test part is empty.
-
-    Raises:
-        DataError: There are fewer than 10 distinct examples to divide.
-    """
-    order, sizes = content_order(x, seed)
-    count = len(x)
-    if len(sizes) < LEAST_DISTINCT:
-        # n_samples: scikit-learn's checks look for its own word, and so do its users
-        raise DataError(
-            f"{where} has n_samples = {count}, of which {len(sizes)} distinct; training and "
-            f"validation need at least {LEAST_DISTINCT} distinct examples: give more"
-        )
-    least = min(USUAL_VALIDATION, count // 4)
-    target = min(max(count // FRACTION, least), LARGEST_PART)
-    small = np.flatnonzero(sizes <= target)
-    held = small[np.cumsum(sizes[small]) <= target]
-    if not len(held):  # every group is larger than the target: take the smallest
-        held = np.array([np.argmin(sizes)])
-    judged = np.repeat(np.isin(np.arange(len(sizes)), held), sizes)
-    train, validation = order[~judged], order[judged]
-    how = {
-        "validation": f"1/{FRACTION}, at least {least}, at most {LARGEST_PART}",
-        "test": "none: the caller keeps his own",
-    }
-    counts = (len(train), len(validation), 0)
-    return Split(train, validation, order[:0], record_of(seed, how, counts, len(sizes)))
+def rows_in(blocks: Iterable[tuple[int, Block]], chosen: np.ndarray) -> Iterable[Block]:
+    """Pass on the rows that are chosen, bool `(N,)`, block by block."""
+    for start, block in blocks:
+        own = chosen[start : start + len(block)]
+        yield block if own.all() else block[own]
 
 
-def record_of(
-    seed: int, how: dict[str, str], counts: tuple[int, int, int], distinct: int
-) -> dict[str, Any]:
-    """What a run keeps of its split: `counts` are of training, validation and test."""
-    named = dict(zip(("train", "validation", "test"), counts, strict=True))
-    return {"rule": RULE, "seed": seed, **how, "counts": named, "distinct": distinct}
-
-
-def take_groups(side: np.ndarray, sizes: np.ndarray, part: int, target: int) -> None:
+def _take_groups(side: np.ndarray, sizes: np.ndarray, part: int, target: int) -> None:
     """Give `part` whole groups in order until `target` rows are reached; at least one group."""
     free = np.flatnonzero(side == TRAIN)
     left = target
@@ -181,10 +166,15 @@ def take_groups(side: np.ndarray, sizes: np.ndarray, part: int, target: int) -> 
         side[free[np.argmin(sizes[free])]] = part
 
 
-def refuse_few(count: int, distinct: int, where: str) -> None:
-    """Raise a `DataError` when the distinct examples are too few to make three parts of."""
+def _refuse_few(count: int, distinct: int, where: str, *, test: bool) -> None:
     if distinct >= LEAST_DISTINCT:
         return
+    if not test:
+        # n_samples: scikit-learn's checks look for its own word, and so do its users
+        raise DataError(
+            f"{where} has n_samples = {count}, of which {distinct} distinct; training and "
+            f"validation need at least {LEAST_DISTINCT} distinct examples: give more"
+        )
     if count == 1:
         found = f"{where} holds a single example"
     elif distinct == 1:
@@ -197,13 +187,11 @@ def refuse_few(count: int, distinct: int, where: str) -> None:
     )
 
 
-def duplicates(count: int, distinct: int) -> tuple[Note, ...]:
-    """What to say of so many examples of which so many are distinct."""
+def _duplicates(count: int, distinct: int) -> tuple[Note, ...]:
     if count == distinct:
         return ()
-    notes = [
-        Note("examples identical to another one: kept on its side of the split", count - distinct)
-    ]
+    what = "examples identical to another one: kept on its side of the split"
+    notes = [Note(what, count - distinct)]
     if count > 2 * distinct:
         notes.append(
             Note(
@@ -212,3 +200,20 @@ def duplicates(count: int, distinct: int) -> tuple[Note, ...]:
             )
         )
     return tuple(notes)
+
+
+def _about(count: int, distinct: int) -> tuple[Note, ...]:
+    if distinct >= 0.9 * count:
+        return ()
+    return (Note(f"about {distinct:,} of {count:,} examples are distinct"),)
+
+
+def _leaks(hashes: Hashes) -> tuple[Note, ...]:
+    """Warn of examples of a given validation or test part that are also in its training part."""
+    pool, count = hashes.sketches[TRAIN].hashes(), 0
+    known = {key.tobytes() for key in pool} if len(hashes.sketches) > 1 else set()
+    for number, sketch in hashes.sketches.items():
+        if number != TRAIN:
+            count += sum(key.tobytes() in known for key in sketch.hashes())
+    what = "examples of the given validation or test part found in its training part too"
+    return (Note(what, count),) if count else ()

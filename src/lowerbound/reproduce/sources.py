@@ -7,8 +7,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from lowerbound.data import Data, Examples, Field, Raw, Schema, build, named_sets
+from lowerbound.data import (
+    Data,
+    Examples,
+    Field,
+    Raw,
+    Reading,
+    Schema,
+    arranged,
+    build,
+    named_sets,
+)
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION
+from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError, SettingError
 from lowerbound.reproduce.entry import Source
 
@@ -41,7 +52,7 @@ def load(source: Source, path: str | Path | None = None) -> Data:
 
 def _mnist(path: Path | None) -> Raw:
     (known,) = (named for named in named_sets() if named.name == "mnist")
-    return known.load(path)
+    return arranged(known.load(path), Reading())
 
 
 def _dynamic(path: Path | None) -> Data:
@@ -53,7 +64,7 @@ def _dynamic(path: Path | None) -> Data:
         )
     part = raw.part.copy()
     part[np.flatnonzero(part == TRAIN)[-LOOKED_AT:]] = VALIDATION
-    return build(Raw(raw.where, raw.values, part=part), binarize="dynamic")
+    return build(Raw(raw.where, raw.rows, part=part), binarize="dynamic")
 
 
 def _static(path: Path | None) -> Data:
@@ -69,7 +80,9 @@ def _static(path: Path | None) -> Data:
             )
     values = np.concatenate([parts[name] for name in ("train", "valid", "test")])
     part = np.repeat([TRAIN, VALIDATION, TEST], [50_000, 10_000, 10_000]).astype(np.int8)
-    return build(Raw("mnist, static binarisation", values.reshape(-1, 1, 28, 28), part=part))
+    return build(
+        Raw("mnist, static binarisation", ArrayRows(values.reshape(-1, 1, 28, 28)), part=part)
+    )
 
 
 def _amat(folder: Path) -> dict[str, np.ndarray]:

@@ -1,0 +1,197 @@
+"""From rows as they were found to rows as a schema stores them, a block at a time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from lowerbound.data.facts import known
+from lowerbound.data.grey import drawn_alike
+from lowerbound.data.kinds import KINDS, LARGEST_COUNT
+from lowerbound.data.notes import Tally
+from lowerbound.data.rows import Block
+from lowerbound.data.schema import Constant, Schema
+from lowerbound.errors import DataError
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Numbers as found and the codes that a schema has for them.
+
+    Args:
+        found: Ascending.
+        codes: Of the same length; -1 for a word that training never saw.
+        open: Whether there may be other numbers, too, that training never saw.
+    """
+
+    found: np.ndarray
+    codes: np.ndarray
+    open: bool = False
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Look up the codes of numbers; -1 where there is none."""
+        place = np.searchsorted(self.found, values).clip(max=len(self.found) - 1)
+        return np.where(self.found[place] == values, self.codes[place], -1)
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """All that is done to rows; it refuses what the schema cannot hold.
+
+    Args:
+        schema: What the rows become.
+        where: What messages call their source.
+        found: Type of the numbers as found.
+        columns: Places of the schema's columns among those found; None where these are the same.
+        lookups: By place in the schema, for columns of codes.
+        constants: By place among the columns found, columns that never varied in training, and
+            their number; None for one that is not among the words found.
+        halved: Whether cells are 0 and 255 in all rows, and become 0 and 1.
+        cut: Above which number a cell becomes 1; None where cells are not cut.
+        drawn: What is 1 for certain where cells become 0 or 1 by a draw; None where not.
+        grey: Whether cells stay grey levels, from which others draw 0 or 1.
+        masked: Whether cells may be unknown; then examples have a mask.
+    """
+
+    schema: Schema
+    where: str
+    found: np.dtype
+    columns: np.ndarray | None = None
+    lookups: Mapping[int, Lookup] = field(default_factory=dict)
+    constants: Mapping[int, tuple[Constant, float | None]] = field(default_factory=dict)
+    halved: bool = False
+    cut: float | None = None
+    drawn: float | None = None
+    grey: bool = False
+    masked: bool = False
+
+    @cached_property
+    def dtype(self) -> np.dtype:
+        """Type of the numbers it makes."""
+        if self.grey:  # of the levels
+            return self.found if self.found == np.uint8 else np.dtype(
+                np.float32 if self.found.kind == "f" else np.int32)  # fmt: skip
+        return np.dtype(str(self.schema.dtype).removeprefix("torch."))
+
+    def __call__(self, block: Block, tally: Tally | None = None) -> Block:
+        """Turn rows `(B, *found)` into rows `(B, *schema.shape)`; unknown cells hold a filler.
+
+        Args:
+            block: As found.
+            tally: Counts what a person should know of new data.
+
+        Raises:
+            DataError: A number that the schema does not have.
+        """
+        values, observed = known(block)
+        if tally is not None:
+            self._compare(values, observed, tally)
+        if self.columns is not None:
+            values = values[:, self.columns]
+            observed = None if observed is None else observed[:, self.columns]
+        if self.lookups:
+            values, observed = self._coded(values, observed, tally)
+        if observed is not None:
+            values = np.where(observed, values, self._filler.astype(values.dtype))
+        values = self._bits(values)
+        self._check(values)
+        values = self._stored(values)
+        if observed is not None and observed.all():
+            observed = None
+        return Block(values, observed)
+
+    @cached_property
+    def _alike(self) -> dict[tuple[str, int | None], np.ndarray | None]:
+        """Columns of one kind and number of levels; None for all cells."""
+        first = self.schema.modelled[0]
+        if len(self.schema.modelled) == 1:
+            return {(first.kind, first.levels): None}
+        return {key: np.array(places) for key, places in self.schema.alike().items()}
+
+    @cached_property
+    def _filler(self) -> np.ndarray:
+        """A number for unknown cells, for each column or for all."""
+        fillers = [KINDS[one.kind].filler for one in self.schema.modelled]
+        return np.array(fillers if len(fillers) > 1 else fillers[0])
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row that it makes, its mask aside."""
+        return max(1, self.schema.dimensions * self.dtype.itemsize)
+
+    def _compare(self, values: np.ndarray, observed: np.ndarray | None, tally: Tally) -> None:
+        """Count rows that differ where training never did."""
+        for place, (column, number) in self.constants.items():
+            differs = np.ones(len(values), bool) if number is None else values[:, place] != number
+            if observed is not None:
+                differs &= observed[:, place]
+            if differs.any():
+                what = (
+                    f"examples differing in {column.name!r}, which was {column.text} in all "
+                    "training data: the model ignores it"
+                )
+                tally.add(what, count=int(differs.sum()))
+
+    def _coded(
+        self, values: np.ndarray, observed: np.ndarray | None, tally: Tally | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Codes in place of words; those that training never saw are unobserved."""
+        values = values.astype(np.float64)
+        observed = np.ones(values.shape, bool) if observed is None else observed.copy()
+        for place, lookup in self.lookups.items():
+            codes = lookup(values[:, place])
+            new = (codes < 0) & observed[:, place]
+            if new.any() and tally is not None:
+                name = self.schema.modelled[place].name
+                tally.add(
+                    f"cells of {name!r} hold what training never saw: read as gaps",
+                    count=int(new.sum()),
+                )
+            values[:, place] = codes
+            observed[:, place] &= codes >= 0
+        return values, observed
+
+    def _bits(self, values: np.ndarray) -> np.ndarray:
+        if self.halved:
+            return values // 255
+        if self.cut is not None:
+            return values > self.cut
+        if self.drawn is not None and not self.grey:
+            return drawn_alike(values, self.drawn)
+        return values
+
+    def _check(self, values: np.ndarray) -> None:
+        """Refuse a number outside a field's levels; unknown cells hold 0, which all have."""
+        if self.grey or values.dtype.kind == "b":
+            return
+        for (kind, levels), places in self._alike.items():
+            if kind == "real" or (values.dtype == np.uint8 and levels == 256):
+                continue
+            own = values if places is None else values[:, places]
+            most = LARGEST_COUNT if levels is None else levels - 1
+            wrong = (own < 0) | (own > most)
+            if own.dtype.kind == "f" and not wrong.any():
+                wrong = own != np.round(own)
+            if wrong.any():
+                raise DataError(self._refusal(kind, levels, own, wrong))
+
+    def _refusal(self, kind: str, levels: int | None, own: np.ndarray, wrong: np.ndarray) -> str:
+        first = own[tuple(np.argwhere(wrong)[0])]
+        remedy = "give the values as they were in training"
+        if levels == 256 and own.min() >= 0 and own.max() <= 1:
+            remedy = "multiply by 255 and round"
+        if kind == "binary":
+            remedy = "cut them at half with --binarize (binarize=True)"
+        takes = f"{kind} values 0 to {levels - 1}" if levels else "counts, whole numbers from 0 on"
+        return f"the model takes {takes}, got {first:g} in {self.where}; {remedy}"
+
+    def _stored(self, values: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):
+            stored = np.ascontiguousarray(values, self.dtype)
+        if self.dtype.kind == "f" and not np.isfinite(stored).all():
+            raise DataError(
+                f"{self.where} has values beyond {self.dtype}, up to "
+                f"{np.abs(values).max():g}; rescale"
+            )
+        return stored

@@ -1,0 +1,1 @@
+"""Data that stay on disk: one form of files, read by position, and examples that are made of it."""

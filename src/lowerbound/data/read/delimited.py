@@ -1,0 +1,99 @@
+"""CSV, TSV and other tables of text, by pyarrow."""
+
+from dataclasses import replace
+from typing import Any
+
+from lowerbound.data.notes import Note
+from lowerbound.data.raw import refuse_oversize
+from lowerbound.data.read.dialect import Dialect, find_dialect
+from lowerbound.data.read.words import MISSING
+from lowerbound.data.reading import Reading
+from lowerbound.errors import DataError
+
+NULLS = sorted({form for word in MISSING for form in (word, word.upper(), word.capitalize())}
+               | {"NaN", "NaT", "N/A", "#N/A", "<NA>"})  # fmt: skip
+
+
+def parse(content: bytes, suffix: str, options: Reading, where: str) -> tuple[Any, Dialect]:
+    """Parse a table of text.
+
+    Args:
+        content: The whole file.
+        suffix: Its ending.
+        options: What a person told.
+        where: What messages call it.
+
+    Returns:
+        A table of pyarrow whose columns are named as in the file, or "column 1", ...; and its
+        dialect.
+
+    Raises:
+        DataError: Rows differ in length, names repeat, or it is no text.
+    """
+    refuse_oversize(4 * len(content), where)
+    dialect = find_dialect(content, suffix, options, where)
+    given = dialect.names or ("",) * dialect.width
+    names = [name or f"column {i + 1}" for i, name in enumerate(given)]
+    refuse_same_names(names, where)
+    bad: list[Any] = []
+    try:
+        table = _parse(dialect, names, bad, threads=True)
+        note = Note("lines left out: they begin with # and are no rows", len(bad))
+        return table, replace(dialect, notes=(*dialect.notes, note)) if bad else dialect
+    except _invalid() as error:
+        bad.clear()
+        try:  # again in one thread, which counts the rows
+            _parse(dialect, names, bad, threads=False)
+        except _invalid():
+            pass
+        if not bad:
+            line = (str(error).splitlines() or ["unknown"])[0][:160]
+            raise DataError(f"{where} is not CSV: {line}") from error
+        row = bad[-1]
+        place = f"line {dialect.first + (row.number or 1) - 1}"
+        raise DataError(
+            f"{where} {place} has {row.actual_columns} cells, the first row {len(names)}; "
+            "every row needs the same number"
+        ) from error
+
+
+def refuse_same_names(names: list[str], where: str) -> None:
+    """Raise a `DataError` when two columns share a name."""
+    if len(set(names)) < len(names):
+        seen: set[str] = set()
+        twice = next(name for name in names if name in seen or seen.add(name))
+        raise DataError(f"{where} has two columns called {twice!r}; rename one")
+
+
+def _parse(dialect: Dialect, names: list[str], bad: list[Any], *, threads: bool) -> Any:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    def judge(row: Any) -> str:
+        if not row.text.strip():
+            return "skip"
+        bad.append(row)
+        return "skip" if row.text.lstrip().startswith("#") else "error"
+
+    return csv.read_csv(
+        pa.BufferReader(dialect.body),
+        csv.ReadOptions(column_names=names, use_threads=threads),
+        csv.ParseOptions(
+            delimiter=dialect.delimiter,
+            newlines_in_values=b'"' in dialect.body,
+            invalid_row_handler=judge,
+        ),
+        csv.ConvertOptions(
+            null_values=NULLS,
+            strings_can_be_null=True,
+            decimal_point=dialect.decimal,
+            true_values=[],
+            false_values=[],
+        ),
+    )
+
+
+def _invalid() -> type[Exception]:
+    from pyarrow import ArrowInvalid
+
+    return ArrowInvalid

@@ -1,0 +1,169 @@
+"""Files of a folder or of a zip archive, named alike and read alike."""
+
+import gzip
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import numpy as np
+
+from lowerbound.data.raw import TEST, TRAIN, VALIDATION, refuse_oversize
+from lowerbound.errors import DataError
+
+PARTS = {
+    **dict.fromkeys(("train", "training"), TRAIN),
+    **dict.fromkeys(("valid", "val", "validation", "dev"), VALIDATION),
+    **dict.fromkeys(("test", "testing"), TEST),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file.
+
+    Args:
+        name: Its path below the folder or within the archive, with slashes.
+        path: The file itself, or the archive.
+        archive: The open archive; None for a file of a folder.
+    """
+
+    name: str
+    path: Path
+    archive: zipfile.ZipFile | None = None
+
+    @property
+    def suffix(self) -> str:
+        """The ending of the name in lower case, without that of gzip."""
+        plain = self.name[:-3] if self.name.lower().endswith(".gz") else self.name
+        return PurePosixPath(plain).suffix.lower()
+
+    @property
+    def size(self) -> int:
+        """Bytes as they lie on disk, or unpacked from the archive."""
+        if self.archive is None:
+            return self.path.stat().st_size
+        return self.archive.getinfo(self.name).file_size
+
+    def open(self) -> IO[bytes]:
+        """Open the file, seekable.
+
+        Raises:
+            DataError: The archive is broken.
+        """
+        return self.path.open("rb") if self.archive is None else io.BytesIO(self.content())
+
+    def content(self) -> bytes:
+        """Read the whole file, unpacked.
+
+        Raises:
+            DataError: It is broken, or unpacks to more than memory is for.
+        """
+        where = repr(PurePosixPath(self.name).name)
+        try:
+            if self.archive is not None:
+                found = unpacked(self.archive, self.name, where)
+            else:
+                refuse_oversize(self.size, where)
+                found = self.path.read_bytes()
+            return _gunzip(found, where) if found[:2] == b"\x1f\x8b" else found
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+            raise DataError(f"cannot read {where}: {first_line(error)}; make it again") from error
+
+
+def entries_of(path: Path) -> list[Entry]:
+    """List the plain files below a folder or within a zip archive, sorted by name.
+
+    Hidden files are passed over, and each folder is entered once, so that a loop of links ends.
+
+    Raises:
+        DataError: The archive is broken.
+    """
+    if path.is_dir():
+        files = sorted(_walk(path, set()))
+        return [Entry(file.relative_to(path).as_posix(), file) for file in files]
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
+        raise DataError(f"cannot read {path.name!r}: {first_line(error)}; zip it again") from error
+    names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    shown = [name for name in names if not any(map(_hidden, PurePosixPath(name).parts))]
+    return [Entry(name, path, archive) for name in sorted(shown)]
+
+
+def unpacked(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
+    """Read a member of an archive that is as large as it says and as memory allows.
+
+    Raises:
+        DataError: It claims more than its bytes can hold, or than memory is for.
+    """
+    info = archive.getinfo(name)
+    if info.file_size > 1100 * info.compress_size + 1024:  # deflate cannot exceed 1032:1
+        raise DataError(
+            f"{where} claims {info.file_size} bytes from {info.compress_size}: it is broken"
+        )
+    refuse_oversize(info.file_size, where)
+    return archive.read(name)
+
+
+def classes_of(
+    names: Sequence[str],
+) -> tuple[np.ndarray | None, np.ndarray | None, tuple[str, ...] | None]:
+    """Tell parts and classes from the names of sub-folders.
+
+    Args:
+        names: Paths of the examples' files below the folder.
+
+    Returns:
+        Int8 parts `(N,)`, int64 classes `(N,)` and what these are called; None where the names do
+        not say it.
+    """
+    trails = [PurePosixPath(name).parts[:-1] for name in names]
+    part = None
+    if all(trail and trail[0].lower() in PARTS for trail in trails):
+        part = np.array([PARTS[trail[0].lower()] for trail in trails], np.int8)
+        trails = [trail[1:] for trail in trails]
+        if TRAIN not in part or len(set(part)) == 1:
+            part = None
+    known = tuple(sorted({trail[0] for trail in trails if trail}))
+    if len(known) < 2 or not all(trails):
+        return part, None, None
+    number = {name: i for i, name in enumerate(known)}
+    return part, np.array([number[trail[0]] for trail in trails], np.int64), known
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its name."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def _gunzip(content: bytes, where: str) -> bytes:
+    from lowerbound.data.raw import MOST_BYTES
+
+    with gzip.open(io.BytesIO(content)) as stream:
+        found = stream.read(MOST_BYTES + 1)
+    refuse_oversize(len(found), where)
+    return found
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "__MACOSX"))
+
+
+def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
+    status = folder.stat()
+    if (status.st_dev, status.st_ino) in seen:
+        return
+    seen.add((status.st_dev, status.st_ino))
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if _hidden(entry.name):
+                continue
+            if entry.is_dir():
+                yield from _walk(Path(entry.path), seen)
+            elif entry.is_file():  # no pipes, no devices: opening one would wait for ever
+                yield Path(entry.path)

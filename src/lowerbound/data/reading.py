@@ -1,0 +1,171 @@
+"""Decisions of reading that a person can take: one place, shared by Python, the CLI and a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, get_args, get_type_hints
+
+from lowerbound.errors import SettingError, UnknownNameError
+
+#: Whether cells become 0 or 1: cut at half of their range, or drawn by it, anew in every epoch.
+Binarize = bool | Literal["dynamic"]
+Fit = Literal["crop", "pad", "stretch"]
+Pages = Literal["first", "examples", "channels"]
+Axes = Literal["hw", "chw", "hwc", "tc", "ct", "flat"]
+Decimal = Literal[".", ","]
+Files = Literal["examples", "rows"]
+Intensity = Literal["bytes", "levels", "reals"]
+
+AXES = {
+    "hw": "grey images of height and width",
+    "chw": "images, channels first",
+    "hwc": "images, channels last",
+    "tc": "series of steps and channels",
+    "ct": "series, channels first",
+    "flat": "vectors: no order among the cells",
+}
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Codes that stand for a missing cell.
+
+    Args:
+        column: The column's name; "*" for every column.
+        codes: The numbers or words, as text.
+    """
+
+    column: str
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class KindOf:
+    """The kind that a person says a column has.
+
+    Args:
+        column: The column's name.
+        kind: A row of `lowerbound.data.KINDS`.
+    """
+
+    column: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a source becomes examples; None leaves a decision to the reader, which says it.
+
+    A reader hands back the decisions it took, so that new data of a trained model are read alike.
+
+    Args:
+        binarize: Make every cell 0 or 1, cut at half of its range; or "dynamic": by a draw whose
+            chance is the grey level, made anew each time a training sees the example.
+        image_size: `(H, W)` that picture files are fitted to.
+        fit: Cut what sticks out ("crop"), add a border ("pad") or distort ("stretch").
+        pages: Of pictures of several pages: the "first", each an "example", or each a "channel".
+        channels: How many channels pictures have: 1 grey, 3 colour, more with what else is there.
+        intensity: Pixels of more than 8 bits: scaled to "bytes", kept as "levels" or as "reals".
+        low: Number that becomes byte 0 where pixels are scaled.
+        high: Number that becomes byte 255.
+        axes: Meaning of an array's axes after the first: see `AXES`.
+        header: Whether the first row of a table names its columns.
+        decimal: "." or ",": how a text table writes numbers.
+        row_names: Column that names the rows; "" for none.
+        gaps: Codes that stand for a missing cell.
+        kinds: Kinds of columns, by name.
+        files: In a folder of arrays or tables, whether a file is one example or holds rows.
+
+    Raises:
+        SettingError: A decision has an impossible value.
+
+    Example:
+        >>> reading(gaps={"a": [9999]}, header=False).gaps
+        (Gap(column='a', codes=('9999',)),)
+    """
+
+    binarize: Binarize = False
+    image_size: tuple[int, ...] | None = None
+    fit: Fit = "crop"
+    pages: Pages | None = None
+    channels: int | None = None
+    intensity: Intensity | None = None
+    low: float | None = None
+    high: float | None = None
+    axes: Axes | None = None
+    header: bool | None = None
+    decimal: Decimal | None = None
+    row_names: str | None = None
+    gaps: tuple[Gap, ...] = ()
+    kinds: tuple[KindOf, ...] = ()
+    files: Files | None = None
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            allowed = [word for one in (hint, *get_args(hint)) for word in get_args(one)]
+            words = [word for word in allowed if isinstance(word, str)]
+            value = getattr(self, name)
+            if words and isinstance(value, str) and value not in words:
+                raise SettingError(f"{name} is one of {', '.join(words)}, got {value!r}")
+        if self.binarize not in (True, False, "dynamic"):
+            raise SettingError(f"binarize is True, False or 'dynamic', got {self.binarize!r}")
+        check_size(self.image_size)
+        if self.channels is not None and not _whole(self.channels, 1, 4096):
+            raise SettingError(f"channels is a whole number of 1 to 4096, got {self.channels!r}")
+        if (self.low is None) != (self.high is None):
+            raise SettingError("low and high of the pixels belong together; give both")
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            raise SettingError(f"low is less than high, got {self.low:g} and {self.high:g}")
+
+    def codes(self, column: str) -> tuple[str, ...]:
+        """Codes for a missing cell in a column."""
+        return tuple(code for gap in self.gaps if gap.column in (column, "*") for code in gap.codes)
+
+    def kind(self, column: str) -> str | None:
+        """Kind that a column was said to have."""
+        return next((one.kind for one in self.kinds if one.column == column), None)
+
+    def told(self) -> tuple[str, ...]:
+        """Names of the decisions that differ from the default."""
+        return tuple(one.name for one in fields(self) if getattr(self, one.name) != one.default)
+
+
+def reading(base: Reading | None = None, **told: Any) -> Reading:
+    """Make a `Reading` of keyword arguments as a person writes them.
+
+    Args:
+        base: Decisions that hold where no other is told.
+        told: Fields of `Reading`; `gaps` also as {column: [codes]}, `kinds` as {column: kind}.
+
+    Raises:
+        SettingError: A decision has an impossible value.
+        UnknownNameError: There is no such decision.
+    """
+    base = Reading() if base is None else base
+    names = [one.name for one in fields(base)]
+    for name in told:
+        if name not in names:
+            raise UnknownNameError("option of reading", name, names)
+    if isinstance(told.get("gaps"), Mapping):
+        told["gaps"] = tuple(Gap(str(name), _codes(told["gaps"][name])) for name in told["gaps"])
+    if isinstance(told.get("kinds"), Mapping):
+        told["kinds"] = tuple(KindOf(str(name), kind) for name, kind in told["kinds"].items())
+    if isinstance(told.get("image_size"), Sequence):
+        told["image_size"] = tuple(told["image_size"])
+    return replace(base, **told)
+
+
+def check_size(image_size: tuple[int, ...] | None) -> None:
+    """Raise a `SettingError` unless `image_size` is None or two numbers in 1..4096."""
+    if image_size is None:
+        return
+    if len(image_size) != 2 or not all(_whole(side, 1, 4096) for side in image_size):
+        raise SettingError(f"image_size is (H, W) of 1 to 4096 pixels, got {image_size}")
+
+
+def _whole(value: object, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _codes(codes: object) -> tuple[str, ...]:
+    many = codes if isinstance(codes, list | tuple | set | frozenset) else [codes]
+    return tuple(f"{code:.17g}" if isinstance(code, float) else str(code) for code in many)

@@ -1,0 +1,84 @@
+"""All that takes passes through a source: facts, schema, split, measures."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lowerbound.data.coerce import match
+from lowerbound.data.facts import Facts
+from lowerbound.data.fitting import Fitting
+from lowerbound.data.infer import infer
+from lowerbound.data.measure import measure
+from lowerbound.data.notes import Note
+from lowerbound.data.raw import Raw
+from lowerbound.data.reading import Binarize
+from lowerbound.data.rows import Block, blocks
+from lowerbound.data.schema import Schema
+from lowerbound.data.sketch import KEPT
+from lowerbound.data.splits import Hashes, Split, split
+
+Stage = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What three passes through a source find out.
+
+    Attributes:
+        facts: About all rows.
+        schema: Measured on the training part.
+        split: Which rows go where.
+        notes: What was noticed or done.
+        digest: Over the hashes of all rows in their order, in hexadecimal.
+    """
+
+    facts: Facts
+    schema: Schema
+    split: Split
+    notes: tuple[Note, ...]
+    digest: str
+
+    def fitting(self, raw: Raw) -> Fitting:
+        """Find out what makes the schema's rows of the source's."""
+        return match(raw, self.schema, self.facts, grey=self.schema.white is not None)[0]
+
+
+def survey(
+    raw: Raw, *, binarize: Binarize, seed: int, test: bool, stage: Stage | None = None
+) -> Survey:
+    """Find out all there is to know of a source before training.
+
+    Args:
+        raw: All rows.
+        binarize: Make every cell 0 or 1.
+        seed: Of the split.
+        test: Whether to set a test part aside.
+        stage: Called with (what is done, rows done, rows in all).
+
+    Raises:
+        DataError: The examples cannot be modelled, or are too few.
+    """
+    tell = stage or (lambda what, done, total: None)
+    facts = Facts.of(raw.rows, lambda done, total: tell("looking at", done, total))
+    schema, notes = infer(raw, facts, binarize)
+    fitting, _ = match(raw, schema, facts, grey=schema.white is not None)
+    hashes = Hashes(seed, raw.part, max(KEPT, len(raw) if raw.rows.in_memory else 0))
+    for start, block in blocks(raw.rows):
+        hashes.add(start, fitting(block))
+        tell("hashing", start + len(block), len(raw))
+    made = split(hashes, where=raw.where, row_bytes=fitting.row_bytes, test=test)
+    training = np.ones(len(raw), bool)
+    for rows in made.held.values():
+        training[rows] = False
+
+    def train() -> Iterator[Block]:
+        for start, block in blocks(raw.rows):
+            tell("measuring", start + len(block), len(raw))
+            own = training[start : start + len(block)]
+            if own.any():
+                yield fitting(block if own.all() else block[own])
+
+    schema, more = measure(schema, train(), raw.where)
+    notes = (*notes, *more, *made.notes)
+    return Survey(facts, schema, made, notes, hashes.digest.hexdigest())
