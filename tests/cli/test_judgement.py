@@ -1,5 +1,6 @@
 """`lowerbound doctor` and `lowerbound compare`: what they say, and with which exit code."""
 
+import importlib
 import json
 import shutil
 from pathlib import Path
@@ -68,7 +69,7 @@ def test_where_a_run_is_looked_at_can_be_said(
         return load(path, device="cpu")
 
     for module in ("doctor.examine", "compare.compare"):
-        monkeypatch.setattr(f"lowerbound.{module}.load", noted)
+        monkeypatch.setattr(importlib.import_module(f"lowerbound.{module}"), "load", noted)
     monkeypatch.setattr(f"lowerbound.cli.{command}.device_of", lambda name: f"the {name} one")
     more = [] if command == "doctor" else [images, "--samples", 5]
     assert lowerbound(command, images, *more, "--device", "cuda:1").code == 0
