@@ -10,7 +10,7 @@ import pytest
 from lowerbound._version import __version__
 
 COMMANDS = [
-    "data", "catalogue", "fit", "evaluate", "compare", "doctor", "certify",
+    "data", "catalogue", "fit", "evaluate", "score", "compare", "doctor", "certify",
     "reproduce", "report",
     "generate", "reconstruct", "encode", "decode", "interpolate", "traverse",
 ]  # fmt: skip

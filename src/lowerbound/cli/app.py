@@ -23,6 +23,7 @@ from lowerbound.cli import (
     reconstruct,
     report,
     reproduce,
+    score,
     traverse,
 )
 from lowerbound.cli.console import say
@@ -87,6 +88,7 @@ _COMMANDS: tuple[tuple[str, Any, str], ...] = (
     ("catalogue", catalogue, "The recipes for --model, and their settings."),
     ("fit", fit, "Train a model on data, evaluate it, report."),
     ("evaluate", evaluate, "How good a run is, with standard errors."),
+    ("score", score, "The bound of each row, as a table."),
     ("compare", compare, "Which of several runs is better, and how sure that is."),
     ("doctor", doctor, "What is wrong with a run, and what to try."),
     ("certify", certify, "Whether parts keep their promises, in numbers."),
