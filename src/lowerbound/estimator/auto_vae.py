@@ -205,14 +205,17 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
 
     @classmethod
     def load(cls, path, *, device="cpu") -> Self:
-        """Read what `save` wrote; a `random_state` that was a generator is the seed it gave.
+        """Read a run: what `save` wrote, or `lowerbound fit`.
+
+        A `random_state` that was a generator is the seed it gave. Of a run that no estimator wrote
+        the parameters are those of its recipe and settings, and grey images are `(N, H, W)`.
 
         Args:
             path: The run's directory.
             device: Where to put the model.
 
         Raises:
-            RunError: There is no run, it is damaged, or `save` did not write it.
+            RunError: There is no run, or it is damaged.
         """
         params, form, spec, result = runs.load(path, set(cls._get_param_names()), device)
         estimator = cls(**params)

@@ -30,6 +30,19 @@ class Form:
         white = 255 if X.ndim > 2 and schema.kind == "binary" and X.max() == 255 else 1
         return cls(X.shape[1:], X.dtype.newbyteorder("="), white)
 
+    @classmethod
+    def of_schema(cls, schema: Schema) -> Self:
+        """Choose a form for data that was read from a file: grey images without an axis for it."""
+        shape: tuple[int, ...] = (schema.dimensions + len(schema.constants),)
+        if schema.is_image:
+            channels, *height_width = schema.shape
+            shape = (*height_width, channels) if channels in arrays.CHANNELS else schema.shape
+            shape = tuple(height_width) if channels == 1 else shape
+        dtype = schema.precision
+        if schema.levels is not None:
+            dtype = "uint8" if schema.levels <= 256 else "int32"
+        return cls(shape, np.dtype(dtype))
+
     @property
     def channels_last(self) -> bool:
         """Whether examples are `(H, W, C)`, by the rule of `lowerbound.data`."""
