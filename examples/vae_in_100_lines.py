@@ -1,7 +1,6 @@
 """A variational autoencoder in one hundred lines: python vae_in_100_lines.py fashion-small
 
-The twin of `lowerbound fit`: a test holds bound and gradient equal to the library's, and
-benchmarks/twin.py compares what both learn.
+The twin of `lowerbound fit`: a test holds bounds equal, benchmarks/twin.py what both learn.
 """
 
 import copy
@@ -27,9 +26,8 @@ def mlp(inputs, hidden, outputs):
 
 def log_discretized_logistic(x, location, log_scale, levels):
     """log(F(b) - F(a)) for the bin (a, b) of level x; the end bins reach to infinity."""
-    half, rate = 1 / (levels - 1), (-log_scale.clamp(-9, 5)).exp()
-    centre = 2 * half * x - 1 - location
-    low, high = x > 0, x < levels - 1
+    low, high, half = x > 0, x < levels - 1, 1 / (levels - 1)
+    rate, centre = (-log_scale.clamp(-9, 5)).exp(), 2 * half * x - 1 - location
     below = torch.where(high, logsigmoid((centre + half) * rate), 0.0)
     above = torch.where(low, logsigmoid((half - centre) * rate), 0.0)
     return below + above + torch.where(low & high, (-torch.expm1(-2 * half * rate)).log(), 0.0)
@@ -94,6 +92,8 @@ def evaluate(model, x):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit(print("usage: python vae_in_100_lines.py DATA", file=sys.stderr) or 2)
     data = lb.read(sys.argv[1])
     xs = [part.x.flatten(1) for part in (data.train, data.validation, data.test)]
     vae = train(VAE(xs[0], data.schema.levels), xs[0], xs[1], epochs=20)

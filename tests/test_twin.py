@@ -1,14 +1,16 @@
 """The hundred-line script and the library are the same mathematics."""
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from lowerbound.data.centre import Centre
 
 import lowerbound as lb
 from lowerbound.data import Field, Schema
-from lowerbound.data.centre import Centre
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "vae_in_100_lines.py"
 
@@ -72,6 +74,12 @@ def test_a_script_with_half_the_rate_is_told_apart():
     halved = theirs + 0.5 * lb.BetaELBO(1.0)(library, lb.Batch(x)).rate
     with pytest.raises(AssertionError):
         torch.testing.assert_close(ours, halved, rtol=1e-5, atol=0)
+
+
+def test_the_script_without_data_says_its_usage():
+    done = subprocess.run([sys.executable, SCRIPT], capture_output=True, text=True)
+    usage = "usage: python vae_in_100_lines.py DATA\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", usage)
 
 
 def test_the_script_has_a_hundred_lines():

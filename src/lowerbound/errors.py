@@ -7,7 +7,8 @@
     │   └── ShapeError                    data of another shape than the model's
     ├── SupportError       (ValueError)   values that a likelihood gives no probability to
     ├── SettingError       (ValueError)   an impossible value of an option
-    │   └── UnknownNameError              a name that nothing has; names its neighbours
+    │   ├── UnknownNameError              a name that nothing has; names its neighbours
+    │   └── FinishedError                 a training to go on with that is finished
     ├── RunError           (ValueError)   a run on disk that cannot be read
     ├── OutputError        (OSError)      a result that cannot be written
     ├── NonFiniteError     (ArithmeticError) training left the numbers behind
@@ -71,6 +72,10 @@ class UnknownNameError(SettingError):
         if not near or len(known) <= FEW:
             words.append(f"there are: {', '.join(known)}" if known else "there are none")
         super().__init__(f"no {noun} {name!r}; {' '.join(words)}")
+
+
+class FinishedError(SettingError):
+    """A training that was to go on is finished, and no longer one was asked for."""
 
 
 class RunError(LowerboundError, ValueError):

@@ -93,16 +93,76 @@ def test_saving_changes_no_number(lowerbound, finished, seconds: str) -> None:
 
 
 def test_a_finished_run_goes_on_only_to_more_epochs(lowerbound, finished) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
     done = lowerbound("fit", "--resume", "run")
-    assert done.code == 2 and done.err.count("\n") == 1
-    assert "run is finished; to train it longer, give --epochs above 3" in done.err
-    assert lowerbound("fit", "--resume", "run", "--epochs", "3").code == 2
+    assert (done.code, done.out, done.err.count("\n")) == (0, "", 1)
+    words = "nothing to do: run is finished; to train it longer, give --epochs above 3"
+    assert words in done.err
+    assert lowerbound("fit", "--resume", "run", "--epochs", "3").code == 0
+    assert lowerbound("fit", "--resume", "run", "--epochs", "2").code == 2
+    told = json.loads(lowerbound("fit", "--resume", "run", "--json", "--quiet").out)
+    assert (told["run"], told["stopped"], told["epochs"]) == ("run", "epochs", 3)
+    assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == before
     assert lowerbound("fit", "--resume", "run", "--minutes", "3").code == 2
     before = load("run").history
     assert lowerbound("fit", "--resume", "run", "--epochs", "5", "--no-report").code == 0
     run = load("run")
     assert run.history[:3] == before and len(run.history) == 5
     assert run.spec.training["epochs"] == 5 and run.spec.result["epochs"] == 5
+
+
+def test_a_run_to_go_on_with_is_explained_and_left_as_it_is(lowerbound, stopped) -> None:
+    before = {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
+    done = lowerbound("fit", "--resume", "run", "--explain")
+    assert done.code == 0 and "updates an epoch of 24 examples" in done.out
+    assert "nothing was trained" in done.err
+    found = json.loads(lowerbound("fit", "--resume", "run", "--explain", "--json").out)
+    assert found["training"]["epochs"] == 3 and found["execution"]
+    assert {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()} == before
+    assert lowerbound("fit", "--resume", "run", "--no-report").code == 0
+    done = lowerbound("fit", "--resume", "run", "--explain")
+    assert done.code == 0 and "run is finished" in done.out
+    done = lowerbound("fit", "--resume", "run", "--explain", "--epochs", "9")
+    assert done.code == 0 and "updates an epoch" in done.out
+    assert len(load("run").history) == 3
+
+
+def test_a_finished_run_keeps_one_state_or_none(lowerbound, finished) -> None:
+    assert len(list((finished / "state").glob("*.json"))) == 1
+    arguments = ["--epochs", "3", "--save-every", "0", *SMALL]
+    done = lowerbound("fit", "table.csv", "--out", "small", "--no-state", *arguments)
+    assert done.code == 0 and "saved in small\n" in done.err
+    assert not Path("small/state").exists() and same("run", "small")
+    done = lowerbound("fit", "--resume", "small")
+    assert done.code == 0 and "--from small" in done.err
+    done = lowerbound("fit", "table.csv", "--out", "other", *arguments)
+    assert "other/state (0.0 MiB) serves --resume alone and may be deleted" in done.err
+
+
+def test_a_stopped_run_keeps_its_states_whatever_was_asked_for(lowerbound, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(StopOnSignal, "on_step", stops_at(2))
+        run = ["fit", "table.csv", "--out", "run", "--epochs", "3", "--no-state", *SMALL]
+        assert lowerbound(*run).code == 143
+    assert len(list(Path("run/state").glob("*.json"))) == 2
+    assert lowerbound("fit", "--resume", "run", "--no-report", "--no-state").code == 0
+    assert not Path("run/state").exists() and len(load("run").history) == 3
+
+
+def test_what_a_person_keeps_in_a_run_survives_its_replacement(lowerbound, finished) -> None:
+    (finished / "notes.md").write_text("the third attempt")
+    (finished / "figures").mkdir()
+    (finished / "figures" / "one.png").write_text("drawn by hand")
+    (finished / ".hidden").write_text("mine")
+    (finished / "report.html").write_text("of the old run")
+    arguments = ["--out", "run", "--force", "--epochs", "1", *SMALL]
+    assert lowerbound("fit", "table.csv", *arguments).code == 0
+    assert len(load("run").history) == 1
+    assert (finished / "notes.md").read_text() == "the third attempt"
+    assert (finished / "figures" / "one.png").read_text() == "drawn by hand"
+    assert (finished / ".hidden").read_text() == "mine"
+    assert not (finished / "report.html").exists()
+    assert sorted(os.listdir()) == ["run", "table.csv"]  # nothing is left beside it
 
 
 @pytest.mark.parametrize("how", ["removed", "cut short", "changed"])

@@ -10,7 +10,7 @@ import pytest
 from lowerbound._version import __version__
 
 COMMANDS = [
-    "data", "data pack", "catalogue", "fit", "evaluate", "compare", "doctor", "certify",
+    "data", "catalogue", "fit", "evaluate", "score", "compare", "doctor", "certify",
     "reproduce", "report",
     "generate", "reconstruct", "encode", "decode", "interpolate", "traverse",
 ]  # fmt: skip
@@ -54,8 +54,17 @@ def test_every_command_is_listed_with_one_whole_line(lowerbound) -> None:
     assert all(line.endswith(".") and not line.endswith("...") for line in listed)
 
 
-def test_a_command_of_two_words_is_typed_as_two(lowerbound) -> None:
-    assert lowerbound("data", "pack", "--help") == lowerbound("data pack", "--help")
+def test_data_has_a_command_of_its_own(lowerbound) -> None:
+    help = lowerbound("data", "pack", "--help").out
+    assert "Usage: lowerbound data pack [OPTIONS]" in help
+    assert "Examples:\n    lowerbound data pack" in help
+    assert max(map(len, help.splitlines())) <= 80
+    assert "Commands:\n  pack " in lowerbound("data", "--help").out
+    assert lowerbound("data", "digits", "--json").code == 0  # options may follow DATA
+    done = lowerbound("data", "digits", "more")
+    assert done.code == 2 and "unexpected extra argument (more)" in done.err
+    done = lowerbound("data", "pack", "digits")
+    assert done.code == 2 and "missing argument 'OUT'; see lowerbound data pack --help" in done.err
 
 
 def test_no_arguments_are_a_call_for_help(lowerbound) -> None:

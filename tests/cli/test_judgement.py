@@ -1,10 +1,13 @@
 """`lowerbound doctor` and `lowerbound compare`: what they say, and with which exit code."""
 
+import importlib
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+
+from lowerbound.runs import load
 
 FIXTURE = Path(__file__).parents[1] / "runs" / "fixtures" / "v1"
 
@@ -55,9 +58,29 @@ def test_two_runs_are_compared(lowerbound, images: Path) -> None:
     assert found["differences"][0]["log_likelihood"]["mean"] == 0
 
 
+@pytest.mark.parametrize("command", ["doctor", "compare"])
+def test_where_a_run_is_looked_at_can_be_said(
+    lowerbound, images: Path, command: str, monkeypatch
+) -> None:
+    places = []
+
+    def noted(path, *, device):
+        places.append(device)
+        return load(path, device="cpu")
+
+    for module in ("doctor.examine", "compare.compare"):
+        monkeypatch.setattr(importlib.import_module(f"lowerbound.{module}"), "load", noted)
+    monkeypatch.setattr(f"lowerbound.cli.{command}.device_of", lambda name: f"the {name} one")
+    more = [] if command == "doctor" else [images, "--samples", 5]
+    assert lowerbound(command, images, *more, "--device", "cuda:1").code == 0
+    assert set(places) == {"the cuda:1 one"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
+        (["doctor", "IMAGES", "--device", "tpu"], 2, "no device 'tpu'; available here: cpu"),
+        (["compare", "IMAGES", "IMAGES", "--device", "tpu"], 2, "no device 'tpu'"),
         (["doctor"], 2, "missing argument 'RUN'"),
         (["doctor", "nothing"], 1, "does not exist; fit one with"),
         (["doctor", "IMAGES", "--data", "digits"], 1, "was trained on binary images"),

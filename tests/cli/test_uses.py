@@ -262,3 +262,24 @@ def test_full_leaves_out_what_the_data_does_not_allow(lowerbound, images: Path) 
         assert words in done.out
     assert "How good samples are" not in done.out
     assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_every_row_is_scored_by_its_number(lowerbound, table: Path) -> None:
+    lowerbound("generate", table, "--count", 4, "--draw", "--out", "mine.csv")
+    done = lowerbound("score", table, "mine.csv")
+    assert (done.code, done.out) == (0, "scores.csv\n")
+    assert "4 rows, median of log p(x) at least" in done.err
+    header, *rows = csv.reader(Path("scores.csv").read_text().splitlines())
+    assert header == ["row", "elbo", "log_likelihood"]
+    assert [row[0] for row in rows] == ["0", "1", "2", "3"]
+    assert lowerbound("score", table, "mine.csv").code == 1  # it is there
+    lines = Path("mine.csv").read_text().splitlines()
+    Path("far.csv").write_text("\n".join([*lines[:3], "1e300,7,0.5", *lines[3:]]) + "\n")
+    done = lowerbound("score", table, "far.csv", "--out", "far-scores.csv")
+    assert done.code == 0 and done.err.startswith("warning: 1 of 5 rows have no finite bound")
+    assert "number 2 (from 0)" in done.err
+    _, *found = csv.reader(Path("far-scores.csv").read_text().splitlines())
+    assert found[2][0] == "2" and found[2][2] in ("-inf", "nan")
+    assert [row[1:] for row in (*found[:2], *found[3:])] == [row[1:] for row in rows]
+    assert lowerbound("score", table, "mine.csv", "--out", "s.npy").code == 2
+    assert lowerbound("score", table, "mine.csv", "--out", "mine.csv", "--force").code == 1

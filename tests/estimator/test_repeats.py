@@ -1,11 +1,13 @@
 """The same question, the same answer; and nothing of the caller's is touched."""
 
 import numpy as np
+import pytest
 import torch
 from sklearn.base import clone
 
 import lowerbound as lb
-from lowerbound.estimator.scores import noise_seeds
+from lowerbound.data import Batch
+from lowerbound.evaluation.scores import noise_seed
 
 
 def test_a_row_never_sees_another(fitted, real) -> None:
@@ -21,9 +23,20 @@ def test_equal_rows_have_equal_scores_and_others_their_own_noise(fitted, real) -
     x = real[[0, 0]].copy()
     x[:, 0] = 0.0, -0.0
     assert len(set(fitted.score_samples(x))) == 1
-    seeds = noise_seeds(torch.from_numpy(real), 0)
-    assert len(set(seeds)) == 60
-    assert not set(seeds) & set(noise_seeds(torch.from_numpy(real), 1))
+    rows = [Batch(torch.from_numpy(real[i : i + 1])) for i in range(60)]
+    seeds = {noise_seed(row, 0) for row in rows}
+    assert len(seeds) == 60
+    assert not seeds & {noise_seed(row, 1) for row in rows}
+
+
+def test_a_row_beyond_all_numbers_is_named_and_costs_no_other_its_score(fitted, real) -> None:
+    x = real.copy()
+    x[41, 2] = 1e30
+    with pytest.warns(UserWarning, match=r"1 of 60 rows have no finite bound, number 41 \(from 0"):
+        found = fitted.score_samples(x)
+    assert not found[41] > -np.inf  # far below every number, or none at all
+    rest = np.arange(60) != 41
+    assert np.array_equal(found[rest], fitted.score_samples(real)[rest])
 
 
 def test_random_state_decides_everything(fitted, small, real) -> None:

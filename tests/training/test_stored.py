@@ -8,11 +8,11 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import torch
+from lowerbound.data.stored import store, window
+from lowerbound.data.stored.window import sliding_order
 
 from lowerbound.catalogue import assemble
 from lowerbound.data import Batch, Data, Examples, read
-from lowerbound.data.stored import store, window
-from lowerbound.data.stored.window import sliding_order
 from lowerbound.errors import DataError
 from lowerbound.objectives import ELBO
 from lowerbound.training import Callback, State, StopTraining, Training, fit

@@ -54,8 +54,6 @@ def _run(arguments: list[str]) -> int:
     from lowerbound.cli.app import app
 
     command = get_command(app)
-    if arguments[:2] == ["data", "pack"]:  # a command of two words
-        arguments = ["data pack", *arguments[2:]]
     try:
         with command.make_context("lowerbound", arguments) as context:
             command.invoke(context)

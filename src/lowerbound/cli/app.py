@@ -1,9 +1,11 @@
 """All commands, in the order in which a person meets them."""
 
 import inspect
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from lowerbound.cli import (
     catalogue,
@@ -22,6 +24,7 @@ from lowerbound.cli import (
     refit,
     report,
     reproduce,
+    score,
     traverse,
 )
 from lowerbound.cli.console import say
@@ -50,9 +53,18 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+class Commands(TyperGroup):
+    """The commands in their order: data comes first, a group though it is."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Name them."""
+        return sorted(super().list_commands(ctx), key=lambda name: name != "data")
+
+
 # Plain help: rich's would cost a third of a second and wrap the examples.
 app = typer.Typer(
     name="lowerbound",
+    cls=Commands,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -74,11 +86,10 @@ def root(
 
 
 _COMMANDS: tuple[tuple[str, Any, str], ...] = (
-    ("data", data, "What data is, and what would be chosen for it."),
-    ("data pack", pack, "Make shards of data larger than memory."),
     ("catalogue", catalogue, "The recipes for --model, and their settings."),
     ("fit", fit, "Train a model on data, evaluate it, report."),
     ("evaluate", evaluate, "How good a run is, with standard errors."),
+    ("score", score, "The bound of each row, as a table."),
     ("compare", compare, "Which of several runs is better, and how sure that is."),
     ("doctor", doctor, "What is wrong with a run, and what to try."),
     ("certify", certify, "Whether parts keep their promises, in numbers."),
@@ -92,8 +103,21 @@ _COMMANDS: tuple[tuple[str, Any, str], ...] = (
     ("interpolate", interpolate, "The way from one example to another."),
     ("traverse", traverse, "What single latent units do."),
 )
+
+
+def _help(command: Callable[..., None]) -> str:
+    r"""Take the help of a command from its docstring; \b keeps the lines of examples apart."""
+    return (inspect.getdoc(command) or "").replace("Examples:\n", "\b\nExamples:\n")
+
+
+_data = typer.Typer(cls=data.DataGroup, rich_markup_mode=None)
+_data.callback(invoke_without_command=True)(data.command)
+_data.command("pack", help=_help(pack.command), short_help="Make shards of it.")(pack.command)
+app.add_typer(
+    _data,
+    name="data",
+    help=_help(data.command),
+    short_help="What data is, and what would be chosen for it.",
+)
 for _name, _module, _about in _COMMANDS:
-    _help = inspect.getdoc(_module.command) or ""
-    # \b keeps the lines of a paragraph as they are
-    _help = _help.replace("Examples:\n", "\b\nExamples:\n")
-    app.command(_name, help=_help, short_help=_about)(_module.command)
+    app.command(_name, help=_help(_module.command), short_help=_about)(_module.command)

@@ -1,9 +1,11 @@
 """Options that several commands share, and how their text is read."""
 
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container
+from dataclasses import fields
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
 
 import typer
 
@@ -11,6 +13,8 @@ from lowerbound.errors import SettingError
 
 if TYPE_CHECKING:
     from lowerbound.runs import Run
+
+Options = TypeVar("Options")
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a trained run.")]
 Seed = Annotated[
@@ -45,6 +49,38 @@ Stream = Annotated[
         help="Leave the data on disk while training; on where it is too large for memory.",
     ),
 ]
+
+
+def command_of(
+    options: type[Options], run: Callable[[typer.Context, Options], None]
+) -> Callable[..., None]:
+    """Make a command whose parameters are the fields of a dataclass, of which `run` gets one.
+
+    Args:
+        options: Whose fields are annotated as the parameters of a command are.
+        run: Does the work; its docstring is the command's help.
+    """
+
+    def command(context: typer.Context, **values: Any) -> None:
+        run(context, options(**values))
+
+    hints: dict[str, Any] = {
+        "context": typer.Context, **get_type_hints(options, include_extras=True)
+    }  # fmt: skip
+    defaults = {"context": Parameter.empty, **{f.name: f.default for f in fields(options)}}  # type: ignore[arg-type]
+    command.__signature__ = Signature(  # type: ignore[attr-defined]
+        [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=hints[name])
+            for name, default in defaults.items()
+        ]
+    )
+    command.__annotations__, command.__doc__ = hints, run.__doc__
+    return command
+
+
+def option(name: str, metavar: str | None, help: str) -> typer.models.OptionInfo:
+    """Describe an option of a command."""
+    return typer.Option(name, metavar=metavar, help=help)
 
 
 def out_option(help: str) -> typer.models.OptionInfo:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lowerbound.cli.common import Json, seed_of
+from lowerbound.cli.common import Device, Json, device_of, seed_of
 from lowerbound.errors import SettingError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def command(
         int, typer.Option("--samples", metavar="K", help="Draws of z for each example.")
     ] = 100,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the draws.")] = 0,
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
     """State which of several runs is better, on the same held-out examples.
@@ -45,10 +46,10 @@ def command(
     from lowerbound.cli.console import say_json, working
     from lowerbound.compare import compare_runs
 
-    seed = seed_of(seed)
+    seed, device = seed_of(seed), device_of(device)
     with working("comparing") as progress:
         comparison = compare_runs(
-            *paths, data=source, samples=samples, seed=seed, progress=progress
+            *paths, data=source, samples=samples, seed=seed, device=device, progress=progress
         )
     if json:
         say_json({"seed": seed, **comparison.to_json()})

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from lowerbound.cli.common import (
     Binarize,
@@ -21,7 +22,29 @@ if TYPE_CHECKING:
 STORED = "The training examples stay on disk: they are read while training, a window at a time."
 
 
+class DataGroup(TyperGroup):
+    """`data DATA` and `data pack SOURCE OUT`: a first word that is a command is no DATA."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Leave DATA out before a command; elsewhere options may follow it."""
+        is_command = bool(args) and args[0] in self.commands
+        ctx.allow_interspersed_args = not is_command
+        return super().parse_args(ctx, ["", *args] if is_command else args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find a command; a second DATA is none."""
+        if args[0] not in self.commands:
+            ctx.fail(f"Got unexpected extra argument ({args[0]})")
+        return super().resolve_command(ctx, args)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """List the parameters; in the usage of a command DATA is none."""
+        own = ctx.command is self
+        return [p for p in super().get_params(ctx) if own or p.param_type_name == "option"]
+
+
 def command(
+    context: typer.Context,
     source: Annotated[
         str | None,
         typer.Argument(
@@ -45,6 +68,8 @@ def command(
     See also lowerbound data pack --help, for data larger than memory. (Data in a file or folder
     called pack are ./pack.)
     """
+    if context.invoked_subcommand is not None:
+        return
     size = image_size_of(image_size)
     if source is None:
         if binarize or binarize_dynamic or size is not None:

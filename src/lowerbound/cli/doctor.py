@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lowerbound.cli.common import Json, RunPath
+from lowerbound.cli.common import Device, Json, RunPath, device_of
 
 if TYPE_CHECKING:
     from lowerbound.doctor import Examination
@@ -22,6 +22,7 @@ def command(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 if anything is ill.")
     ] = False,
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Say what is wrong with a run and what to try, the most serious first.
@@ -40,8 +41,9 @@ def command(
     from lowerbound.cli.console import say_json, working
     from lowerbound.doctor import examine
 
+    device = device_of(device)
     with working("looking at the run"):
-        examination = examine(path, source, quick=quick)
+        examination = examine(path, source, quick=quick, device=device)
     if json:
         say_json(examination.to_json())
     else:

@@ -1,7 +1,8 @@
 """`lowerbound fit`: train a model on data."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +14,10 @@ from lowerbound.cli.common import (
     Json,
     Stream,
     binarize_of,
-    device_of,
+    command_of,
     given,
     image_size_of,
+    option,
     out_option,
     refuse_beside,
     seed_of,
@@ -24,80 +26,94 @@ from lowerbound.cli.common import (
 from lowerbound.errors import SettingError
 
 
-def command(
-    context: typer.Context,
+@dataclass
+class FitOptions:
+    """Options of `lowerbound fit`, as they were typed."""
+
     source: Annotated[
         str | None,
         typer.Argument(
             metavar="DATA", help="Named set, folder of images, .npy, .npz, .csv, .parquet, shards."
         ),
-    ] = None,
-    model: Annotated[
-        str, typer.Option("--model", metavar="NAME", help="Recipe; see lowerbound catalogue.")
-    ] = "auto",
+    ] = None
+    model: Annotated[str, option("--model", "NAME", "Recipe; see lowerbound catalogue.")] = "auto"
     out: Annotated[
         Path | None, out_option("Directory of the run; runs/DATA-MODEL if left out.")
-    ] = None,
+    ] = None
     latents: Annotated[
-        int | None, typer.Option("--latents", metavar="N", help="Latent units; chosen if left out.")
-    ] = None,
+        int | None, option("--latents", "N", "Latent units; chosen if left out.")
+    ] = None
     likelihood: Annotated[
-        str | None,
-        typer.Option(
-            "--likelihood", metavar="NAME", help="p(x|z); follows from the data if left out."
-        ),
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option("--epochs", metavar="N", help="Passes over the training examples.")
-    ] = None,
-    minutes: Annotated[
-        float | None, typer.Option("--minutes", metavar="M", help="Train this long instead.")
-    ] = None,
+        str | None, option("--likelihood", "NAME", "p(x|z); follows from the data if left out.")
+    ] = None
+    epochs: Annotated[int | None, option("--epochs", "N", "Passes over the examples.")] = None
+    minutes: Annotated[float | None, option("--minutes", "M", "Train this long instead.")] = None
     setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any other setting; may be repeated."),
-    ] = None,
-    binarize: Binarize = False,
-    binarize_dynamic: BinarizeDynamic = False,
-    image_size: ImageSize = None,
-    stream: Stream = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an old run at --out.")] = False,
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="N", help="Of weights, shuffling and noise.")
-    ] = 0,
-    device: Device = "auto",
-    resume: Annotated[
-        Path | None,
-        typer.Option("--resume", metavar="RUN", help="Go on with a run; see below."),
-    ] = None,
-    start: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="RUN", help="Begin with the weights of a run; see below."),
-    ] = None,
+        list[str] | None, option("--set", "KEY=VALUE", "Any other setting; may be repeated.")
+    ] = None
+    binarize: Binarize = False
+    binarize_dynamic: BinarizeDynamic = False
+    image_size: ImageSize = None
+    stream: Stream = None
+    force: Annotated[bool, option("--force", None, "Replace an old run at --out.")] = False
+    seed: Annotated[int, option("--seed", "N", "Of weights, shuffling and noise.")] = 0
+    device: Device = "auto"
+    resume: Annotated[Path | None, option("--resume", "RUN", "Go on with a run; see below.")] = None
+    start: Annotated[Path | None, option("--from", "RUN", "Begin with a run; see below.")] = None
     save_every: Annotated[
-        float,
-        typer.Option(
-            "--save-every", metavar="SECONDS", help="Between two saves of the training's state."
-        ),
-    ] = 60.0,
+        float, option("--save-every", "SECONDS", "Between two saves of the state.")
+    ] = 60.0
     save_every_updates: Annotated[
-        int | None,
-        typer.Option(
-            "--save-every-updates", metavar="N", help="Also save it after every N updates."
-        ),
-    ] = None,
+        int | None, option("--save-every-updates", "N", "Also save it after every N updates.")
+    ] = None
+    keep_state: Annotated[
+        bool, option("--state/--no-state", None, "Keep what a longer training would need.")
+    ] = True
     report: Annotated[
-        bool, typer.Option("--report/--no-report", help="Write report.html at the end.")
-    ] = True,
-    explain: Annotated[
-        bool,
-        typer.Option("--explain", help="Say how it would be trained and why, and train nothing."),
-    ] = False,
-    json: Json = False,
+        bool, option("--report/--no-report", None, "Write report.html at the end.")
+    ] = True
+    explain: Annotated[bool, option("--explain", None, "Say how and why, train nothing.")] = False
+    json: Json = False
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print the final figures and errors only.")
-    ] = False,
-) -> None:
+    ] = False
+
+    def settings(self) -> dict[str, str]:
+        """Collect the settings of the recipe, from options of their own and from --set.
+
+        Raises:
+            SettingError: One is given twice, or two exclude each other.
+        """
+        settings = settings_from(self.setting or [])
+        for name in ("latents", "likelihood", "epochs", "minutes"):
+            value = getattr(self, name)
+            if value is not None and name in settings:
+                raise SettingError(
+                    f"--{name} and --set {name}= say the same thing; give one of them"
+                )
+            if value is not None:
+                settings[name] = str(value)
+        if "epochs" in settings and "minutes" in settings:
+            raise SettingError("--epochs and --minutes exclude each other; give one of them")
+        return settings
+
+    def reading(self) -> dict[str, Any]:
+        """Collect what `read` is told beside the source."""
+        return {
+            "binarize": binarize_of(self.binarize, self.binarize_dynamic),
+            "image_size": image_size_of(self.image_size),
+            "stream": self.stream,
+        }
+
+
+#: What may be said beside --resume; everything else is the run's.
+BESIDE_RESUME = {
+    "resume", "epochs", "minutes", "save_every", "save_every_updates", "keep_state", "device",
+    "report", "explain", "json", "quiet",
+}  # fmt: skip
+
+
+def fit(context: typer.Context, options: FitOptions) -> None:
     """Train a model on DATA, evaluate it on held-out examples, write a report.
 
     Likelihood, networks and sizes follow from the data unless they are given. The best weights on
@@ -125,73 +141,37 @@ def command(
     --resume RUN goes on with a training that was interrupted, in whatever way, as if it had not
     been: to the same weights, on the same machine. Data and settings are those of the run. With
     --epochs N or --minutes M, larger than before, also a finished run goes on; its learning rate
-    and warm-up then follow the schedule of the new length, and so go up again at first.
+    and warm-up then follow the schedule of the new length, and so go up again at first. What this
+    needs is in RUN/state, which --no-state leaves out of a finished run; it may also be deleted.
 
     Under torchrun several processes train one model, each on its share of every batch. Processes
     that torchrun starts anew (--max-restarts) go on with the run at --out from its last state.
 
     --from RUN begins a new training on DATA with the model and the weights of a run, whose data had
-    the same columns or the same kind of images.
+    the same columns or the same kind of images. --force replaces the files of an old run, and no
+    others that are there.
     """
-    if source is None and resume is None:
+    if options.source is None and options.resume is None:
         raise SettingError("missing argument 'DATA'; see lowerbound fit --help")
-    from lowerbound.cli.order import Order
     from lowerbound.cli.ranks import restarted
     from lowerbound.cli.train import go_on, train
     from lowerbound.runs.writer import check_interval, check_updates
 
-    check_interval(save_every)
-    check_updates(save_every_updates)
-    if resume is None and restarted() and out is not None and (out / "spec.json").is_file():
-        resume = out  # a launcher began anew; everything else is as the run has it
-        setting, latents, likelihood, epochs, minutes, start = None, None, None, None, None, None
-    elif resume is not None:
+    check_interval(options.save_every)
+    check_updates(options.save_every_updates)
+    seed_of(options.seed)
+    out = options.out
+    if options.resume is None and restarted() and out is not None and (out / "spec.json").is_file():
+        # a launcher began anew; everything else is as the run has it
+        cleared = ("setting", "latents", "likelihood", "epochs", "minutes", "start")
+        options = replace(options, resume=out, **dict.fromkeys(cleared))
+    elif options.resume is not None:
         refuse_beside(context, "--resume", BESIDE_RESUME, "takes everything from the run")
-    if start is not None and given(context, "model"):
+    if options.start is not None and given(context, "model"):
         raise SettingError("--from takes the recipe of the run; leave --model out")
-    settings = settings_from(setting or [])
-    options = {"latents": latents, "likelihood": likelihood, "epochs": epochs, "minutes": minutes}
-    for name, value in options.items():
-        if value is not None and name in settings:
-            raise SettingError(f"--{name} and --set {name}= say the same thing; give one of them")
-        if value is not None:
-            settings[name] = str(value)
-    if "epochs" in settings and "minutes" in settings:
-        raise SettingError("--epochs and --minutes exclude each other; give one of them")
-    order = Order(
-        source=source or "",
-        model=model,
-        out=out,
-        settings=settings,
-        binarize=binarize_of(binarize, binarize_dynamic),
-        image_size=image_size_of(image_size),
-        stream=stream,
-        force=force,
-        seed=seed_of(seed),
-        device="" if resume is not None and device == "auto" else device_of(device),
-        resume=resume,
-        start=start,
-        save_every=save_every,
-        save_every_updates=save_every_updates,
-        report=report,
-        explain=explain,
-        json=json,
-        quiet=quiet,
-    )
-    code = train(order) if resume is None else go_on(order)
+    code = train(options) if options.resume is None else go_on(options)
     if code:
         raise typer.Exit(code)
 
 
-#: What may be said beside --resume; everything else is the run's.
-BESIDE_RESUME = {
-    "resume",
-    "epochs",
-    "minutes",
-    "save_every",
-    "save_every_updates",
-    "device",
-    "report",
-    "json",
-    "quiet",
-}
+command = command_of(FitOptions, fit)

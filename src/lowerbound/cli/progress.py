@@ -5,7 +5,7 @@ import time
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from lowerbound.cli.console import console, tell
-from lowerbound.cli.order import lost
+from lowerbound.cli.fit_words import lost
 from lowerbound.training import Callback, Epoch, Execution, Step
 
 #: Seconds between two looks at the numbers, and between two lines where there is no terminal.

@@ -1,74 +1,92 @@
 """`lowerbound reproduce`: a published figure, trained and evaluated as its source did."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lowerbound.cli.common import Device, Json, device_of, refuse_beside, settings_from
+from lowerbound.cli.common import (
+    Device,
+    Json,
+    command_of,
+    option,
+    out_option,
+    refuse_beside,
+    settings_from,
+)
 from lowerbound.errors import SettingError
 
 
-def command(
-    context: typer.Context,
+@dataclass(frozen=True)
+class ReproduceOptions:
+    """Options of `lowerbound reproduce`, as they were typed."""
+
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="Which figure; see --list.")
-    ] = None,
+    ] = None
     list_all: Annotated[
-        bool, typer.Option("--list", help="Every figure: source, protocol, cost, state.")
-    ] = False,
-    epochs: Annotated[
-        int | None, typer.Option("--epochs", metavar="N", help="A smaller budget.")
-    ] = None,
-    minutes: Annotated[
-        float | None, typer.Option("--minutes", metavar="M", help="Likewise, by the clock.")
-    ] = None,
-    full: Annotated[bool, typer.Option("--full", help="The whole published budget.")] = False,
+        bool, option("--list", None, "Every figure: source, protocol, cost, state.")
+    ] = False
+    epochs: Annotated[int | None, option("--epochs", "N", "A smaller budget.")] = None
+    minutes: Annotated[float | None, option("--minutes", "M", "Likewise, by the clock.")] = None
+    full: Annotated[bool, option("--full", None, "The whole published budget.")] = False
     pause_after: Annotated[
         float | None,
-        typer.Option(
-            "--pause-after", metavar="M", help="With --full: stop after so many minutes, evaluate."
-        ),
-    ] = None,
-    seeds: Annotated[
-        str, typer.Option("--seeds", metavar="N,N,...", help="One training each.")
-    ] = "0",
+        option("--pause-after", "M", "With --full: stop after so many minutes, evaluate."),
+    ] = None
+    seeds: Annotated[str, option("--seeds", "N,N,...", "One training each.")] = "0"
     setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Another setting; may be repeated."),
-    ] = None,
+        list[str] | None, option("--set", "KEY=VALUE", "Another setting; may be repeated.")
+    ] = None
     data: Annotated[
-        Path | None,
-        typer.Option("--data", metavar="PATH", help="Where the data is, if it has to be said."),
-    ] = None,
+        Path | None, option("--data", "PATH", "Where the data is, if it has to be said.")
+    ] = None
     test_images: Annotated[
-        int | None,
-        typer.Option(
-            "--test-images", metavar="N", help="Give all draws to so many test images only."
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="PATH", help="Of the runs; runs/reproduce/NAME."),
-    ] = None,
+        int | None, option("--test-images", "N", "Give all draws to so many test images only.")
+    ] = None
+    out: Annotated[Path | None, out_option("Of the runs; runs/reproduce/NAME.")] = None
     results: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--results",
-            metavar="FOLDER",
-            help="Of the figures; benchmarks/results in a checkout, else runs/reproduce/results.",
+            "FOLDER",
+            "Of the figures; in a checkout benchmarks/results.",
         ),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with what was interrupted.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace old runs at --out.")] = False,
-    device: Device = "auto",
-    json: Json = False,
+    ] = None
+    resume: Annotated[bool, option("--resume", None, "Go on with what was interrupted.")] = False
+    force: Annotated[bool, option("--force", None, "Replace old runs at --out.")] = False
+    device: Device = "auto"
+    json: Json = False
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print the final figures and errors only.")
-    ] = False,
-) -> None:
+    ] = False
+
+    def each_seed(self) -> tuple[int, ...]:
+        """Read the seeds.
+
+        Raises:
+            SettingError: One is no whole number, or comes twice.
+        """
+        text = self.seeds
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        if not parts or not all(part.isdecimal() and len(part) < 19 for part in parts):
+            raise SettingError(f"--seeds takes whole numbers with commas between, got {text!r}")
+        seeds = tuple(int(part) for part in parts)
+        if len(set(seeds)) < len(seeds):
+            raise SettingError(f"--seeds names a seed twice: {text!r}")
+        return seeds
+
+    def settings(self) -> dict[str, str]:
+        """Read the settings that are not the row's own."""
+        return settings_from(self.setting or [])
+
+
+#: What may be said beside --list.
+BESIDE_LIST = {"list_all", "name", "results", "json", "quiet"}
+
+
+def reproduce(context: typer.Context, options: ReproduceOptions) -> None:
     """Train and evaluate as a published figure was, and put ours beside it.
 
     Architecture, data, schedule and evaluation are written down with each NAME. A smaller budget
@@ -88,48 +106,19 @@ def command(
     Each training is a run of its own, which doctor, report and the rest read like any other; with
     --resume one that was killed goes on, and one that is finished is only evaluated.
     """
-    if list_all:
+    if options.list_all:
         from lowerbound.cli.published import list_entries
 
         refuse_beside(context, "--list", BESIDE_LIST, "trains nothing")
-        list_entries(name, results, json)
+        list_entries(options.name, options.results, options.json)
         return
-    from lowerbound.cli.reproductions import Wanted, reproduce
-
-    if name is None:
+    if options.name is None:
         raise SettingError("missing argument 'NAME'; see lowerbound reproduce --list")
-    wanted = Wanted(
-        name=name,
-        epochs=epochs,
-        minutes=minutes,
-        full=full,
-        pause_after=pause_after,
-        seeds=_seeds(seeds),
-        settings=settings_from(setting or []),
-        data=data,
-        test_images=test_images,
-        out=out,
-        results=results,
-        resume=resume,
-        force=force,
-        device=device_of(device),
-        json=json,
-        quiet=quiet,
-    )
-    code = reproduce(wanted)
+    from lowerbound.cli.reproductions import train_and_judge
+
+    code = train_and_judge(options)
     if code:
         raise typer.Exit(code)
 
 
-#: What may be said beside --list.
-BESIDE_LIST = {"list_all", "name", "results", "json", "quiet"}
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(part.isdecimal() and len(part) < 19 for part in parts):
-        raise SettingError(f"--seeds takes whole numbers with commas between, got {text!r}")
-    seeds = tuple(int(part) for part in parts)
-    if len(set(seeds)) < len(seeds):
-        raise SettingError(f"--seeds names a seed twice: {text!r}")
-    return seeds
+command = command_of(ReproduceOptions, reproduce)

@@ -1,14 +1,16 @@
-"""What `lowerbound reproduce` does, step by step."""
+"""Step by step what `lowerbound reproduce` does."""
 
 import math
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lowerbound.cli.common import device_of
 from lowerbound.cli.console import say, say_json, tell, working
 from lowerbound.cli.progress import TrainingProgress
+from lowerbound.cli.reproduce import ReproduceOptions
 from lowerbound.cli.signals import StopOnSignal
 from lowerbound.cli.train import command_line
 from lowerbound.errors import SettingError
@@ -20,111 +22,99 @@ from lowerbound.reproduce.sources import load
 from lowerbound.training import Callback, Fit, Training
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """The arguments of `lowerbound reproduce`, read."""
-
-    name: str
-    epochs: int | None
-    minutes: float | None
-    full: bool
-    pause_after: float | None
-    seeds: tuple[int, ...]
-    settings: dict[str, str]
-    data: Path | None
-    test_images: int | None
-    out: Path | None
-    results: Path | None
-    resume: bool
-    force: bool
-    device: str
-    json: bool
-    quiet: bool
-
-
-def reproduce(wanted: Wanted) -> int:
+def train_and_judge(options: ReproduceOptions) -> int:
     """Train and evaluate under each seed, record, compare; the exit code."""
-    entry = entry_named(wanted.name)
-    check(entry, wanted)
-    place = folder(wanted.results)
-    with working("reading the data", quiet=wanted.quiet):
-        data = load(entry.data, wanted.data)
-    for seed in wanted.seeds:
-        out = (wanted.out or Path("runs/reproduce") / entry.name) / f"seed-{seed}"
-        code = one(entry, wanted, data, seed, out, place)
+    entry = entry_named(str(options.name))
+    options = replace(options, device=device_of(options.device))
+    check(entry, options)
+    place = folder(options.results)
+    with working("reading the data", quiet=options.quiet):
+        data = load(entry.data, options.data)
+    for seed in options.each_seed():
+        out = (options.out or Path("runs/reproduce") / entry.name) / f"seed-{seed}"
+        code = one(entry, options, data, seed, out, place)
         if code:
             tell(f"go on with the same command and --resume; what there is lies in {out}")
             return code
     runs = told(entry, runs_of(entry, place))
-    if wanted.json:
+    if options.json:
         say_json({"entry": entry.name, "state": state(entry, runs), "runs": runs})
     else:
         say(compared(entry, runs))
     return 0
 
 
-def check(entry: Entry, wanted: Wanted) -> None:
+def check(entry: Entry, options: ReproduceOptions) -> None:
     """Refuse what cannot be, before minutes are spent.
 
     Raises:
         SettingError: No budget was given, or two, or an impossible number.
     """
-    given = [wanted.epochs is not None, wanted.minutes is not None, wanted.full]
+    given = [options.epochs is not None, options.minutes is not None, options.full]
     if sum(given) > 1:
         raise SettingError("--epochs, --minutes and --full exclude each other; give one of them")
-    if entry.is_linear and (wanted.minutes is not None or wanted.resume):
+    if entry.is_linear and (options.minutes is not None or options.resume):
         raise SettingError(
             f"{entry.name} takes minutes at most and is trained whole; leave --minutes and "
             "--resume out"
         )
-    if wanted.pause_after is not None:
+    if options.pause_after is not None:
         if entry.is_linear:
             raise SettingError(f"{entry.name} takes minutes at most; leave --pause-after out")
-        if not wanted.full:
+        if not options.full:
             raise SettingError("--pause-after is for the whole published budget; give --full, too")
-        if not 0 < wanted.pause_after < math.inf:
+        if not 0 < options.pause_after < math.inf:
             raise SettingError(
-                f"--pause-after is a number of minutes above 0, got {wanted.pause_after:g}"
+                f"--pause-after is a number of minutes above 0, got {options.pause_after:g}"
             )
     if not any(given) and not entry.is_linear:
         raise SettingError(
             f"{entry.name} was published after {entry.epochs:,} epochs ({entry.updates:,} "
             "updates); give --epochs N or --minutes M for less, or --full"
         )
-    if wanted.epochs is not None and not 1 <= wanted.epochs <= entry.epochs:
-        raise SettingError(f"--epochs is from 1 to {entry.epochs:,}, got {wanted.epochs}")
-    if wanted.test_images is not None and wanted.test_images < 2:
-        raise SettingError(f"--test-images is at least 2, got {wanted.test_images}")
+    if options.epochs is not None and not 1 <= options.epochs <= entry.epochs:
+        raise SettingError(f"--epochs is from 1 to {entry.epochs:,}, got {options.epochs}")
+    if options.test_images is not None and options.test_images < 2:
+        raise SettingError(f"--test-images is at least 2, got {options.test_images}")
+    options.each_seed()
     for name in ("epochs", "minutes"):
-        if name in wanted.settings:
+        if name in options.settings():
             raise SettingError(f"give --{name} instead of --set {name}=")
 
 
-def one(entry: Entry, wanted: Wanted, data: Any, seed: int, out: Path, place: Path) -> int:
+def one(
+    entry: Entry, options: ReproduceOptions, data: Any, seed: int, out: Path, place: Path
+) -> int:
     """One seed; the exit code if a signal ended it."""
     screen = TrainingProgress()
     stopper = StopOnSignal(first=screen.close)
-    watchers: list[Callback] = [stopper, *([] if wanted.quiet else [screen])]
-    if wanted.pause_after is not None:
-        watchers.append(Pause(wanted.pause_after))
+    watchers: list[Callback] = [stopper, *([] if options.quiet else [screen])]
+    if options.pause_after is not None:
+        watchers.append(Pause(options.pause_after))
     with stopper.listening():
         try:
             if entry.is_linear:
-                training, result, judge = exactly(entry, wanted, data, seed, watchers)
+                training, result, judge = exactly(entry, options, data, seed, watchers)
             else:
-                training, result, judge = drawn(entry, wanted, data, seed, out, watchers)
+                training, result, judge = drawn(entry, options, data, seed, out, watchers)
         finally:
             screen.close()
     if stopper.code:
         return stopper.code
-    with working("evaluating on the test images", quiet=wanted.quiet) as progress:
+    with working("evaluating on the test images", quiet=options.quiet) as progress:
         judged = judge(progress)
     run = record(
-        entry, training, result, judged, seed=seed, device=wanted.device, settings=wanted.settings
+        entry,
+        training,
+        result,
+        judged,
+        seed=seed,
+        device=options.device,
+        settings=options.settings(),
     )
     path = add(entry, place, run, shlex.join(command_line()))
     tell(f"seed {seed}: {judged['figure']:.2f} nats; recorded in {path}")
-    if wanted.settings and entry.most_updates is None:
+    if options.settings() and entry.most_updates is None:
         tell("under other settings than the row's: what follows is of runs under its own")
     if result.stopped == "paused":
         tell(f"paused; go on with the same command and --resume, what there is lies in {out}")
@@ -136,12 +126,12 @@ Trained = tuple[Training, Fit, Callable[[Any], dict[str, Any]]]
 
 
 def exactly(
-    entry: Entry, wanted: Wanted, data: Any, seed: int, watchers: Sequence[Callback]
+    entry: Entry, options: ReproduceOptions, data: Any, seed: int, watchers: Sequence[Callback]
 ) -> Trained:
     """Train a linear entry, which takes seconds and writes no run."""
-    training = linear.training_of(entry, wanted.epochs, wanted.settings)
+    training = linear.training_of(entry, options.epochs, options.settings())
     model, result = linear.train(
-        entry, data, training, seed=seed, device=wanted.device, callbacks=watchers
+        entry, data, training, seed=seed, device=options.device, callbacks=watchers
     )
     return (
         training,
@@ -151,19 +141,24 @@ def exactly(
 
 
 def drawn(
-    entry: Entry, wanted: Wanted, data: Any, seed: int, out: Path, watchers: Sequence[Callback]
+    entry: Entry,
+    options: ReproduceOptions,
+    data: Any,
+    seed: int,
+    out: Path,
+    watchers: Sequence[Callback],
 ) -> Trained:
     """Train any other entry, as a run."""
     assembly, result = train(
-        entry, data, out, seed=seed, epochs=wanted.epochs, minutes=wanted.minutes,
-        settings=wanted.settings, resume=wanted.resume, force=wanted.force,
-        device=wanted.device, callbacks=watchers, command=command_line(),
+        entry, data, out, seed=seed, epochs=options.epochs, minutes=options.minutes,
+        settings=options.settings(), resume=options.resume, force=options.force,
+        device=options.device, callbacks=watchers, command=command_line(),
     )  # fmt: skip
     return (
         assembly.training,
         result,
         lambda progress: evaluate(
-            entry, assembly, data, wanted.test_images, device=wanted.device, progress=progress
+            entry, assembly, data, options.test_images, device=options.device, progress=progress
         ),
     )
 

@@ -6,6 +6,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from lowerbound.compare.common import common_held_out
 from lowerbound.compare.comparable import check_comparable
 from lowerbound.compare.paired import Paired, paired
@@ -87,6 +89,7 @@ def compare_runs(
     data: Any = None,
     samples: int = 100,
     seed: int = 0,
+    device: torch.device | str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """Compare runs by paired differences of their bounds on the same held-out examples.
@@ -100,6 +103,7 @@ def compare_runs(
             if None. What a run was trained or validated on is left out.
         samples: Draws of z for each example.
         seed: Of the draws, the same for each run.
+        device: Where to put runs that are given by their directories.
         progress: Called with (runs done, runs in all).
 
     Returns:
@@ -110,7 +114,7 @@ def compare_runs(
         DataError: The data cannot be read, or has fewer than 5 common examples.
         RunError: A run cannot be read.
     """
-    loaded = [run if isinstance(run, Run) else load(Path(run)) for run in runs]
+    loaded = [run if isinstance(run, Run) else load(Path(run), device=device) for run in runs]
     check_comparable(loaded, data_given=data is not None)
     examples, name, notes = common_held_out(loaded, data)
     if len({str(run.spec.data.get("fingerprint")) for run in loaded}) > 1:

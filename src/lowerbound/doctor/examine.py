@@ -6,6 +6,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from lowerbound.data import Data
 from lowerbound.doctor.finding import Finding, most_serious_first
 from lowerbound.doctor.gather.belief import belief_of
@@ -73,6 +75,7 @@ def examine(
     samples: int = SAMPLES,
     examples: int = EXAMPLES,
     seed: int = 0,
+    device: torch.device | str = "cpu",
     progress: Callable[[str], None] | None = None,
 ) -> Examination:
     """Look for what is wrong with a run, also one in progress or cut off.
@@ -87,6 +90,7 @@ def examine(
         samples: Draws of z for each example, at least 1; tails need 25.
         examples: Most examples of each split that the model is measured on, at least 2.
         seed: Of the draws.
+        device: Where to put a run that is given by its directory.
         progress: Called with what is being looked at.
 
     Returns:
@@ -105,7 +109,7 @@ def examine(
     """
     positive_samples(samples)
     inform = progress or (lambda what: None)
-    opened = _Opened.of(run)
+    opened = _Opened.of(run, device)
     facts = list(opened.facts)
     record = record_of(opened.spec, opened.history)
     train = _count(opened.spec)
@@ -153,7 +157,7 @@ class _Opened:
     facts: tuple[str, ...]
 
     @classmethod
-    def of(cls, run: Run | str | PathLike[str]) -> "_Opened":
+    def of(cls, run: Run | str | PathLike[str], device: torch.device | str) -> "_Opened":
         if isinstance(run, Run):
             return cls(
                 run.path, run.spec, run.history, run, tuple(_progress(run.spec, run.history))
@@ -162,7 +166,7 @@ class _Opened:
         spec = directory.read_spec()
         facts = []
         if directory.weights_path.exists():
-            loaded = load(directory.path)
+            loaded = load(directory.path, device=device)
             history = loaded.history
         else:
             loaded, history = None, _epochs(directory)

@@ -1,6 +1,7 @@
 """The estimator: every choice is left to the catalogue, every answer is in the form of X."""
 
 import copy
+import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -21,9 +22,9 @@ from lowerbound.data import Examples
 from lowerbound.estimator import parameters, runs
 from lowerbound.estimator.examples import checked, data_of, examples_of
 from lowerbound.estimator.form import Form
-from lowerbound.estimator.scores import scores
 from lowerbound.estimator.seeds import seed_of
 from lowerbound.estimator.verbose import EpochLines
+from lowerbound.evaluation import score
 from lowerbound.runs import Spec
 from lowerbound.runs.load import spec_of
 from lowerbound.training import Fit, fit
@@ -177,10 +178,14 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         """Importance-weighted lower bound on log p(x) of each example, `(N,)`, nats.
 
         A density for real X, a probability for discrete X. The noise follows from `random_state`
-        and the contents of the example: the same row always gets the same score, to the bit.
+        and the contents of the example: the same row always gets the same score, to the bit. A
+        row too far from the training data for a number gets -inf or nan, and a warning names it.
         """
-        x = self._examples(X).x
-        return scores(self.model_, x, parameters.own(self.samples), self.spec_.seed).numpy()
+        examples, samples = self._examples(X), parameters.own(self.samples)
+        found = score(self.model_, examples, samples, seed=self.spec_.seed)
+        if found.note:
+            warnings.warn(found.note, stacklevel=2)
+        return found.log_likelihood.numpy()
 
     def score(self, X, y=None) -> float:  # type: ignore[override]
         """Mean of `score_samples`: nats per example, higher is better; y is ignored."""
@@ -201,14 +206,17 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
 
     @classmethod
     def load(cls, path, *, device="cpu") -> Self:
-        """Read what `save` wrote; a `random_state` that was a generator is the seed it gave.
+        """Read a run: what `save` wrote, or `lowerbound fit`.
+
+        A `random_state` that was a generator is the seed it gave. Of a run that no estimator wrote
+        the parameters are those of its recipe and settings, and grey images are `(N, H, W)`.
 
         Args:
             path: The run's directory.
             device: Where to put the model.
 
         Raises:
-            RunError: There is no run, it is damaged, or `save` did not write it.
+            RunError: There is no run, or it is damaged.
         """
         params, form, spec, result = runs.load(path, set(cls._get_param_names()), device)
         estimator = cls(**params)

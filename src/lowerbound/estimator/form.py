@@ -30,6 +30,21 @@ class Form:
         white = 255 if X.ndim > 2 and schema.kind == "binary" and X.max() == 255 else 1
         return cls(X.shape[1:], X.dtype.newbyteorder("="), white)
 
+    @classmethod
+    def of_schema(cls, schema: Schema) -> Self:
+        """Choose a form for data that was read from a file: grey images without an axis for it."""
+        shape: tuple[int, ...] = schema.shape
+        if len(shape) == 1:
+            shape = (schema.dimensions + len(schema.constants),)
+        elif schema.reading.axes == "hwc":
+            shape = (*shape[1:], shape[0])
+        elif schema.reading.axes == "ct":
+            shape = shape[::-1]
+        elif schema.is_image and shape[0] == 1:
+            shape = shape[1:]
+        dtype = "float64" if schema.kind == "mixed" else str(schema.dtype).removeprefix("torch.")
+        return cls(shape, np.dtype(dtype))
+
     def restore(self, x: Tensor, schema: Schema) -> np.ndarray:
         """From the shape and levels of the model, `(N, *event)`, to those of X."""
         values = x.numpy()

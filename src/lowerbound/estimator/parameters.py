@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from lowerbound.errors import SettingError
+from lowerbound.runs import Spec
 
 #: Arguments that are settings of the catalogue under the same name, and what says "choose".
 SHORTCUTS: dict[str, Any] = {
@@ -40,6 +41,16 @@ def settings_of(params: Mapping[str, Any]) -> dict[str, Any]:
             raise SettingError(f"{name} is given twice, as an argument and in settings")
         given[name] = value
     return {name: own(value) for name, value in given.items()}
+
+
+def of_spec(spec: Spec) -> dict[str, Any]:
+    """Collect the parameters of an estimator that makes the same choices as a run."""
+    settings = from_json({**spec.settings, **spec.training})
+    if settings.get("minutes") is not None:
+        settings["epochs"] = None
+    given = {name: settings.pop(name, unset) for name, unset in SHORTCUTS.items()}
+    settings = {name: value for name, value in settings.items() if value is not None}
+    return {"model": spec.recipe, **given, "settings": settings, "random_state": spec.seed}
 
 
 def own(value: Any) -> Any:

@@ -39,7 +39,9 @@ def save(path: str | Path, params: dict[str, Any], spec: Spec, result: Fit, *, f
 def load(
     path: str | Path, names: set[str], device: torch.device | str
 ) -> tuple[dict[str, Any], Form, Spec, Fit]:
-    """The parameters, the form of X, the spec and the result of a saved estimator.
+    """Read the parameters, the form of X, the spec and the result of an estimator from a run.
+
+    A run that no estimator wrote has those that make the same choices.
 
     Args:
         path: The run's directory.
@@ -47,22 +49,23 @@ def load(
         device: Where to put the model.
 
     Raises:
-        RunError: There is no run, it is damaged, or `save` did not write it.
+        RunError: There is no run, or it is damaged.
     """
     run = runs.load(path, device=device)
-    spec = run.spec
-    if "estimator" not in spec.data:
-        raise RunError(f"{path} was not saved by AutoVAE; load it with lowerbound.load")
+    spec, outcome = run.spec, run.spec.result
     try:
-        entry, outcome = spec.data["estimator"], spec.result
-        params = parameters.from_json(entry["params"])
-        if set(params) != names:
-            raise ValueError("its parameters are others")
+        if "estimator" in spec.data:
+            entry = spec.data["estimator"]
+            params, form = parameters.from_json(entry["params"]), Form.from_json(entry, spec.schema)
+            if set(params) != names:
+                raise ValueError("its parameters are others")
+        else:
+            params, form = parameters.of_spec(spec), Form.of_schema(spec.schema)
         if not isinstance(spec.data["notes"], list):
             raise ValueError("its notes are no list")
-        form = Form.from_json(entry, spec.schema)
         best = [epoch for epoch in run.history if epoch.epoch == outcome.get("best_epoch")]
-        stopped, seconds = str(outcome["stopped"]), float(outcome["seconds"])
+        stopped = str(outcome.get("stopped", "not finished"))
+        seconds = float(outcome.get("seconds", 0.0))
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise RunError(
             f"{path} is damaged: what it says of the estimator is wrong; fit again"

@@ -9,6 +9,7 @@ from lowerbound.evaluation.information import Between, Information, information
 from lowerbound.evaluation.ladder import Convergence, Rung, convergence
 from lowerbound.evaluation.quality import SampleQuality, sample_quality
 from lowerbound.evaluation.sandwich import Sandwich, sandwich
+from lowerbound.evaluation.scores import Scores, score
 from lowerbound.evaluation.statement import (
     ACTIVE_THRESHOLD,
     Evaluation,
@@ -26,6 +27,8 @@ __all__ = [
     # log p(x)
     "evidence",
     "Evidence",
+    "score",
+    "Scores",
     "Rung",
     "Convergence",
     "convergence",

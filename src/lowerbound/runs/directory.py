@@ -19,6 +19,8 @@ from lowerbound.runs.spec import Spec
 from lowerbound.runs.state import StateDirectory
 from lowerbound.runs.weights import read_weights, write_weights
 
+#: Files and folders of a run; anything else in its directory is its owner's.
+_OWN = {"spec.json", "weights.safetensors", "metrics.jsonl", "report.html", "state", LOCK}
 #: What a process that was killed may leave of a file it was writing.
 _LEFT = re.compile(
     r"\.(spec\.json|weights\.safetensors|prior\.safetensors|metrics\.jsonl|report\.html)\.|\.lock$"
@@ -29,7 +31,8 @@ class RunDirectory:
     """`spec.json`, `weights.safetensors`, `state/`, `metrics.jsonl` and `report.html` of one run.
 
     A run that replaces an old one is made beside it, as `NAME.new-NUMBER`, and takes its place
-    when it has weights: whatever happens before leaves the old one where it is.
+    when it has weights: whatever happens before leaves the old one where it is. Other files in the
+    directory, such as a person's notes, stay there.
 
     Args:
         path: The directory.
@@ -155,7 +158,12 @@ class RunDirectory:
             raise cannot_write(there, error) from error
         self._replaces = None
         self._move(there)
-        shutil.rmtree(aside, ignore_errors=True)
+        for path in aside.iterdir():
+            if path.name not in _OWN and not _LEFT.match(path.name):
+                with suppress(OSError):
+                    os.rename(path, there / path.name)
+        if all(path.name in _OWN or _LEFT.match(path.name) for path in aside.iterdir()):
+            shutil.rmtree(aside, ignore_errors=True)
 
     def read_weights(self, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Read `weights.safetensors`; see `lowerbound.runs.weights.read_weights`."""

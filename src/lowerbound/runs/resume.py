@@ -6,7 +6,7 @@ from typing import Any
 
 from lowerbound.catalogue.assemble import Assembly, assemble
 from lowerbound.data import Data
-from lowerbound.errors import DataError, RunError, SettingError
+from lowerbound.errors import DataError, FinishedError, RunError, SettingError
 from lowerbound.runs.again import read_again
 from lowerbound.runs.directory import RunDirectory
 from lowerbound.runs.spec import Spec
@@ -71,7 +71,8 @@ def resume(
     Raises:
         RunError: The run or all of its states are damaged, or it has none.
         DataError: The data has changed, or cannot be read.
-        SettingError: The run is finished, or the new length is impossible.
+        FinishedError: The run is finished, and no other length is asked for.
+        SettingError: The new length is impossible.
 
     Example:
         >>> resume("runs/none")
@@ -81,15 +82,19 @@ def resume(
     """
     directory = RunDirectory(path)
     spec = directory.read_spec()
-    state, notes = None, ()
-    if directory.state.exists() or not _untouched(directory, spec):
-        state, notes = state_of(directory)
     try:
         settings = {**spec.settings, **spec.training}
         assembly = assemble(spec.recipe, spec.schema, settings, seed=spec.seed)
     except SettingError as error:
         raise RunError(f"{directory.spec_path} cannot be built: {error}"[:400]) from error
-    training = _longer(directory, spec, assembly, state, epochs, minutes)
+    training = _longer(directory.path, assembly.training, epochs, minutes)
+    if training == assembly.training:
+        _check_unfinished(directory, spec, assembly)
+    state, notes = None, ()
+    if directory.state.exists() or not _untouched(directory, spec):
+        state, notes = state_of(directory)
+    if state is not None:
+        _check_ahead(directory.path, state, epochs, minutes)
     data = read_again(directory.path, spec, source)
     if data.fingerprint != spec.data.get("fingerprint"):
         raise DataError(
@@ -122,41 +127,46 @@ def _untouched(directory: RunDirectory, spec: Spec) -> bool:
     return not (begun or spec.begun_from)
 
 
-def _longer(
-    directory: RunDirectory,
-    spec: Spec,
-    assembly: Assembly,
-    state: State | None,
-    epochs: int | None,
-    minutes: float | None,
-) -> Training:
-    """The settings with a new length, if one was asked for."""
-    path, training = directory.path, assembly.training
+def _longer(path: Path, training: Training, epochs: int | None, minutes: float | None) -> Training:
+    """Set the new length of a training, if one was asked for."""
     by_clock = training.minutes is not None
     if epochs is not None and by_clock:
         raise SettingError(f"{path} was trained by the clock; give --minutes instead of --epochs")
     if minutes is not None and not by_clock:
         raise SettingError(f"{path} was trained by epochs; give --epochs instead of --minutes")
-    done = 0 if state is None else state.epochs
+    return replace(
+        training,
+        epochs=training.epochs if epochs is None else epochs,
+        minutes=training.minutes if minutes is None else minutes,
+    )
+
+
+def _check_unfinished(directory: RunDirectory, spec: Spec, assembly: Assembly) -> None:
+    """Refuse to go on with a run that ended by itself and whose weights are whole."""
+    if spec.result.get("stopped") not in FINISHED or not _readable(directory, assembly):
+        return
+    training, done = assembly.training, len(directory.read_metrics())
+    path, remedy = directory.path, f"give --epochs above {done}"
+    if training.minutes is not None:
+        remedy = f"give --minutes above {training.minutes:.3g}"
+    elif done < training.epochs:
+        remedy += f" and other than {training.epochs}"
+    if not directory.state.exists():
+        remedy = f"begin anew from its weights: lowerbound fit DATA --from {path}"
+    raise FinishedError(f"{path} is finished; to train it longer, {remedy}")
+
+
+def _check_ahead(path: Path, state: State, epochs: int | None, minutes: float | None) -> None:
+    """Refuse a length that the training has reached already."""
+    done = state.epochs
     if epochs is not None and epochs <= done:
         raise SettingError(
             f"{path} has gone through {done} epoch{'s' * (done != 1)} already; give --epochs with "
             "more, or leave it out"
         )
-    used = 0.0 if state is None else float(state.values.get("seconds", 0.0)) / 60
+    used = float(state.values.get("seconds", 0.0)) / 60
     if minutes is not None and minutes <= used:
         raise SettingError(f"{path} has used {used:.3g} minutes already; give --minutes with more")
-    longer = replace(
-        training,
-        epochs=training.epochs if epochs is None else epochs,
-        minutes=training.minutes if minutes is None else minutes,
-    )
-    finished = spec.result.get("stopped") in FINISHED and longer == training
-    if finished and _readable(directory, assembly):
-        option = f"--minutes above {used:.3g}" if by_clock else f"--epochs above {done}"
-        other = "" if by_clock or done >= training.epochs else f" and other than {training.epochs}"
-        raise SettingError(f"{path} is finished; to train it longer, give {option}{other}")
-    return longer
 
 
 def _readable(directory: RunDirectory, assembly: Assembly) -> bool:

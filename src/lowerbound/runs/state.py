@@ -76,6 +76,17 @@ class StateDirectory:
         self._good = [*self._good, number][-self.keep :]
         self._tidy()
 
+    def keep_last(self, count: int) -> None:
+        """Remove all states but the last few."""
+        self._good = self._numbers()[-count:] if count else []
+        self._tidy()
+        with suppress(OSError):
+            self.path.rmdir()  # where nothing is left
+
+    def size(self) -> int:
+        """Count the bytes that the states take."""
+        return sum(path.stat().st_size for path in self._files())
+
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any], tuple[str, ...]]:
         """The newest state that is whole.
 

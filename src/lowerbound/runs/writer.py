@@ -12,7 +12,7 @@ from lowerbound.catalogue.assemble import training_to_json
 from lowerbound.errors import SettingError
 from lowerbound.runs.directory import RunDirectory
 from lowerbound.runs.lock import Lock
-from lowerbound.runs.resume import Resumption
+from lowerbound.runs.resume import FINISHED, Resumption
 from lowerbound.runs.spec import Spec
 from lowerbound.training import Callback, Epoch, Fit, State, Step
 from lowerbound.training.callbacks import Snapshot
@@ -37,7 +37,9 @@ class RunWriter(Callback):
         save_every: Seconds between two states, at least 0: 0 saves one after every update.
         save_every_updates: Also save one after every so many updates, at least 1; None for time
             alone.
-        keep: How many states are kept, at least 1.
+        keep: How many states are kept, at least 1; of a finished training one.
+        keep_state: Whether a finished training keeps its last state, from which it could be made
+            longer.
 
     Raises:
         OutputError: The place is taken or not writable, or the disk is full.
@@ -54,9 +56,10 @@ class RunWriter(Callback):
         save_every: float = STATE_EVERY,
         save_every_updates: int | None = None,
         keep: int = 2,
+        keep_state: bool = True,
     ) -> None:
         self.directory, self.spec = RunDirectory(path, keep=keep), spec
-        self._ready(save_every, save_every_updates)
+        self._ready(save_every, save_every_updates, keep_state)
         self.directory.create(spec, force=force)
         self._lock = Lock(self.directory.path)
 
@@ -67,6 +70,7 @@ class RunWriter(Callback):
         *,
         save_every: float = STATE_EVERY,
         save_every_updates: int | None = None,
+        keep_state: bool = True,
         command: list[str],
     ) -> "RunWriter":
         """The writer of a run that is taken up again.
@@ -77,6 +81,7 @@ class RunWriter(Callback):
             resumption: What is taken up.
             save_every: As above.
             save_every_updates: As above.
+            keep_state: As above.
             command: The command line, or empty.
 
         Raises:
@@ -85,7 +90,7 @@ class RunWriter(Callback):
         """
         writer = cls.__new__(cls)
         writer.directory, state = resumption.directory, resumption.state
-        writer._ready(save_every, save_every_updates)
+        writer._ready(save_every, save_every_updates, keep_state)
         writer._lock = Lock(writer.directory.path)
         history = () if state is None else state.history
         note = {
@@ -104,7 +109,8 @@ class RunWriter(Callback):
         writer.directory.write_spec(writer.spec)
         return writer
 
-    def _ready(self, save_every: float, save_every_updates: int | None) -> None:
+    def _ready(self, save_every: float, save_every_updates: int | None, keep_state: bool) -> None:
+        self.keep_state = keep_state
         self.save_every = check_interval(save_every)
         self.save_every_updates = check_updates(save_every_updates)
         self._updates = 0
@@ -152,6 +158,8 @@ class RunWriter(Callback):
             result |= {"precision": fit.execution.precision, "compiled": fit.execution.compile}
         self.spec = replace(self.spec, result=result)
         self.directory.write_spec(self.spec)
+        if fit.stopped in FINISHED:
+            self.directory.state.keep_last(int(self.keep_state))
         self._lock.release(self.directory.path)
 
     def abandon(self) -> None:

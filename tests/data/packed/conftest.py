@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from lowerbound.data.stored import memory, store, window
 
 

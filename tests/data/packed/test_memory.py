@@ -3,9 +3,9 @@
 import tracemalloc
 
 import numpy as np
+from lowerbound.data.stored import memory, store, window
 
 from lowerbound.data import read
-from lowerbound.data.stored import memory, store, window
 
 
 def test_reading_and_an_epoch_take_a_window_and_not_the_file(tmp_path, monkeypatch):

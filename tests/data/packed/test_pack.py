@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lowerbound.data.stored import pack as packing
+from lowerbound.data.stored.manifest import NAME, read_manifest
+from lowerbound.data.stored.pack import pack
 from PIL import Image
 
 from lowerbound.data import read
 from lowerbound.data.front import for_packing
-from lowerbound.data.stored import pack as packing
-from lowerbound.data.stored.manifest import NAME, read_manifest
-from lowerbound.data.stored.pack import pack
 from lowerbound.errors import DataError, OutputError
 
 

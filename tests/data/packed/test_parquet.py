@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lowerbound.data.stored import memory, window
 
 from lowerbound.data import read
-from lowerbound.data.stored import memory, window
 from lowerbound.errors import DataError, MissingExtraError
 
 pyarrow = pytest.importorskip("pyarrow")

@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
+from lowerbound.data.stored.sketch import Sketch
 
 from lowerbound.data.splits import content_keys, content_order
-from lowerbound.data.stored.sketch import Sketch
 
 
 def gone_through(keys: np.ndarray, order: np.ndarray, kept: int, step: int = 37) -> Sketch:

@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 import torch
+from lowerbound.data.stored import survey
 
 from lowerbound.data import read
-from lowerbound.data.stored import survey
 
 
 @pytest.fixture

@@ -1,48 +1,27 @@
-"""What `lowerbound fit` was asked for, and what it tells of it, in words and as JSON."""
+"""The course of a training, in words and as JSON."""
 
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from lowerbound.catalogue import Assembly
 from lowerbound.catalogue.assemble import training_to_json
 from lowerbound.cli.console import wrapped
 from lowerbound.data import Data
 from lowerbound.evaluation import Evaluation
+from lowerbound.runs import RunDirectory
 from lowerbound.training import Epoch, Fit, explain
 
-
-@dataclass(frozen=True)
-class Order:
-    """What was asked for; the arguments of `lowerbound fit`, read."""
-
-    source: str
-    model: str
-    out: Path | None
-    settings: dict[str, str]
-    binarize: bool | Literal["dynamic"]
-    image_size: tuple[int, int] | None
-    stream: bool | None
-    force: bool
-    seed: int
-    device: str
-    resume: Path | None
-    start: Path | None
-    save_every: float
-    save_every_updates: int | None
-    report: bool
-    explain: bool
-    json: bool
-    quiet: bool
+if TYPE_CHECKING:
+    from lowerbound.cli.fit import FitOptions
 
 
 def introduce(
-    assembly: Assembly, data: Data, order: Order, inform: Callable[[object], None]
+    assembly: Assembly, data: Data, options: "FitOptions", inform: Callable[[object], None]
 ) -> None:
-    """What was found in the data, what was chosen for it, and the model."""
+    """Tell what was found in the data, what was chosen for it, and the model."""
     counts = data.split["counts"]
     inform(
         f"{data.source}: {counts['train']:,} training, {counts['validation']:,} validation, "
@@ -54,7 +33,7 @@ def introduce(
         length = f"{training.minutes:g} minutes"
     recipe = (
         f"Recipe {assembly.recipe.name}: maximise {assembly.recipe.formula}; {length} in batches "
-        f"of {training.batch_size}, seed {order.seed}, on {order.device}."
+        f"of {training.batch_size}, seed {options.seed}, on {options.device}."
     )
     notes = [f"Note: {note}." for note in data.notes]
     for sentence in (*assembly.words, *notes, recipe):
@@ -62,10 +41,12 @@ def introduce(
     inform(f"\n{assembly.model}\n")
 
 
-def explanation(assembly: Assembly, data: Data, order: Order) -> tuple[list[str], dict[str, Any]]:
-    """How it would be trained and why, as sentences and as JSON."""
+def explanation(
+    assembly: Assembly, data: Data, options: "FitOptions"
+) -> tuple[list[str], dict[str, Any]]:
+    """Explain how it would be trained and why, as sentences and as JSON."""
     training = assembly.training
-    execution = explain(assembly.model, assembly.objective, data, training, device=order.device)
+    execution = explain(assembly.model, assembly.objective, data, training, device=options.device)
     per_epoch = math.ceil(len(data.train) / training.batch_size)
     optimiser = "AdamW" if training.weight_decay else "Adam"
     average = (
@@ -75,7 +56,7 @@ def explanation(assembly: Assembly, data: Data, order: Order) -> tuple[list[str]
     )
     sentences = [
         f"{per_epoch:,} updates an epoch of {training.batch_size} examples, all in memory on "
-        f"{order.device}, in a new order each epoch",
+        f"{options.device}, in a new order each epoch",
         f"{optimiser}, learning rate up to {training.learning_rate:g} within "
         f"{training.warm_up:.0%} of the training, then along a cosine to {training.final_rate:.0%} "
         f"of it; {average}",
@@ -86,7 +67,7 @@ def explanation(assembly: Assembly, data: Data, order: Order) -> tuple[list[str]
         "settings": assembly.settings,
         "training": training_to_json(training),
         "updates_an_epoch": per_epoch,
-        "device": order.device,
+        "device": options.device,
         "execution": execution.to_json(),
         "why": [*assembly.words, *sentences],
     }
@@ -94,7 +75,7 @@ def explanation(assembly: Assembly, data: Data, order: Order) -> tuple[list[str]
 
 
 def in_words(result: Fit) -> str:
-    """Why training ended, and which epoch was kept."""
+    """Say why training ended, and which epoch was kept."""
     reasons = {
         "epochs": "all epochs are done",
         "minutes": "the time is up",
@@ -107,7 +88,7 @@ def in_words(result: Fit) -> str:
 
 
 def lost(result: Fit | Epoch) -> str:
-    """What was skipped and rolled back, after a semicolon; empty if nothing was."""
+    """Say after a semicolon what was skipped and rolled back; nothing if nothing was."""
     words = []
     if result.skipped:
         plural = "es were" if result.skipped > 1 else " was"
@@ -118,8 +99,19 @@ def lost(result: Fit | Epoch) -> str:
     return "".join(f"; {word}" for word in words)
 
 
+def saved(directory: RunDirectory) -> str:
+    """Say where a finished run is, and how much of it only a longer training would need."""
+    size = directory.state.size()
+    if not size:
+        return f"saved in {directory.path}"
+    return (
+        f"saved in {directory.path}; {directory.state.path} ({size / 2**20:,.1f} MiB) serves "
+        "--resume alone and may be deleted"
+    )
+
+
 def summary(
-    order: Order,
+    options: "FitOptions",
     assembly: Assembly,
     data: Data,
     out: Path,
@@ -127,7 +119,7 @@ def summary(
     evaluation: Evaluation | None,
     report: Path | None,
 ) -> dict[str, Any]:
-    """What --json prints."""
+    """Collect what --json prints."""
     return {
         "run": os.fspath(out),
         "recipe": assembly.recipe.name,
@@ -136,8 +128,8 @@ def summary(
         "counts": data.split["counts"],
         "notes": [str(note) for note in data.notes],
         "parameters": sum(p.numel() for p in assembly.model.parameters()),
-        "seed": order.seed,
-        "device": order.device,
+        "seed": options.seed,
+        "device": options.device,
         "stopped": result.stopped,
         "epochs": len(result.history),
         "best_epoch": None if result.best is None else result.best.epoch,
