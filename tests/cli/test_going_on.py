@@ -258,7 +258,7 @@ def test_no_state_at_all_is_told_in_one_line(lowerbound, finished) -> None:
 
 
 def test_a_run_of_version_1_without_a_state_is_refused_too(lowerbound) -> None:
-    fixture = Path(__file__).parents[1] / "runs" / "fixtures" / "v1"
+    fixture = Path(__file__).parents[1] / "runs" / "fixtures" / "v2"
     done = lowerbound("fit", "--resume", fixture, "--epochs", "99")
     assert done.code == 1 and "has no state to go on from" in done.err
 

@@ -9,7 +9,7 @@ import pytest
 
 from lowerbound.runs import load
 
-FIXTURE = Path(__file__).parents[1] / "runs" / "fixtures" / "v1"
+FIXTURE = Path(__file__).parents[1] / "runs" / "fixtures" / "v2"
 
 
 def test_findings_are_told_in_words_with_a_remedy(lowerbound, images: Path) -> None:

@@ -13,7 +13,7 @@ from lowerbound.doctor import examine
 from lowerbound.errors import LowerboundError, RunError
 from lowerbound.runs import RunDirectory
 
-FIXTURE = Path(__file__).parents[1] / "runs" / "fixtures" / "v1"
+FIXTURE = Path(__file__).parents[1] / "runs" / "fixtures" / "v2"
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from lowerbound.errors import OutputError, RunError
 from lowerbound.runs import FORMAT_VERSION, RunDirectory, Spec, load
 from lowerbound.runs.lock import Lock
 
-FIXTURE = Path(__file__).parent / "fixtures" / "v1"
+FIXTURE = Path(__file__).parent / "fixtures" / "v2"
 X = (torch.arange(128).reshape(2, 1, 8, 8) % 17).to(torch.uint8)
 Z = torch.tensor([[0.0, 0.0], [1.0, -1.0]])
 
@@ -26,7 +26,7 @@ def run(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def test_a_run_of_format_version_1_gives_the_numbers_it_always_gave():
+def test_a_run_of_format_version_2_gives_the_numbers_it_always_gave():
     run = load(FIXTURE)
     found = encode(run.model, X)
     assert torch.allclose(found.mean, MEAN, atol=1e-5)
@@ -42,9 +42,15 @@ def test_a_run_of_format_version_1_gives_the_numbers_it_always_gave():
     assert not run.model.training
 
 
-def test_the_fixture_is_of_version_1_whatever_is_written_today():
-    assert json.loads((FIXTURE / "spec.json").read_text())["format_version"] == 1
-    assert FORMAT_VERSION >= 1
+def test_the_fixture_is_of_version_2_whatever_is_written_today():
+    assert json.loads((FIXTURE / "spec.json").read_text())["format_version"] == 2
+    assert FORMAT_VERSION >= 2
+
+
+def test_a_run_from_before_the_first_release_says_to_fit_again(run: Path):
+    spec = json.loads((run / "spec.json").read_text()) | {"format_version": 1}
+    (run / "spec.json").write_text(json.dumps(spec))
+    refused(run, "format version 1, from before the first release; fit again")
 
 
 def test_a_spec_is_read_as_it_was_written(run: Path):

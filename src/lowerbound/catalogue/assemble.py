@@ -33,6 +33,8 @@ class Assembly:
         training: How.
         settings: The model's and the objective's settings, all of them, as JSON values.
         words: Why it was chosen so, one sentence each.
+        refit: Whether a better prior is to be fitted after training: where "auto" was asked for and
+            no other prior.
     """
 
     recipe: Recipe
@@ -41,6 +43,7 @@ class Assembly:
     training: Training
     settings: dict[str, Any]
     words: tuple[str, ...]
+    refit: bool = False
 
 
 def assemble(
@@ -91,7 +94,10 @@ def assemble(
         )
     with seeded(seed):
         model, objective = recipe(schema, **arguments)
-    return Assembly(recipe, model, objective, training, plain(resolved), words)
+    refit = name == "auto" and resolved.get("prior") == "standard-normal"
+    if refit:
+        words = (*words, "After training a mixture is fitted to the encodings, if it is better.")
+    return Assembly(recipe, model, objective, training, plain(resolved), words, refit)
 
 
 def resolve(known: Mapping[str, Setting], settings: Mapping[str, Any]) -> dict[str, Any]:

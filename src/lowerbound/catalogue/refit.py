@@ -3,7 +3,7 @@
 import copy
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ from lowerbound.seeding import seeded
 REFITTED = ("mixture",)
 #: Numbers of components that are tried, in order, as long as each is better than the one before.
 COMPONENTS = (1, 2, 4, 8, 16, 32, 64, 128)
+#: Fewest training examples, and ten times as many as those of validation.
+FEWEST = 100
 #: Most encodings that a mixture is fitted to, and is judged by.
 MOST, MOST_JUDGED = 20_000, 5_000
 #: With fewer encodings a unit, mixtures without correlations are tried, too.
@@ -98,8 +100,11 @@ def refit(
     name, space = next(iter(model.latents.items()))
     if space.discrete or len(space.shape) != 1:
         raise SettingError(f"a mixture is for a vector of latents; group '{name}' is none")
-    if len(data.train) < 20 or len(data.validation) < 2:
-        raise DataError("a prior is fitted to at least 20 training and 2 validation examples")
+    if len(data.train) < FEWEST or len(data.validation) < FEWEST // 10:
+        raise DataError(
+            f"a prior is fitted to at least {FEWEST} training and {FEWEST // 10} validation "
+            f"examples, got {len(data.train)} and {len(data.validation)}"
+        )
     with seeded(seed, stream="refit"):
         known, _ = encodings(model, data.train, name, MOST, seed)
         judged, old = encodings(model, data.validation, name, MOST_JUDGED, seed)
@@ -137,6 +142,15 @@ def refit(
     return Refit(prior, settings, tensors, gain, error, tuple(tried))
 
 
+def refit_after(
+    model: Model, data: Data, *, seed: int = 0, progress: Callable[[int, int], None] | None = None
+) -> Refit | None:
+    """Refit by itself after a training: None, and no refusal, where there is too little data."""
+    if len(data.train) < FEWEST or len(data.validation) < FEWEST // 10:
+        return None
+    return refit(model, data, seed=seed, progress=progress)
+
+
 def apply(model: Model, refit: Refit) -> Model:
     """Return a copy of the model under a refitted prior.
 
@@ -152,6 +166,13 @@ def apply(model: Model, refit: Refit) -> Model:
     whole = copy.deepcopy(model).with_prior(made)
     place = next((p for p in model.parameters()), None)
     return whole if place is None else whole.to(place.device)
+
+
+def of_tensors(tensors: Mapping[str, Tensor]) -> Refit:
+    """Make a refit of the weights that another process found."""
+    covariance = "full" if "slopes" in tensors else "diagonal"
+    settings = {"components": len(tensors["log_weights"]), "covariance": covariance}
+    return Refit("mixture", settings, dict(tensors), math.nan, math.nan)
 
 
 @torch.no_grad()

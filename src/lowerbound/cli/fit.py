@@ -69,6 +69,10 @@ class FitOptions:
     keep_state: Annotated[
         bool, option("--state/--no-state", None, "Keep what a longer training would need.")
     ] = True
+    refit: Annotated[
+        bool | None,
+        option("--refit/--no-refit", None, "Fit a better prior afterwards; with auto by itself."),
+    ] = None
     report: Annotated[
         bool, option("--report/--no-report", None, "Write report.html at the end.")
     ] = True
@@ -109,7 +113,7 @@ class FitOptions:
 #: What may be said beside --resume; everything else is the run's.
 BESIDE_RESUME = {
     "resume", "epochs", "minutes", "save_every", "save_every_updates", "keep_state", "device",
-    "report", "explain", "json", "quiet",
+    "refit", "report", "explain", "json", "quiet",
 }  # fmt: skip
 
 

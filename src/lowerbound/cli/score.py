@@ -8,7 +8,7 @@ import typer
 from lowerbound.cli.common import Device, Force, RunPath, open_run, option, out_option
 
 FORMS = (".csv",)
-COLUMNS = ("row", "elbo", "log_likelihood")
+COLUMNS = ("elbo", "log_likelihood")
 
 
 def command(
@@ -32,6 +32,7 @@ def command(
     import numpy as np
 
     from lowerbound.cli.console import say, tell, warn, working
+    from lowerbound.cli.examples import named
     from lowerbound.cli.output import check_output, form_of, write_table
     from lowerbound.cli.sources import read_for
     from lowerbound.evaluation import score
@@ -45,8 +46,9 @@ def command(
     if found.note:
         warn(found.note)
     count = len(found.elbo)
-    columns = (np.arange(count), found.elbo.numpy(), found.log_likelihood.numpy())
-    write_table(out, COLUMNS, list(zip(*columns, strict=True)))
+    names = named(examples) or {"row": np.arange(count)}
+    bounds = (found.elbo.numpy(), found.log_likelihood.numpy())
+    write_table(out, names | dict(zip(COLUMNS, bounds, strict=True)))
     finite = found.log_likelihood[found.log_likelihood.isfinite()]
     median = f", median of log p(x) at least {finite.median():,.2f} nats" if len(finite) else ""
     tell(f"{count:,} rows{median}")

@@ -10,6 +10,7 @@ from typing import Any
 
 from lowerbound.catalogue import Assembly, assemble, recipe_named
 from lowerbound.catalogue.assemble import check_values
+from lowerbound.catalogue.refit import apply, of_tensors, refit_after
 from lowerbound.catalogue.settings import check_settings
 from lowerbound.cli.common import device_of
 from lowerbound.cli.console import say, say_json, tell, warn, working, wrapped
@@ -23,7 +24,7 @@ from lowerbound.data import Data, read
 from lowerbound.errors import FinishedError, NonFiniteError, OutputError
 from lowerbound.evaluation import evaluate
 from lowerbound.processes import ALONE, current, together
-from lowerbound.runs import RunDirectory, RunWriter, load, resume, warm_start
+from lowerbound.runs import RunDirectory, RunWriter, load, resume, warm_start, write_prior
 from lowerbound.runs.load import spec_of
 from lowerbound.runs.lock import check_free
 from lowerbound.training import Callback, Fit, State, fit
@@ -47,6 +48,7 @@ def train(options: FitOptions) -> int:
             assembly = assemble(
                 options.model, data.schema, settings, examples=count, seed=options.seed
             )
+    assembly = with_refit(assembly, options)
     introduce(assembly, data, options, informer(options))
     if options.explain:
         return explain(assembly, data, options)
@@ -93,6 +95,7 @@ def go_on(options: FitOptions) -> int:
     options = replace(
         options, seed=found.spec.seed, model=found.spec.recipe, out=path, device=device_of(device)
     )
+    found = replace(found, assembly=with_refit(found.assembly, options))
     introduce(found.assembly, found.data, options, inform)
     if options.explain:
         return explain(found.assembly, found.data, options)
@@ -135,10 +138,32 @@ def to_the_end(
         return code
     inform(saved(RunDirectory(out)))
     try:
+        if assembly.refit:
+            result = refitted(options, data, out, result)
         return conclude(options, assembly, data, out, result)
     except KeyboardInterrupt:
         tell(f"interrupted after training; the run is whole in {out}")
         return 130
+
+
+def with_refit(assembly: Assembly, options: FitOptions) -> Assembly:
+    """Heed --refit or --no-refit."""
+    return assembly if options.refit is None else replace(assembly, refit=options.refit)
+
+
+def refitted(options: FitOptions, data: Data, out: Path, result: Fit) -> Fit:
+    """Fit a better prior to the encodings, write it, and put it under the model."""
+    group, found = current(), None
+    if group.first:
+        with together(ALONE), working("fitting a prior", quiet=options.quiet) as progress:
+            found = refit_after(result.model, data, seed=options.seed, progress=progress)
+        if found is not None:
+            write_prior(RunDirectory(out), found)
+            informer(options)(found.words)
+    (tensors, *_) = group.gather({} if found is None else found.tensors)
+    if not tensors:
+        return result
+    return replace(result, model=apply(result.model, of_tensors(tensors)))
 
 
 def check_before_reading(options: FitOptions, settings: dict[str, str]) -> None:

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lowerbound import catalogue
 from lowerbound.applications import decode, encode, generate
+from lowerbound.catalogue.refit import Refit, apply, refit_after
 from lowerbound.core import units_of
 from lowerbound.data import Examples
 from lowerbound.estimator import parameters, runs
@@ -136,7 +137,10 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
             device=self.device,
             callbacks=[EpochLines()] if self.verbose else [],
         )
-        self._keep(Form.of(X, data.schema), spec, result)
+        better = None
+        if assembly.refit:
+            better = refit_after(result.model, data, seed=seed)
+        self._keep(Form.of(X, data.schema), spec, result, better)
         return self
 
     def transform(self, X) -> np.ndarray:
@@ -202,7 +206,8 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
             OutputError: The place is taken or cannot be written.
         """
         check_is_fitted(self)
-        runs.save(path, self.get_params(deep=False), self.spec_, self.result_, force=force)
+        params = self.get_params(deep=False)
+        runs.save(path, params, self.spec_, self.result_, self.refit_, force=force)
 
     @classmethod
     def load(cls, path, *, device="cpu") -> Self:
@@ -218,9 +223,9 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         Raises:
             RunError: There is no run, or it is damaged.
         """
-        params, form, spec, result = runs.load(path, set(cls._get_param_names()), device)
+        params, form, spec, result, better = runs.load(path, set(cls._get_param_names()), device)
         estimator = cls(**params)
-        estimator._keep(form, spec, result)
+        estimator._keep(form, spec, result, better)
         return estimator
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -244,10 +249,12 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
     def _encode(self, examples: Examples) -> np.ndarray:
         return encode(copy.deepcopy(self.model_).double(), examples).mean.numpy()
 
-    def _keep(self, form: Form, spec: Spec, result: Fit) -> None:
-        """Set what was learned."""
+    def _keep(self, form: Form, spec: Spec, result: Fit, better: Refit | None) -> None:
+        """Set the attributes that hold what was learned."""
         self._form = form
-        self.model_ = result.model.eval()
+        self.refit_ = better
+        model = result.model if better is None else apply(result.model, better)
+        self.model_ = model.eval()
         self.schema_ = schema = spec.schema
         self.history_ = result.history
         self.n_iter_ = len(result.history)

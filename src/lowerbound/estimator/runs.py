@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from lowerbound import runs
+from lowerbound.catalogue.refit import Refit
 from lowerbound.errors import RunError
 from lowerbound.estimator import parameters
 from lowerbound.estimator.form import Form
@@ -19,7 +20,15 @@ def with_entry(spec: Spec, **values: Any) -> Spec:
     return replace(spec, data={**spec.data, "estimator": values})
 
 
-def save(path: str | Path, params: dict[str, Any], spec: Spec, result: Fit, *, force: bool) -> None:
+def save(
+    path: str | Path,
+    params: dict[str, Any],
+    spec: Spec,
+    result: Fit,
+    refit: Refit | None = None,
+    *,
+    force: bool,
+) -> None:
     """Write a run that `load` can make the estimator of again.
 
     Args:
@@ -27,6 +36,7 @@ def save(path: str | Path, params: dict[str, Any], spec: Spec, result: Fit, *, f
         params: The parameters of the estimator.
         spec: With the form of X under `data.estimator`.
         result: What the training came to.
+        refit: The prior that was fitted after it; None for the model's own.
         force: Replace a run that is there.
 
     Raises:
@@ -34,12 +44,14 @@ def save(path: str | Path, params: dict[str, Any], spec: Spec, result: Fit, *, f
     """
     entry = {**spec.data["estimator"], "params": parameters.to_json(params, spec.seed)}
     runs.save(path, with_entry(spec, **entry), result, force=force)
+    if refit is not None:
+        runs.write_prior(runs.RunDirectory(path), refit)
 
 
 def load(
     path: str | Path, names: set[str], device: torch.device | str
-) -> tuple[dict[str, Any], Form, Spec, Fit]:
-    """Read the parameters, the form of X, the spec and the result of an estimator from a run.
+) -> tuple[dict[str, Any], Form, Spec, Fit, Refit | None]:
+    """Read the parameters, the form of X, the spec, result and refitted prior of an estimator.
 
     A run that no estimator wrote has those that make the same choices.
 
@@ -51,7 +63,8 @@ def load(
     Raises:
         RunError: There is no run, or it is damaged.
     """
-    run = runs.load(path, device=device)
+    run = runs.load(path, device=device, refitted=False)
+    refit = runs.read_prior(runs.RunDirectory(path))
     spec, outcome = run.spec, run.spec.result
     try:
         if "estimator" in spec.data:
@@ -71,4 +84,4 @@ def load(
             f"{path} is damaged: what it says of the estimator is wrong; fit again"
         ) from error
     result = Fit(run.model, run.history, next(iter(best), None), stopped, spec.seed, seconds)
-    return params, form, spec, result
+    return params, form, spec, result, refit

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lowerbound.core.batch import Batch
+from lowerbound.core import Batch, Model, on
 from lowerbound.data import Source
 from lowerbound.errors import DataError
 from lowerbound.evaluation.evidence import chunk_sizes
@@ -58,7 +58,7 @@ class Scores:
 
 @torch.no_grad()
 def score(
-    model: nn.Module,
+    model: Model,
     examples: Source,
     samples: int = 100,
     *,
@@ -71,7 +71,7 @@ def score(
     not finite costs no other its score.
 
     Args:
-        model: Anything with a `trace`.
+        model: A trained model.
         examples: `N` rows, at least 1.
         samples: Draws `K` of z for each.
         seed: With the contents of a row, it decides the noise.
@@ -87,31 +87,26 @@ def score(
     positive_samples(samples)
     if len(examples) == 0:
         raise DataError("there are no examples to score")
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
     draws = chunk_sizes(model, examples, samples)[1]
     found = []
-    was_training = model.training
-    model.eval()
-    try:
+    with on(model) as device:
         # one by one: in a batch the noise and the last bits would depend on the others
         for done, row in enumerate(_rows(examples), start=1):
             with seeded(noise_seed(row, seed), device, stream="evidence"):
                 found.append(_bounds(model, row.to(device), samples, draws))
             if progress is not None and (done % 10 == 0 or done == len(examples)):
                 progress(done, len(examples))
-    finally:
-        model.train(was_training)
     elbo, bound = torch.cat(found, dim=1)
     bound = torch.where(bound == math.inf, math.nan, bound)
     return Scores(torch.where(bound.isfinite(), elbo, bound), bound, samples)
 
 
-def _bounds(model: nn.Module, row: Batch, samples: int, draws: int) -> Tensor:
+def _bounds(model: Model, row: Batch, samples: int, draws: int) -> Tensor:
     """ELBO and importance-weighted bound of one row, so many draws at a time, `(2, 1)`."""
     elbo, weights = torch.zeros(1, dtype=torch.float64), []
     for first in range(0, samples, draws):
         count = min(draws, samples - first)
-        trace = model.trace(row, count)  # type: ignore[operator]
+        trace = model.trace(row, count)
         elbo += count * ELBO(count).reduce(trace).value.cpu()
         weights.append(trace.log_weight.cpu())
     bound = torch.cat(weights).logsumexp(dim=0) - math.log(samples)

@@ -111,6 +111,7 @@ def spec_of(
         schema=data.schema,
         data=describe_data(data, options, location),
         seed=seed,
+        refit={"prior": "mixture"} if assembly.refit else {},
         command=command or [],
         begun_from=begun_from or {},
     )

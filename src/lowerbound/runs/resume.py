@@ -103,7 +103,8 @@ def resume(
         )
     # weights that came from another run keep the measures of its data
     data = replace(data, schema=spec.schema)
-    return Resumption(directory, spec, replace(assembly, training=training), data, state, notes)
+    assembly = replace(assembly, training=training, refit=bool(spec.refit))
+    return Resumption(directory, spec, assembly, data, state, notes)
 
 
 def state_of(directory: RunDirectory) -> tuple[State, tuple[str, ...]]:

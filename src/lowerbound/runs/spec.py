@@ -13,7 +13,7 @@ from lowerbound.data import Schema
 from lowerbound.errors import DataError, RunError
 
 #: The format this version writes. Readers of later versions keep reading it.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _FORMAT = "lowerbound-run"
 #: A spec larger than this is not one.
 _MOST_BYTES = 64 * 2**20
@@ -36,6 +36,7 @@ class Spec:
         result: stopped, epochs, best_epoch, seconds, precision and compiled; skipped and rollbacks
             where there were any; empty while training is going on.
         begun_from: The run whose weights training began from, and their sha256; empty if none.
+        refit: The prior that is fitted after training, by name; empty for none.
         resumed: When training went on after an interruption, and from which epoch; in order.
     """
 
@@ -50,6 +51,7 @@ class Spec:
     result: dict[str, Any] = field(default_factory=dict)
     begun_from: dict[str, Any] = field(default_factory=dict)
     resumed: list[dict[str, Any]] = field(default_factory=list)
+    refit: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """The contents of `spec.json`."""
@@ -82,6 +84,10 @@ class Spec:
         number = values.get("format_version")
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
             raise RunError(f"{path} has format version {number!r}, which never was; fit again")
+        if number == 1:
+            raise RunError(
+                f"{path} is of format version 1, from before the first release; fit again"
+            )
         if number > FORMAT_VERSION:
             raise RunError(
                 f"{path} has format version {number}, this lowerbound {__version__} reads up to "
@@ -113,7 +119,7 @@ _KINDS: dict[str, type] = {
     "result": dict,
 }
 #: What runs have since they can be resumed, where there is something to say.
-_LATER: dict[str, type] = {"begun_from": dict, "resumed": list}
+_LATER: dict[str, type] = {"begun_from": dict, "resumed": list, "refit": dict}
 _WORDS = {str: "text", dict: "table", int: "whole number", list: "list"}
 
 
