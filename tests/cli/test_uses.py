@@ -221,7 +221,7 @@ def test_the_catalogue_lists_recipes_and_their_settings(lowerbound) -> None:
     _, _, mixture = shown.partition("    mixture: A mixture of Gaussians.\n")
     assert mixture.startswith("      prior.components   10 ")
     _, _, vamp = mixture.partition("    vamp: ")
-    assert "      prior.components   500 " in vamp.partition("posterior")[0]
+    assert "      prior.components   500 " in vamp.partition("\n  posterior")[0]
     assert max(map(len, shown.partition("--set")[2].splitlines())) < 80
     defaults = {
         setting["builder"]: setting["default"]

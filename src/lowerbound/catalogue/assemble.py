@@ -71,6 +71,7 @@ def assemble(
     """
     asked = recipe_named(name)
     given = check_settings(asked, settings or {})
+    check_values(asked, given)
     chosen = choose(schema, examples, name, given)
     recipe = recipe_named(chosen.recipe)
     known = settings_of(recipe)
