@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lowerbound.data import Batch, Constant, Examples, Field, Note, Schema, read
+from lowerbound.data import Constant, Examples, Field, Note, Schema, read
 from lowerbound.errors import DataError, ShapeError
 
 TABLE = Schema(
@@ -18,28 +18,6 @@ TABLE = Schema(
     (Constant("a", 0, 7.0), Constant("c", 2, 0.5)),
     precision="float64",
 )
-
-
-def test_a_batch_replaces_what_is_unobserved_and_its_gradient_is_zero_there():
-    for hostile in (float("nan"), float("inf"), 1e30, 0.5):
-        x = torch.tensor([[1.0, hostile]], requires_grad=True)
-        batch = Batch(x, torch.tensor([[True, False]]))
-        (batch.filled() ** 2).sum().backward()
-        assert batch.filled().tolist() == [[1.0, 0.0]]
-        assert x.grad is not None
-        assert x.grad.tolist() == [[2.0, 0.0]]
-
-
-def test_a_wholly_observed_batch_is_filled_without_a_copy():
-    batch = Batch(torch.ones(3, 2))
-    assert batch.filled() is batch.x
-    assert len(batch) == 3
-    assert len(batch.to("cpu")) == 3
-
-
-def test_filling_keeps_the_dtype_of_stored_bytes():
-    batch = Batch(torch.full((1, 2), 9, dtype=torch.uint8), torch.tensor([[True, False]]))
-    assert batch.filled().dtype == torch.uint8
 
 
 def test_constants_leave_and_return_to_their_places():

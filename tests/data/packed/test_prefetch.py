@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lowerbound.data.stored.prefetch import ahead
+from lowerbound.data.packed.prefetch import ahead
 from lowerbound.errors import DataError
 
 
