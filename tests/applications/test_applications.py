@@ -137,7 +137,7 @@ def test_impossible_requests_are_refused(reference):
     for count in (0, 1.5, True):
         with pytest.raises(SettingError, match="count"):
             generate(model, count)
-    with pytest.raises(ShapeError, match=r"\(N, 2\) latents, got \(1, 3\)"):
+    with pytest.raises(ShapeError, match=r"\(N, 2\) latents \(z: 2\), got \(1, 3\)"):
         decode(model, torch.zeros(1, 3))
     with pytest.raises(ShapeError, match="finite"):
         decode(model, torch.full((1, 2), float("nan")))

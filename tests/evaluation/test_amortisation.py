@@ -12,10 +12,10 @@ from lowerbound.data import Batch, Examples
 from lowerbound.distributions import Independent, log_prob
 from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation import Estimate, Gaps, evidence, gaps
-from lowerbound.evaluation.amortisation import free
+from lowerbound.evaluation.amortisation import free, moved
 from lowerbound.posteriors import DiagonalGaussian, FullGaussian
 from lowerbound.seeding import seeded
-from lowerbound.testing import LinearGaussian, assert_close_gradient
+from lowerbound.testing import BernoulliMixture, LinearGaussian, assert_close_gradient
 
 MODULE = sys.modules[gaps.__module__]  # the function hides its module
 
@@ -55,12 +55,12 @@ def test_the_search_begins_where_the_encoder_is_and_reaches_every_parameter(fami
     reference = LinearGaussian.random(2, 4)
     with torch.no_grad():
         q = reference.vae(family).posterior(reference.simulate(3).x)
-    leaves, build = free(q)
-    same = build(*leaves)
+    leaves = free(q)
+    same = moved(q, *leaves)
     assert torch.allclose(same.mean, q.mean)
     assert torch.allclose(same.variance, q.variance)
     point = torch.randn(3, 2, dtype=torch.float64)
-    assert_close_gradient(lambda *free: build(*free).log_prob(point), leaves)
+    assert_close_gradient(lambda *free: moved(q, *free).log_prob(point), leaves)
 
 
 def test_a_family_nobody_registered_is_refused():
@@ -68,8 +68,11 @@ def test_a_family_nobody_registered_is_refused():
         free(Independent(Laplace(torch.zeros(3, 2), torch.ones(3, 2)), 1))
     with pytest.raises(SettingError, match=r"free\.register"):
         free(Laplace(torch.zeros(3), torch.ones(3)))
-    with pytest.raises(SettingError, match="no log_joint"):
-        gaps(torch.nn.Linear(1, 1), Examples(torch.zeros(2, 1)))
+    with pytest.raises(SettingError, match=r"moved\.register"):
+        moved(Laplace(torch.zeros(3), torch.ones(3)))
+    mixture = BernoulliMixture()
+    with pytest.raises(SettingError, match="group 'z' of the latents: no search over the family"):
+        gaps(mixture, Examples(mixture.simulate(2).x))
 
 
 class Slope(torch.autograd.Function):
@@ -89,6 +92,11 @@ class Slope(torch.autograd.Function):
 REFERENCE = LinearGaussian.random(2, 4, orthogonal=True)
 
 
+def q_of(model, batch, changes):
+    """The q that is judged."""
+    return moved(model.posterior(batch.x), *changes["z"])
+
+
 def judged(monkeypatch, elbo, weighted=lambda *_: torch.zeros(3).double()) -> None:
     """The search with another function to climb."""
     monkeypatch.setattr(MODULE, "_elbo", elbo)
@@ -97,13 +105,15 @@ def judged(monkeypatch, elbo, weighted=lambda *_: torch.zeros(3).double()) -> No
 
 def test_the_search_is_adam_with_a_rate_that_falls_to_nothing(monkeypatch):
     model, x = REFERENCE.vae(DiagonalGaussian), REFERENCE.simulate(3).x
-    draws, asked = [], []
+    calls, asked = [], []
 
-    def elbo(model, batch, q, count):  # best at a mean of 3 and a variance of 0.04
-        draws.append(count)
+    def elbo(model, batch, changes):  # best at a mean of 3 and a variance of 0.04
+        q = q_of(model, batch, changes)
+        calls.append(batch)
         return -((q.mean - 3).square() + (q.variance - 0.04).square()).sum(dim=-1)
 
-    def weighted(model, batch, q, samples):
+    def weighted(model, batch, changes, samples):
+        q = q_of(model, batch, changes)
         asked.append((q.mean.clone(), samples))
         return q.mean.sum(dim=-1)
 
@@ -129,7 +139,7 @@ def test_the_search_is_adam_with_a_rate_that_falls_to_nothing(monkeypatch):
     assert torch.allclose(best, value, rtol=1e-9)
     assert torch.allclose(bound, mean.sum(dim=-1), rtol=1e-9)
     assert [samples for _, samples in asked] == [17]
-    assert draws == [8] * (5 + 25 + 25)  # 200 draws judge each
+    assert len(calls) == 5 + 25 + 25  # 200 draws judge each, 8 at a time
 
 
 def climbing(
@@ -142,13 +152,14 @@ def climbing(
     model, x = REFERENCE.vae(DiagonalGaussian), REFERENCE.simulate(3).x
     slope, values = torch.tensor(slopes, dtype=torch.float64).unsqueeze(-1), [0.0]
 
-    def elbo(model, batch, q, count):
+    def elbo(model, batch, changes):
+        q = q_of(model, batch, changes)
         values.append(values[-1] + gain)  # those judged last are the best
         value = torch.full((3,), values[-1], dtype=torch.float64)
         later = slope if then is None or len(values) == 2 else torch.full_like(slope, then)
         return Slope.apply(q.mean + q.variance, value, later)
 
-    judged(monkeypatch, elbo, lambda m, b, q, samples: q.mean[:, 0])
+    judged(monkeypatch, elbo, lambda m, b, c, samples: q_of(m, b, c).mean[:, 0])
     encoder, best, bound = MODULE._search(model, Batch(x), 4, 1)
     with torch.no_grad():
         return bound, model.posterior(x).mean[:, 0], best - encoder
@@ -180,11 +191,12 @@ def test_a_search_that_made_it_worse_has_found_the_encoders_own(monkeypatch):
     away = torch.ones(3, 1, dtype=torch.float64)
     signs = torch.tensor([-1.0, 1.0, -1.0], dtype=torch.float64)
 
-    def elbo(model, batch, q, count):
+    def elbo(model, batch, changes):
+        q = q_of(model, batch, changes)
         value = signs * (q.mean + q.variance).detach().sum(dim=-1)
         return Slope.apply(q.mean + q.variance, value, away)
 
-    judged(monkeypatch, elbo, lambda m, b, q, samples: q.mean[:, 0])
+    judged(monkeypatch, elbo, lambda m, b, c, samples: q_of(m, b, c).mean[:, 0])
     encoder, best, bound = MODULE._search(model, Batch(x), 4, 1)
     with torch.no_grad():
         start = model.posterior(x).mean[:, 0]
@@ -196,7 +208,8 @@ def test_a_search_that_made_it_worse_has_found_the_encoders_own(monkeypatch):
 def test_both_are_judged_by_the_same_fresh_draws(monkeypatch):
     model, x, noise = REFERENCE.vae(DiagonalGaussian), REFERENCE.simulate(3).x, []
 
-    def elbo(model, batch, q, count):
+    def elbo(model, batch, changes):
+        q = q_of(model, batch, changes)
         noise.append(float(torch.rand(())))
         return q.mean.sum(dim=-1)
 
@@ -216,60 +229,53 @@ def test_both_are_judged_by_the_same_fresh_draws(monkeypatch):
 @pytest.mark.parametrize("samples", [1, 8, 9, 20])
 def test_the_weighted_bound_is_the_log_mean_of_all_its_draws(samples):
     model, batch = REFERENCE.vae(DiagonalGaussian), Batch(REFERENCE.simulate(3).x)
+    changes = {"z": [torch.randn(3, 2).double() / 3 for _ in range(2)]}
     with torch.no_grad():
-        q = model.posterior(batch.x + 0.5)
+        q = moved(model.posterior(batch.x), *changes["z"])
         torch.manual_seed(1)
-        found = MODULE._weighted(model, batch, q, samples)
+        found = MODULE._weighted(model, batch, changes, samples)
         torch.manual_seed(1)
         sizes = [min(8, samples - first) for first in range(0, samples, 8)]
         z = torch.cat([q.sample((size,)) for size in sizes])
-        log_px, log_pz = model.log_joint(batch, z)
+        log_px, log_pz = model.log_joint(batch, {"z": z})
         expected = (log_px + log_pz - log_prob(q, z)).exp().mean(dim=0).log()
     assert torch.allclose(found, expected, rtol=1e-10)
-    with pytest.raises(SettingError, match="samples must be at least 1"):
-        MODULE._weighted(model, batch, q, 0)
 
 
-def test_the_elbo_of_a_q_has_the_closed_rate_where_the_model_has_a_prior():
+def test_the_elbo_of_a_q_has_the_closed_rate():
     model, batch = REFERENCE.vae(DiagonalGaussian), Batch(REFERENCE.simulate(3).x)
-    q, asked = model.posterior(batch.x).expand((3,)), []
+    asked = []
     model.prior.register_forward_hook(lambda m, i, o: asked.append(i))
     told = Batch(batch.x, condition=torch.ones(3, 1))
+    changes = {"z": [torch.randn(3, 2).double() / 3 for _ in range(2)]}
+    q = moved(model.posterior(batch.x), *changes["z"])
     standard = Normal(torch.zeros(2).double(), torch.ones(2).double())
     closed = kl_divergence(q.base_dist, standard).sum(dim=-1)
     torch.manual_seed(2)
-    found = MODULE._elbo(model, told, q, 4)
+    found = MODULE._elbo(model, told, changes)
     assert found.requires_grad  # through the draws
-    assert len(asked) == 2
-    assert all(i[0] is told.condition for i in asked)
-
-    class Alone(torch.nn.Module):  # without a prior of its own the rate is drawn
-        log_joint = staticmethod(model.log_joint)
-
+    assert [i[0] for i in asked] == [told.condition]
     torch.manual_seed(2)
-    z = q.rsample((4,))
-    log_px, log_pz = model.log_joint(batch, z)
+    log_px, _ = model.log_joint(batch, {"z": q.rsample((8,))})
     assert torch.allclose(found, log_px.mean(dim=0) - closed, rtol=1e-9)
-    torch.manual_seed(2)
-    drawn = MODULE._elbo(Alone(), batch, q, 4)
-    assert torch.allclose(drawn, (log_px + log_pz - log_prob(q, z)).mean(dim=0), rtol=1e-9)
 
 
 def test_parameters_are_in_units_of_the_encoders_own_q():
     mean = torch.tensor([[1.0, -2.0]], dtype=torch.float64)
     shift = torch.tensor([[0.3, -0.4]], dtype=torch.float64)
     log_scale = torch.tensor([[0.2, -0.7]], dtype=torch.float64)
-    _, build = free(Independent(Normal(mean, torch.tensor([[0.5, 2.0]]).double()), 1))
-    law = build(shift, log_scale)
+    q = Independent(Normal(mean, torch.tensor([[0.5, 2.0]]).double()), 1)
+    law = moved(q, shift, log_scale)
     assert law.mean.flatten().tolist() == pytest.approx([1.15, -2.8])
     assert law.stddev.flatten().tolist() == pytest.approx([0.5 * math.exp(0.2), 2 * math.exp(-0.7)])
     assert law.event_shape == (2,)
     factor = torch.tensor([[[2.0, 0.0], [1.0, 0.5]]], dtype=torch.float64)
-    leaves, build = free(MultivariateNormal(mean, scale_tril=factor))
+    q = MultivariateNormal(mean, scale_tril=factor)
+    leaves = free(q)
     assert [leaf.shape for leaf in leaves] == [(1, 2), (1, 2, 2), (1, 2)]
     assert all(leaf.dtype == torch.float64 for leaf in leaves)
     below = torch.tensor([[[9.0, 9.0], [0.6, 9.0]]], dtype=torch.float64)  # one of them counts
-    law = build(shift, below, log_scale)
+    law = moved(q, shift, below, log_scale)
     turn = torch.tensor([[math.exp(0.2), 0.0], [0.6, math.exp(-0.7)]], dtype=torch.float64)
     assert law.mean.flatten().tolist() == pytest.approx([1 + 0.6, -2 + 0.3 - 0.2])
     assert torch.allclose(law.scale_tril[0], factor[0] @ turn)
@@ -279,18 +285,18 @@ def test_a_search_that_diverged_is_no_error_of_torchs():
     mean, scale = torch.zeros(1, 2), torch.ones(1, 2)
     beyond = torch.full((1, 2), math.nan)
     for q in (Independent(Normal(mean, scale), 1), MultivariateNormal(mean, torch.eye(2))):
-        leaves, build = free(q)
+        leaves = free(q)
         leaves[0] = beyond
-        assert bool(build(*leaves).mean.isnan().all())
+        assert bool(moved(q, *leaves).mean.isnan().all())
 
 
 def test_a_refusal_to_search_says_what_to_do():
-    two = Independent(Normal(torch.zeros(3, 2, 2), torch.ones(3, 2, 2)), 2)
+    two = Independent(Laplace(torch.zeros(3, 2, 2), torch.ones(3, 2, 2)), 2)
     laplace = Laplace(torch.zeros(3), torch.ones(3))
     for q, words in (
         (laplace, "no search over the family of Laplace; register it with "
          "lowerbound.evaluation.amortisation.free.register, or leave the gaps out"),
-        (two, "no search over independent Normal; leave the gaps out, or register a "
+        (two, "no search over independent Laplace; leave the gaps out, or register a "
          "search with lowerbound.evaluation.amortisation.free.register"),
     ):  # fmt: skip
         with pytest.raises(SettingError) as refused:

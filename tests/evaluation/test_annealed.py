@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
-from lowerbound.core.trace import Trace
 from lowerbound.data import Batch, Examples
 from lowerbound.distributions import log_prob
 from lowerbound.errors import DataError, SettingError
@@ -17,7 +16,7 @@ from lowerbound.evaluation.annealed import ACCEPTANCE, FIRST_STEP, Annealed
 from lowerbound.evaluation.hmc import Moved, hamiltonian
 from lowerbound.evaluation.ladder import log_mean_variance
 from lowerbound.seeding import seeded
-from lowerbound.testing import LinearGaussian, assert_mean
+from lowerbound.testing import BernoulliMixture, LinearGaussian, assert_mean
 
 REFERENCE = LinearGaussian.random(2, 4)
 
@@ -121,12 +120,7 @@ def test_the_model_is_left_as_it_was():
 
 
 def test_what_cannot_be_annealed_is_refused():
-    class OnlyTraces(nn.Module):
-        def trace(self, batch, samples=1, gradient="total") -> Trace: ...
-
     x = Examples(REFERENCE.simulate(2).x)
-    with pytest.raises(SettingError, match="OnlyTraces has no log_joint"):
-        annealed(OnlyTraces(), x)
     with pytest.raises(DataError, match="no examples"):
         annealed(REFERENCE.vae(), x.select(slice(0, 0)))
     for wrong in ({"temperatures": 0}, {"chains": 1}, {"leapfrog": 0}, {"chains": 2.5}):
@@ -187,7 +181,7 @@ def test_the_weight_of_a_way_is_the_sum_of_its_ratios_by_hand(steps, reverse, mo
     with torch.no_grad():
         q = model.posterior(joint.x)
         log_q = lambda z: log_prob(q, z)  # noqa: E731
-        log_p = lambda z: sum(model.log_joint(batch, z))  # noqa: E731
+        log_p = lambda z: sum(model.log_joint(batch, {"z": z}))  # noqa: E731
         with seeded(6, stream="annealing"):
             model.trace(batch, 1)
             pilots = q.sample((2,))
@@ -304,10 +298,10 @@ def test_the_fewest_of_everything_are_one_two_and_one():
 
 def test_a_refusal_to_anneal_says_what_to_do():
     with pytest.raises(SettingError) as refused:
-        annealed(nn.Linear(1, 1), Examples(REFERENCE.simulate(2).x))
+        annealed(BernoulliMixture(), Examples(BernoulliMixture().simulate(2).x))
     assert str(refused.value) == (
-        "Linear has no log_joint, the density p(x, z) at any z, which annealing needs; evaluate "
-        "it without annealing"
+        "annealing (ais) follows gradients with respect to z, and group 'z' of the latents is "
+        "discrete; evaluate without it"
     )
     x = REFERENCE.simulate(4).x.clone()
     x[2:] = math.inf

@@ -1,19 +1,18 @@
 """What an evaluation hands to its parts, sample quality among them, and what it does without."""
 
+import math
 import sys
 from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.distributions import Normal
 
-from lowerbound.core.trace import Trace
-from lowerbound.data import Batch, Data, Examples, Field, Schema
+from lowerbound.data import Data, Examples, Field, Schema
 from lowerbound.errors import SettingError
 from lowerbound.evaluation import evaluate
 from lowerbound.posteriors import DiagonalGaussian
-from lowerbound.testing import LinearGaussian
+from lowerbound.testing import BernoulliMixture, LinearGaussian, LinearGaussianChain
 
 MODULE = sys.modules[evaluate.__module__]  # the function hides its module
 REFERENCE = LinearGaussian.random(2, 4, orthogonal=True)
@@ -32,10 +31,10 @@ def data_of(train: int, validation: int, test: int, missing: str = "") -> Data:
 
 @pytest.fixture
 def asked(monkeypatch) -> SimpleNamespace:
-    """Calls of `simulate` and `sample_quality`, which answer with words."""
+    """Calls of `drawn_examples` and `sample_quality`, which answer with words."""
     calls = SimpleNamespace(simulated=[], judged=[])
 
-    def simulate(*given, **named):
+    def drawn_examples(*given, **named):
         calls.simulated.append((given, named))
         return "z", "x"
 
@@ -43,7 +42,7 @@ def asked(monkeypatch) -> SimpleNamespace:
         calls.judged.append((given, named))
         return "as good as told"
 
-    monkeypatch.setattr(MODULE, "simulate", simulate)
+    monkeypatch.setattr(MODULE, "drawn_examples", drawn_examples)
     monkeypatch.setattr(MODULE, "sample_quality", sample_quality)
     return calls
 
@@ -117,39 +116,43 @@ def test_quality_needs_a_hundred_training_and_fifty_held_out_examples_that_are_w
     assert not asked.simulated
 
 
-class Traced(nn.Module):
-    """A model of which nothing but a trace is known; every example has log p(x) = -2."""
+class Bottom(LinearGaussianChain):
+    """A model that infers its groups from x up, and says what it checks."""
 
-    def trace(self, batch: Batch, samples: int = 1, gradient: str = "total") -> Trace:
-        rows = torch.zeros(samples, len(batch), dtype=torch.float64)
-        law = Normal(rows[0].unsqueeze(-1), torch.ones(len(batch), 1))
-        return Trace(rows - 2, rows, rows, rows.unsqueeze(-1), law)
+    def __init__(self) -> None:
+        super().__init__((2, 1), 3, order="bottom-up")
+        self.seen: list[tuple[Tensor, str]] = []
+
+    def check(self, x: Tensor, name: str = "x") -> None:
+        self.seen.append((x, name))
 
 
-def test_a_model_is_evaluated_that_has_nothing_but_a_trace():
-    found = evaluate(Traced(), torch.zeros(5, 3), samples=2)
-    assert found.log_likelihood.mean == pytest.approx(-2)
+def test_a_model_is_evaluated_that_has_no_groups_to_take_apart():
+    chain = Bottom()
+    x = chain.simulate(5).x
+    found = evaluate(chain, x, samples=2)
+    assert found.log_likelihood.mean == pytest.approx(chain.log_evidence(x).mean().item())
     assert found.information is None
-    assert found.bits_per_dimension is None
-    model = Traced()
-    model.likelihood = nn.Identity()  # it neither checks nor says whether it is discrete
-    found = evaluate(model, torch.zeros(1, 3), samples=2)
-    assert found.log_likelihood.mean == pytest.approx(-2)
-    assert found.bits_per_dimension is None
+    assert found.unit_rate is None
 
 
-def test_the_likelihood_checks_what_is_observed():
-    model, seen = Traced(), []
+def test_the_law_of_x_says_whether_there_are_bits(asked):
+    counted = BernoulliMixture()
+    x = counted.simulate(5).x
+    found = evaluate(counted, x, samples=2)
+    bits = -found.log_likelihood.mean / (x.shape[1] * math.log(2))
+    assert found.bits_per_dimension.mean == pytest.approx(bits)
+    measured = evaluate(REFERENCE.vae(), REFERENCE.simulate(5).x, samples=2)
+    assert measured.bits_per_dimension is None
+    assert "density" in measured.bits_per_dimension_reason
 
-    class Checked(nn.Module):
-        def check(self, x: Tensor, name: str) -> None:
-            seen.append((x, name))
 
-    model.likelihood = Checked()
-    x = torch.tensor([[1.0, 2.0, 3.0]])
+def test_the_model_checks_what_is_observed():
+    model = Bottom()
+    x = torch.tensor([[1.0, 2.0, 3.0]], dtype=torch.float64)
     evaluate(model, x, samples=1, name="mine")
     evaluate(model, Examples(x, torch.tensor([[True, False, True]])), samples=1)
-    assert [(given.tolist(), name) for given, name in seen] == [
+    assert [(given.tolist(), name) for given, name in model.seen] == [
         ([[1.0, 2.0, 3.0]], "mine"), ([1.0, 3.0], "data"),
     ]  # fmt: skip
 

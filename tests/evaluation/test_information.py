@@ -5,10 +5,9 @@ import sys
 
 import pytest
 import torch
-from torch import nn
 from torch.distributions import Normal
 
-from lowerbound.core.trace import Trace
+from lowerbound.core import Model, Space
 from lowerbound.data import Examples
 from lowerbound.distributions import Independent
 from lowerbound.errors import DataError
@@ -71,7 +70,7 @@ def test_no_more_examples_are_mixed_than_asked_for():
     assert found.examples == 10
 
 
-class Planted(nn.Module):
+class Planted(Model):
     """Three encodings on a line and the draws that were made of them, nothing random."""
 
     means = torch.tensor([[0.0], [1.0], [3.0]], dtype=torch.float64)
@@ -81,12 +80,22 @@ class Planted(nn.Module):
         super().__init__()
         self.centre = torch.full((1,), centre, dtype=torch.float64)
 
-    def trace(self, batch, samples=1, gradient="total"):
-        rows = batch.x.flatten()
-        law = Independent(Normal(self.means[rows], torch.full((), 0.5).double()), 1)
-        z = self.draws[rows].unsqueeze(0)
+    @property
+    def latents(self):
+        return {"z": Space((1,))}
+
+    def descend(self, choose, batch=None, condition=None):
         prior = Independent(Normal(self.centre, 2 * torch.ones(1).double()), 1)
-        return Trace(torch.zeros(1, len(rows)), prior.log_prob(z), law.log_prob(z), z, law)
+        if batch is None:
+            z = choose("z", prior, None)
+        else:
+            mean = self.means[batch.x.flatten()]
+            z = choose("z", prior, Independent(Normal(mean, torch.full((), 0.5).double()), 1))
+        return Independent(Normal(torch.zeros_like(z), 1.0), 1)
+
+    def trace(self, batch, samples=1, gradient="total"):
+        z = self.draws[batch.x.flatten()].unsqueeze(0)
+        return self.trace_at(batch, {"z": z})
 
 
 THREE = Examples(torch.arange(3).unsqueeze(-1))

@@ -11,9 +11,9 @@ from lowerbound.data import Examples
 from lowerbound.errors import SettingError
 from lowerbound.evaluation import Annealing, Estimate, annealed, evidence, sandwich
 from lowerbound.evaluation.annealed import Annealed
-from lowerbound.evaluation.simulate import simulate
+from lowerbound.evaluation.sandwich import simulated
 from lowerbound.seeding import seeded
-from lowerbound.testing import LinearGaussian, assert_mean
+from lowerbound.testing import BernoulliMixture, LinearGaussian, assert_mean
 
 REFERENCE = LinearGaussian.random(2, 4)
 
@@ -26,7 +26,7 @@ def shifted() -> nn.Module:
 
 
 def test_simulated_data_follow_the_model():
-    z, x = simulate(REFERENCE.vae(), 20_000)
+    z, x = simulated(REFERENCE.vae(), 20_000)
     assert_mean(z, torch.zeros(2).double(), resolves=0.1)
     assert_mean(x, REFERENCE.bias, resolves=0.2)
     noise = x - z @ REFERENCE.weight.T - REFERENCE.bias
@@ -70,22 +70,22 @@ def test_a_draw_that_is_not_from_the_posterior_is_no_start_for_a_bound_from_abov
     """The bound's direction rests on z* being exact: with another example's z* it is far below."""
 
     def mismatched(model, count, *, seed=0):
-        z, x = simulate(model, count, seed=seed)
+        z, x = simulated(model, count, seed=seed)
         return z.roll(1, dims=0), x
 
     model = REFERENCE.vae()
     with torch.no_grad():  # a wide encoder: q(z|x) has three times the standard deviation
         model.posterior.network.layers[0].bias.view(3, 2)[1:].diagonal().add_(math.log(3.0))
     assert sandwich(model, 40, Annealing(1, 8), samples=50).gap > 0.5
-    monkeypatch.setattr(sys.modules[sandwich.__module__], "simulate", mismatched)
+    monkeypatch.setattr(sys.modules[sandwich.__module__], "simulated", mismatched)
     assert sandwich(model, 40, Annealing(1, 8), samples=50).gap < -0.5
 
 
 def test_what_cannot_be_simulated_is_refused():
     with pytest.raises(SettingError, match="at least 2"):
         sandwich(shifted(), 1)
-    with pytest.raises(SettingError, match="no prior and likelihood"):
-        simulate(nn.Linear(1, 1), 3)
+    with pytest.raises(SettingError, match="group 'z' of the latents is discrete"):
+        sandwich(BernoulliMixture(), 3)
 
 
 def test_each_direction_and_the_bound_beside_them_have_draws_of_their_own():
@@ -93,7 +93,7 @@ def test_each_direction_and_the_bound_beside_them_have_draws_of_their_own():
     found = sandwich(model, 5, few, samples=7, seed=9)
     with seeded(9, stream="sandwich"):
         ahead, back, beside, made = torch.randint(2**31, (4,)).tolist()
-    z, x = simulate(model, 5, seed=made)
+    z, x = simulated(model, 5, seed=made)
     forward = annealed(model, Examples(x), few, seed=ahead)
     reverse = annealed(model, Examples(x), few, truth=z, seed=back)
     weighted = evidence(model, Examples(x), 7, seed=beside)

@@ -53,9 +53,11 @@ def test_the_rows_of_a_batch_can_be_traced_one_by_one():
         for row in range(6):
             with given_noise(noise[:, row : row + 1]):
                 alone = model.trace(Batch(x[row : row + 1]), 3)
-            for name in ("log_px", "log_pz", "log_qz", "z"):
-                one, other = getattr(alone, name), getattr(together, name)[:, row : row + 1]
-                assert torch.allclose(one, other, rtol=1e-12)
+            pairs = [(alone.latents["z"].z, together.latents["z"].z)]
+            for name in ("log_px", "log_pz", "log_qz"):
+                pairs.append((getattr(alone, name), getattr(together, name)))
+            for one, other in pairs:
+                assert torch.allclose(one, other[:, row : row + 1], rtol=1e-12)
 
 
 def test_permuted_rows_with_permuted_noise_give_a_permuted_trace():

@@ -21,6 +21,7 @@ from lowerbound.testing import (
     assert_mean,
     assert_mean_at_most,
 )
+from lowerbound.testing.traces import made, with_rates
 from lowerbound.training import WarmUp
 
 F64 = torch.float64
@@ -39,9 +40,7 @@ def wrong_model() -> tuple[LinearGaussian, torch.nn.Module, Batch]:
 def some_trace(samples=4, rows=3, units=2) -> Trace:
     log_px, log_pz, log_qz = torch.randn(3, samples, rows, dtype=F64) * 2 - 5
     kl = torch.rand(1, rows, units, dtype=F64)
-    z = torch.randn(samples, rows, units, dtype=F64)
-    q = torch.distributions.Normal(torch.zeros(rows, units), torch.ones(rows, units))
-    return Trace(log_px, log_pz, log_qz, z, q, {"z": kl})
+    return made(log_px, log_pz, log_qz, kl)
 
 
 def closed(log_weight: torch.Tensor, samples: int) -> torch.Tensor:
@@ -135,20 +134,18 @@ def test_iwae_of_one_draw_is_the_drawn_elbo():
 
 def test_iwae_survives_weights_that_no_float64_holds():
     trace = some_trace()
-    far = Trace(trace.log_px - 1e5, trace.log_pz, trace.log_qz, trace.z, trace.posterior)
+    far = made(trace.log_px - 1e5, trace.log_pz, trace.log_qz)
     assert torch.allclose(IWAE(4).reduce(far).value, IWAE(4).reduce(trace).value - 1e5)
 
 
 def test_the_gradient_of_iwae_weighs_draws_by_their_normalised_weights():
     trace = some_trace()
     log_px = trace.log_px.clone().requires_grad_()
-    value = (
-        IWAE(4).reduce(Trace(log_px, trace.log_pz, trace.log_qz, trace.z, trace.posterior)).value
-    )
+    value = IWAE(4).reduce(made(log_px, trace.log_pz, trace.log_qz)).value
     (gradient,) = torch.autograd.grad(value.sum(), log_px)
     assert torch.allclose(gradient, trace.log_weight.softmax(dim=0))
     assert_close_gradient(
-        lambda a, b, c: IWAE(4).reduce(Trace(a, b, c, trace.z, trace.posterior)).value,
+        lambda a, b, c: IWAE(4).reduce(made(a, b, c)).value,
         [trace.log_px, trace.log_pz, trace.log_qz],
     )
 
@@ -168,10 +165,8 @@ def test_the_elbo_is_minus_distortion_minus_rate_by_hand():
 def test_groups_of_latents_and_draws_are_summed_and_averaged():
     trace = some_trace(samples=2)
     top, bottom = torch.rand(2, 3, 4, dtype=F64), torch.rand(1, 3, 2, dtype=F64)
-    grouped = Trace(
-        trace.log_px, trace.log_pz, trace.log_qz, trace.z, trace.posterior,
-        {"top": top, "bottom": bottom}, {"planted": torch.tensor([1.0, 2.0, 3.0])},
-    )  # fmt: skip
+    rates = with_rates(trace, {"top": top, "bottom": bottom})
+    grouped = replace(rates, penalties={"planted": torch.tensor([1.0, 2.0, 3.0])})
     expected = top.sum(dim=-1).mean(dim=0) + bottom.sum(dim=-1)[0]
     bound = ELBO(2).reduce(grouped)
     assert torch.allclose(bound.rate, expected)
@@ -228,7 +223,7 @@ def test_free_bits_of_nothing_are_the_elbo():
 def test_free_bits_floor_each_unit_averaged_over_the_batch(beta):
     trace = some_trace()
     units = torch.tensor([[[0.0, 2.0], [0.1, 0.2], [0.2, 0.8]]], dtype=F64)  # means 0.1 and 1.0
-    trace = Trace(trace.log_px, trace.log_pz, trace.log_qz, trace.z, trace.posterior, {"z": units})
+    trace = made(trace.log_px, trace.log_pz, trace.log_qz, units)
     bound = FreeBits(BetaELBO(beta, 4), 0.5).reduce(trace)
     expected = trace.log_px.mean() - beta * (max(0.1, 0.5) + max(1.0, 0.5))
     assert bound.value.mean().item() == pytest.approx(expected.item(), rel=1e-12)
@@ -239,7 +234,7 @@ def test_free_bits_floor_each_unit_averaged_over_the_batch(beta):
 def test_free_bits_floor_rates_that_differ_by_draw_averaged_over_draws_too():
     trace = some_trace(samples=4)
     units = torch.rand(4, 3, 2, dtype=F64)
-    held = Trace(trace.log_px, trace.log_pz, trace.log_qz, trace.z, trace.posterior, {"z": units})
+    held = made(trace.log_px, trace.log_pz, trace.log_qz, units)
     floor = float(units.mean(dim=(0, 1)).max()) + 0.1
     value = FreeBits(ELBO(4), floor).reduce(held).value
     assert value.mean().item() == pytest.approx(trace.log_px.mean().item() - 2 * floor, rel=1e-12)
@@ -248,7 +243,7 @@ def test_free_bits_floor_rates_that_differ_by_draw_averaged_over_draws_too():
 def test_a_unit_below_the_floor_has_no_gradient_and_one_above_all_of_it():
     trace = some_trace()
     units = torch.tensor([[[0.0, 2.0], [0.1, 0.2], [0.2, 0.8]]], dtype=F64, requires_grad=True)
-    held = Trace(trace.log_px, trace.log_pz, trace.log_qz, trace.z, trace.posterior, {"z": units})
+    held = made(trace.log_px, trace.log_pz, trace.log_qz, units)
     (gradient,) = torch.autograd.grad(FreeBits(ELBO(4), 0.5).reduce(held).value.sum(), units)
     assert torch.allclose(gradient[..., 0], torch.zeros(1, 3, dtype=F64))
     assert torch.allclose(gradient[..., 1], -torch.ones(1, 3, dtype=F64))
@@ -266,7 +261,7 @@ def test_free_bits_refuse_what_has_no_closed_rate():
         with pytest.raises(SettingError, match="leave them out"):
             FreeBits(inside, 0.1)
     trace = some_trace()
-    without = Trace(trace.log_px, trace.log_pz, trace.log_qz, trace.z, trace.posterior)
+    without = made(trace.log_px, trace.log_pz, trace.log_qz)
     with pytest.raises(SettingError, match="this model has none"):
         FreeBits(ELBO(4), 0.1).reduce(without)
     with pytest.raises(SettingError, match="at least 0"):
@@ -328,7 +323,7 @@ def test_the_penalties_of_a_model_are_subtracted_from_every_objective():
 
 def test_the_rate_without_a_closed_form_is_that_of_the_draws():
     trace = some_trace()
-    drawn = Trace(trace.log_px, trace.log_pz, trace.log_qz, trace.z, trace.posterior)
+    drawn = made(trace.log_px, trace.log_pz, trace.log_qz)
     expected = (trace.log_qz - trace.log_pz).mean(dim=0)
     assert torch.allclose(IWAE(4).reduce(drawn).rate, expected, rtol=1e-12)
     assert torch.allclose(ELBO(4).reduce(drawn).rate, expected, rtol=1e-12)

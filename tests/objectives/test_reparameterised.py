@@ -35,7 +35,7 @@ def per_row(objective: Objective) -> torch.Tensor:
     batch = Batch(reference.simulate(1).x.expand(ROWS, -1))
     trace = model.trace(batch, objective.samples, objective.gradient)
     value = objective.reduce(trace).value.sum()
-    return torch.autograd.grad(value, trace.posterior.loc)[0].flatten()
+    return torch.autograd.grad(value, trace.latents["z"].q.loc)[0].flatten()
 
 
 def signal_to_noise(objective: Objective) -> float:

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from contextlib import nullcontext
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lowerbound.data import Source
+from lowerbound.core import Model, on
+from lowerbound.data import Batch, Examples, Source
 from lowerbound.processes import current
 from lowerbound.seeding import seeded
 
@@ -15,54 +16,63 @@ from lowerbound.seeding import seeded
 ROWS_AT_ONCE = 256
 
 
-def device_of(model: nn.Module) -> torch.device:
-    """Where the model is."""
-    return next((p.device for p in model.parameters()), torch.device("cpu"))
-
-
 @torch.no_grad()
 def by_chunks(
-    model: nn.Module,
-    rows: Source | Tensor,
-    step: Callable[[Tensor], Tensor],
+    model: Model,
+    rows: int,
+    step: Callable[[slice, torch.device], Tensor],
     *,
     drawn: bool = False,
 ) -> Tensor:
-    """`step` of all rows, `ROWS_AT_ONCE` at a time, model in evaluation mode; on the CPU.
+    """Join `step` of all rows, `ROWS_AT_ONCE` at a time, model in evaluation mode; on the CPU.
 
     Several processes (`lowerbound.processes.together`) share the chunks, and each gets all.
 
     Args:
         model: On its device.
-        rows: `N` of them, `(N, ...)`; unobserved cells are 0.
-        step: From some rows to as many.
+        rows: How many there are.
+        step: From some of the rows, and the model's device, to a number of rows as large.
         drawn: Whether `step` draws random numbers: each chunk then has a seed of its own, taken
             from the random state, and does not depend on who went through those before it.
     """
-    was_training, group = model.training, current()
-    device = device_of(model)
-    chunks = max(1, math.ceil(len(rows) / ROWS_AT_ONCE))
+    group, chunks = current(), max(1, math.ceil(rows / ROWS_AT_ONCE))
     seeds = torch.randint(2**62, (chunks,)).tolist() if drawn else None
     mine = range(chunks)[group.mine(chunks)]
-    count = min(mine.stop * ROWS_AT_ONCE, len(rows)) - mine.start * ROWS_AT_ONCE
+    count = min(mine.stop * ROWS_AT_ONCE, rows) - mine.start * ROWS_AT_ONCE
     done: Tensor | None = None
-    model.eval()
-    try:
+    with on(model) as device:
         for index in mine:
+            first = index * ROWS_AT_ONCE
             with nullcontext() if seeds is None else seeded(seeds[index], device):
-                some = step(_chunk(rows, index).to(device)).cpu()
+                some = step(slice(first, min(first + ROWS_AT_ONCE, rows)), device).cpu()
             if done is None:  # its place is made once: all chunks are never there a second time
                 done = some.new_empty((count, *some.shape[1:]))
-            place = (index - mine.start) * ROWS_AT_ONCE
+            place = first - mine.start * ROWS_AT_ONCE
             done[place : place + len(some)] = some
-    finally:
-        model.train(was_training)
     if done is not None and group.size == 1:
         return done
     parts = group.gather({} if done is None else {"rows": done})
     return torch.cat([part["rows"] for part in parts if part])
 
 
-def _chunk(rows: Source | Tensor, index: int) -> Tensor:
-    some = slice(index * ROWS_AT_ONCE, (index + 1) * ROWS_AT_ONCE)
-    return rows[some] if isinstance(rows, Tensor) else rows.batch(some).filled()
+def of_examples(
+    model: Model,
+    examples: Source | Tensor,
+    step: Callable[[Batch], Tensor],
+    *,
+    drawn: bool = False,
+) -> Tensor:
+    """Join `step` of all examples, which it is given as batches with their masks.
+
+    Args:
+        model: On its device.
+        examples: `N` of them, or an array `(N, *event)`.
+        step: From a batch on the device to as many rows.
+        drawn: See `by_chunks`.
+    """
+    source = Examples(examples) if isinstance(examples, Tensor) else examples
+
+    def of(some: slice, device: torch.device) -> Tensor:
+        return step(source.batch(some).to(device))
+
+    return by_chunks(model, len(source), of, drawn=drawn)

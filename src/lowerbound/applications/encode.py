@@ -1,53 +1,70 @@
 """From examples to where they lie in the latent space."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lowerbound.applications.chunks import by_chunks
+from lowerbound.applications.chunks import of_examples
+from lowerbound.core import Batch, Model, Space, flatten, unflatten
 from lowerbound.data import Source
+from lowerbound.distributions import spread
 from lowerbound.errors import DataError
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """The posterior q(z|x) of `N` examples, on the CPU.
+    """The posterior q(z|x) of `N` examples, on the CPU; all groups of latents in a row, top first.
 
     Attributes:
-        mean: Posterior means, `(N, D)`.
-        scale: Posterior standard deviations of single units, `(N, D)`.
+        mean: The centre of q of each unit, `(N, D)`: its mean, or its mode for a code. Below
+            another group it is that of q given the centres above.
+        scale: Standard deviations of single units about it, `(N, D)`; nan where the family of q
+            knows none.
+        spaces: The groups.
     """
 
     mean: Tensor
     scale: Tensor
+    spaces: Mapping[str, Space]
+
+    @property
+    def groups(self) -> dict[str, Tensor]:
+        """The centres by group, `(N, *shape)` each."""
+        return unflatten(self.mean, self.spaces)
 
 
-def encode(model: nn.Module, examples: Source | Tensor) -> Encoding:
-    """Where examples lie in the latent space: mean and spread of q(z|x).
+def encode(model: Model, examples: Source | Tensor) -> Encoding:
+    """Locate examples in the latent space: centre and spread of q(z|x).
 
     Args:
-        model: A `VAE`.
-        examples: `N` examples, or an array `(N, *event)`, in the units of the data.
+        model: A trained model.
+        examples: `N` examples, or an array `(N, *event)`, in the units of the data; cells that
+            were not observed have no influence.
 
     Returns:
-        Means and standard deviations, `(N, D)`; no noise is drawn, and no row depends on another.
+        Centres and standard deviations, `(N, D)`; no noise is drawn, and no row depends on another.
 
     Raises:
         ShapeError: The examples have another shape than the model's.
         DataError: An example is so extreme that its encoding is not a number.
     """
 
-    def step(chunk: Tensor) -> Tensor:
-        q = model.posterior(chunk)  # type: ignore[operator]
-        return torch.stack([q.mean, q.variance.sqrt()], dim=1)
+    def step(batch: Batch) -> Tensor:
+        found = model.encode(batch)
+        scales = {
+            name: spread(law).expand_as(found.latents[name]) for name, law in found.laws.items()
+        }
+        rows = [flatten(part, model.latents) for part in (found.latents, scales)]
+        return torch.stack(rows, dim=1)
 
-    mean, scale = by_chunks(model, examples, step).unbind(dim=1)
-    finite = torch.isfinite(mean).flatten(start_dim=1).all(dim=1)
+    mean, scale = of_examples(model, examples, step).unbind(dim=1)
+    finite = torch.isfinite(mean).all(dim=1)
     if not bool(finite.all()):
         bad = (~finite).nonzero().flatten()
         raise DataError(
             f"{len(bad)} of the examples, the first of them number {int(bad[0])}, lie too far from "
             "the training data to be encoded; look for extreme values"
         )
-    return Encoding(mean, scale)
+    return Encoding(mean, scale, dict(model.latents))

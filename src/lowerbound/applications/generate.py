@@ -1,43 +1,65 @@
 """New examples: z from the prior, x from the decoder; the encoder is not used."""
 
-import torch
-from torch import Tensor, nn
+import math
 
-from lowerbound.applications.chunks import by_chunks, device_of
-from lowerbound.errors import SettingError, ShapeError
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from lowerbound.applications.chunks import by_chunks
+from lowerbound.core import Latents, Model, device_of, dtype_of, unflatten
+from lowerbound.distributions import expected
+from lowerbound.errors import SettingError, ShapeError, UnknownNameError
 from lowerbound.seeding import seeded
 
 
-def generate(model: nn.Module, count: int, *, draw: bool = True, seed: int | None = None) -> Tensor:
-    """Draw new examples: z ~ p(z), then x ~ p(x|z).
+def generate(
+    model: Model,
+    count: int,
+    *,
+    draw: bool = True,
+    temperature: float = 1.0,
+    seed: int | None = None,
+) -> Tensor:
+    """Draw new examples: z ~ p(z), from the top group down, then x ~ p(x|z).
 
     Args:
-        model: A `VAE`.
+        model: A trained model.
         count: How many, at least 1.
-        draw: Draw x from p(x|z); otherwise give the mean of p(x|z), which for images is what
-            papers show, and which lacks the noise of the likelihood.
+        draw: Draw x from p(x|z); otherwise give its mean, or the most probable class, which for
+            images is what papers show, and which lacks the noise of the likelihood.
+        temperature: Factor on the spread of every p(z), positive; 1 is the model. Less gives
+            examples that are more typical and less varied.
         seed: Of the draws; None for a fresh one.
 
     Returns:
         `(count, *event)`, in the units of the data, on the CPU.
 
     Raises:
-        SettingError: `count` is less than 1.
+        SettingError: `count` is less than 1, the temperature is not positive, or p(z) has no
+            scale that it could change.
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise SettingError(f"count must be a whole number of at least 1, got {count!r}")
-    with seeded(seed, device_of(model)), torch.no_grad():
-        z = model.prior().sample((count,)).cpu()  # type: ignore[operator]
-        return _decode(model, z, draw)
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise SettingError(f"temperature must be a positive number, got {temperature!r}")
+
+    def step(some: slice, device: torch.device) -> Tensor:
+        return _taken(model.sample(some.stop - some.start, temperature).law, draw)
+
+    with seeded(seed, device_of(model)):
+        return by_chunks(model, count, step, drawn=True)
 
 
-def decode(model: nn.Module, z: Tensor, *, draw: bool = False, seed: int | None = None) -> Tensor:
+def decode(
+    model: Model, z: Tensor | Latents, *, draw: bool = False, seed: int | None = None
+) -> Tensor:
     """Decode latent vectors.
 
     Args:
-        model: A `VAE`.
-        z: `(N, D)`, finite.
-        draw: Draw x from p(x|z) instead of giving its mean.
+        model: A trained model.
+        z: All groups in a row, `(N, D)`, as `encode` gives them; or `(N, *shape)` by group.
+        draw: Draw x from p(x|z) instead of giving its mean, or the most probable class.
         seed: Of the draw; None for a fresh one.
 
     Returns:
@@ -45,35 +67,44 @@ def decode(model: nn.Module, z: Tensor, *, draw: bool = False, seed: int | None 
 
     Raises:
         ShapeError: `z` is not `(N, D)` for the model's `D`, or not finite.
+        UnknownNameError: `z` names other groups than the model's.
     """
-    z = torch.as_tensor(z)
-    latents = tuple(model.prior().event_shape)  # type: ignore[operator]
-    if z.ndim < 1 or tuple(z.shape[1:]) != latents:
-        raise ShapeError(
-            f"the model decodes (N, {', '.join(map(str, latents))}) latents, got {tuple(z.shape)}; "
-            "encode some data to see the right shape"
-        )
-    if not bool(torch.isfinite(z).all()):
-        raise ShapeError("latents to decode must be finite, got nan or inf; remove those rows")
+    groups = _groups(model, z)
+    rows = len(next(iter(groups.values())))
+
+    def step(some: slice, device: torch.device) -> Tensor:
+        return _taken(model.decode({n: part[some].to(device) for n, part in groups.items()}), draw)
+
     with seeded(seed, device_of(model)):
-        return _decode(model, z.to(torch.float32), draw)
+        return by_chunks(model, rows, step, drawn=draw)
 
 
-def _decode(model: nn.Module, z: Tensor, draw: bool) -> Tensor:
-    def step(chunk: Tensor) -> Tensor:
-        likelihood = model.likelihood(chunk)  # type: ignore[operator]
-        return likelihood.sample() if draw else mean_of(likelihood)
+def _groups(model: Model, z: Tensor | Latents) -> dict[str, Tensor]:
+    """Latents by group, checked, in the precision of the model."""
+    spaces, dtype = model.latents, dtype_of(model)
+    if isinstance(z, Tensor):
+        if z.ndim != 2:
+            units = sum(space.units for space in spaces.values())
+            raise ShapeError(
+                f"the model has (N, {units}) latents, got {tuple(z.shape)}; encode some data "
+                "to see the right shape"
+            )
+        groups = unflatten(z, spaces)
+    else:
+        for name in z:
+            if name not in spaces:
+                raise UnknownNameError("group of latents", name, spaces)
+        groups = dict(z)
+    rows = {len(part) for part in groups.values() if part.ndim}
+    shapes = {name: tuple(part.shape[1:]) for name, part in groups.items()}
+    if len(rows) != 1 or shapes != {name: space.shape for name, space in spaces.items()}:
+        wanted = ", ".join(f"{name}: {('N', *s.shape)}" for name, s in spaces.items())
+        got = ", ".join(f"{name}: {tuple(part.shape)}" for name, part in groups.items())
+        raise ShapeError(f"the model decodes latents of {wanted}, got {got or 'none'}")
+    if not all(bool(torch.isfinite(part).all()) for part in groups.values()):
+        raise ShapeError("latents to decode must be finite, got nan or inf; remove those rows")
+    return {name: part.to(dtype) for name, part in groups.items()}
 
-    return by_chunks(model, z, step, drawn=draw)
 
-
-def mean_of(likelihood: torch.distributions.Distribution) -> Tensor:
-    """E[x] under p(x|z), batch and event as there.
-
-    For a categorical law, whose mean torch leaves undefined, that of its levels 0, 1, ...
-    """
-    base = getattr(likelihood, "base_dist", likelihood)
-    if isinstance(base, torch.distributions.Categorical):
-        shares = base.probs
-        return shares @ torch.arange(shares.shape[-1], dtype=shares.dtype, device=shares.device)
-    return likelihood.mean
+def _taken(law: Distribution, draw: bool) -> Tensor:
+    return law.sample() if draw else expected(law)

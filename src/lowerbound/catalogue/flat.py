@@ -1,11 +1,12 @@
 """A VAE with one group of latents, from the parts in its slots."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lowerbound.catalogue.laws import cells_for, sites_of
+from lowerbound.catalogue.laws import laws_for, sites_of
 from lowerbound.catalogue.policy import init_for, latents_for, network_for
 from lowerbound.catalogue.slots import SLOTS, Choice, Likelihood, Networks, Posterior, Prior
 from lowerbound.core import View
@@ -13,7 +14,7 @@ from lowerbound.data import Schema
 from lowerbound.errors import SettingError
 from lowerbound.likelihoods import Cells, Fields, outputs_of
 from lowerbound.models import VAE
-from lowerbound.networks import Init, Pair
+from lowerbound.networks import Init, Network, Pair
 from lowerbound.priors import Site
 
 Inputs = Literal["standardized", "symmetric", "raw"]
@@ -58,23 +59,23 @@ def flat(
     name = network_for(schema) if chosen.name == "auto" else SLOTS["network"].check(chosen.name)
     pair: Pair = SLOTS["network"].builders[name](**chosen.settings)
     first: Init = init_for(name, None) if init == "auto" else init
-    cells = cells_for(schema, Choice.of(likelihood))
-    outputs = outputs_of(cells, schema.shape)
-    if pair.images and not (schema.is_image and isinstance(cells, Cells)):
+    laws = laws_for(schema, Choice.of(likelihood))
+    cells = next(iter(laws.values())) if len(laws) == 1 else laws
+    if pair.images and not schema.is_image:
         raise SettingError(f"network '{name}' needs images, the data has none; use mlp")
     view = view_of(schema, inputs)
     about = Choice.of(posterior)
-    family = SLOTS["posterior"].builders[SLOTS["posterior"].check(about.name)]
+    family: Any = SLOTS["posterior"].builders[SLOTS["posterior"].check(about.name)]
     seen = view.shape(schema.shape)
     encoder = pair.encoder(seen, family.parameters_shape(latents))
-    decoder = pair.decoder((latents,), outputs)
+    decoder = pair.decoder((latents,), outputs_of(cells, schema.shape))
     for net in (encoder, decoder):
-        net.start(first)  # type: ignore[operator]
+        net.start(first)
     if not next(encoder.parameters()).is_meta:  # there sizes are counted and nothing else
         if first not in ("glorot", "torch"):
-            encoder.start_small()  # type: ignore[operator]
+            encoder.start_small()
         if first != "torch":
-            start_at_mean(decoder, cells, schema, by_channel=pair.images)
+            start_at_mean(decoder, laws, schema, by_channel=pair.images)
     q = family(encoder, **about.settings)
     top = Choice.of(prior)
     build = SLOTS["prior"].builders[SLOTS["prior"].check(top.name)]
@@ -90,36 +91,36 @@ def view_of(schema: Schema, inputs: Inputs = "standardized") -> View:
         if field.kind == "categorical" and field.shape == ()
     }
     mean, scale = torch.tensor(0.0), torch.tensor(1.0)
-    if inputs == "symmetric":
-        if schema.levels is None:
-            raise SettingError(
-                "inputs 'symmetric' is for levels, and the data is real numbers; use standardized"
-            )
+    measured, spread = schema.mean, schema.scale
+    if inputs == "symmetric" and schema.levels is None:
+        raise SettingError(
+            f"inputs 'symmetric' is for levels, and the data is {schema.describe()}; "
+            "use standardized"
+        )
+    if inputs == "standardized" and measured is not None and spread is not None:
+        mean, scale = measured, spread
+    elif inputs != "raw" and schema.levels is not None:
         mean = scale = torch.tensor((schema.levels - 1) / 2)
-    elif inputs == "standardized":
-        measured = schema.mean, schema.scale
-        if measured[0] is not None and measured[1] is not None:
-            mean, scale = measured
-        elif schema.levels is not None:
-            mean = scale = torch.tensor((schema.levels - 1) / 2)
     return View(mean, scale, levels=levels, masked=schema.missing)
 
 
-def start_at_mean(decoder: nn.Module, cells: object, schema: Schema, *, by_channel: bool) -> None:
+def start_at_mean(
+    decoder: Network,
+    laws: Mapping[tuple[int, ...], Cells],
+    schema: Schema,
+    *,
+    by_channel: bool,
+) -> None:
     """Start a decoder at the mean of the training examples, for laws that have a start.
 
     Args:
         decoder: A network of a pair.
-        cells: As `cells_for` returns them.
+        laws: As `laws_for` returns them.
         schema: Of the data; nothing is done where it was not measured.
         by_channel: Whether the decoder has one bias a channel: then the mean is the channel's.
     """
     place = 0
-    for (places, site), law in zip(
-        sites_of(schema).items(),
-        [cells] if isinstance(cells, Cells) else list(cells.values()),  # type: ignore[attr-defined]
-        strict=True,
-    ):
+    for (places, site), law in zip(sites_of(schema).items(), laws.values(), strict=True):
         size = law.parameters_per_cell * len(places)
         if site.mean is not None:
             mean: Tensor = site.mean.double().expand(site.shape)
@@ -127,5 +128,5 @@ def start_at_mean(decoder: nn.Module, cells: object, schema: Schema, *, by_chann
                 mean = mean.mean(dim=(1, 2), keepdim=True).expand(site.shape)
             values = law.start(mean)
             if values is not None:
-                decoder.start_at(values, place)  # type: ignore[operator]
+                decoder.start_at(values, place)
         place += size

@@ -1,7 +1,5 @@
 """Which law each cell of the data gets: the default of its kind, or one law that fits them all."""
 
-from collections.abc import Mapping, Sequence
-
 from lowerbound.catalogue.slots import SLOTS, Choice
 from lowerbound.data import KINDS, Schema
 from lowerbound.errors import SettingError
@@ -47,7 +45,7 @@ def sites_of(schema: Schema) -> dict[tuple[int, ...], Site]:
     }
 
 
-def cells_for(schema: Schema, likelihood: Choice) -> Cells | Mapping[Sequence[int], Cells]:
+def laws_for(schema: Schema, likelihood: Choice) -> dict[tuple[int, ...], Cells]:
     """Build the law of every cell.
 
     Args:
@@ -55,17 +53,20 @@ def cells_for(schema: Schema, likelihood: Choice) -> Cells | Mapping[Sequence[in
         likelihood: One law for all cells, or "auto" for the default of each kind; settings reach
             the laws that have them.
 
+    Returns:
+        The laws, by the places of their cells, in the order of `sites_of`.
+
     Raises:
         SettingError: The law does not fit the data; says which do.
     """
     if likelihood.name != "auto":
         check_law(likelihood.name, schema)
-    made: dict[Sequence[int], Cells] = {}
+    made: dict[tuple[int, ...], Cells] = {}
     for places, site in sites_of(schema).items():
         name = KINDS[site.kind].law if likelihood.name == "auto" else likelihood.name
         own = {k: v for k, v in likelihood.settings.items() if k in settings_of_law(name)}
         made[places] = SLOTS["likelihood"].builders[name](site, **own)
-    return next(iter(made.values())) if len(made) == 1 else made
+    return made
 
 
 def settings_of_law(name: str) -> frozenset[str]:

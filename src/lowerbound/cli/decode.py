@@ -62,18 +62,11 @@ def read_latents(path: Path) -> "Tensor":
     import numpy as np
     import torch
 
-    from lowerbound.data.array_files import read_npy
-    from lowerbound.data.columns import read_parquet
-    from lowerbound.data.tables import read_table
+    from lowerbound.data.read.source import open_source
 
-    readers = {".npy": read_npy, ".csv": read_table, ".tsv": read_table, ".parquet": read_parquet}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
+    if path.suffix.lower() not in (".npy", ".csv", ".tsv", ".parquet"):
         raise DataError(f"{path.name!r} is no file of latents; give a .npy, .csv or .parquet")
-    try:
-        raw = reader(path)
-    except OSError as error:
-        raise DataError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+    raw = open_source(path)
     values = np.asarray(raw.values, dtype=np.float32)
     if raw.names is not None:
         columns = [i for i, name in enumerate(raw.names) if re.fullmatch(r"z\d+", name)]

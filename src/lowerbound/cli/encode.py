@@ -31,6 +31,7 @@ def command(
     """
     from lowerbound.applications import encode
     from lowerbound.cli.console import say, tell, working
+    from lowerbound.cli.examples import named
     from lowerbound.cli.output import check_output, form_of, write_array, write_table
     from lowerbound.cli.sources import read_for
     from lowerbound.processes import current
@@ -56,6 +57,7 @@ def command(
     if form == ".npy":
         write_array(out, values)
     else:
-        write_table(out, names, values)
+        columns = dict(zip(names, values.T, strict=True))
+        write_table(out, named(examples) | columns)
     tell(f"{len(values):,} examples, {encoding.mean.shape[1]} latent units")
     say(out)

@@ -18,10 +18,11 @@ from lowerbound.cli.output import (
     write_picture,
     write_table,
 )
+from lowerbound.data.table import columns_of
 from lowerbound.errors import SettingError
 
 if TYPE_CHECKING:
-    from lowerbound.data import Schema
+    from lowerbound.data import Schema, Source
 
 #: Pixels that a small picture is enlarged to, at least, on a sheet.
 SEEN_AT = 32
@@ -33,6 +34,10 @@ def forms(schema: "Schema") -> tuple[str, ...]:
     """The kinds of file that examples of a schema can be written as, the usual one first."""
     if schema.is_image:
         return (".png", FOLDER, ".npy")
+    if len(schema.shape) > 1:
+        return (".npy",)
+    if any(field.categories for field in schema.fields):
+        return (".csv", ".parquet")
     return (".csv", ".parquet", ".npy") if schema.is_table else (".npy", ".csv", ".parquet")
 
 
@@ -65,7 +70,13 @@ def check_count(count: int, schema: "Schema", form: str) -> None:
 
 
 def write_examples(
-    path: Path, form: str, x: Tensor, schema: "Schema", *, columns: int | None = None
+    path: Path,
+    form: str,
+    x: Tensor,
+    schema: "Schema",
+    *,
+    columns: int | None = None,
+    rows: "Source | None" = None,
 ) -> None:
     """Write `(N, *event)` examples.
 
@@ -75,17 +86,25 @@ def write_examples(
         x: In the units of the data: draws, or means, which lie between the levels.
         schema: What the data is.
         columns: Pictures in a row of a sheet.
+        rows: The examples that they were made of, which may have names.
     """
     if form == ".png":
         write_picture(path, sheet(to_pixels(x, schema), columns))
     elif form == FOLDER:
         write_folder(path, [to_image(pixels) for pixels in to_pixels(x, schema)])
     else:
-        values = unpacked(x, schema)
         if form == ".npy":
-            write_array(path, values)
+            write_array(path, unpacked(x, schema))
         else:
-            write_table(path, schema.columns, values)
+            first, table = named(rows), columns_of(stored(x, schema), schema)
+            write_table(path, first | table, header=schema.is_table or bool(first))
+
+
+def named(rows: "Source | None") -> dict[str, np.ndarray]:
+    """The names of examples as a first column of a table; none where they have none."""
+    if rows is None or rows.row_names is None:
+        return {}
+    return {rows.row_label or "row": np.array(rows.row_names, dtype=object)}
 
 
 def unpacked(x: Tensor, schema: "Schema") -> np.ndarray:
@@ -96,7 +115,9 @@ def unpacked(x: Tensor, schema: "Schema") -> np.ndarray:
 
 def stored(x: Tensor, schema: "Schema") -> Tensor:
     """Whole numbers in the data's own type; means, which lie between, as they are."""
-    if schema.levels is not None and bool((x == x.round()).all()):
+    if schema.kind == "mixed":
+        return x.double()
+    if schema.is_discrete and bool((x == x.round()).all()):
         return x.round().to(schema.dtype)
     return x.to(torch.float64 if schema.precision == "float64" else torch.float32)
 

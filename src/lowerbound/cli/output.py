@@ -5,9 +5,9 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -61,18 +61,38 @@ def write_array(path: Path, values: np.ndarray) -> None:
     write_atomically(path, lambda file: np.save(file, plain, allow_pickle=False))
 
 
-def write_table(path: Path, names: Sequence[str] | None, values: np.ndarray | list[Any]) -> None:
-    """A `.csv` or `.parquet` file; numbers are written so that they read back the same."""
+def write_table(path: Path, columns: Mapping[str, np.ndarray], *, header: bool = True) -> None:
+    """Write a `.csv` or `.parquet` file; numbers are written so that they read back the same.
+
+    Args:
+        path: Where.
+        columns: Arrays `(N,)` by name; None and nan are gaps.
+        header: Whether a CSV file begins with the names.
+    """
     if path.suffix.lower() == ".parquet":
-        _write_parquet(path, names, np.asarray(values))
+        import pyarrow.parquet
+
+        table = pyarrow.table(
+            {
+                name: column.tolist() if column.dtype == object else column
+                for name, column in columns.items()
+            }
+        )
+        write_atomically(path, lambda file: pyarrow.parquet.write_table(table, file))
         return
     text = io.StringIO(newline="")
     rows = csv.writer(text, lineterminator="\n")
-    if names is not None:
-        rows.writerow(names)
-    for row in values:
-        rows.writerow([cell.item() if cell.dtype.kind in "iub" else str(cell) for cell in row])
+    if header:
+        rows.writerow(columns)
+    rows.writerows(zip(*map(_cells, columns.values()), strict=True))
     write_atomically(path, text.getvalue().encode("utf-8"))
+
+
+def _cells(column: np.ndarray) -> list[object]:
+    """The cells of a column as CSV has them: "" for a gap, each float in its own precision."""
+    if column.dtype.kind == "f":
+        return ["" if np.isnan(cell) else str(cell) for cell in column]
+    return ["" if cell is None else cell for cell in column.tolist()]
 
 
 def write_picture(path: Path, picture: Image.Image) -> None:
@@ -108,11 +128,3 @@ def write_folder(path: Path, pictures: Sequence[Image.Image]) -> None:
 
 def _png(picture: Image.Image) -> Callable[[BinaryIO], None]:
     return lambda file: picture.save(file, format="PNG")
-
-
-def _write_parquet(path: Path, names: Sequence[str] | None, values: np.ndarray) -> None:
-    import pyarrow.parquet
-
-    names = names or [f"x{index}" for index in range(values.shape[1])]
-    table = pyarrow.table({name: values[:, index] for index, name in enumerate(names)})
-    write_atomically(path, lambda file: pyarrow.parquet.write_table(table, file))

@@ -67,5 +67,5 @@ def command(
             else:
                 write_examples(target, form, torch.cat(pairs, dim=-1), run.schema)
         else:
-            write_examples(target, form, x, run.schema)
+            write_examples(target, form, x, run.schema, rows=examples)
     say(target)

@@ -2,7 +2,8 @@
 
 from lowerbound.core.batch import Batch
 from lowerbound.core.conditional import Conditional
-from lowerbound.core.model import Choose, Model, Pick, Sample
+from lowerbound.core.model import Choose, Inferred, Model, Pick, Sample
+from lowerbound.core.on import constant, device_of, dtype_of, on
 from lowerbound.core.space import Latents, Space, flatten, unflatten, units_of
 from lowerbound.core.trace import Bound, Gradient, Latent, Trace, Traceable
 from lowerbound.core.view import View
@@ -13,6 +14,7 @@ __all__ = [
     "Choose",
     "Conditional",
     "Gradient",
+    "Inferred",
     "Latent",
     "Latents",
     "Model",
@@ -22,7 +24,11 @@ __all__ = [
     "Trace",
     "Traceable",
     "View",
+    "constant",
+    "device_of",
+    "dtype_of",
     "flatten",
+    "on",
     "unflatten",
     "units_of",
 ]

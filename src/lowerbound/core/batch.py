@@ -18,8 +18,8 @@ class Batch:
 
     Example:
         >>> batch = Batch(torch.ones(2, 3), observed=torch.tensor([[True, True, False]] * 2))
-        >>> batch.filled()[0]
-        tensor([1., 1., 0.])
+        >>> len(batch), len(batch.rows(slice(1, None)))
+        (2, 1)
     """
 
     x: Tensor
@@ -43,16 +43,4 @@ class Batch:
             self.x[chosen],
             None if self.observed is None else self.observed[chosen],
             None if self.condition is None else self.condition[chosen],
-        )
-
-    def filled(self) -> Tensor:
-        """`x` with 0 in every unobserved cell, `(B, *event)`; `x` itself when all are observed.
-
-        Whatever an unobserved cell holds (NaN, inf, 1e30) is gone from value and gradient alike.
-        """
-        if self.observed is None:
-            return self.x
-        # where, not multiplication by the mask: nan * 0 is nan
-        return torch.where(
-            self.observed, self.x, torch.zeros((), dtype=self.x.dtype).to(self.x.device)
         )

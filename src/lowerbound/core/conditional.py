@@ -27,4 +27,13 @@ class Conditional(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, context: Tensor | None = None) -> Distribution:
-        """The distribution given `context`, batched over its leading axes."""
+        """Return the distribution given `context`, batched over its leading axes."""
+
+    def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
+        """Raise `SupportError` with the remedy if `x` holds an impossible value; by default none.
+
+        Args:
+            x: Values, `(N, *event)`.
+            observed: Which of them count, bool; None for all.
+            name: What they are called in the message.
+        """

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -34,6 +35,23 @@ class Sample:
     law: Distribution
 
 
+@dataclass(frozen=True)
+class Inferred:
+    """The centre of q(z|x), group by group given the centres above.
+
+    Attributes:
+        latents: By group, `(B, *shape)`.
+        laws: The q of each group whose centre it is, batch `(B,)`.
+    """
+
+    latents: Latents
+    laws: Mapping[str, Distribution]
+
+
+class _EnoughError(Exception):
+    """Ends a walk whose p(x|z) nobody wants."""
+
+
 class Model(nn.Module, ABC):
     """p(x, z) = p(z_1) p(z_2|z_1) ... p(x|z), with q(z_1|x) q(z_2|z_1, x) ... for its posterior.
 
@@ -59,6 +77,17 @@ class Model(nn.Module, ABC):
                 axes that the laws of the groups below then have, too.
             batch: `B` examples for q; None where there is no data: each q is then None.
             condition: What a conditional model is told, `(B, ...)`.
+        """
+
+    def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
+        """Raise `SupportError` with the remedy if p(x|z) gives a value of `x` no density.
+
+        A model whose p(x|z) has a support overrides it.
+
+        Args:
+            x: Examples, `(N, *event)`.
+            observed: Which of their cells count, bool; None for all.
+            name: What they are called in the message.
         """
 
     def forward(
@@ -173,8 +202,27 @@ class Model(nn.Module, ABC):
         law = self.descend(draw, None, condition)
         return Sample(chosen, law)
 
-    def encode(self, batch: Batch) -> Sample:
-        """Return the centre of q(z|x), group by group given the centres above, and p(x|z) there.
+    def infer(self, choose: Choose, batch: Batch) -> None:
+        """Walk as `descend` does, and stop before p(x|z), which costs most and is not wanted.
+
+        Args:
+            choose: Asked for each group of latents.
+            batch: `B` examples.
+        """
+        waiting = set(self.latents)
+
+        def ask(name: str, p: Distribution, q: Distribution | None) -> Tensor:
+            z = choose(name, p, q)
+            waiting.discard(name)
+            if not waiting:
+                raise _EnoughError
+            return z
+
+        with suppress(_EnoughError):
+            self.descend(ask, batch, batch.condition)
+
+    def encode(self, batch: Batch) -> Inferred:
+        """Return the centre of q(z|x), group by group given the centres above.
 
         Args:
             batch: `B` examples.
@@ -183,13 +231,15 @@ class Model(nn.Module, ABC):
             Latents `(B, *shape)` by group; no noise is drawn.
         """
         chosen: dict[str, Tensor] = {}
+        laws: dict[str, Distribution] = {}
 
         def take(name: str, p: Distribution, q: Distribution | None) -> Tensor:
-            chosen[name] = centre(p if q is None else q)
+            laws[name] = p if q is None else q
+            chosen[name] = centre(laws[name])
             return chosen[name]
 
-        law = self.descend(take, batch, batch.condition)
-        return Sample(chosen, law)
+        self.infer(take, batch)
+        return Inferred(chosen, laws)
 
     def decode(self, latents: Latents, condition: Tensor | None = None) -> Distribution:
         """Return p(x|z) at given latents, `(..., *shape)` by group."""
@@ -209,7 +259,9 @@ class Model(nn.Module, ABC):
         names = list(self.latents)
         if until is not None and until not in names:
             raise UnknownNameError("group of latents", until, names)
-        kept = names if until is None else names[: names.index(until) + 1]
+        if until in (None, names[-1]):
+            return self.decode(self.encode(batch).latents, batch.condition)
+        kept = names[: names.index(until) + 1]
 
         def mix(name: str, p: Distribution, q: Distribution | None) -> Tensor:
             if name in kept and q is not None:

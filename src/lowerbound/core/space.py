@@ -72,8 +72,8 @@ def unflatten(z: Tensor, spaces: Mapping[str, Space]) -> dict[str, Tensor]:
     if z.ndim < 1 or z.shape[-1] != units:
         parts = ", ".join(f"{name}: {space.units}" for name, space in spaces.items())
         raise ShapeError(
-            f"the model has {units} latent units a row ({parts}), got {tuple(z.shape)}; "
-            "encode some data to see the right shape"
+            f"the model has (N, {units}) latents ({parts}), got {tuple(z.shape)}; encode some "
+            "data to see the right shape"
         )
     rows = z.split([space.units for space in spaces.values()], dim=-1)
     return {

@@ -11,15 +11,20 @@ from lowerbound.data.examples import Data, Examples
 from lowerbound.data.front import names, read, read_examples
 from lowerbound.data.kinds import KINDS, Kind
 from lowerbound.data.notes import Note
-from lowerbound.data.raw import Raw
+from lowerbound.data.packed.examples import StoredExamples
+from lowerbound.data.raw import Column, Raw
 from lowerbound.data.read.named import NamedSet, named_sets
+from lowerbound.data.read.source import arranged
+from lowerbound.data.reading import Reading
+from lowerbound.data.rows import ArrayRows, Rows
 from lowerbound.data.schema import Constant, Field, Schema
 from lowerbound.data.source import Source
-from lowerbound.data.stored.examples import StoredExamples
 
 __all__ = [
     "KINDS",
+    "ArrayRows",
     "Batch",
+    "Column",
     "Constant",
     "Data",
     "Examples",
@@ -28,9 +33,12 @@ __all__ = [
     "NamedSet",
     "Note",
     "Raw",
+    "Reading",
+    "Rows",
     "Schema",
     "Source",
     "StoredExamples",
+    "arranged",
     "build",
     "coerce",
     "named_sets",

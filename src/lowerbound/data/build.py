@@ -8,14 +8,13 @@ import numpy as np
 import torch
 
 from lowerbound.data.examples import Data, identity
-from lowerbound.data.keys import content_keys
 from lowerbound.data.loading import with_draws
 from lowerbound.data.notes import Note
 from lowerbound.data.packed.remember import remembered
 from lowerbound.data.parts import part_of
 from lowerbound.data.raw import TEST, VALIDATION, Raw
 from lowerbound.data.reading import Binarize
-from lowerbound.data.rows import ArrayRows, Block, blocks
+from lowerbound.data.rows import ArrayRows, blocks
 from lowerbound.data.sketch import KEPT
 from lowerbound.data.source import Source
 from lowerbound.data.splits import Hashes

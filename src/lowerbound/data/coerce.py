@@ -1,7 +1,5 @@
 """New data made to fit a schema that a model was trained under."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from lowerbound.data.facts import Facts
@@ -91,9 +89,7 @@ def match(
     return fitting, notes
 
 
-def _masked(
-    facts: Facts, columns: np.ndarray | None, lookups: dict[int, Lookup]
-) -> bool:
+def _masked(facts: Facts, columns: np.ndarray | None, lookups: dict[int, Lookup]) -> bool:
     """Whether cells may be unknown; numbers and words that training never saw are."""
     gaps = facts.gaps if columns is None else facts.gaps[columns]
     return bool(gaps.any()) or any((one.codes < 0).any() or one.open for one in lookups.values())
@@ -171,7 +167,9 @@ def _constants(
     whole = len(found) == schema.dimensions + len(schema.constants)
     constants = {}
     for one in schema.constants:
-        place = by_name.get(one.name) if named and schema.is_table else one.position if whole else None
+        place = (
+            by_name.get(one.name) if named and schema.is_table else one.position if whole else None
+        )
         if place is None:
             continue
         words, value = found[place].categories, one.value
@@ -191,10 +189,10 @@ def _chance(
     if white:
         most = 255 if raw.pictures and raw.rows.dtype == np.uint8 else white
         if facts.least < 0 or facts.most > most:
-            how = "drawn from grey levels 0 to" if schema.white else f"binarised at {white / 2:g} of 0 to"
+            how = "drawn from grey levels" if schema.white else f"binarised at {white / 2:g} of"
             raise DataError(
-                f"the model's data were {how} {white:g}, got {facts.least:g} to {facts.most:g} in "
-                f"{raw.where}; scale them alike"
+                f"the model's data were {how} 0 to {white:g}, got {facts.least:g} to "
+                f"{facts.most:g} in {raw.where}; scale them alike"
             )
         return (None, most) if schema.white is not None else (most / 2, None)
     if binarize:
@@ -207,7 +205,9 @@ def _other_shape(shape: tuple[int, ...], schema: Schema, where: str) -> str:
     if len(schema.shape) == 1:
         wanted = f"{schema.dimensions} columns"
         if schema.constants:
-            wanted += f" (or {schema.dimensions + len(schema.constants)} with those that never vary)"
+            wanted += (
+                f" (or {schema.dimensions + len(schema.constants)} with those that never vary)"
+            )
     else:
         wanted = f"{_by(schema.shape)} {'images' if schema.is_image else 'series'}"
     got = f"{shape[0]} columns" if len(shape) == 1 else _by(shape)

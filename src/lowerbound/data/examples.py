@@ -82,15 +82,9 @@ class Examples:
         """These: they are in memory."""
         return self
 
-    def extremes(self) -> Tensor:
-        """Give all examples; unknown cells hold a known number of their column."""
-        if self.observed is None or not len(self):
-            return self.x
-        place = self.observed.to(torch.uint8).argmax(dim=0, keepdim=True)
-        held = self.x.gather(0, place)
-        # a column of which nothing is known: a filler, that every kind has
-        held = torch.where(self.observed.gather(0, place), held, torch.zeros_like(held))
-        return torch.where(self.observed, self.x, held)
+    def extremes(self) -> Batch:
+        """Return all examples: see `Source.extremes`."""
+        return Batch(self.x, self.observed)
 
     def select(self, index: Tensor | slice) -> "Examples":
         """The examples at `index`, with their labels and names."""

@@ -127,11 +127,11 @@ class Fitting:
             if observed is not None:
                 differs &= observed[:, place]
             if differs.any():
-                tally.add(
-                    f"examples differing in {column.name!r}, which was {column.text} in all training "
-                    "data: the model ignores it",
-                    count=int(differs.sum()),
+                what = (
+                    f"examples differing in {column.name!r}, which was {column.text} in all "
+                    "training data: the model ignores it"
                 )
+                tally.add(what, count=int(differs.sum()))
 
     def _coded(
         self, values: np.ndarray, observed: np.ndarray | None, tally: Tally | None
@@ -176,9 +176,7 @@ class Fitting:
             if wrong.any():
                 raise DataError(self._refusal(kind, levels, own, wrong))
 
-    def _refusal(
-        self, kind: str, levels: int | None, own: np.ndarray, wrong: np.ndarray
-    ) -> str:
+    def _refusal(self, kind: str, levels: int | None, own: np.ndarray, wrong: np.ndarray) -> str:
         first = own[tuple(np.argwhere(wrong)[0])]
         remedy = "give the values as they were in training"
         if levels == 256 and own.min() >= 0 and own.max() <= 1:

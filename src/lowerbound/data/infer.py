@@ -90,12 +90,12 @@ def infer(raw: Raw, facts: Facts, binarize: Binarize = False) -> tuple[Schema, t
         threshold = white = None
     if white is None and len({field.kind for field in fields}) > 1:
         precision = "float64"
-    return Schema(
-        tuple(fields), shape, constants, threshold, precision, white, raw.reading
-    ), notes
+    return Schema(tuple(fields), shape, constants, threshold, precision, white, raw.reading), notes
 
 
-def kind_of(raw: Raw, facts: Facts, columns: np.ndarray | slice = slice(None)) -> tuple[str, int | None]:
+def kind_of(
+    raw: Raw, facts: Facts, columns: np.ndarray | slice = slice(None)
+) -> tuple[str, int | None]:
     """Tell the kind of all cells together, and their number of levels, by the table above."""
     dtype, image = raw.rows.dtype, len(raw.rows.shape) == 3
     low, high = float(facts.low[columns].min()), float(facts.high[columns].max())
@@ -138,9 +138,7 @@ def check_limit(limit: int | None) -> None:
         raise SettingError(f"limit is at least 10 examples, got {limit}")
 
 
-def _binarized(
-    raw: Raw, facts: Facts, kept: np.ndarray, binarize: Binarize, told: Told
-) -> Told:
+def _binarized(raw: Raw, facts: Facts, kept: np.ndarray, binarize: Binarize, told: Told) -> Told:
     """What cells are in the end, and what was done to them."""
     notes: tuple[Note, ...] = ()
     if told.kind == "binary" and facts.most > 1:

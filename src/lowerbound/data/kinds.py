@@ -64,7 +64,8 @@ class Kind:
         storage: From the levels and the precision of reals to the name of a dtype.
         infer: From a column, and whether a person says that it is of this kind, to the traits of
             its field; None if it is of another.
-        back: From numbers as stored, and the field's traits, to what a person would write.
+        back: From numbers as stored, or means of them, and the field's traits, to what a person
+            would write.
     """
 
     name: str
@@ -101,7 +102,7 @@ def _categorical(seen: Seen, told: bool) -> Traits | None:
 
 
 def _ordinal(seen: Seen, told: bool) -> Traits | None:
-    fits = seen.categories is None and seen.whole and 0 <= seen.low and 0 < seen.high < MOST_LEVELS
+    fits = seen.categories is None and seen.whole and seen.low >= 0 and 0 < seen.high < MOST_LEVELS
     return Traits(int(seen.high) + 1, whole=True) if told and fits else None
 
 
@@ -117,9 +118,9 @@ def _real(seen: Seen, told: bool) -> Traits | None:
 
 
 def _as_words(values: np.ndarray, traits: Traits) -> np.ndarray:
-    codes = np.clip(np.round(values), 0, (traits.levels or 2) - 1).astype(np.int64)
     if not traits.categories:
-        return codes
+        return _as_whole(values, traits)
+    codes = np.clip(np.round(values), 0, (traits.levels or 2) - 1).astype(np.int64)
     words = np.array(traits.categories, dtype=object)
     if traits.whole:
         words = np.array([int(word) for word in traits.categories])
@@ -129,7 +130,8 @@ def _as_words(values: np.ndarray, traits: Traits) -> np.ndarray:
 
 
 def _as_whole(values: np.ndarray, traits: Traits) -> np.ndarray:
-    return np.round(values).astype(np.int64)
+    whole = np.round(values)  # means lie between the numbers, and stay
+    return whole.astype(np.int64) if (whole == values).all() else values
 
 
 def _as_number(values: np.ndarray, traits: Traits) -> np.ndarray:

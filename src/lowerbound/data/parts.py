@@ -35,9 +35,7 @@ def part_of(
     """
     without = np.empty(0, np.int64) if without is None else without
     span = span_without(len(raw), without)
-    if raw.rows.in_memory or (
-        rows is not None and len(rows) * fitting.row_bytes <= HELD_OUT_BYTES
-    ):
+    if raw.rows.in_memory or (rows is not None and len(rows) * fitting.row_bytes <= HELD_OUT_BYTES):
         return load(raw, fitting, span.rows(np.arange(len(span))) if rows is None else rows)
     found = StoredExamples(raw, fitting, span, _witness(fitting, facts))
     return found if rows is None else _run(found, rows)

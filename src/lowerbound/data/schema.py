@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as made
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -183,7 +184,7 @@ class Schema:
     threshold: float | None = None
     precision: Precision = "float32"
     white: float | None = None
-    reading: Reading = Reading()
+    reading: Reading = made(default_factory=Reading)
 
     def __post_init__(self) -> None:
         if not self.modelled:

@@ -24,7 +24,7 @@ def to_json(part: Any) -> Any:
         return {
             one.name: to_json(getattr(part, one.name))
             for one in fields(part)
-            if one.default is MISSING or getattr(part, one.name) != one.default
+            if getattr(part, one.name) != _default(one)
         }
     return [to_json(item) for item in part] if isinstance(part, tuple) else part
 
@@ -77,12 +77,16 @@ def _object(kind: Any, value: object, what: str, where: str) -> Any:
             f"{where}: {what} is an object with {', '.join(known)}, got {_brief(value)}"
         )
     unknown = [key for key in value if key not in known]
-    absent = [name for name, one in known.items() if name not in value and one.default is MISSING]
+    absent = [name for name, one in known.items() if name not in value and _default(one) is MISSING]
     if unknown or absent:
         wrong = f"unknown {_brief(unknown[0])}" if unknown else f"no {absent[0]!r}"
         raise DataError(f"{where}: {what} has the keys {', '.join(known)}; found {wrong}")
     hints = get_type_hints(kind)
     return kind(**{name: _read(hints[name], part, name, where) for name, part in value.items()})
+
+
+def _default(one: Any) -> Any:
+    return one.default if one.default_factory is MISSING else one.default_factory()
 
 
 def _text(value: object, what: str, where: str) -> str:

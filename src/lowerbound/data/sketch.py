@@ -45,7 +45,7 @@ class Sketch:
         keys, rows = self._keep(*self._sorted())
         return rows, group_sizes(keys)
 
-    def keys(self) -> np.ndarray:
+    def hashes(self) -> np.ndarray:
         """The hashes that are kept, sorted, `(N, 2)`."""
         return self._sorted()[0]
 

@@ -81,8 +81,8 @@ class Source(Protocol):
         """
         ...
 
-    def extremes(self) -> Tensor:
-        """Examples, no cell of them unknown, that have a support only if all have it."""
+    def extremes(self) -> Batch:
+        """Return examples whose known values lie in a support exactly if all values do."""
         ...
 
     def to(self, device: torch.device | str) -> "Source":

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lowerbound.data.keys import content_keys, group_sizes
+from lowerbound.data.keys import content_keys
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION
 from lowerbound.data.rows import Block
@@ -89,9 +89,7 @@ class Split:
     notes: tuple[Note, ...] = ()
 
 
-def split(
-    hashes: Hashes, *, where: str, row_bytes: int = 1, test: bool = True
-) -> Split:
+def split(hashes: Hashes, *, where: str, row_bytes: int = 1, test: bool = True) -> Split:
     """Divide examples into training, validation and test.
 
     Parts that the source already has are kept. A missing validation or test part is a tenth of the
@@ -212,10 +210,10 @@ def _about(count: int, distinct: int) -> tuple[Note, ...]:
 
 def _leaks(hashes: Hashes) -> tuple[Note, ...]:
     """Warn of examples of a given validation or test part that are also in its training part."""
-    pool, count = hashes.sketches[TRAIN].keys(), 0
+    pool, count = hashes.sketches[TRAIN].hashes(), 0
     known = {key.tobytes() for key in pool} if len(hashes.sketches) > 1 else set()
     for number, sketch in hashes.sketches.items():
         if number != TRAIN:
-            count += sum(key.tobytes() in known for key in sketch.keys())
+            count += sum(key.tobytes() in known for key in sketch.hashes())
     what = "examples of the given validation or test part found in its training part too"
     return (Note(what, count),) if count else ()

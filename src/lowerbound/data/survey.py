@@ -1,9 +1,7 @@
 """All that takes passes through a source: facts, schema, split, measures."""
 
-import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 

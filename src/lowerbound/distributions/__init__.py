@@ -1,10 +1,11 @@
 """What torch.distributions lacks: sums in float64, discretised densities, divergences."""
 
-from lowerbound.distributions.centre import centre, tempered
+from lowerbound.distributions.centre import centre, expected, spread, tempered
 from lowerbound.distributions.detach import detached
 from lowerbound.distributions.discretized_logistic import DiscretizedLogistic
 from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.kl import analytic_kl
+from lowerbound.distributions.levels import Levels
 from lowerbound.distributions.log_prob import log_prob
 from lowerbound.distributions.mixture import Mixture
 from lowerbound.distributions.negative_binomial import NegativeBinomial
@@ -18,6 +19,7 @@ __all__ = [
     "NegativeBinomial",
     "Product",
     "Independent",
+    "Levels",
     "CellNormal",
     "SharedScaleNormal",
     "UnitNormal",
@@ -25,6 +27,8 @@ __all__ = [
     "analytic_kl",
     "centre",
     "detached",
+    "expected",
     "log_prob",
+    "spread",
     "tempered",
 ]

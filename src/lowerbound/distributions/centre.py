@@ -1,19 +1,28 @@
-"""The point that stands for a whole distribution, and a distribution made narrower."""
+"""The points that stand for a whole distribution, its spread, and a narrower distribution."""
 
+import math
 from functools import singledispatch
 
+import torch
 from torch import Tensor
-from torch.distributions import Categorical, Distribution, MultivariateNormal, Normal
+from torch.distributions import (
+    Bernoulli,
+    Categorical,
+    Distribution,
+    MultivariateNormal,
+    Normal,
+)
 
 from lowerbound.distributions.independent import Independent
+from lowerbound.distributions.levels import Levels
 from lowerbound.errors import SettingError
 
 
 @singledispatch
-def centre(distribution: Distribution) -> Tensor:
-    """Return the point that stands for a distribution: the mean, or the mode of classes.
+def expected(distribution: Distribution) -> Tensor:
+    """Return E[x], or the mode of classes, which have no mean: what is shown of p(x|z).
 
-    Register a new family with `centre.register`.
+    Register a new family with `expected.register`.
 
     Returns:
         `(*batch, *event)`.
@@ -22,27 +31,87 @@ def centre(distribution: Distribution) -> Tensor:
         SettingError: The family has no mean and none was registered.
 
     Example:
-        >>> import torch
-        >>> centre(Normal(torch.tensor(2.0), torch.tensor(1.0)))
-        tensor(2.)
+        >>> expected(Bernoulli(torch.tensor(0.75)))
+        tensor(0.7500)
     """
     try:
         return distribution.mean
     except NotImplementedError:
         raise SettingError(
-            f"{type(distribution).__name__} has no centre to stand for it; register one with "
-            "lowerbound.distributions.centre.register"
+            f"{type(distribution).__name__} has no point to stand for it; register one with "
+            "lowerbound.distributions.expected.register, and centre.register for a law of z"
         ) from None
 
 
-@centre.register
+@expected.register
 def _(distribution: Categorical) -> Tensor:
     return distribution.logits.argmax(dim=-1)
+
+
+@expected.register
+def _(distribution: Levels) -> Tensor:
+    return distribution.mean
+
+
+@expected.register
+def _(distribution: Independent) -> Tensor:
+    return expected(distribution.base_dist)
+
+
+@singledispatch
+def centre(distribution: Distribution) -> Tensor:
+    """Return the value that stands for a law of z: its mean, or the mode of codes and classes.
+
+    Register a new family with `centre.register`.
+
+    Returns:
+        `(*batch, *event)`, a value that the law can take.
+
+    Raises:
+        SettingError: The family has no mean and none was registered.
+
+    Example:
+        >>> centre(Normal(torch.tensor(2.0), torch.tensor(1.0)))
+        tensor(2.)
+        >>> centre(Bernoulli(torch.tensor(0.75)))
+        tensor(1.)
+    """
+    return expected(distribution)
+
+
+@centre.register
+def _(distribution: Levels) -> Tensor:
+    return distribution.logits.argmax(dim=-1)
+
+
+@centre.register
+def _(distribution: Bernoulli) -> Tensor:
+    return (distribution.logits > 0).to(distribution.logits.dtype)
 
 
 @centre.register
 def _(distribution: Independent) -> Tensor:
     return centre(distribution.base_dist)
+
+
+@singledispatch
+def spread(distribution: Distribution) -> Tensor:
+    """Return the standard deviation of single units; nan where the family knows none.
+
+    Register a new family with `spread.register`.
+
+    Returns:
+        `(*batch, *event)`.
+    """
+    try:
+        return distribution.stddev
+    except NotImplementedError:
+        return torch.full_like(centre(distribution), math.nan, dtype=torch.get_default_dtype())
+
+
+@spread.register
+def _(distribution: Independent) -> Tensor:
+    return spread(distribution.base_dist)
 
 
 @singledispatch
@@ -70,7 +139,7 @@ def _(distribution: Normal, temperature: float) -> Distribution:
 @tempered.register
 def _(distribution: Independent, temperature: float) -> Distribution:
     base = tempered(distribution.base_dist, temperature)
-    return Independent(base, distribution.reinterpreted_batch_ndims)
+    return Independent(base, distribution.reinterpreted_batch_ndims, distribution.filler)
 
 
 @tempered.register

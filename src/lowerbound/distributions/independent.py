@@ -22,7 +22,7 @@ def accumulate(cells: Tensor, axes: int) -> Tensor:
     Returns:
         `(...)`.
     """
-    dtype = torch.float32 if cells.device.type == "mps" else torch.float64
+    dtype = widest(cells.device)
     if axes == 0:
         return cells.to(dtype)
     flat = cells.flatten(start_dim=cells.ndim - axes)
@@ -30,6 +30,20 @@ def accumulate(cells: Tensor, axes: int) -> Tensor:
     if run > 1:
         flat = flat.unflatten(-1, (-1, run)).sum(dim=-1)
     return flat.sum(dim=-1, dtype=dtype)
+
+
+def widest(device: torch.device) -> torch.dtype:
+    """Return the most precise floating-point type of a device."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def filled(value: Tensor, observed: Tensor, filler: float) -> Tensor:
+    """Return `value` with `filler` where it was not observed, in its own number type.
+
+    Whatever such a cell holds (nan, inf, 1e30) is gone from value and gradient alike.
+    """
+    # where, not multiplication by the mask: nan * 0 is nan; a float would make floats of codes
+    return torch.where(observed, value, filler if value.is_floating_point() else int(filler))
 
 
 def _run(cells: int) -> int:
@@ -88,6 +102,6 @@ class Independent(TorchIndependent):
         if observed is None:
             return accumulate(self.base_dist.log_prob(value), self.reinterpreted_batch_ndims)
         # filled inside the support before, dropped after: neither a value nor a gradient is left
-        cells = self.base_dist.log_prob(torch.where(observed, value, self.filler))
+        cells = self.base_dist.log_prob(filled(value, observed, self.filler))
         cells = torch.where(observed, cells, 0.0)
         return accumulate(cells, self.reinterpreted_batch_ndims)

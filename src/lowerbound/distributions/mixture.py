@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, constraints
 
 from lowerbound.distributions.centre import tempered
+from lowerbound.distributions.independent import accumulate
 from lowerbound.distributions.log_prob import log_prob
 
 
@@ -27,18 +28,26 @@ class Mixture(Distribution):
     """
 
     has_rsample = False
-    support = constraints.real_vector
-    arg_constraints: dict[str, constraints.Constraint] = {}
 
     def __init__(self, log_weights: Tensor, components: Distribution) -> None:
         self.log_weights = log_weights.log_softmax(dim=0)
         self.components = components
         super().__init__(torch.Size(), components.event_shape, validate_args=False)
 
+    @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        """Log weights are real; the components know their own."""
+        return {"log_weights": constraints.real_vector}
+
+    @property
+    def support(self) -> constraints.Constraint | None:
+        """That of the components."""
+        return self.components.support
+
     def log_shares(self, value: Tensor) -> Tensor:
         """Return log w_k + log p_k(z) of `(..., D)`, `(..., components)`, nats, float64."""
         # in float64: differences between components that lie far apart are small beside their size
-        return log_prob(self.components, value.unsqueeze(-2)) + self.log_weights.double()
+        return log_prob(self.components, value.unsqueeze(-2)) + accumulate(self.log_weights, 0)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density of `(..., D)`, `(...)`, nats, float64."""

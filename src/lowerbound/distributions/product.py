@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from lowerbound.distributions.centre import centre
+from lowerbound.distributions.centre import centre, expected, spread
 from lowerbound.distributions.detach import detached
-from lowerbound.distributions.independent import accumulate
+from lowerbound.distributions.independent import accumulate, filled, widest
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,23 @@ class Product(Distribution):
         (torch.Size([3]), -2.531)
     """
 
-    arg_constraints: dict[str, constraints.Constraint] = {}
-
     def __init__(self, parts: Sequence[Columns]) -> None:
-        self.parts = tuple(parts)
-        size = sum(len(part.places) for part in self.parts)
-        batch = torch.broadcast_shapes(*(part.law.batch_shape[:-1] for part in self.parts))
-        self._order = torch.cat([part.places for part in self.parts]).argsort()
+        size = sum(len(part.places) for part in parts)
+        batch = torch.broadcast_shapes(*(part.law.batch_shape[:-1] for part in parts))
+        # of one batch, so that no two of its rows share their draws
+        self.parts = tuple(_in_batch(part, batch) for part in parts)
+        self._order = torch.cat([part.places for part in parts]).argsort()
         super().__init__(batch, torch.Size([size]), validate_args=False)
+
+    @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        """None of its own: each law knows its parameters."""
+        return {}
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """Examples whose every column lies in the support of its law."""
+        return _OfColumns(self)
 
     def cells(self, value: Tensor, observed: Tensor | None = None) -> Tensor:
         """Return log p of every single cell, `(..., D)`, nats; 0 where it was not observed."""
@@ -59,7 +68,7 @@ class Product(Distribution):
             known = None if observed is None else observed.index_select(-1, part.places)
             if known is not None:
                 # filled inside the support before, dropped after: no value or gradient is left
-                own = torch.where(known, own, part.filler)
+                own = filled(own, known, part.filler)
             cells = part.law.log_prob(own)
             found.append(cells if known is None else torch.where(known, cells, 0.0))
         return self._in_order(found)
@@ -79,7 +88,7 @@ class Product(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        """The means of the columns, `(*batch, D)`; of classes that of their codes."""
+        """The means of the columns, `(*batch, D)`; nan for classes without order."""
         return self.gather(lambda law: law.mean)
 
     @property
@@ -93,24 +102,58 @@ class Product(Distribution):
 
     def _in_order(self, found: list[Tensor]) -> Tensor:
         kinds = {part.dtype for part in found}
-        dtype = kinds.pop() if len(kinds) == 1 else torch.float64
+        dtype = kinds.pop() if len(kinds) == 1 else widest(found[0].device)
         shape = torch.broadcast_shapes(*(part.shape[:-1] for part in found))
         whole = torch.cat([part.expand(*shape, -1).to(dtype) for part in found], dim=-1)
         return whole.index_select(-1, self._order)
 
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
         """Return the same columns under a larger batch shape."""
-        return Product(
-            [
-                Columns(part.places, part.law.expand((*batch_shape, len(part.places))), part.filler)
-                for part in self.parts
-            ]
-        )
+        return Product([_in_batch(part, torch.Size(batch_shape)) for part in self.parts])
+
+
+def _in_batch(part: Columns, batch: torch.Size) -> Columns:
+    shape = torch.Size((*batch, len(part.places)))
+    if part.law.batch_shape == shape:
+        return part
+    return Columns(part.places, part.law.expand(shape), part.filler)
+
+
+class _OfColumns(constraints.Constraint):
+    """The supports of the columns; countable if all of them are."""
+
+    event_dim = 1
+
+    def __init__(self, law: Product) -> None:
+        self.law = law
+        self.is_discrete = all(_support(part.law).is_discrete for part in law.parts)
+
+    def check(self, value: Tensor) -> Tensor:
+        """Tell which examples are in it, `(...)`."""
+        inside = [
+            _support(part.law).check(value.index_select(-1, part.places)).all(dim=-1)
+            for part in self.law.parts
+        ]
+        return torch.stack(inside).all(dim=0)
+
+
+def _support(law: Distribution) -> constraints.Constraint:
+    return constraints.real if law.support is None else law.support
 
 
 @centre.register
 def _(distribution: Product) -> Tensor:
     return distribution.gather(centre)
+
+
+@expected.register
+def _(distribution: Product) -> Tensor:
+    return distribution.gather(expected)
+
+
+@spread.register
+def _(distribution: Product) -> Tensor:
+    return distribution.gather(spread)
 
 
 @detached.register

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lowerbound import catalogue
 from lowerbound.applications import decode, encode, generate
+from lowerbound.core import units_of
 from lowerbound.data import Examples
 from lowerbound.estimator import parameters, runs
 from lowerbound.estimator.examples import checked, data_of, examples_of
@@ -225,7 +226,7 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
 
     @property
     def _n_features_out(self) -> int:
-        return int(self.model_.prior().event_shape[0])  # type: ignore[operator]
+        return units_of(self.model_.latents)
 
     def _examples(self, X) -> Examples:
         """X as the model stores it."""

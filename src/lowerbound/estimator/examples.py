@@ -10,7 +10,9 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 from torch import Tensor
 
-from lowerbound.data import Data, Examples, Raw, Schema, arrays, build, coerce
+from lowerbound.data import Data, Examples, Raw, Reading, Schema, arranged, build, coerce
+from lowerbound.data.read.arrays import as_array
+from lowerbound.data.read.arrays import check_array as checked_array
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
 
@@ -32,7 +34,7 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
             "lowerbound.read(path).train.x"
         )
     if isinstance(X, Tensor):
-        X = arrays.as_array(X, "X")  # scikit-learn would not take one from another device
+        X = as_array(X, "X")[0]  # scikit-learn would not take one from another device
     elif isinstance(X, list | tuple):
         X = np.asarray(X)
     if not hasattr(X, "ndim") or X.ndim <= 2:
@@ -42,22 +44,27 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
         if reset:
             validate_data(estimator, X, reset=True, skip_check_array=True)  # forgets old names
             estimator.n_features_in_ = math.prod(X.shape[1:])
-    X = arrays.check_array(X, "X")
+    X = checked_array(X, "X")
     return np.require(X, None, "W")  # torch warns of memory that it must not write to
 
 
 def data_of(X: np.ndarray, names: np.ndarray | None, seed: int) -> Data:
     """X in a training and a validation part, with its schema; there is no test part."""
     columns = None if names is None else tuple(names)
-    data = build(Raw("X", ArrayRows(X), names=columns), seed=seed, test=False)
-    if X.ndim > 2 and data.schema.dimensions != X[0].size:
+    data = build(_raw(X, Reading(), columns), seed=seed, test=False)
+    width = data.schema.dimensions + len(data.schema.constants)
+    if width != X[0].size:
         raise DataError("X has a fourth channel, alpha, which no model gives back; drop it")
     return data
 
 
 def examples_of(X: np.ndarray, schema: Schema) -> Examples:
     """X as a model of this schema stores it; warns of columns that never varied and now do."""
-    examples, notes = coerce(Raw("X", ArrayRows(X)), schema)
+    examples, notes = coerce(_raw(X, schema.reading), schema)
     for note in notes if X.ndim == 2 else ():
         warnings.warn(str(note), stacklevel=4)
-    return examples
+    return examples.load()
+
+
+def _raw(X: np.ndarray, reading: Reading, columns: tuple[str, ...] | None = None) -> Raw:
+    return arranged(Raw("X", ArrayRows(X), names=columns), reading, suspect=False)

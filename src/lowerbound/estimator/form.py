@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from torch import Tensor
 
-from lowerbound.data import Schema, arrays
+from lowerbound.data import Schema
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Form:
     """What an example of X looked like.
 
     Args:
-        shape: Of one example: `(D,)`, `(H, W)`, `(H, W, C)` or `(C, H, W)`.
+        shape: Of one example: `(D,)`, `(H, W)`, `(T, C)`, `(H, W, C)` or `(C, H, W)`.
         dtype: The number type of the cells.
         white: What a binary cell that is stored as 1 was in X: 1, or 255 in images.
     """
@@ -30,11 +30,6 @@ class Form:
         white = 255 if X.ndim > 2 and schema.kind == "binary" and X.max() == 255 else 1
         return cls(X.shape[1:], X.dtype.newbyteorder("="), white)
 
-    @property
-    def channels_last(self) -> bool:
-        """Whether examples are `(H, W, C)`, by the rule of `lowerbound.data`."""
-        return len(self.shape) == 3 and self.shape[-1] in arrays.CHANNELS
-
     def restore(self, x: Tensor, schema: Schema) -> np.ndarray:
         """From the shape and levels of the model, `(N, *event)`, to those of X."""
         values = x.numpy()
@@ -42,8 +37,10 @@ class Form:
             return schema.unpack(values)
         if self.white != 1:
             values = values * self.white
-        if self.channels_last:
+        if schema.reading.axes == "hwc":
             values = values.transpose(0, 2, 3, 1)
+        if schema.reading.axes == "ct":
+            values = values.transpose(0, 2, 1)
         return np.ascontiguousarray(values).reshape(-1, *self.shape)
 
     def to_json(self) -> dict[str, Any]:
@@ -65,8 +62,8 @@ class Form:
         if dtype.kind not in "biuf" or white not in (1, 255):
             raise ValueError(f"impossible cells of type {dtype} and white {white!r}")
         form = cls(shape, dtype, white)
-        height_width = shape[:2] if form.channels_last else shape[-2:]
-        fits = height_width == schema.shape[1:] if schema.is_image else len(shape) == 1
-        if not fits or math.prod(shape) != schema.dimensions + len(schema.constants):
+        if not 1 <= len(shape) <= 3 or math.prod(shape) != schema.dimensions + len(
+            schema.constants
+        ):
             raise ValueError(f"shape {shape} does not fit {schema.describe()}")
         return form

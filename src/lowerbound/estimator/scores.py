@@ -3,17 +3,18 @@
 from hashlib import blake2b
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from lowerbound.core import Model
 from lowerbound.data import Examples
 from lowerbound.evaluation import evidence
 
 
-def scores(model: nn.Module, x: Tensor, samples: int, seed: int) -> Tensor:
+def scores(model: Model, x: Tensor, samples: int, seed: int) -> Tensor:
     """Importance-weighted lower bound on log p(x) of each example.
 
     Args:
-        model: Anything with a `trace`.
+        model: A trained model.
         x: `N` examples as stored, `(N, *event)`.
         samples: Draws of z for each.
         seed: With the contents of an example, it decides the noise.

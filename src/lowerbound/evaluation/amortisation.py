@@ -1,17 +1,17 @@
 """Where a bound is loose: what the encoder misses, and what its family of posteriors cannot say."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal, Normal
 
-from lowerbound.core.trace import JointModel, Trace
+from lowerbound.core import Model, Trace, constant, on
 from lowerbound.data import Batch, Examples
-from lowerbound.distributions import Independent, analytic_kl, log_prob
+from lowerbound.distributions import Independent
 from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation.estimate import Estimate
 from lowerbound.evaluation.evidence import chunk_sizes
@@ -23,6 +23,8 @@ from lowerbound.seeding import seeded
 DRAWS, JUDGED = 8, 200
 #: The first length of an update, in units of the parameters (means: standard deviations of q).
 RATE = 0.05
+#: How the q of each group is changed, by name; see `free`.
+Changes = Mapping[str, Sequence[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Gaps:
 
 
 def gaps(
-    model: nn.Module,
+    model: Model,
     examples: Examples,
     *,
     updates: int = 300,
@@ -60,10 +62,11 @@ def gaps(
     """Optimise q for each example on its own, and see what the encoder's q was missing.
 
     Adam on the parameters of q from where the encoder puts them, on the ELBO with draws of 8; the
-    result and the encoder's q are judged by the same fresh draws.
+    result and the encoder's q are judged by the same fresh draws. Below other groups of latents the
+    search moves and stretches q(z_l|x, groups above) by as much whatever was drawn above.
 
     Args:
-        model: With a `trace` and a `log_joint`.
+        model: With continuous latents.
         examples: `N` examples.
         updates: Of each q.
         samples: Draws of the bound on log p(x).
@@ -74,38 +77,25 @@ def gaps(
         The gaps in nats per example, with standard errors over examples.
 
     Raises:
-        SettingError: The model has no `log_joint`, or its posterior is of a family without free
-            parameters here (register it with `lowerbound.evaluation.amortisation.free`).
+        SettingError: A group's q is of a family without a search here (register it with
+            `lowerbound.evaluation.amortisation.free` and `moved`).
         DataError: There are no examples.
 
     Source: Cremer, Li & Duvenaud (2018), section 3, arXiv 1801.03558.
     """
-    if not isinstance(model, JointModel):
-        raise SettingError(f"{type(model).__name__} has no log_joint, which this search needs")
     positive_samples(samples)
     if isinstance(updates, bool) or not isinstance(updates, int) or updates < 1:
         raise SettingError(f"updates must be a whole number of at least 1, got {updates!r}")
     if len(examples) == 0:
         raise DataError("there are no examples to evaluate")
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    wanted = [p for p in model.parameters() if p.requires_grad]
-    was_training = model.training
-    model.eval()
     parts: list[Tensor] = []
-    try:
-        for parameter in wanted:
-            parameter.requires_grad_(False)
-        with seeded(seed, device, stream="gaps"):
-            rows, _ = chunk_sizes(model, examples, DRAWS)
-            for start in range(0, len(examples), rows):
-                batch = examples.batch(slice(start, start + rows)).to(device)
-                parts.append(_search(model, batch, updates, samples).cpu())
-                if progress is not None:
-                    progress(min(start + rows, len(examples)), len(examples))
-    finally:
-        for parameter in wanted:
-            parameter.requires_grad_(True)
-        model.train(was_training)
+    with on(model) as device, constant(model), seeded(seed, device, stream="gaps"):
+        rows, _ = chunk_sizes(model, examples, DRAWS)
+        for start in range(0, len(examples), rows):
+            batch = examples.batch(slice(start, start + rows)).to(device)
+            parts.append(_search(model, batch, updates, samples).cpu())
+            if progress is not None:
+                progress(min(start + rows, len(examples)), len(examples))
     encoder, optimised, bound = found = torch.cat(parts, dim=1)
     if not bool(torch.isfinite(found).all()):
         bad = int((~torch.isfinite(found)).any(dim=0).nonzero()[0])
@@ -120,33 +110,78 @@ def gaps(
     )
 
 
-def _search(model: JointModel, batch: Batch, updates: int, samples: int) -> Tensor:
+def _search(model: Model, batch: Batch, updates: int, samples: int) -> Tensor:
     """ELBOs of the encoder's q and of the best one, and its weighted bound, `(3, B)`, nats."""
-    with torch.no_grad():
-        start = model.trace(batch).posterior
-    leaves, build = free(start)
-    leaves = [leaf.detach().clone().requires_grad_() for leaf in leaves]
+    start = _start(model, batch)
+    wanted = {
+        name: [leaf.clone().requires_grad_() for leaf in leaves] for name, leaves in start.items()
+    }
+    leaves = [leaf for group in wanted.values() for leaf in group]
     adam = torch.optim.Adam(leaves)
     for update in range(updates):
         for group in adam.param_groups:
             group["lr"] = RATE * (1 - update / updates)
-        loss = -_elbo(model, batch, build(*leaves), DRAWS).sum()
+        loss = -_elbo(model, batch, wanted).sum()
         for place, slope in enumerate(torch.autograd.grad(loss, leaves)):
             leaves[place].grad = slope.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
         adam.step()
     with torch.no_grad():
         noise = int(torch.randint(2**31, ()))
         values = []
-        best = build(*leaves)
-        for q in (start, best):
-            with seeded(noise, start.mean.device):
-                chunks = [_elbo(model, batch, q, DRAWS) for _ in range(JUDGED // DRAWS)]
+        for change in (start, wanted):
+            with seeded(noise, batch.x.device):
+                chunks = [_elbo(model, batch, change) for _ in range(JUDGED // DRAWS)]
             values.append(torch.stack(chunks).mean(dim=0))
         # a search that ended below where it began has not found anything better
         better = values[1] > values[0]
-        kept = [torch.where(_beside(better, leaf), leaf, 0.0) for leaf in leaves]
-        bound = _weighted(model, batch, build(*kept), samples)
-        return torch.stack([values[0], torch.where(better, values[1], values[0]), bound])
+        kept = {
+            name: [torch.where(_beside(better, leaf), leaf, 0.0) for leaf in group]
+            for name, group in wanted.items()
+        }
+        best = torch.where(better, values[1], values[0])
+        return torch.stack([values[0], best, _weighted(model, batch, kept, samples)])
+
+
+@torch.no_grad()
+def _start(model: Model, batch: Batch) -> dict[str, list[Tensor]]:
+    """No change of the q of any group."""
+    start: dict[str, list[Tensor]] = {}
+
+    def look(name: str, p: Distribution, q: Distribution | None) -> Tensor:
+        if q is None:
+            raise SettingError(f"group '{name}' has no q to search for")
+        try:
+            start[name] = free(q)
+        except SettingError as error:
+            raise SettingError(f"group '{name}' of the latents: {error}") from None
+        return q.sample(torch.Size([1] if len(q.batch_shape) < 2 else []))
+
+    model.infer(look, batch)
+    return start
+
+
+def _trace(model: Model, batch: Batch, changes: Changes, draws: int) -> Trace:
+    """Densities at draws from the moved q of each group."""
+
+    def pick(name: str, p: Distribution, q: Distribution) -> tuple[Tensor, Distribution]:
+        law = moved(q, *changes[name])
+        return law.rsample(torch.Size([draws] if len(law.batch_shape) < 2 else [])), law
+
+    return model.trace_by(pick, batch)
+
+
+def _elbo(model: Model, batch: Batch, changes: Changes) -> Tensor:
+    """The ELBO of the moved q, `(B,)`, nats."""
+    return ELBO(DRAWS).reduce(_trace(model, batch, changes, DRAWS)).value
+
+
+def _weighted(model: Model, batch: Batch, changes: Changes, samples: int) -> Tensor:
+    """The importance-weighted bound with draws from the moved q, `(B,)`, nats."""
+    chunks = [
+        _trace(model, batch, changes, min(DRAWS, samples - first)).log_weight.logsumexp(dim=0)
+        for first in range(0, samples, DRAWS)
+    ]
+    return torch.stack(chunks).logsumexp(dim=0) - math.log(samples)
 
 
 def _beside(flags: Tensor, leaf: Tensor) -> Tensor:
@@ -154,38 +189,11 @@ def _beside(flags: Tensor, leaf: Tensor) -> Tensor:
     return flags.reshape(-1, *(1,) * (leaf.ndim - 1))
 
 
-def _weighted(model: JointModel, batch: Batch, q: Distribution, samples: int) -> Tensor:
-    """The importance-weighted bound with draws from q, `(B,)`, nats."""
-    total: Tensor | None = None
-    for first in range(0, samples, DRAWS):
-        z = q.sample(torch.Size([min(DRAWS, samples - first)]))
-        log_px, log_pz = model.log_joint(batch, z)
-        chunk = (log_px + log_pz - log_prob(q, z)).logsumexp(dim=0)
-        total = chunk if total is None else torch.logaddexp(total, chunk)
-    if total is None:
-        raise SettingError("samples must be at least 1")
-    return total - math.log(samples)
-
-
-def _elbo(model: JointModel, batch: Batch, q: Distribution, draws: int) -> Tensor:
-    z = q.rsample(torch.Size([draws]))
-    log_px, log_pz = model.log_joint(batch, z)
-    prior = getattr(model, "prior", None)
-    kl = None if prior is None else analytic_kl(q, prior(batch.condition))
-    closed = {} if kl is None else {"z": kl.unsqueeze(0)}
-    return ELBO(draws).reduce(Trace(log_px, log_pz, log_prob(q, z), z, q, closed)).value
-
-
-#: Free parameters of a distribution, and the function that makes one of them.
-Free = tuple[list[Tensor], Callable[..., Distribution]]
-
-
 @singledispatch
-def free(q: Distribution) -> Free:
-    """The unconstrained parameters of a posterior, where it is, and how to build one from them.
+def free(q: Distribution) -> list[Tensor]:
+    """Return the free numbers of a change of q, all 0 where nothing is changed, `(B, ...)` each.
 
-    Lengths are in standard deviations of `q`, so that one rate of learning suits all units.
-    Register another family with `free.register`.
+    Register another family with `free.register` and `moved.register`.
 
     Raises:
         SettingError: The family is not registered.
@@ -196,33 +204,52 @@ def free(q: Distribution) -> Free:
     )
 
 
+@singledispatch
+def moved(q: Distribution, *change: Tensor) -> Distribution:
+    """Return q moved and stretched, in units of its own spread: one rate of learning suits all.
+
+    Args:
+        q: Batch `(B,)` or `(K, B)`.
+        change: As `free` gives them.
+    """
+    raise SettingError(
+        f"no search over the family of {type(q).__name__}; register it with "
+        "lowerbound.evaluation.amortisation.moved.register, or leave the gaps out"
+    )
+
+
 @free.register
-def _(q: Independent) -> Free:
-    base = q.base_dist
-    if not isinstance(base, Normal) or q.reinterpreted_batch_ndims != 1:
+def _(q: Independent) -> list[Tensor]:
+    if not isinstance(q.base_dist, Normal):
         raise SettingError(
-            f"no search over independent {type(base).__name__}; leave the gaps out, or register a "
-            "search with lowerbound.evaluation.amortisation.free.register"
+            f"no search over independent {type(q.base_dist).__name__}; leave the gaps out, or "
+            "register a search with lowerbound.evaluation.amortisation.free.register"
         )
-    mean, scale = base.loc, base.scale
+    zero = q.base_dist.loc.new_zeros(q.batch_shape[-1:] + q.event_shape)
+    return [zero, zero]
 
-    def build(shift: Tensor, log_scale: Tensor) -> Distribution:
-        law = Normal(mean + scale * shift, scale * log_scale.exp(), validate_args=False)
-        return Independent(law, 1)
 
-    return [torch.zeros_like(mean), torch.zeros_like(scale)], build
+@moved.register
+def _(q: Independent, *change: Tensor) -> Distribution:
+    shift, log_scale = change
+    mean, scale = q.base_dist.mean, q.base_dist.stddev
+    law = Normal(mean + scale * shift, scale * log_scale.exp(), validate_args=False)
+    return Independent(law, q.reinterpreted_batch_ndims)
 
 
 @free.register
-def _(q: MultivariateNormal) -> Free:
+def _(q: MultivariateNormal) -> list[Tensor]:
+    zero = q.loc.new_zeros(q.batch_shape[-1:] + q.event_shape)
+    return [zero, zero.new_zeros(*zero.shape, zero.shape[-1]), zero]
+
+
+@moved.register
+def _(q: MultivariateNormal, *change: Tensor) -> Distribution:
+    shift, below, log_scale = change
     mean, factor = q.loc, q.scale_tril
-
-    def build(shift: Tensor, below: Tensor, log_scale: Tensor) -> Distribution:
-        turn = torch.tril(below, -1) + torch.diag_embed(log_scale.exp())
-        return MultivariateNormal(
-            mean + (factor @ shift.unsqueeze(-1)).squeeze(-1),
-            scale_tril=factor @ turn,
-            validate_args=False,
-        )
-
-    return [torch.zeros_like(mean), torch.zeros_like(factor), torch.zeros_like(mean)], build
+    turn = torch.tril(below, -1) + torch.diag_embed(log_scale.exp())
+    return MultivariateNormal(
+        mean + (factor @ shift.unsqueeze(-1)).squeeze(-1),
+        scale_tril=factor @ turn,
+        validate_args=False,
+    )

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.distributions import Distribution
 
-from lowerbound.core.trace import JointModel
+from lowerbound.core import Model, Trace, constant, flatten, on, unflatten
 from lowerbound.data import Batch, Examples
-from lowerbound.distributions import detached, log_prob
+from lowerbound.distributions import spread
 from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation.evidence import chunk_sizes
 from lowerbound.evaluation.hmc import hamiltonian
@@ -20,6 +21,8 @@ from lowerbound.seeding import seeded
 #: Acceptance that the pilot run steers each chain's step length to.
 #: Source: Beskos et al. (2013), theorem 3.6 (0.651 in the limit of many dimensions).
 ACCEPTANCE = 0.65
+#: Draws of the upper groups over which the spread of q of a lower group is averaged.
+SPREAD_DRAWS = 8
 #: Length of a step at the start of the pilot run, in standard deviations of q(z|x).
 FIRST_STEP = 0.3
 
@@ -88,7 +91,7 @@ class Annealed:
 
 
 def annealed(
-    model: nn.Module,
+    model: Model,
     examples: Examples,
     annealing: Annealing | None = None,
     *,
@@ -103,11 +106,12 @@ def annealed(
     the length of the steps, which then stand still, so that the weights are exactly unbiased.
 
     Args:
-        model: With a `trace` and a `log_joint`; continuous latents in one tensor `(K, B, D)`.
+        model: With continuous latents; all groups move together, as one vector `(C, B, D)`.
         examples: `N` examples.
         annealing: The settings; the defaults if None.
-        truth: Exact draws from p(z|x), `(N, D)`: the ways go backwards from them and the bound is
-            one from above. They are known where x was simulated from the model.
+        truth: Exact draws from p(z|x), all groups in a row, `(N, D)`: the ways go backwards from
+            them and the bound is one from above. They are known where x was simulated from the
+            model.
         seed: Of the draws; None for a fresh one.
         progress: Called with (examples done, examples in all).
 
@@ -115,7 +119,7 @@ def annealed(
         Weights for each example.
 
     Raises:
-        SettingError: The model has no `log_joint`.
+        SettingError: A group of latents is discrete, or its q knows no spread.
         DataError: There are no examples, or weights are not finite.
         ShapeError: `truth` has another shape.
 
@@ -125,29 +129,24 @@ def annealed(
         steps that a pilot run fixes instead of adapting them on the way.
     """
     annealing = annealing or Annealing()
-    if not isinstance(model, JointModel):
-        raise SettingError(
-            f"{type(model).__name__} has no log_joint, the density p(x, z) at any z, which "
-            "annealing needs; evaluate it without annealing"
-        )
+    for name, space in model.latents.items():
+        if space.discrete:
+            raise SettingError(
+                f"annealing (ais) follows gradients with respect to z, and group '{name}' of the "
+                "latents is discrete; evaluate without it"
+            )
     if len(examples) == 0:
         raise DataError("there are no examples to evaluate")
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    rows, _ = chunk_sizes(model, examples, annealing.chains)
-    was_training = model.training
-    model.eval()
     parts = []
-    try:
-        with seeded(seed, device, stream="annealing"), _constant(model):
-            for start in range(0, len(examples), rows):
-                chosen = slice(start, start + rows)
-                batch = examples.batch(chosen).to(device)
-                exact = None if truth is None else truth[chosen]
-                parts.append(_Way(model, batch, annealing).run(exact))
-                if progress is not None:
-                    progress(min(start + rows, len(examples)), len(examples))
-    finally:
-        model.train(was_training)
+    with on(model) as device, seeded(seed, device, stream="annealing"), constant(model):
+        rows, _ = chunk_sizes(model, examples, annealing.chains)
+        for start in range(0, len(examples), rows):
+            chosen = slice(start, start + rows)
+            batch = examples.batch(chosen).to(device)
+            exact = None if truth is None else truth[chosen]
+            parts.append(_Way(model, batch, annealing).run(exact))
+            if progress is not None:
+                progress(min(start + rows, len(examples)), len(examples))
     log_weight = torch.cat([weight for weight, _ in parts], dim=1).cpu()
     acceptance = torch.cat([accepted for _, accepted in parts]).cpu()
     if not bool(torch.isfinite(log_weight).all()):
@@ -156,42 +155,59 @@ def annealed(
     return Annealed(log_weight, truth is not None, acceptance)
 
 
-class _constant:
-    """The model's parameters without gradients, which only z needs here."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self.wanted = [p for p in model.parameters() if p.requires_grad]
-
-    def __enter__(self) -> None:
-        for parameter in self.wanted:
-            parameter.requires_grad_(False)
-
-    def __exit__(self, *_: object) -> None:
-        for parameter in self.wanted:
-            parameter.requires_grad_(True)
-
-
 class _Way:
     """The way from q(z|x) to p(x, z) for the examples of one batch."""
 
-    def __init__(self, model: JointModel, batch: Batch, annealing: Annealing) -> None:
+    def __init__(self, model: Model, batch: Batch, annealing: Annealing) -> None:
         self.model, self.batch, self.annealing = model, batch, annealing
-        trace = model.trace(batch)
-        self.posterior = detached(trace.posterior)
-        self.scale = trace.posterior.variance.sqrt()
         self.weights = annealing.weights().tolist()
+        scales: dict[str, Tensor] = {}
+
+        def measure(name: str, p: Distribution, q: Distribution) -> None:
+            scale = spread(q).expand(*q.batch_shape, *q.event_shape)
+            if bool(scale.isnan().all()):
+                raise SettingError(
+                    f"annealing measures its steps in the spread of q, and {type(q).__name__}, "
+                    f"the q of group '{name}', knows none; evaluate without ais"
+                )
+            if len(q.batch_shape) > 1:  # below other groups: about as wide as over some draws
+                scale = scale.square().mean(dim=0).sqrt()
+            scales[name] = scale
+
+        self.draw(1 if len(model.latents) == 1 else SPREAD_DRAWS, measure)
+        self.scale = flatten(scales, model.latents)
+
+    @torch.no_grad()
+    def draw(
+        self,
+        count: int,
+        look: Callable[[str, Distribution, Distribution], None] | None = None,
+    ) -> Tensor:
+        """Draw z ~ q(z|x), all groups in a row, `(count, B, D)`; `look` at p and q of each."""
+        drawn: dict[str, Tensor] = {}
+
+        def choose(name: str, p: Distribution, q: Distribution | None) -> Tensor:
+            if q is None:
+                raise SettingError(f"group '{name}' has no q that annealing could begin at")
+            if look is not None:
+                look(name, p, q)
+            drawn[name] = q.sample(torch.Size([count] if len(q.batch_shape) < 2 else []))
+            return drawn[name]
+
+        self.model.infer(choose, self.batch)
+        return flatten(drawn, self.model.latents)
 
     def run(self, truth: Tensor | None) -> tuple[Tensor, Tensor]:
         """Log-weights `(C, B)` and mean acceptances `(B,)`, forward, or backward from `truth`."""
         steps = self.pilot()
-        chains = torch.Size([self.annealing.chains])
+        chains = self.annealing.chains
         if truth is None:
-            return self.forward(self.posterior.sample(chains), steps)
-        return self.backward(truth.to(self.scale).expand(*chains, *truth.shape), steps)
+            return self.forward(self.draw(chains), steps)
+        return self.backward(truth.to(self.scale).expand(chains, *truth.shape), steps)
 
     def pilot(self) -> list[Tensor]:
         """Step lengths `(B,)` at each weight, found by chains that are then forgotten."""
-        z = self.posterior.sample(torch.Size([2]))
+        z = self.draw(2)
         log_step = torch.full_like(self.scale[:, 0], math.log(FIRST_STEP))
         steps = []
         for weight in self.weights[1:]:
@@ -231,13 +247,17 @@ class _Way:
 
     def density(self, weight: float) -> Callable[[Tensor], Tensor]:
         """(1 - b) log q(z|x) + b log p(x, z)."""
-        return lambda z: (1 - weight) * log_prob(self.posterior, z) + weight * self.joint(z)
 
-    def joint(self, z: Tensor) -> Tensor:
-        log_px, log_pz = self.model.log_joint(self.batch, z)
-        return log_px + log_pz
+        def of(z: Tensor) -> Tensor:
+            trace = self.at(z)
+            return (1 - weight) * trace.log_qz + weight * (trace.log_px + trace.log_pz)
+
+        return of
+
+    def at(self, z: Tensor) -> Trace:
+        return self.model.trace_at(self.batch, unflatten(z, self.model.latents))
 
     @torch.no_grad()
     def ratio(self, z: Tensor) -> Tensor:
         """log p(x, z) - log q(z|x), `(C, B)`."""
-        return self.joint(z) - log_prob(self.posterior, z)
+        return self.at(z).log_weight

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from lowerbound.core import Model, device_of
 from lowerbound.data import Data, Examples, Source, StoredExamples
 from lowerbound.errors import SettingError
 from lowerbound.evaluation.amortisation import gaps as search_gaps
@@ -15,13 +17,14 @@ from lowerbound.evaluation.annealed import Annealing, annealed
 from lowerbound.evaluation.estimate import Estimate
 from lowerbound.evaluation.evidence import evidence
 from lowerbound.evaluation.information import information
+from lowerbound.evaluation.law import counts, law_of
 from lowerbound.evaluation.quality import SampleQuality, sample_quality
 from lowerbound.evaluation.quality.checks import LIMIT
 from lowerbound.evaluation.quality.quality import SEARCHED
 from lowerbound.evaluation.sandwich import sandwich
-from lowerbound.evaluation.simulate import simulate
+from lowerbound.evaluation.sandwich import simulated as drawn_examples
 from lowerbound.evaluation.statement import Evaluation, Generalisation, Tightened, summarize
-from lowerbound.seeding import seeded
+from lowerbound.seeding import fresh_seed, seeded
 
 #: Draws for each training example, whose ELBO is compared with the held-out one: a mean over
 #: examples needs few draws of each.
@@ -39,7 +42,7 @@ Progress = Callable[[int, int], None]
 
 
 def evaluate(
-    model: nn.Module,
+    model: Model,
     data: Data | Source | Tensor,
     *,
     samples: int = 100,
@@ -62,7 +65,7 @@ def evaluate(
     training examples. On request, each for so many examples chosen at random:
 
     Args:
-        model: Anything with a `trace`; the requests need the parts of a `VAE`.
+        model: A model; `ais`, `gaps` and `simulated` need continuous latents.
         data: A `Data`, of which one split is read, or examples, or an array `(N, *event)`, of
             which everything is read.
         samples: Draws `K` for each example.
@@ -112,17 +115,15 @@ def evaluate(
         if stage is not None:
             stage(words)
 
-    likelihood = getattr(model, "likelihood", None)
-    check = getattr(likelihood, "check", None)
-    if check is not None:
-        check(examples.extremes(), name)
-    with seeded(seed) as seed:
-        pass  # a fresh seed is drawn once, for all of it
+    known = examples.extremes()
+    model.check(known.x, known.observed, name)
+    seed = fresh_seed() if seed is None else seed  # drawn once, for all of it
     begin("bounds on log p(x)")
     found = evidence(model, examples, samples, seed=seed, progress=progress)
-    stated = summarize(found, examples, getattr(likelihood, "is_discrete", None), name, split)
-    if likelihood is not None and len(examples) > 1:
-        stated = replace(stated, information=information(model, examples, seed=seed))
+    stated = summarize(found, examples, counts(law_of(model, examples)), name, split)
+    if len(examples) > 1:
+        with suppress(SettingError):  # not every model has a q(z)
+            stated = replace(stated, information=information(model, examples, seed=seed))
     if whole is not None and split != "train":
         begin("training examples")
         stated = replace(stated, generalisation=_generalisation(model, whole, stated, seed))
@@ -173,7 +174,7 @@ def chosen(examples: Source, count: int, seed: int | None) -> Examples:
 
 
 def _generalisation(
-    model: nn.Module, data: Data, stated: Evaluation, seed: int | None
+    model: Model, data: Data, stated: Evaluation, seed: int | None
 ) -> Generalisation:
     count = min(TRAIN_EXAMPLES, max(stated.examples, 500))
     some = chosen(data.train, count, seed)
@@ -185,7 +186,7 @@ def _generalisation(
 
 
 def _tightened(
-    model: nn.Module,
+    model: Model,
     some: Examples,
     annealing: Annealing,
     samples: int,
@@ -206,15 +207,14 @@ def _tightened(
 
 
 def _quality(
-    model: nn.Module,
+    model: Model,
     data: Data,
     held_out: Source,
     count: int,
     features: str | Path,
     seed: int | None,
 ) -> SampleQuality:
-    _, samples = simulate(model, count, seed=seed)
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    _, samples = drawn_examples(model, count, seed=seed)
     # of data on disk a part is compared with, at random; of data in memory nothing changes
     most = max(5000, min(SEARCHED, QUALITY_CELLS // data.schema.dimensions))
     return sample_quality(
@@ -225,5 +225,5 @@ def _quality(
         features=features,
         most=min(count, LIMIT),
         seed=seed,
-        device=device,
+        device=device_of(model),
     )

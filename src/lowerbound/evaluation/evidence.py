@@ -5,18 +5,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lowerbound.core.trace import Trace
+from lowerbound.core import Model, device_of, flatten, on
 from lowerbound.data import Batch, Source
 from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation.ladder import climb, rungs
+from lowerbound.evaluation.law import law_of, numbers_per_cell
 from lowerbound.evaluation.tails import pareto_shape
 from lowerbound.objectives import ELBO
-from lowerbound.objectives.elbo import sum_groups
+from lowerbound.objectives.elbo import rate_of_draws
 from lowerbound.objectives.objective import positive_samples
 from lowerbound.processes import current
-from lowerbound.seeding import seeded
+from lowerbound.seeding import fresh_seed, seeded
 
 #: Cells of x, over draws and examples, that are decoded at a time, of at most two parameters each:
 #: few enough to stay near the processor, many enough to keep it busy.
@@ -44,9 +45,10 @@ class Evidence:
         log_likelihood: Importance-weighted bound with `samples` draws, `(N,)`, nats.
         distortion: -E_q[log p(x|z)], `(N,)`, nats.
         rate: KL(q(z|x) || p(z)), `(N,)`, nats.
-        unit_rate: Rate of each latent unit averaged over examples, `(D,)`, nats; None where the
-            posterior correlates the units or has no closed form.
-        means: Posterior means, `(N, D)`.
+        unit_rate: Rate of each latent unit averaged over examples, `(D,)`, nats, all groups in a
+            row, top first; None where q correlates the units of a group or its rate has no closed
+            form.
+        means: Centres of q(z|x), `(N, D)`, likewise.
         samples: Draws for each example.
         ladder: The bound of k draws for some k up to `samples`, each from all the draws there
             are, `(N,)`, nats.
@@ -92,7 +94,7 @@ class Evidence:
 
 @torch.no_grad()
 def evidence(
-    model: nn.Module,
+    model: Model,
     examples: Source,
     samples: int = 100,
     *,
@@ -104,7 +106,7 @@ def evidence(
     log p(x) >= E[log 1/K sum_k p(x, z_k) / q(z_k|x)], all from the same K draws.
 
     Args:
-        model: Anything with a `trace`.
+        model: A model.
         examples: `N` examples, at least 1.
         samples: Draws `K` for each example, at most 10 million.
         seed: Of the draws; None for a fresh one.
@@ -124,17 +126,13 @@ def evidence(
         raise SettingError(f"samples must be at most {MOST_SAMPLES:,}, got {samples:,}")
     if len(examples) == 0:
         raise DataError("there are no examples to evaluate")
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
     rows, draws = chunk_sizes(model, examples, samples)
     block = max(rows, min(BLOCK, WEIGHTS_AT_ONCE // samples) // rows * rows)
     starts = range(0, len(examples), block)
     columns: list[dict[str, Tensor]] = []
     group = current()
-    was_training = model.training
-    model.eval()
-    try:
-        with seeded(seed, device, stream="evidence") as seed:
-            pass  # a fresh seed is drawn once, for all blocks
+    seed = fresh_seed() if seed is None else seed  # drawn once, for all blocks
+    with on(model) as device:
         for first in starts[group.mine(len(starts))]:
             gathered: list[_Rows] = []
             # a block has draws of its own, whoever goes through it
@@ -147,8 +145,6 @@ def evidence(
                     if progress is not None:
                         progress(start + len(batch), len(examples))
             columns.append(_columns(gathered))
-    finally:
-        model.train(was_training)
     columns = [part for part in group.gather(_joined(columns)) if part]
     every = {key: torch.cat([c[key] for c in columns]) for key in columns[0]}
     finite = torch.isfinite(every["log_likelihood"]) & torch.isfinite(every["elbo"])
@@ -168,13 +164,12 @@ def evidence(
     )
 
 
-def chunk_sizes(model: nn.Module, examples: Source, samples: int) -> tuple[int, int]:
-    """How many examples, and how many draws of each, are decoded at a time."""
+def chunk_sizes(model: Model, examples: Source, samples: int) -> tuple[int, int]:
+    """Choose how many examples, and how many draws of each, are decoded at a time."""
     # a categorical cell has a parameter a level: 256 of them fill the memory 128 times as fast
-    width = getattr(getattr(model, "likelihood", None), "parameters_per_cell", 1)
+    width = numbers_per_cell(law_of(model, examples))
     cells = math.prod(examples.shape) * max(1, width // 2)
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    room = CELLS_AT_ONCE * (1 if device.type == "cpu" else ACCELERATOR)
+    room = CELLS_AT_ONCE * (1 if device_of(model).type == "cpu" else ACCELERATOR)
     decodes = max(1, room // max(cells, FEWEST_CELLS))
     rows = max(1, min(EXAMPLES_AT_ONCE, decodes // samples))
     return rows, min(samples, decodes // rows)
@@ -194,37 +189,31 @@ class _Rows:
     """Rate of each unit, `(B, D)`, or `(B, 0)` where it is not known."""
 
     @classmethod
-    def of(cls, model: nn.Module, batch: Batch, samples: int, draws: int) -> "_Rows":
+    def of(cls, model: Model, batch: Batch, samples: int, draws: int) -> "_Rows":
         weights: list[Tensor] = []
         sums: list[Tensor] = []
         units: list[Tensor] = []
         terms: list[Tensor] = []
         for first in range(0, samples, draws):
             count = min(draws, samples - first)
-            trace: Trace = model.trace(batch, count)  # type: ignore[operator]
+            trace = model.trace(batch, count)
             bound = ELBO(count).reduce(trace)
             sums.append(count * torch.stack([bound.distortion, bound.rate]).cpu())
-            terms.append(_elbo_of_draws(trace).cpu())
+            terms.append((trace.log_px - rate_of_draws(trace)).cpu())
             weights.append(trace.log_weight.cpu())
-            if len(trace.kl) == 1:
-                (kl,) = trace.kl.values()
-                units.append(count * kl.mean(dim=0).cpu())
-            means = trace.posterior.mean.flatten(start_dim=1).cpu().double()
+            if len(closed := trace.kl) == len(trace.latents):
+                every = [kl.mean(dim=0) for kl in closed.values()]
+                units.append(count * torch.cat(every, dim=-1).cpu())
+        means = flatten(model.encode(batch).latents, model.latents).cpu().double()
         elbo = torch.cat(terms)
         variance = elbo.var(dim=0) / samples if samples > 1 else torch.full_like(elbo[0], math.nan)
         known = len(units) == len(weights)
         return cls(
             torch.cat(weights),
             torch.cat([torch.stack(sums).sum(dim=0) / samples, variance.unsqueeze(0)]),
-            means,  # type: ignore[reportPossiblyUnbound]  # samples is at least 1
-            torch.stack(units).sum(dim=0) / samples if known else means.new_zeros(len(means), 0),  # type: ignore[reportPossiblyUnbound]
+            means,
+            torch.stack(units).sum(dim=0) / samples if known else means.new_zeros(len(means), 0),
         )
-
-
-def _elbo_of_draws(trace: Trace) -> Tensor:
-    """What each draw contributes to the ELBO, `(K, B)`."""
-    rate = sum_groups(trace) if trace.kl else trace.log_qz - trace.log_pz
-    return trace.log_px - rate
 
 
 def _joined(columns: list[dict[str, Tensor]]) -> dict[str, Tensor]:

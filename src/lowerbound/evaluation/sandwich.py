@@ -4,18 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from lowerbound.core import Model, flatten, on
 from lowerbound.data import Examples
 from lowerbound.errors import SettingError
 from lowerbound.evaluation.annealed import Annealing, annealed
 from lowerbound.evaluation.estimate import Estimate
 from lowerbound.evaluation.evidence import evidence
-from lowerbound.evaluation.simulate import simulate
 from lowerbound.seeding import seeded
 
 #: Standard errors over draws that are added on either side: 1 in 1,000 lies beyond each.
 REACH = 3.09
+#: Rows simulated at a time.
+ROWS_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Sandwich:
 
 
 def sandwich(
-    model: nn.Module,
+    model: Model,
     count: int = 50,
     annealing: Annealing | None = None,
     *,
@@ -59,26 +61,26 @@ def sandwich(
     do, also on real data as far as that resembles the simulated.
 
     Args:
-        model: With `prior`, `likelihood`, `trace` and `log_joint`.
+        model: With continuous latents.
         count: Examples to simulate, at least 2.
         annealing: Its settings; the defaults if None.
-        joint: z `(N, D)` and x `(N, *event)` that were simulated from this model elsewhere, in
-            place of `count` new ones.
+        joint: z, all groups in a row, `(N, D)` and x `(N, *event)` that were simulated from this
+            model elsewhere, in place of `count` new ones.
         samples: Draws of the importance-weighted bound beside it.
         seed: Of simulation and draws; None for a fresh one.
         progress: Called with (examples done, examples in all), over both directions.
 
     Raises:
-        SettingError: `count` is less than 2, or the model cannot be simulated from.
+        SettingError: `count` is less than 2, or a group of latents is discrete.
 
     Source: Grosse, Ghahramani & Adams (2015), arXiv 1511.02543; Wu et al. (2017), section 4.3,
         arXiv 1611.04273.
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 2:
         raise SettingError(f"count must be a whole number of at least 2, got {count!r}")
-    with seeded(seed, stream="sandwich") as seed:
+    with seeded(seed, stream="sandwich"):
         ahead, behind, beside, made = torch.randint(2**31, (4,)).tolist()
-    z, x = simulate(model, count, seed=made) if joint is None else joint
+    z, x = simulated(model, count, seed=made) if joint is None else joint
     examples = Examples(x)
 
     def report(offset: int) -> Callable[[int, int], None]:
@@ -108,3 +110,25 @@ def sandwich(
         gap=upper.mean - lower.mean,
         acceptance=float(forward.acceptance.mean()),
     )
+
+
+@torch.no_grad()
+def simulated(model: Model, count: int, *, seed: int | None = 0) -> tuple[Tensor, Tensor]:
+    """Draw z ~ p(z) and x ~ p(x|z), a few rows at a time.
+
+    Args:
+        model: A model.
+        count: Number `N` of rows, at least 1.
+        seed: Of the draws; None for a fresh one.
+
+    Returns:
+        z, all groups in a row, `(N, D)`, and x `(N, *event)`, on the CPU.
+    """
+    latents: list[Tensor] = []
+    examples: list[Tensor] = []
+    with on(model) as device, seeded(seed, device, stream="simulation"):
+        for first in range(0, count, ROWS_AT_ONCE):
+            drawn = model.sample(min(ROWS_AT_ONCE, count - first))
+            latents.append(flatten(drawn.latents, model.latents).cpu())
+            examples.append(drawn.law.sample().cpu())
+    return torch.cat(latents), torch.cat(examples)

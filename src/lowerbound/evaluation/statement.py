@@ -79,7 +79,7 @@ class Evaluation:
         latents: Number of latent units.
         active_units: Those whose posterior mean varies over the examples by more than `threshold`.
         threshold: On the variance of the posterior mean.
-        unit_rate: Rate of each unit in nats, or None.
+        unit_rate: Rate of each unit in nats, all groups in a row, top first; or None.
         log_evidence: `log_likelihood` with its bias removed to first order, no longer a bound; its
             `interval` is for log p(x) itself, to be trusted once `convergence` is. None for one
             draw.

@@ -1,9 +1,10 @@
 """The law of levels without order."""
 
 from torch import Tensor
-from torch.distributions import Categorical as TorchCategorical
+from torch.distributions import Categorical as Classes
 from torch.distributions import Distribution
 
+from lowerbound.distributions import Levels
 from lowerbound.errors import SettingError
 from lowerbound.likelihoods.cells import Cells, Site, check_levels
 
@@ -16,6 +17,8 @@ class Categorical(Cells):
 
     Args:
         levels: Number of classes, 256 for 8-bit data.
+        ordered: Whether the classes are levels, which have a mean; words have none, and their
+            most probable one stands for them.
 
     Raises:
         SettingError: Fewer than 2 levels.
@@ -36,11 +39,11 @@ class Categorical(Cells):
     kinds = frozenset({"binary", "ordinal", "categorical"})
     is_discrete = True
 
-    def __init__(self, levels: int = 256) -> None:
+    def __init__(self, levels: int = 256, *, ordered: bool = True) -> None:
         super().__init__()
         if levels < 2:
             raise SettingError(f"a categorical likelihood needs at least 2 levels, got {levels}")
-        self.levels = levels
+        self.levels, self.ordered = levels, ordered
 
     @property
     def parameters_per_cell(self) -> int:
@@ -49,7 +52,8 @@ class Categorical(Cells):
 
     def law(self, parameters: Tensor) -> Distribution:
         """Return categorical cells from their logits, `(..., *shape, levels)`."""
-        return TorchCategorical(logits=parameters, validate_args=False)
+        family = Levels if self.ordered else Classes
+        return family(logits=parameters, validate_args=False)
 
     def check(self, x: Tensor, name: str = "x") -> None:
         """Raise `SupportError` unless `x` holds whole levels in range."""
@@ -59,4 +63,4 @@ class Categorical(Cells):
 
 def categorical(site: Site) -> Categorical:
     """Classes: any level may have any probability."""
-    return Categorical(site.levels or 2)
+    return Categorical(site.levels or 2, ordered=site.kind != "categorical")

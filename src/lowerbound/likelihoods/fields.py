@@ -1,6 +1,6 @@
 """The likelihood of an example: one network, and the cells of each kind."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +33,7 @@ class Fields(Conditional):
         torch.Size([3, 5])
     """
 
-    def __init__(self, network: nn.Module, cells: Cells | Mapping[Sequence[int], Cells]) -> None:
+    def __init__(self, network: nn.Module, cells: Cells | Mapping[tuple[int, ...], Cells]) -> None:
         super().__init__()
         self.network = network
         if isinstance(cells, Cells):
@@ -68,14 +68,8 @@ class Fields(Conditional):
         """Whether log p(x|z) is a log-probability in every cell."""
         return all(law.is_discrete for law in self.parts)
 
-    def check(self, x: Tensor, name: str = "x", observed: Tensor | None = None) -> None:
-        """Raise `SupportError` with the remedy if `x`, `(N, *event)`, holds an impossible value.
-
-        Args:
-            x: Examples.
-            name: Of the data, for the message.
-            observed: Which cells count, bool `(N, *event)`; None for all.
-        """
+    def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
+        """See `Conditional.check`: each law knows its cells."""
         if self.places is None:
             self.parts[0].check(x if observed is None else x[observed], name)
             return
@@ -129,7 +123,7 @@ class Fields(Conditional):
 
 
 def outputs_of(
-    cells: Cells | Mapping[Sequence[int], Cells], event: tuple[int, ...]
+    cells: Cells | Mapping[tuple[int, ...], Cells], event: tuple[int, ...]
 ) -> tuple[int, ...]:
     """Return the shape that a decoder for `Fields(network, cells)` puts out for one z."""
     if isinstance(cells, Cells):

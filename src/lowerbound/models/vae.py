@@ -60,6 +60,10 @@ class VAE(Model):
         q = None if batch is None else self.posterior(self.view(batch))
         return self.likelihood(choose("z", self.prior(condition), q))
 
+    def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
+        """See `Model.check`: the likelihood knows."""
+        self.likelihood.check(x, observed, name)
+
     def __str__(self) -> str:
         """The factorisation, and how large each factor is."""
         factors = [

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from lowerbound.errors import SettingError, ShapeError
-from lowerbound.networks.pair import Init, Pair, start_small
+from lowerbound.networks.pair import Init, Network, Pair, start_small
 
 
-class MLP(nn.Module):
+class MLP(Network):
     """Fully connected layers from one shape to another.
 
     Args:

@@ -1,8 +1,9 @@
 """An encoder and its decoder, and where they start."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,24 +12,28 @@ Shape = tuple[int, ...]
 Init = Literal["even", "small", "glorot", "torch"]
 
 
-class Network(Protocol):
+class Network(nn.Module, ABC):
     """A network of a pair: a module that knows how to begin."""
 
+    @abstractmethod
     def start(self, init: Init) -> None:
-        """Give the layers their first weights."""
-        ...
+        """Give the layers their first weights.
 
+        Raises:
+            SettingError: This architecture has no such start.
+        """
+
+    @abstractmethod
     def start_small(self) -> None:
         """Start the last layer near zero."""
-        ...
 
+    @abstractmethod
     def start_at(self, values: Tensor, place: int = 0) -> None:
-        """Start the last biases at some outputs, the first of them at `place`."""
-        ...
+        """Start the last biases at some outputs, `(some, *shape)`, the first of them at `place`."""
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """From `(..., *inputs)` to `(..., *outputs)`."""
-        ...
+    @abstractmethod
+    def forward(self, x: Tensor, /) -> Tensor:
+        """Map `(..., *inputs)` to `(..., *outputs)`."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,8 @@ class Pair:
         images: Whether it takes images alone, and puts out images alone.
     """
 
-    encoder: Callable[[Shape, Shape], nn.Module]
-    decoder: Callable[[Shape, Shape], nn.Module]
+    encoder: Callable[[Shape, Shape], Network]
+    decoder: Callable[[Shape, Shape], Network]
     images: bool = False
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lowerbound.errors import SettingError, ShapeError
-from lowerbound.networks.pair import Init, Pair, start_small
+from lowerbound.networks.pair import Init, Network, Pair, start_small
 
 #: Resolution at which convolutions end and a fully connected layer takes over.
 SMALLEST = 7
@@ -60,7 +60,7 @@ def _widths(count: int, channels: int) -> list[int]:
     return [channels * min(2**i, WIDEST) for i in range(count)]
 
 
-class ResidualEncoder(nn.Module):
+class ResidualEncoder(Network):
     """From an image to an array, halving its size stage by stage.
 
     Args:
@@ -138,7 +138,7 @@ class ResidualEncoder(nn.Module):
         return "residual encoder " + " -> ".join(f"{h}x{w}" for h, w in stages(*self.inputs[1:]))
 
 
-class ResidualDecoder(nn.Module):
+class ResidualDecoder(Network):
     """From a latent vector to `parameters` images, doubling the size stage by stage.
 
     Args:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lowerbound.applications import encode
+from lowerbound.core import units_of
 from lowerbound.data import Examples
 from lowerbound.evaluation import ACTIVE_THRESHOLD, Evaluation, evidence
 from lowerbound.report.axis import CHARACTER, Axis, number
@@ -59,7 +60,7 @@ class Latents:
 
 def latents_of(run: Run, test: Examples | None, evaluation: Evaluation | None) -> Latents:
     """Look at some held-out examples."""
-    (units,) = run.model.prior().event_shape
+    units = units_of(run.model.latents)
     rates = None if evaluation is None else evaluation.unit_rate
     if test is None:
         return Latents(units, rates, None, None, None)

@@ -84,8 +84,9 @@ class Gallery:
         index = self._spread(8)
         rows = []
         for a, b in list(zip(index[0::2], index[1::2], strict=False))[: 3 if self.few else 4]:
-            start, end = self.test.batch(torch.tensor([a, b])).filled()
-            way = interpolate(self.run.model, start, end, steps=8)
+            batch = self.test.batch(torch.tensor([a, b]))
+            start, end = batch.x if batch.observed is None else batch.x * batch.observed
+            way = interpolate(self.run.model, *batch.x, steps=8, observed=batch.observed)
             whole = torch.cat([start[None].to(way), way, end[None].to(way)])
             rows.append(self._strip(whole, "step", ends=True))
         caption = (

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
 
+from lowerbound.core import Model
 from lowerbound.data import Examples
 from lowerbound.evaluation import evidence
 from lowerbound.seeding import seeded
@@ -18,7 +18,7 @@ ACTIVE = 0.01
 
 
 def judge(
-    model: nn.Module,
+    model: Model,
     examples: Examples,
     samples: int,
     images: int | None = None,
@@ -33,7 +33,7 @@ def judge(
     the gain, which varies far less from image to image than log p(x) does.
 
     Args:
-        model: With a `trace`.
+        model: A trained model.
         examples: The test images.
         samples: Draws `K` of the bound.
         images: How many get `samples` draws; all if None.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lowerbound import likelihoods, posteriors, priors
 from lowerbound.catalogue.settings import convert
-from lowerbound.core import View
+from lowerbound.core import Model, View, device_of, dtype_of
 from lowerbound.data import Data
 from lowerbound.errors import UnknownNameError
 from lowerbound.models import VAE
@@ -87,7 +87,7 @@ def linear_vae(data: Data, latents: int) -> VAE:
     return model.to(data.schema.dtype)
 
 
-def judge(model: VAE, data: Data, latents: int) -> dict[str, Any]:
+def judge(model: Model, data: Data, latents: int) -> dict[str, Any]:
     """The exact evidence of a trained decoder beside the maximum; JSON values, as `judge.judge`."""
     x = data.test.load().x.double()
     mean, covariance = x.mean(dim=0), torch.cov(x.T, correction=0)
@@ -109,14 +109,17 @@ def judge(model: VAE, data: Data, latents: int) -> dict[str, Any]:
     }
 
 
-def decoder_of(model: VAE) -> tuple[Tensor, Tensor, Tensor]:
-    """W, b and s of p(x|z) = N(W z + b, s^2 I), in the units of the data, float64."""
-    decoder: Any = model.likelihood
-    (likelihood,) = decoder.parts
-    layer, unit = decoder.network.layers[0], likelihood.unit.detach().cpu().double()
-    weight = unit.unsqueeze(-1) * layer.weight.detach().cpu().double()
-    bias = likelihood.location.cpu().double() + unit * layer.bias.detach().cpu().double()
-    return weight, bias, unit[0] * likelihood.scale().detach().cpu().double()
+@torch.no_grad()
+def decoder_of(model: Model) -> tuple[Tensor, Tensor, Tensor]:
+    """Return W, b and s of p(x|z) = N(W z + b, s^2 I), in the units of the data, float64.
+
+    They are read off p(x|z) at z = 0 and at each unit vector.
+    """
+    ((name, space),) = model.latents.items()
+    eye = torch.eye(space.units, dtype=dtype_of(model), device=device_of(model))
+    law = model.decode({name: torch.cat([torch.zeros_like(eye[:1]), eye])})
+    mean, scale = law.mean.cpu().double(), law.stddev[0, 0].cpu().double()
+    return (mean[1:] - mean[0]).T, mean[0], scale
 
 
 def mean_evidence(

@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from lowerbound.data import Data, Examples, Field, Raw, Schema, build, named_sets
+from lowerbound.data import (
+    Data,
+    Examples,
+    Field,
+    Raw,
+    Reading,
+    Schema,
+    arranged,
+    build,
+    named_sets,
+)
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError, SettingError
@@ -42,7 +52,7 @@ def load(source: Source, path: str | Path | None = None) -> Data:
 
 def _mnist(path: Path | None) -> Raw:
     (known,) = (named for named in named_sets() if named.name == "mnist")
-    return known.load(path)
+    return arranged(known.load(path), Reading())
 
 
 def _dynamic(path: Path | None) -> Data:

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from lowerbound.catalogue.assemble import Assembly, assemble, training_to_json
+from lowerbound.core import Model
 from lowerbound.data import Data, Schema
 from lowerbound.errors import RunError, SettingError
-from lowerbound.models import VAE
 from lowerbound.objectives import Objective
 from lowerbound.runs.directory import RunDirectory
 from lowerbound.runs.origin import describe_data
@@ -31,7 +31,7 @@ class Run:
     """
 
     path: Path
-    model: VAE
+    model: Model
     objective: Objective
     schema: Schema
     spec: Spec
@@ -52,7 +52,7 @@ def load(path: str | Path, *, device: torch.device | str = "cpu") -> Run:
     spec = directory.read_spec()
     try:
         with torch.device("meta"):
-            expected = _rebuild(spec).model.state_dict()
+            expected = _rebuild(spec).model.state_dict(keep_vars=True)
         tensors = directory.read_weights(expected)
         assembly = _rebuild(spec)
     except SettingError as error:

@@ -162,7 +162,7 @@ def _longer(
 def _readable(directory: RunDirectory, assembly: Assembly) -> bool:
     """Whether the weights of a run are there and whole; if not, its state may have them."""
     try:
-        directory.read_weights(assembly.model.state_dict())
+        directory.read_weights(assembly.model.state_dict(keep_vars=True))
     except RunError:
         return False
     return True

@@ -26,7 +26,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """
     tied = ties(tensors)
     plain = {n: t.detach().cpu().contiguous() for n, t in tensors.items() if n not in tied}
-    metadata = {"format": "lowerbound-weights", "sha256": _digest(plain)}
+    metadata = {"format": "lowerbound-weights", "sha256": _digest(plain, tied)}
     if tied:
         metadata["tied"] = json.dumps(tied, sort_keys=True)
     write_atomically(path, _ordered(save(plain, metadata)))
@@ -34,6 +34,9 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 def ties(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     """Return the names of tensors that are another name's, each with that other name.
+
+    On the meta device, where no tensor has a place, tensors are one if they are one object: as
+    `state_dict(keep_vars=True)` gives them.
 
     Example:
         >>> one = torch.zeros(3)
@@ -43,9 +46,10 @@ def ties(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     first: dict[tuple[Any, ...], str] = {}
     found: dict[str, str] = {}
     for name, tensor in tensors.items():
-        if tensor.numel() == 0 or tensor.is_meta:
+        if tensor.numel() == 0:
             continue
-        place = (tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride())
+        where = id(tensor) if tensor.is_meta else tensor.data_ptr()
+        place = (where, tensor.dtype, tuple(tensor.shape), tensor.stride())
         if place in first:
             found[name] = first[place]
         else:
@@ -69,7 +73,8 @@ def read_weights(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor
 
     Args:
         path: A file that `write_weights` wrote.
-        expected: Tensors (also on the meta device) that say which names, shapes and types.
+        expected: Tensors (also on the meta device) that say which names, shapes and types, and
+            which names are one: a file may tie these and no others.
 
     Returns:
         The tensors, on the CPU.
@@ -84,34 +89,31 @@ def read_weights(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor
             metadata = file.metadata() or {}
             if metadata.get("format") != "lowerbound-weights":
                 raise RunError(f"{path} was not written by lowerbound; fit the model again")
-            tied = _tied(metadata)
+            tied = _tied(path, metadata, ties(expected))
             _compare(path, file, {n: t for n, t in expected.items() if n not in tied})
             tensors = {name: file.get_tensor(name) for name in expected if name not in tied}
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         if isinstance(error, RunError):
             raise
         raise RunError(f"{path} is truncated or damaged; restore it, or fit again") from error
-    if _digest(tensors) != metadata.get("sha256"):
+    if _digest(tensors, tied) != metadata.get("sha256"):
         raise RunError(f"{path} is damaged: its checksum is wrong; restore it, or fit again")
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise RunError(f"{path} holds numbers that are not finite in '{name}'; fit again")
-    for name, other in tied.items():
-        if name not in expected or other not in tensors:
-            raise RunError(f"{path} fits another model: '{name}' is in only one of them; fit again")
-        if expected[name].shape != tensors[other].shape:
-            raise RunError(f"{path} fits another model: '{name}' has another shape; fit again")
-        tensors[name] = tensors[other]
-    return tensors
+    return {name: tensors[tied.get(name, name)] for name in expected}
 
 
-def _tied(metadata: Mapping[str, str]) -> dict[str, str]:
-    """The names that the header says are another name's; believed no further than their types."""
+def _tied(path: Path, metadata: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
+    """Read the names that the header says are another name's; believe it where the model agrees."""
     tied = json.loads(metadata.get("tied", "{}"))
-    if not isinstance(tied, dict) or not all(isinstance(other, str) for other in tied.values()):
+    if not isinstance(tied, dict):
         raise ValueError("tied names are no names")
-    if any(other in tied for other in tied.values()):
-        raise ValueError("tied names form a chain")
+    for name, other in tied.items():
+        if known.get(name) != other:
+            raise RunError(
+                f"{path} fits another model: '{name[:100]}' is tied in only one of them; fit again"
+            )
     return tied
 
 
@@ -121,7 +123,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
     Raises:
         RunError: As `read_weights`.
     """
-    model.load_state_dict(read_weights(path, model.state_dict()))
+    model.load_state_dict(read_weights(path, model.state_dict(keep_vars=True)))
 
 
 def _compare(path: Path, file, expected: Mapping[str, Tensor]) -> None:  # type: ignore[no-untyped-def]
@@ -153,8 +155,8 @@ _KINDS = {
 }
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _digest(tensors: Mapping[str, Tensor], tied: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(json.dumps(tied, sort_keys=True).encode() if tied else b"")
     for name in sorted(tensors):
         tensor = tensors[name].contiguous()
         digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())

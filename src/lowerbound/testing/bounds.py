@@ -1,17 +1,17 @@
 """A model's bounds in their order, and against log p(x) where the model knows it."""
 
 import math
-from dataclasses import replace
 from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lowerbound.core.trace import Trace
+from lowerbound.core import Trace, Traceable
 from lowerbound.data import Batch
 from lowerbound.objectives import ELBO, IWAE, Objective
 from lowerbound.testing.assertions import assert_mean_at_most
 from lowerbound.testing.ledger import enter
+from lowerbound.testing.traces import changed
 
 #: Draws of one group of the largest bound.
 LARGEST = 64
@@ -21,7 +21,7 @@ GROUPS = 512
 _ROUNDING = 1e-12
 
 
-def check_bounds(model: nn.Module, batch: Batch, objective: Objective | None = None) -> None:
+def check_bounds(model: Traceable, batch: Batch, objective: Objective | None = None) -> None:
     """Assert that a model's bounds are in their order: ELBO <= IWAE_4 <= IWAE_64 <= log p(x).
 
     The first two hold on the very same draws, without any error rate: the mean over groups of 4
@@ -49,7 +49,7 @@ def check_bounds(model: nn.Module, batch: Batch, objective: Objective | None = N
     log_evidence = getattr(model, "log_evidence", None)
     few = Batch(batch.x[:3])
     with torch.no_grad():
-        trace = model.trace(few, LARGEST * (GROUPS if log_evidence else 1))  # type: ignore[operator]
+        trace = model.trace(few, LARGEST * (GROUPS if log_evidence else 1))
         bounds = {size: grouped(IWAE(size), trace, size) for size in (1, 4, LARGEST)}
         single = grouped(ELBO(1, analytic=False), trace, 1)
         order = [("the drawn ELBO", single), *((f"IWAE_{k}", b) for k, b in bounds.items())]
@@ -78,17 +78,11 @@ def grouped(objective: Objective, trace: Trace, size: int) -> Tensor:
         kept = values[: groups * size].reshape(groups, size, *values.shape[1:])
         return kept.transpose(0, 1).flatten(start_dim=1, end_dim=2)
 
-    folded = replace(
+    folded = changed(
         trace,
-        log_px=fold(trace.log_px),
-        log_pz=fold(trace.log_pz),
-        log_qz=fold(trace.log_qz),
-        z=fold(trace.z),
-        kl={
-            name: fold(kl) if len(kl) > 1 else kl.repeat(1, groups, 1)
-            for name, kl in trace.kl.items()
-        },
-        penalties={name: penalty.repeat(groups) for name, penalty in trace.penalties.items()},
+        fold,
+        units=lambda kl: fold(kl) if len(kl) > 1 else kl.repeat(1, groups, 1),
+        rows=lambda penalty: penalty.repeat(groups),
     )
     return objective.reduce(folded).value.reshape(groups, rows)
 

@@ -92,7 +92,7 @@ def check_calibration(
     Where draws equal the truth, as discrete ones do, its rank among them is drawn at random.
 
     Args:
-        reference: The joint law to simulate; of it only `sample` is used.
+        reference: The joint law to simulate; of it only `simulate` is used.
         posterior: q(z|x) from x, batch `(N,)`, event `(D,)`.
         simulations: How many.
         draws: Posterior draws among which each truth is ranked.

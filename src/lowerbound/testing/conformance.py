@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from lowerbound.applications.generate import mean_of
 from lowerbound.core.conditional import Conditional
-from lowerbound.distributions import Independent, analytic_kl, detached, log_prob
+from lowerbound.distributions import Independent, analytic_kl, detached, expected, log_prob
 from lowerbound.errors import SupportError
 from lowerbound.likelihoods import Likelihood
 from lowerbound.priors import StandardNormal
@@ -160,7 +159,7 @@ def check_likelihood(likelihood: Likelihood, z: Tensor, *, seed: int = 0) -> Non
         precise = copy.deepcopy(likelihood).double()
         law = precise(z.double())
         mean, variance = _check_cells(law, likelihood)
-        check_close(mean_of(law), mean, "the mean of p(x|z)", 1e-4, "plain")
+        check_close(expected(law), mean, "the mean of p(x|z)", 1e-4, "plain")
         draws = law.sample(torch.Size([DRAWS]))
         _check_own_draws(likelihood, draws.flatten(end_dim=z.ndim - 1))
         draws = draws.double()

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,8 @@ from lowerbound.testing.ledger import enter
 
 #: Draws of a statistical check: enough to see a tenth of a standard deviation.
 DRAWS = 20_000
+#: A module and its copy.
+Part = TypeVar("Part", bound=nn.Module)
 
 
 def check_density(q: Distribution, name: str, draws: int = DRAWS) -> None:
@@ -152,7 +155,7 @@ def check_shape(value: Tensor, shape: tuple[int, ...], name: str) -> None:
         raise AssertionError(f"{name} is {value.dtype}: log-densities are summed in float64")
 
 
-def perturbed(module: nn.Module, amount: float = 0.1) -> nn.Module:
+def perturbed(module: Part, amount: float = 0.1) -> Part:
     """A copy whose parameters are moved at random, away from initial zeros that stop gradients."""
     twin = copy.deepcopy(module)
     with torch.no_grad():

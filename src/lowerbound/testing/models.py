@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import (
     Beta,
     Dirichlet,
@@ -14,7 +14,7 @@ from torch.distributions import (
     VonMises,
 )
 
-from lowerbound.core.trace import Trace
+from lowerbound.core import Model, Trace, flatten
 from lowerbound.data import Batch
 from lowerbound.distributions import log_prob
 from lowerbound.models import VAE
@@ -30,7 +30,7 @@ _DENSITIES = ("log_px", "log_pz", "log_qz")
 
 
 def check_model(
-    model: nn.Module, batch: Batch, objective: Objective | None = None, *, seed: int = 0
+    model: Model, batch: Batch, objective: Objective | None = None, *, seed: int = 0
 ) -> None:
     """Run the conformance ladder on a model.
 
@@ -41,7 +41,7 @@ def check_model(
     `log_evidence`; copies and saved weights give the same numbers.
 
     Args:
-        model: Anything with a `trace`. A copy is checked.
+        model: A model. A copy is checked.
         batch: Some of its data, at least 3 rows, all observed.
         objective: What it is trained on; the ELBO if None.
         seed: Of the draws.
@@ -64,13 +64,13 @@ def check_model(
         check_copies(model, "the model")
 
 
-def traced(model: nn.Module, batch: Batch, samples: int = 3, seed: int = 0) -> Trace:
+def traced(model: Model, batch: Batch, samples: int = 3, seed: int = 0) -> Trace:
     """A trace under a seed of its own: the same noise for the same shapes."""
     with seeded(seed):
-        return model.trace(batch, samples)  # type: ignore[operator]
+        return model.trace(batch, samples)
 
 
-def check_traces(model: nn.Module, batch: Batch) -> None:
+def check_traces(model: Model, batch: Batch) -> None:
     """Shapes, float64, finite numbers, and the same numbers for the same seed."""
     rows = len(batch)
     for samples in (1, 3):
@@ -78,8 +78,13 @@ def check_traces(model: nn.Module, batch: Batch) -> None:
         for name in _DENSITIES:
             check_shape(getattr(trace, name), (samples, rows), name)
             check_finite(getattr(trace, name), name)
-        if tuple(trace.z.shape[:2]) != (samples, rows):
-            raise AssertionError(f"z has shape {tuple(trace.z.shape)}: it starts with (K, B)")
+        for name, space in model.latents.items():
+            shape = tuple(trace.latents[name].z.shape)
+            if shape != (samples, rows, *space.shape):
+                raise AssertionError(
+                    f"group '{name}' has shape {shape}: it is (K, B, *shape), and the model says "
+                    f"that its shape is {space.shape}"
+                )
         for name, kl in trace.kl.items():
             check_finite(kl, f"the KL of group '{name}'")
             if kl.ndim != 3 or kl.shape[0] not in (1, samples) or kl.shape[1] != rows:
@@ -90,11 +95,11 @@ def check_traces(model: nn.Module, batch: Batch) -> None:
         raise AssertionError("the same seed gives two traces")
 
 
-def check_gradients(model: nn.Module, batch: Batch, objective: Objective) -> None:
+def check_gradients(model: Model, batch: Batch, objective: Objective) -> None:
     """The bound's gradient is finite and reaches every parameter."""
     parameters = dict(model.named_parameters())
     with seeded(0):
-        value = objective(model, batch).value.sum()  # type: ignore[arg-type]
+        value = objective(model, batch).value.sum()
     gradients = torch.autograd.grad(value, list(parameters.values()), allow_unused=True)
     for name, gradient in zip(parameters, gradients, strict=True):
         if gradient is None or not bool((gradient != 0).any()):
@@ -102,39 +107,46 @@ def check_gradients(model: nn.Module, batch: Batch, objective: Objective) -> Non
         check_finite(gradient, f"the gradient for '{name}'")
 
 
-def check_rows(model: nn.Module, batch: Batch) -> None:
+def check_rows(model: Model, batch: Batch) -> None:
     """Row i never sees row j, in densities and gradients; every row has its own noise."""
     x = batch.x.clone()
     x[-1] = x[0]
     before = traced(model, batch)
     changed, draws = {1, len(x) - 1}, 3
-    if _by_rejection(before.posterior):
+    if any(_by_rejection(one.q) for one in before.latents.values()):
         # how much noise rejection takes depends on what came before: only the first draw compares
         changed, draws = {len(x) - 1}, 1
     else:
         x[1] = x[0]
     after = traced(model, Batch(x))
     untouched = [i for i in range(len(x)) if i not in changed]
-    for name in (*_DENSITIES, "z"):
-        one, other = getattr(before, name), getattr(after, name)
+    pairs = {name: (getattr(before, name), getattr(after, name)) for name in _DENSITIES}
+    for name, latent in before.latents.items():
+        pairs[f"group '{name}'"] = (latent.z, after.latents[name].z)
+    for name, (one, other) in pairs.items():
         if not torch.equal(one[:draws, untouched], other[:draws, untouched]):
             raise AssertionError(f"{name} of one row depends on another row of the batch")
     _check_noise(model, x)
     order = torch.arange(len(x)).roll(1)
-    rolled = traced(model, Batch(batch.x[order])).posterior
-    if hasattr(before.posterior, "mean"):
-        mean = before.posterior.mean[order]
-        check_close(rolled.mean, mean, "the posterior mean of a row that was moved", 1e-4, "plain")
+    places = [
+        flatten(model.encode(Batch(x)).latents, model.latents) for x in (batch.x, batch.x[order])
+    ]
+    check_close(places[1], places[0][order], "the encoding of a row that was moved", 1e-4, "plain")
 
 
-def _check_noise(model: nn.Module, x: Tensor) -> None:
+def _check_noise(model: Model, x: Tensor) -> None:
     """Rows that hold the same have draws of their own, and so have two draws of one row."""
     twins = Batch(torch.cat([x[:1], x]))
     trace = traced(model, twins)
-    if not trace.posterior.has_rsample:  # few values: a handful of draws may well be the same
+    if not all(
+        one.q.has_rsample for one in trace.latents.values()
+    ):  # few values: a handful of draws may well be the same
         trace = traced(model, twins, 400)
-    if torch.equal(trace.z[:, 0], trace.z[:, 1]) or bool((trace.z == trace.z[:1]).all()):
-        raise AssertionError("two rows, or two draws, share their noise: draws must differ")
+    for name, one in trace.latents.items():
+        if torch.equal(one.z[:, 0], one.z[:, 1]) or bool((one.z == one.z[:1]).all()):
+            raise AssertionError(
+                f"two rows, or two draws, share their noise: draws of group '{name}' must differ"
+            )
 
 
 def _by_rejection(q: Distribution) -> bool:
@@ -144,7 +156,7 @@ def _by_rejection(q: Distribution) -> bool:
     return isinstance(q, Beta | Dirichlet | Gamma | InverseGamma | StudentT | VonMises)
 
 
-def check_masks(model: nn.Module, batch: Batch, objective: Objective) -> None:
+def check_masks(model: Model, batch: Batch, objective: Objective) -> None:
     """Bound and gradient are bit-equal whatever an unobserved cell holds; it has no gradient."""
     x = batch.x if batch.x.is_floating_point() else batch.x.float()
     everything = torch.ones(x.shape, dtype=torch.bool)
@@ -168,11 +180,11 @@ def check_masks(model: nn.Module, batch: Batch, objective: Objective) -> None:
 
 
 def _masked(
-    model: nn.Module, objective: Objective, x: Tensor, observed: Tensor, junk: float
+    model: Model, objective: Objective, x: Tensor, observed: Tensor, junk: float
 ) -> list[Tensor]:
     leaf = torch.where(observed, x, junk).requires_grad_()
     with seeded(0):
-        value = objective(model, Batch(leaf, observed)).value  # type: ignore[arg-type]
+        value = objective(model, Batch(leaf, observed)).value
     wanted = [leaf, *model.parameters()]
     gradients = torch.autograd.grad(value.sum(), wanted, allow_unused=True)
     return [
@@ -184,7 +196,7 @@ def _masked(
     ]
 
 
-def _names(model: nn.Module) -> list[str]:
+def _names(model: Model) -> list[str]:
     return [
         "the bound",
         "the gradient for x",
@@ -195,16 +207,17 @@ def _names(model: nn.Module) -> list[str]:
 def check_factors(model: VAE, batch: Batch) -> None:
     """The trace holds log p(x|z), log p(z) and log q(z|x) of the model's own parts."""
     trace = traced(model, batch)
+    (latent,) = trace.latents.values()
     parts = {
-        "log_px": log_prob(model.likelihood(trace.z), batch.x),
-        "log_pz": log_prob(model.prior(), trace.z),
-        "log_qz": log_prob(model.posterior(batch.x), trace.z),
+        "log_px": log_prob(model.likelihood(latent.z), batch.x),
+        "log_pz": log_prob(model.prior(), latent.z),
+        "log_qz": log_prob(model.posterior(model.view(batch)), latent.z),
     }
     for name, value in parts.items():
         check_close(getattr(trace, name), value, f"{name} of the trace")
 
 
-def check_rate(model: nn.Module, batch: Batch) -> None:
+def check_rate(model: Model, batch: Batch) -> None:
     """Closed forms of KL(q(z|x) || p(z)) are the mean of log q(z|x) - log p(z)."""
     few = Batch(batch.x[:2])
     with torch.no_grad():
@@ -220,7 +233,7 @@ def check_rate(model: nn.Module, batch: Batch) -> None:
         assert_mean(drawn, mean, resolves=resolves, name="the drawn KL(q || p)")
 
 
-def check_extremes(model: nn.Module, batch: Batch, objective: Objective) -> None:
+def check_extremes(model: Model, batch: Batch, objective: Objective) -> None:
     """Data at the ends of its range, or a million units away, gives numbers and gradients."""
     x = batch.x
     far = [x * 1e6, -x * 1e6] if x.is_floating_point() else []

@@ -19,6 +19,7 @@ from lowerbound.testing.laws import check_finite, check_shape
 from lowerbound.testing.references.belief_net import SigmoidBeliefNet
 from lowerbound.testing.references.enumerable import Enumerable
 from lowerbound.testing.references.mixtures import BernoulliMixture, CategoricalMixture
+from lowerbound.testing.traces import changed, selected, with_rates
 
 #: Models whose expectations are finite sums, each made with `exact=` and `seed=`.
 ENUMERABLE: Mapping[str, Callable[..., Enumerable]] = {
@@ -144,30 +145,14 @@ def _check_shapes(objective: Objective, trace: Trace) -> None:
 def _check_order(objective: Objective, trace: Trace) -> None:
     value = objective.reduce(trace).value
     rows = torch.arange(trace.log_px.shape[1]).roll(2)
-    check_close(objective.reduce(_rows(trace, rows)).value, value[rows], "the value of moved rows")
-    flipped = replace(
-        trace,
-        log_px=trace.log_px.flip(0),
-        log_pz=trace.log_pz.flip(0),
-        log_qz=trace.log_qz.flip(0),
-        z=trace.z.flip(0),
+    check_close(
+        objective.reduce(selected(trace, rows)).value, value[rows], "the value of moved rows"
     )
+    flipped = changed(trace, lambda part: part.flip(0), units=lambda kl: kl)
     check_close(objective.reduce(flipped).value, value, "the value with draws in another order")
     everything = torch.arange(trace.log_px.shape[1])
-    if not torch.equal(objective.reduce(_rows(trace, everything)).value, value):
+    if not torch.equal(objective.reduce(selected(trace, everything)).value, value):
         raise AssertionError("the same trace gives two values: an objective holds no state")
-
-
-def _rows(trace: Trace, rows: Tensor) -> Trace:
-    return replace(
-        trace,
-        log_px=trace.log_px[:, rows],
-        log_pz=trace.log_pz[:, rows],
-        log_qz=trace.log_qz[:, rows],
-        z=trace.z[:, rows],
-        kl={name: kl[:, rows] for name, kl in trace.kl.items()},
-        penalties={name: penalty[rows] for name, penalty in trace.penalties.items()},
-    )
 
 
 def _check_units(objective: Objective, trace: Trace) -> None:
@@ -201,7 +186,7 @@ def _check_groups(objective: Objective, trace: Trace) -> None:
     draws = torch.arange(float(samples), dtype=torch.float64).view(-1, 1, 1)
     second = (3.0 + draws).expand(samples, rows, 2)
     alone, together, apart = (
-        objective.reduce(replace(trace, kl=kl))
+        objective.reduce(with_rates(trace, kl))
         for kl in (
             {"z": units},
             {"z": torch.cat([units, second], dim=-1)},

@@ -3,10 +3,10 @@
 import copy
 
 import torch
-from torch import nn
 
 from lowerbound.core.trace import Gradient
 from lowerbound.data import Batch
+from lowerbound.models import VAE
 from lowerbound.objectives import ELBO
 from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import check_close
@@ -15,7 +15,7 @@ from lowerbound.testing.noise import cubature, given_noise
 from lowerbound.testing.references.linear_gaussian import LinearGaussian
 
 
-def check_path_gradient(reference: LinearGaussian, model: nn.Module) -> None:
+def check_path_gradient(reference: LinearGaussian, model: VAE) -> None:
     """Assert that a model gives the path-wise gradient when asked for it, and the total otherwise.
 
     The path-wise gradient leaves out the score d log q(z|x) / d q, whose mean is zero. At the exact
@@ -49,11 +49,11 @@ def check_path_gradient(reference: LinearGaussian, model: nn.Module) -> None:
     check_close(path, total, "the mean path-wise gradient for the encoder", 1e-8, "plain")
 
 
-def _gradient(model: nn.Module, x: torch.Tensor, kind: Gradient, samples: int = 1) -> torch.Tensor:
+def _gradient(model: VAE, x: torch.Tensor, kind: Gradient, samples: int = 1) -> torch.Tensor:
     """Of the drawn ELBO, for all parameters of the encoder in a row."""
-    encoder = list(model.posterior.parameters())  # type: ignore[union-attr]
+    encoder = list(model.posterior.parameters())
     with seeded(0):
-        bound = ELBO(samples, analytic=False, gradient=kind)(model, Batch(x))  # type: ignore[arg-type]
+        bound = ELBO(samples, analytic=False, gradient=kind)(model, Batch(x))
     gradients = torch.autograd.grad(bound.value.sum(), encoder, allow_unused=True)
     return torch.cat(
         [

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.distributions import Normal
 
 from lowerbound.core.trace import Trace
 from lowerbound.objectives import Objective
 from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import check_close
+from lowerbound.testing.traces import made
 
 #: Where annealing is looked at, as fractions of the training.
 _FRACTIONS = (0.0, 0.25, 0.6, 1.0)
@@ -85,6 +85,4 @@ def _trace(kl: Tensor) -> Trace:
     """Two draws of as many rows as `kl`, `(B, D)`, has."""
     with seeded(0):
         densities = torch.randn(3, 2, len(kl), dtype=torch.float64)
-        z = torch.randn(2, *kl.shape, dtype=torch.float64)
-    posterior = Normal(torch.zeros_like(kl.detach()), 1.0, validate_args=False)
-    return Trace(*densities, z=z, posterior=posterior, kl={"z": kl.unsqueeze(0)})
+    return made(*densities, kl=kl.unsqueeze(0))

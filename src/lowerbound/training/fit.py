@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from lowerbound.core import Model, device_of
 from lowerbound.data import Data, read
 from lowerbound.errors import SettingError
 from lowerbound.objectives import Objective
@@ -21,7 +22,7 @@ from lowerbound.training.trainer import Trainer
 
 
 def explain(
-    model: nn.Module,
+    model: Model,
     objective: Objective,
     data: Data,
     training: Training | None = None,
@@ -47,19 +48,15 @@ def explain(
         >>> explain(*lb.catalogue.build("vae", data.schema), data).compile
         False
     """
-    where = _device_of(model) if device is None else torch.device(device)
+    where = device_of(model) if device is None else torch.device(device)
     with seeded(0, where) as seed:
         trainer = Trainer(model.to(where), objective, data, training or Training(), where, seed)
         trainer.stepper.release()
         return trainer.execution
 
 
-def _device_of(model: nn.Module) -> torch.device:
-    return next((p.device for p in model.parameters()), torch.device("cpu"))
-
-
 def fit(
-    model: nn.Module,
+    model: Model,
     objective: Objective,
     data: Data | Tensor | np.ndarray,
     training: Training | None = None,
@@ -115,13 +112,12 @@ def fit(
     training = training or Training()
     if not isinstance(data, Data):
         data = read(data)
-    check = getattr(getattr(model, "likelihood", None), "check", None)
-    if check is not None:
-        for part in (data.train, data.validation):
-            check(part.extremes())
+    for part in (data.train, data.validation):
+        known = part.extremes()
+        model.check(known.x, known.observed)
     team = Team(default())
     if device is None:
-        device = _device_of(model)
+        device = device_of(model)
     if resume is not None:
         kept = resume.values.get("seed")
         if seed is not None and seed != kept:

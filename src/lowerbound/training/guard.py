@@ -111,7 +111,7 @@ class Guard:
 def name_non_finite(trace: Trace, model: nn.Module) -> str:
     """Names the first term of a bound, or else the parameter's gradient, that is not finite."""
     terms: list[tuple[str, Tensor]] = [
-        ("the latent z", trace.z),
+        *((f"the latent {name}", latent.z) for name, latent in trace.latents.items()),
         ("log p(x|z)", trace.log_px),
         ("log p(z)", trace.log_pz),
         ("log q(z|x)", trace.log_qz),

@@ -3,8 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from torch import nn
-
+from lowerbound.core import Model
 from lowerbound.training.execution import Execution
 
 
@@ -90,7 +89,7 @@ class Fit:
         execution: How its updates were executed, and why so; None where it is not known.
     """
 
-    model: nn.Module
+    model: Model
     history: tuple[Epoch, ...]
     best: Epoch | None
     stopped: str

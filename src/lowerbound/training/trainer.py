@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from lowerbound.core import Model
 from lowerbound.data import Data
 from lowerbound.errors import DataError, NonFiniteError
 from lowerbound.objectives import Objective
@@ -51,7 +52,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Model,
         objective: Objective,
         data: Data,
         training: Training,

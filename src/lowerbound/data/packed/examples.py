@@ -142,9 +142,9 @@ class StoredExamples:
             )
         return load(self.raw, self.fitting, self._rows(np.arange(len(self))))
 
-    def extremes(self) -> Tensor:
-        """Give examples that have a support only if all have it: the witness."""
-        return self.witness
+    def extremes(self) -> Batch:
+        """Return the witness: see `Source.extremes`."""
+        return Batch(self.witness)
 
     def to(self, device: torch.device | str) -> "StoredExamples":
         """Hand the same examples over on another device."""

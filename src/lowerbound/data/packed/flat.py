@@ -1,78 +1,89 @@
-"""Rows of one length that lie one after the other in a file: .npy and its like."""
+"""Rows of one length that lie one after the other in a file, read by position."""
 
 import math
 import os
 import weakref
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from lowerbound.data.stored.store import even_starts
+from lowerbound.data.read.npy import read_start, refuse_false_size
+from lowerbound.data.rows import Block
 from lowerbound.errors import DataError
 
 
-@dataclass(frozen=True)
-class Flat:
-    """`count` rows from byte `offset` of a file.
+class FlatRows:
+    """Rows of a `.npy` file, and those of a second one that says which cells are known.
 
-    Read by position, not mapped: what was read and is let go leaves the process's memory at once.
+    Read by position, not mapped: what was read and is let go leaves the process's memory at once,
+    and a file that is cut short gives a sentence, not the end of the process.
 
     Args:
         path: The file.
-        offset: Where the first row begins.
-        count: How many rows.
-        shape: Of a row; `()` is kept as `(1,)`.
-        dtype: Of its cells, of either byte order.
+        observed: A file of bool of the same shape; None where all cells are known that are not nan.
 
     Raises:
-        DataError: The file cannot be opened, or is shorter than that.
+        DataError: A file cannot be opened, is no array of numbers, or is shorter than it says.
     """
 
-    path: Path
-    offset: int
-    count: int
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    starts: np.ndarray = field(init=False, repr=False, compare=False)
-    _file: "OpenFile" = field(init=False, repr=False, compare=False)
+    in_memory = False
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_file", OpenFile(self.path))
-        object.__setattr__(self, "starts", even_starts(self.count, self.row_bytes))
-        need = self.offset + self.count * self.row_bytes
-        if self._file.size < need:
+    def __init__(self, path: Path, observed: Path | None = None) -> None:
+        self._file, where = OpenFile(path), repr(path.name)
+        with path.open("rb") as stream:
+            shape, self._stored, turned = read_start(stream, where)
+            self._offset = stream.tell()
+            size = self._file.size - self._offset
+            refuse_false_size(shape, self._stored, size, where, memory=False)
+        turned = turned and len(shape) > 1
+        if self._stored.kind not in "biuf" or not shape or 0 in shape or turned:
             raise DataError(
-                f"{self.path.name!r} is truncated: it should have {need} bytes, and has "
-                f"{self._file.size}; fetch or write it again"
+                f"{where} holds {self._stored} of shape {shape}{', columns first' * turned}, which "
+                "cannot be read in parts; save plain numbers (N, ...) with np.ascontiguousarray(x)"
             )
+        self._count: int = shape[0]
+        self.shape: tuple[int, ...] = tuple(shape[1:]) or (1,)
+        self._mask = None if observed is None else FlatRows(observed)
+        if self._mask is not None and (len(self._mask), self._mask.shape) != (
+            len(self),
+            self.shape,
+        ):
+            raise DataError(f"{observed} and {path} differ in shape; pack them again")
 
     @property
-    def row_bytes(self) -> int:
-        """Bytes of a row."""
-        return math.prod(self.shape) * self.dtype.itemsize
+    def dtype(self) -> np.dtype:
+        """Type of its cells."""
+        return _native(np.empty(0, self._stored)).dtype
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The file."""
-        return (self.path,)
+        """What they are read from."""
+        return (self._file.path, *(() if self._mask is None else self._mask.files))
 
-    def read(self, start: int, stop: int) -> np.ndarray:
-        """Rows `start` to `stop - 1`, native numbers; see `Piece`."""
-        rows = np.empty((stop - start, *self.shape), self.dtype)
-        self._file.read_into(rows, self.offset + start * self.row_bytes)
-        return native(rows)
+    def __len__(self) -> int:
+        return self._count
 
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        """Any rows; runs of neighbours are read at once."""
-        found = np.empty((len(rows), *self.shape), self.dtype)
-        begins = np.flatnonzero(np.diff(rows, prepend=-2) != 1)
-        for begin, end in zip(begins, np.append(begins[1:], len(rows)), strict=True):
-            self._file.read_into(found[begin:end], self.offset + int(rows[begin]) * self.row_bytes)
-        return native(found)
+    def read(self, start: int, stop: int) -> Block:
+        """Read rows `start` to `stop - 1`; see `Rows`."""
+        rows = np.empty((max(0, stop - start), *self.shape), self._stored)
+        self._file.read_into(rows, self._place(start))
+        mask = None if self._mask is None else self._mask.read(start, stop).values.astype(bool)
+        return Block(_native(rows), mask)
+
+    def take(self, index: np.ndarray) -> Block:
+        """Read any rows; runs of neighbours at once."""
+        found = np.empty((len(index), *self.shape), self._stored)
+        begins = np.flatnonzero(np.diff(index, prepend=-2) != 1)
+        for begin, end in zip(begins, np.append(begins[1:], len(index)), strict=True):
+            self._file.read_into(found[begin:end], self._place(int(index[begin])))
+        mask = None if self._mask is None else self._mask.take(index).values.astype(bool)
+        return Block(_native(found), mask)
+
+    def _place(self, row: int) -> int:
+        return self._offset + row * math.prod(self.shape) * self._stored.itemsize
 
 
-def native(rows: np.ndarray) -> np.ndarray:
+def _native(rows: np.ndarray) -> np.ndarray:
     """The same numbers in the machine's own byte order, at most 8 bytes each."""
     if rows.dtype.itemsize > 8:
         return rows.astype(np.float64)

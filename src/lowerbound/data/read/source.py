@@ -105,7 +105,7 @@ def open_source(source: Any, options: Reading | None = None, *, limit: int | Non
             raise DataError(
                 f"no such folder: {str(place.path)!r}; give {place.named.name}:FOLDER of IDX files"
             )
-        return _arranged(place.named.load(place.path), options)
+        return arranged(place.named.load(place.path), options)
     if place.path is not None:
         path = place.path
         return guarded(path, lambda: _open_path(path, place.key, options, limit))
@@ -117,7 +117,7 @@ def open_source(source: Any, options: Reading | None = None, *, limit: int | Non
     values = check_array(values, "the array")
     if observed is not None:
         observed = observed.reshape(values.shape)
-    return _arranged(Raw("the array", ArrayRows(values, observed)), options)
+    return arranged(Raw("the array", ArrayRows(values, observed)), options)
 
 
 def guarded(path: Path, reader: Callable[[], T]) -> T:
@@ -139,7 +139,7 @@ def is_pictures(path: Path) -> bool:
 
 def _open_path(path: Path, key: str | None, options: Reading, limit: int | None) -> Raw:
     if path.is_dir() and find_idx(path):
-        return _arranged(read_idx_folder(path, repr(path.name)), options)
+        return arranged(read_idx_folder(path, repr(path.name)), options)
     if path.is_dir() or path.suffix.lower() == ".zip":
         return _open_entries(entries_of(path), path, options, limit)
     if not path.is_file():
@@ -149,17 +149,17 @@ def _open_path(path: Path, key: str | None, options: Reading, limit: int | None)
     entry = Entry(path.name, path)
     where, suffix = repr(path.name), entry.suffix
     if suffix == ".npy":
-        return _arranged(Raw(where, ArrayRows(read_npy(path))), options)
+        return arranged(Raw(where, ArrayRows(read_npy(path))), options)
     if suffix == ".npz":
-        return _arranged(read_npz(path, key), options)
+        return arranged(read_npz(path, key), options)
     if suffix == ".safetensors":
-        return _arranged(read_safetensors(path, key), options)
+        return arranged(read_safetensors(path, key), options)
     if suffix in TEXT:
         return _text(entry, where, options)
     if suffix in COLUMNS:
         return _table(_columns(entry, where), where, options)
     if suffix in extensions():
-        return _pictures([entry], where, options, None, Tally())
+        return pictures_raw([entry], where, options, None, Tally())
     raise DataError(refusal(path.name, suffix, FILES))
 
 
@@ -188,18 +188,19 @@ def _open_entries(entries: list[Entry], path: Path, options: Reading, limit: int
         if entry.suffix not in kinds[kind]:
             tally.add(f"files skipped: not {kind.replace('texts', 'tables')}", entry.name)
     if kind == "images":
-        return _pictures(chosen, where, options, limit, tally)
+        return pictures_raw(chosen, where, options, limit, tally)
     if kind == "arrays":
-        raw = _arranged(stack_arrays(chosen, options, where), options)
+        raw = arranged(stack_arrays(chosen, options, where), options)
     else:
         parse = partial(_parsed if kind == "texts" else _stored, options=options)
         raw = _with_suspects(stack_tables(chosen, parse, options, where))
     return replace(raw, notes=raw.notes + tally.notes(), reading=options)
 
 
-def _pictures(
+def pictures_raw(
     entries: list[Entry], where: str, options: Reading, limit: int | None, tally: Tally
 ) -> Raw:
+    """Read picture files; every decision is taken over all of them, and handed back."""
     entries, notes = limited(entries, limit)
     plan = plan_pictures(entries, options, tally, where)
     values, names = read_pictures(plan, tally, where)
@@ -227,8 +228,8 @@ def _grey(values: np.ndarray) -> bool:
     return bool((values[:1] == values[:1, :1]).all() and (values == values[:, :1]).all())
 
 
-def _arranged(raw: Raw, options: Reading) -> Raw:
-    """An array with its axes in order: vectors, series or images."""
+def arranged(raw: Raw, options: Reading, *, suspect: bool = True) -> Raw:
+    """Put the axes of an array in order: vectors, series or images."""
     block = raw.rows.read(0, len(raw))
     values, observed, more = known(block.values, block.observed, options)
     raw = replace(raw, notes=raw.notes + more)
@@ -245,7 +246,7 @@ def _arranged(raw: Raw, options: Reading) -> Raw:
         notes=raw.notes + notes,
         reading=replace(options, axes=axes, channels=channels),
     )
-    return _with_suspects(raw)
+    return _with_suspects(raw) if suspect else raw
 
 
 def _table(table: Any, where: str, options: Reading) -> Raw:

@@ -1,8 +1,9 @@
 """What a model believes of a few training and validation examples."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from lowerbound.core import Model, flatten, on
 from lowerbound.data import Data, Examples
 from lowerbound.doctor.gather.baseline import independent_cells
 from lowerbound.doctor.symptoms import Belief
@@ -20,7 +21,7 @@ MOST_CELLS = 2**26
 
 
 def belief_of(
-    model: nn.Module, data: Data, train: Examples, held_out: Examples, samples: int, seed: int
+    model: Model, data: Data, train: Examples, held_out: Examples, samples: int, seed: int
 ) -> Belief:
     """Bounds, rates and weights on some examples, against independent cells.
 
@@ -72,23 +73,22 @@ def _last_doubling(found: Evidence) -> float:
 
 
 @torch.no_grad()
-def spread_of(model: nn.Module, train: Examples, seed: int) -> Tensor:
-    """Mean square of each unit under the aggregated posterior, 1 where it is that of the prior.
+def spread_of(model: Model, train: Examples, seed: int) -> Tensor:
+    """Return the mean square of each unit under q(z), 1 where it is that under the prior.
 
     Args:
-        model: Anything with a `trace` and a `prior`.
+        model: A model.
         train: `N` training examples.
         seed: Of the draws.
 
     Returns:
-        `(D,)`, float64: about the prior's mean, in units of its variance.
+        `(D,)`, float64, all groups in a row: about the prior's mean, in units of its variance.
     """
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    with seeded(seed, device, stream="doctor"):
-        trace = model.trace(train.batch(slice(None)).to(device), 1)  # type: ignore[operator]
-        z = trace.z[0].flatten(start_dim=1).double().cpu()
-        prior = model.prior(None).sample(torch.Size([PRIOR_DRAWS]))  # type: ignore[operator]
-        drawn = prior.reshape(PRIOR_DRAWS, -1).double().cpu()
+    with on(model) as device, seeded(seed, device, stream="doctor"):
+        trace = model.trace(train.batch(slice(None)).to(device), 1)
+        own = {name: latent.z[0] for name, latent in trace.latents.items()}
+        prior = model.sample(PRIOR_DRAWS).latents
+        z, drawn = (flatten(some, model.latents).double().cpu() for some in (own, prior))
     return (z - drawn.mean(dim=0)).square().mean(dim=0) / drawn.var(dim=0)
 
 

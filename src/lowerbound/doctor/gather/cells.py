@@ -3,11 +3,13 @@
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.distributions import Distribution, Normal
 
+from lowerbound.core import Model, on
 from lowerbound.data import Data, Examples, Schema
+from lowerbound.distributions import Independent
 from lowerbound.doctor.symptoms import Cell, Grid
-from lowerbound.likelihoods import Gaussian
 from lowerbound.seeding import seeded
 
 #: Most cells looked at; of more, these many, evenly spaced.
@@ -24,7 +26,7 @@ FEW_LEVELS = 20
 CELLS_PER_LEVEL = 20
 
 
-def cells_of(model: nn.Module, data: Data, train: Examples, seed: int) -> tuple[Cell, ...]:
+def cells_of(model: Model, data: Data, train: Examples, seed: int) -> tuple[Cell, ...]:
     """What is known of each cell; none unless the likelihood is a Gaussian.
 
     Args:
@@ -33,10 +35,12 @@ def cells_of(model: nn.Module, data: Data, train: Examples, seed: int) -> tuple[
         train: `N` of its training examples, on which residuals are measured.
         seed: Of the draws.
     """
-    likelihood = getattr(model, "likelihood", None)
-    if not isinstance(likelihood, Gaussian) or data.train.observed is not None:
+    if data.train.observed is not None:
         return ()
-    scale, residual = _scale_and_residual(model, train, seed)
+    measured = _scale_and_residual(model, train, seed)
+    if measured is None:
+        return ()
+    scale, residual = measured
     width = data.schema.dimensions
     places = torch.arange(width)
     if width > MOST_CELLS:
@@ -64,15 +68,19 @@ def cells_of(model: nn.Module, data: Data, train: Examples, seed: int) -> tuple[
 
 
 @torch.no_grad()
-def _scale_and_residual(model: nn.Module, train: Examples, seed: int) -> tuple[Tensor, Tensor]:
-    """Standard deviation and root mean square residual of each cell, `(D,)`, units of the data."""
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    with seeded(seed, device, stream="doctor"):
+def _scale_and_residual(model: Model, train: Examples, seed: int) -> tuple[Tensor, Tensor] | None:
+    """Measure scale and root mean square residual of Gaussian cells, `(D,)`, units of the data."""
+
+    def draw(name: str, p: Distribution, q: Distribution | None) -> Tensor:
+        return (p if q is None else q).sample()
+
+    with on(model) as device, seeded(seed, device, stream="doctor"):
         batch = train.batch(slice(None)).to(device)
-        z = model.trace(batch, 1).z  # type: ignore[operator]
-        law = model.likelihood(z).base_dist  # type: ignore[operator]
-        residual = (batch.x - law.loc[0]).double().square().mean(dim=0).sqrt()
-        scale = law.scale[0, 0].double()
+        law = model.descend(draw, batch, batch.condition)
+    if not (isinstance(law, Independent) and isinstance(law.base_dist, Normal)):
+        return None
+    residual = (batch.x - law.base_dist.loc).double().square().mean(dim=0).sqrt()
+    scale = law.base_dist.scale.expand_as(batch.x)[0].double()
     return scale.flatten().cpu(), residual.flatten().cpu()
 
 

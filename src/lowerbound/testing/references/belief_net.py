@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from lowerbound.data import Batch
+from lowerbound.core import Batch, View
 from lowerbound.errors import SettingError
 from lowerbound.seeding import seeded
 from lowerbound.testing.references.enumerable import Enumerable, every
@@ -76,7 +76,7 @@ class SigmoidBeliefNet(Enumerable):
 
     def joint(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """See `Enumerable.joint`."""
-        x = batch.filled().double()
+        x = View()(batch).double()
         observed = torch.ones_like(x) if batch.observed is None else batch.observed.double()
         return *self._densities(x, observed), self._log_q(x, observed)
 

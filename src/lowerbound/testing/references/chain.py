@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, MultivariateNormal, Normal
 
-from lowerbound.core import Batch, Choose, Gradient, Latent, Model, Space, Trace, View
+from lowerbound.core import Batch, Choose, Gradient, Inferred, Latent, Model, Space, Trace, View
 from lowerbound.distributions import Independent, log_prob
 from lowerbound.errors import SettingError
 from lowerbound.seeding import seeded
@@ -132,6 +132,18 @@ class LinearGaussianChain(Model):
         }
         law = self._given(groups[0], 0)
         return Trace(log_prob(law, batch.x, batch.observed), latents, ordered=False)
+
+    def encode(self, batch: Batch) -> Inferred:
+        """See `Model.encode`; a bottom-up chain takes its centres from x up."""
+        if self.order == "top-down":
+            return super().encode(batch)
+        x = self.view(batch).double()
+        groups: list[Tensor] = [torch.empty(0)] * len(self.sizes)
+        laws: dict[str, Distribution] = {}
+        for group in range(len(self.sizes)):
+            laws[f"z{group + 1}"] = law = self._conditional(group, x, groups)
+            groups[group] = law.mean
+        return Inferred({n: laws[n].mean for n in self.latents}, {n: laws[n] for n in self.latents})
 
     def log_evidence(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
         """log p(x) of the observed cells of each row, `(B,)`, nats, by the marginal's density."""

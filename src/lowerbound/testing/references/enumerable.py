@@ -1,16 +1,16 @@
 """Discrete models small enough to enumerate: every expectation of them is a finite sum."""
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from itertools import combinations_with_replacement
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
 
-from lowerbound.core import Batch, Bound, Gradient, Latent, Trace
-from lowerbound.distributions import detached
+from lowerbound.core import Batch, Bound, Choose, Gradient, Latent, Model, Space, Trace
+from lowerbound.distributions import centre, detached
 from lowerbound.errors import SettingError
 from lowerbound.objectives import Objective
 from lowerbound.seeding import seeded
@@ -20,11 +20,11 @@ from lowerbound.testing.references.linear_gaussian import Joint
 LARGEST = 20_000_000
 
 
-class Enumerable(nn.Module, ABC):
+class Enumerable(Model):
     """A model whose latent variable takes `M` values: evidence and posterior are sums over them.
 
-    It is no VAE: it has a `trace` of its own. A subclass says what the values are and what their
-    log-densities are; x has cells that take whole numbers from 0.
+    Its one group "z" is discrete. A subclass says what the values are and what their log-densities
+    are; x has cells that take whole numbers from 0.
     """
 
     #: The values of z, `(M, D)`, float64.
@@ -42,8 +42,22 @@ class Enumerable(nn.Module, ABC):
     def draw(self, state: Tensor) -> Tensor:
         """x ~ p(x|z), `(N, cells)`, for the values of z with these indices, `(N,)`."""
 
+    @property
+    def latents(self) -> Mapping[str, Space]:
+        """The one group, "z"."""
+        return {"z": Space((self.states.shape[1],), discrete=True)}
+
+    def descend(
+        self, choose: Choose, batch: Batch | None = None, condition: Tensor | None = None
+    ) -> Distribution:
+        """See `Model.descend`."""
+        joint = self.joint(Batch(self.support()[:1]) if batch is None else batch)
+        p = OverStates(self.states, joint[1].squeeze(1))
+        z = choose("z", p, None if batch is None else _law(self.states, joint[2]))
+        return _Given(self, (z.unsqueeze(-2) == self.states).all(dim=-1).long().argmax(dim=-1))
+
     def trace(self, batch: Batch, samples: int = 1, gradient: Gradient = "total") -> Trace:
-        """See `lowerbound.Traceable.trace`; discrete draws have no path."""
+        """See `Model.trace`; its densities are read from tables, and draws have no path."""
         joint = self.joint(batch)
         index = _law(self.states, joint[2]).sample_index(samples)
         return self._at(joint, index.unsqueeze(1), gradient)
@@ -132,7 +146,7 @@ class OverStates(Distribution):
 
     Args:
         states: The vectors, `(M, D)`.
-        log_probabilities: `(B, M)`, normalised, nats.
+        log_probabilities: `(M,)`, or `(B, M)` for a batch of laws, normalised, nats.
 
     Example:
         >>> q = OverStates(torch.eye(2), torch.tensor([[0.25, 0.75]]).log())
@@ -144,18 +158,22 @@ class OverStates(Distribution):
 
     def __init__(self, states: Tensor, log_probabilities: Tensor) -> None:
         self.states, self.log_probabilities = states, log_probabilities
-        super().__init__(log_probabilities.shape[:1], states.shape[1:], validate_args=False)
+        super().__init__(log_probabilities.shape[:-1], states.shape[1:], validate_args=False)
 
     def sample_index(self, samples: int) -> Tensor:
-        """Which of the vectors is drawn, `(samples, B)`."""
+        """Draw which of the vectors, `(samples, *batch)`."""
         with torch.no_grad():
             chance = self.log_probabilities.exp()
-            return chance.multinomial(samples, replacement=True).T
+            return chance.multinomial(samples, replacement=True).movedim(-1, 0)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Vectors, `(*sample_shape, B, D)`."""
         drawn = self.states[self.sample_index(math.prod(sample_shape))]
         return drawn.reshape(*sample_shape, *drawn.shape[1:])
+
+    def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
+        """The same table for every law of a batch."""
+        return OverStates(self.states, self.log_probabilities.expand(*batch_shape, -1))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-probability of vectors `(..., B, D)`, nats; minus infinity for those it lacks."""
@@ -171,6 +189,42 @@ class OverStates(Distribution):
     def variance(self) -> Tensor:
         """Var[z], `(B, D)`."""
         return self.log_probabilities.exp() @ self.states.square() - self.mean.square()
+
+
+class _Given(Distribution):
+    """p(x|z) at states of a model, by their indices `(..., B)`."""
+
+    def __init__(self, model: Enumerable, index: Tensor) -> None:
+        self.model, self.index = model, index
+        super().__init__(index.shape, torch.Size([model.cells]), validate_args=False)
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """Whole numbers from 0 in every cell."""
+        return constraints.independent(constraints.integer_interval(0, self.model.levels - 1), 1)
+
+    @property
+    def mean(self) -> Tensor:
+        """E[x], `(..., B, cells)`."""
+        support = self.model.support()
+        chance = self.model.joint(Batch(support))[0].exp()  # (M, values of x)
+        return (chance @ support)[self.index]
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Examples, `(*sample_shape, ..., B, cells)`."""
+        with torch.no_grad():
+            index = self.index.expand(*sample_shape, *self.index.shape)
+            return self.model.draw(index.flatten()).double().reshape(*index.shape, -1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-probability of `(B, cells)`, `(..., B)`, nats."""
+        table = self.model.joint(Batch(value))[0]
+        return table.T.expand(*self.index.shape, -1).gather(-1, self.index.unsqueeze(-1))[..., 0]
+
+
+@centre.register
+def _(distribution: OverStates) -> Tensor:
+    return distribution.states[distribution.log_probabilities.argmax(dim=-1)]
 
 
 @detached.register

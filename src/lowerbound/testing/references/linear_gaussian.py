@@ -195,7 +195,7 @@ class LinearGaussian:
         law = self._likelihood(decoder) if likelihood is None else likelihood(decoder)
         return VAE(prior(self.latents), posterior(encoder), law).double()
 
-    def _likelihood(self, decoder: nn.Module) -> likelihoods.Gaussian:
+    def _likelihood(self, decoder: nn.Module) -> likelihoods.Fields:
         scale = likelihoods.FixedScale(float(self.scale))
         scale.value = self.scale.detach().clone()  # float64: the constructor rounds to float32
         return likelihoods.Fields(decoder, likelihoods.Gaussian(scale))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, one_hot
 
-from lowerbound.data import Batch
+from lowerbound.core import Batch, View
 from lowerbound.seeding import seeded
 from lowerbound.testing.references.enumerable import Enumerable
 
@@ -52,7 +52,7 @@ class BernoulliMixture(Enumerable):
 
     def joint(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """See `Enumerable.joint`."""
-        x = batch.filled().double()
+        x = View()(batch).double()
         cells = x * logsigmoid(self.cell_logits.unsqueeze(1))
         cells = cells + (1 - x) * logsigmoid(-self.cell_logits.unsqueeze(1))
         if batch.observed is not None:
@@ -114,7 +114,7 @@ class CategoricalMixture(Enumerable):
 
     def joint(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """See `Enumerable.joint`."""
-        known = one_hot(batch.filled().long(), self.levels).double()
+        known = one_hot(View()(batch).long(), self.levels).double()
         if batch.observed is not None:
             known = known * batch.observed.unsqueeze(-1)
         log_px = torch.einsum("bdl,mdl->mb", known, self.cell_logits.log_softmax(dim=-1))

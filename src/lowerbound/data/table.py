@@ -1,0 +1,62 @@
+"""Packed examples as named columns, in the words and numbers that a person wrote."""
+
+import numpy as np
+from torch import Tensor
+
+from lowerbound.data.kinds import KINDS
+from lowerbound.data.schema import Constant, Schema
+from lowerbound.errors import ShapeError
+
+
+def columns_of(
+    x: Tensor | np.ndarray, schema: Schema, observed: Tensor | np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Give the columns of a table or of vectors back, constant ones included.
+
+    Args:
+        x: Examples `(N, D)` as stored; means of reals and counts, too.
+        schema: Of a table or of vectors.
+        observed: Which cells are known, bool `(N, D)`; None for all.
+
+    Returns:
+        Arrays `(N,)` by the names of the columns in their first order: words, whole numbers, and
+        numbers with the decimals that were seen; gaps are None among words and whole numbers, and
+        nan among other numbers. Vectors without names have columns "x0", "x1", ...
+
+    Raises:
+        ShapeError: The schema is of images or series.
+    """
+    values = x.detach().cpu().numpy() if isinstance(x, Tensor) else x
+    mask = observed.cpu().numpy() if isinstance(observed, Tensor) else observed
+    if len(schema.shape) != 1 or values.ndim != 2 or values.shape[1] != schema.dimensions:
+        raise ShapeError(
+            f"columns are those of examples (N, {schema.dimensions}) of a table, got "
+            f"{values.shape} of {schema.describe()}"
+        )
+    found: list[tuple[str, np.ndarray]] = []
+    for field in schema.modelled:
+        for place in range(*schema.columns_of(field).indices(schema.dimensions)):
+            column = KINDS[field.kind].back(values[:, place], field.traits)
+            if mask is not None and not mask[:, place].all():
+                column = with_gaps(column, mask[:, place])
+            found.append((field.name, column))
+    for constant in schema.constants:
+        found.insert(constant.position, (constant.name, _held(constant, len(values))))
+    if schema.is_table:
+        return dict(found)
+    return {f"x{place}": column for place, (_, column) in enumerate(found)}
+
+
+def with_gaps(column: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Put nan, or None where there is no nan, into the cells that are not known."""
+    if column.dtype.kind == "f":
+        return np.where(known, column, np.nan)
+    gaps = column.astype(object)
+    gaps[~known] = None
+    return gaps
+
+
+def _held(constant: Constant, count: int) -> np.ndarray:
+    if constant.value is None or isinstance(constant.value, str):
+        return np.full(count, constant.value, dtype=object)
+    return np.full(count, constant.value)
