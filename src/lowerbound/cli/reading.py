@@ -77,6 +77,7 @@ def _options(
     if binarize and binarize_dynamic:
         raise SettingError("--binarize and --binarize-dynamic exclude each other; give one of them")
     kinds_of = _pairs(kinds, "--kinds a=count")
+    kinds_of = _pairs(kinds, "--kinds a=count")
     told: dict[str, Any] = {
         "binarize": "dynamic" if binarize_dynamic else binarize or None,
         "image_size": image_size_of(image_size),
@@ -89,8 +90,7 @@ def _options(
         "decimal": decimal,
         "row_names": "" if row_names == "none" else row_names,
         "gaps": _pairs(gaps, "--gaps a=9999") or None,
-        "kinds": {name: many[-1] for name, many in _pairs(kinds, "--kinds a=count").items()}
-        or None,
+        "kinds": {name: many[-1] for name, many in kinds_of.items()} or None,
         **_intensity(intensity),
     }
     return {name: value for name, value in told.items() if value is not None}
@@ -98,9 +98,7 @@ def _options(
 
 SIGNATURE = inspect.signature(_options)
 for _one in SIGNATURE.parameters.values():
-    _one.annotation.__metadata__[
-        0
-    ].rich_help_panel = "How DATA is read, where that is not told by itself"
+    _one.annotation.__metadata__[0].rich_help_panel = "How DATA is read"
 
 
 def reads_data(command: Callable[..., None]) -> Callable[..., None]:
