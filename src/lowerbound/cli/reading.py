@@ -97,8 +97,6 @@ def _options(
 
 
 SIGNATURE = inspect.signature(_options)
-for _one in SIGNATURE.parameters.values():
-    _one.annotation.__metadata__[0].rich_help_panel = "How DATA is read"
 
 
 def reads_data(command: Callable[..., None]) -> Callable[..., None]:
