@@ -1,6 +1,5 @@
 """Errors that change no value, only the gradient that a model learns from."""
 
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from lowerbound.testing.assertions import assert_close_gradient
 from lowerbound.testing.calibration import check_known_gradient
 from lowerbound.testing.models import check_model
 from lowerbound.testing.paths import check_path_gradient
+from planted.altered import altered
 from planted.models import REFERENCE, exact_model, plant_trace, small_model
 from planted.subject import Subject
 
@@ -36,34 +36,34 @@ def _plant(says: str) -> Any:
 @_plant("for the encoder")
 def _detached_entropy(model, batch, trace):
     """Detached entropy: log q(z|x) is cut off from the encoder."""
-    return replace(trace, log_qz=trace.log_qz.detach())
+    return altered(trace, log_qz=trace.log_qz.detach())
 
 
 @_plant("closed rate")
 def _detached_rate(model, batch, trace):
     """Detached entropy: the closed rate is cut off from the encoder."""
-    return replace(trace, kl={"z": trace.kl["z"].detach()})
+    return altered(trace, kl=trace.kl["z"].detach())
 
 
 @_plant("encoder")
 def _detached_z(model, batch, trace):
     """The gradient of log p(x|z) does not pass through z."""
-    law = model.likelihood(trace.z.detach())
-    return replace(trace, log_px=law.log_prob(batch.x))
+    law = model.likelihood(trace.latents["z"].z.detach())
+    return altered(trace, log_px=law.log_prob(batch.x))
 
 
 @_plant("for W|for b")
 def _detached_decoder(model, batch, trace):
     """The decoder is held constant."""
     held = {name: weight.detach() for name, weight in model.likelihood.named_parameters()}
-    law = torch.func.functional_call(model.likelihood, held, (trace.z,))
-    return replace(trace, log_px=law.log_prob(batch.x))
+    law = torch.func.functional_call(model.likelihood, held, (trace.latents["z"].z,))
+    return altered(trace, log_px=law.log_prob(batch.x))
 
 
 @_plant("encoder")
 def _detached_prior(model, batch, trace):
     """The gradient of log p(z) does not pass through z."""
-    return replace(trace, log_pz=model.prior().log_prob(trace.z.detach()))
+    return altered(trace, log_pz=model.prior().log_prob(trace.latents["z"].z.detach()))
 
 
 class _NoPath(VAE):
@@ -78,7 +78,7 @@ class _StillPath(VAE):
 
     def trace(self, batch, samples=1, gradient="total"):
         trace = super().trace(batch, samples, gradient)
-        still = replace(trace, log_qz=trace.log_qz.detach())
+        still = altered(trace, log_qz=trace.log_qz.detach())
         return still if gradient == "path" else trace
 
 
@@ -87,7 +87,7 @@ class _NoGradient(VAE):
 
     def trace(self, batch, samples=1, gradient="total"):
         trace = super().trace(batch, samples, gradient)
-        still = replace(
+        still = altered(
             trace,
             log_px=trace.log_px.detach() + 0 * trace.log_px,
             log_pz=trace.log_pz.detach(),

@@ -6,40 +6,60 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Normal
+from torch.distributions import Distribution, Normal, Poisson
+from torch.distributions import LogNormal as TorchLogNormal
 
 from lowerbound import distributions, likelihoods
-from lowerbound.likelihoods import Likelihood
-from lowerbound.networks import MLP
-from lowerbound.testing.conformance import check_likelihood
-from lowerbound.testing.table import latent_batch
+from lowerbound.errors import SupportError
+from lowerbound.likelihoods import Cells
+from lowerbound.seeding import seeded
+from lowerbound.testing.cells import check_likelihood
+from lowerbound.testing.table import around_decoder, latent_batch
 from planted.subject import Subject
 
-_LOGISTIC, _BERNOULLI, _GAUSSIAN, _CATEGORICAL = (
-    likelihoods.DiscretizedLogistic,
-    likelihoods.Bernoulli,
-    likelihoods.Gaussian,
-    likelihoods.Categorical,
-)
-_RIGHT: dict[str, type[Likelihood]] = {
-    "logistic": _LOGISTIC,
-    "bernoulli": _BERNOULLI,
-    "gaussian": _GAUSSIAN,
-    "categorical": _CATEGORICAL,
+
+class LogNormal(Cells):
+    """Positive numbers: 0 lies outside the support, so an unobserved cell holds 1."""
+
+    formula = "LogNormal(x; m(z), 1/2)"
+    name = "log-normal"
+    kinds = frozenset({"real"})
+    filler = 1.0
+
+    def law(self, parameters: Tensor) -> Distribution:
+        mean = parameters.squeeze(-1)
+        return TorchLogNormal(mean, torch.full_like(mean, 0.5), validate_args=False)
+
+    def check(self, x: Tensor, name: str = "x") -> None:
+        if not bool(((x > 0) & torch.isfinite(x)).all()):
+            raise SupportError(f"'{name}' must be positive")
+
+
+_RIGHT: dict[str, type[Cells]] = {
+    "logistic": likelihoods.DiscretizedLogistic,
+    "bernoulli": likelihoods.Bernoulli,
+    "gaussian": likelihoods.Gaussian,
+    "categorical": likelihoods.Categorical,
+    "negative binomial": likelihoods.NegativeBinomial,
+    "positive": LogNormal,
 }
+
+
+def _check(cells: Cells) -> None:
+    """Climb the ladder with two cells of a law, around a small decoder."""
+    with seeded(0):
+        check_likelihood(around_decoder(cells, (2,)), latent_batch().float())
+
 
 LIKELIHOODS = Subject(
     "likelihoods",
     {
-        "logistic": lambda make: check_likelihood(make(MLP((3,), (2, 2), (8,)), 9), latent_batch()),
-        "bernoulli": lambda make: check_likelihood(make(MLP((3,), (1, 2), (8,))), latent_batch()),
-        "categorical": lambda make: check_likelihood(
-            make(MLP((3,), (5, 2), (8,)), 5), latent_batch()
-        ),
-        "gaussian": lambda make: check_likelihood(
-            make(MLP((3,), (1, 2), (8,)), likelihoods.FixedScale(0.4), 3.0, 2.0),
-            latent_batch().float(),
-        ),
+        "logistic": lambda law: _check(law(9)),
+        "bernoulli": lambda law: _check(law()),
+        "categorical": lambda law: _check(law(5)),
+        "gaussian": lambda law: _check(law(likelihoods.FixedScale(0.4), 3.0, 2.0)),
+        "negative binomial": lambda law: _check(law(5.0)),
+        "positive": lambda law: _check(law()),
     },
 )
 
@@ -47,12 +67,12 @@ LIKELIHOODS = Subject(
 # --- the law of a cell
 
 
-def _changed(likelihood: Any, name: str, method: Callable) -> type[Likelihood]:
-    """A likelihood whose law of a cell has another method, made from the right one."""
+def _changed(right: Any, name: str, method: Callable) -> type[Cells]:
+    """A law of cells with another method, made from the right one."""
 
-    class Changed(likelihood):
-        def cells(self, parameters: Tensor) -> Distribution:
-            law = super().cells(parameters)
+    class Changed(right):
+        def law(self, parameters: Tensor) -> Distribution:
+            law = super().law(parameters)
             kind = type(law)
             law.__class__ = type(f"Planted{kind.__name__}", (kind,), {name: method(kind)})
             return law
@@ -63,7 +83,7 @@ def _changed(likelihood: Any, name: str, method: Callable) -> type[Likelihood]:
 def _cells(check: str, name: str, says: str) -> Any:
     """Plant a function of (law, value) or (law, shape, right method) as a method of the cells."""
 
-    def make(function: Callable) -> type[Likelihood]:
+    def make(function: Callable) -> type[Cells]:
         def method(kind: Any) -> Any:
             if name == "mean":
                 return property(function)
@@ -218,3 +238,36 @@ def _wide_draws(p, shape, right):
 def _means(p, shape, right):
     """Draws are means, without noise."""
     return p.loc.detach().expand(*shape, *p.loc.shape)
+
+
+@_cells("negative binomial", "log_prob", "sum over the levels")
+def _no_ways(p, k, right):
+    """Dropped constant: the number of ways to k failures is left out."""
+    ways = torch.lgamma(k + p.log_size.exp()) - torch.lgamma(p.log_size.exp()) - torch.lgamma(k + 1)
+    return right() - ways
+
+
+@_cells("negative binomial", "log_prob", "the mean of p|mean of")
+def _other_probability(p, k, right):
+    """Swapped terms: the probability of a failure is taken for that of a success."""
+    other = distributions.NegativeBinomial(2 * p.log_size - p.log_mean, p.log_size)
+    return other.log_prob(k)
+
+
+@_cells("negative binomial", "sample", "spread")
+def _poisson_draws(p, shape, right):
+    """Draws are Poisson's: they have the mean, and spread too little."""
+    return Poisson(p.mean, validate_args=False).sample(shape)
+
+
+@_cells("negative binomial", "mean", "the mean of p")
+def _log_mean(p):
+    """The mean is told as its logarithm."""
+    return p.log_mean
+
+
+@LIKELIHOODS.plant("positive", "not finite|changes", LogNormal)
+class _FillerOutside(LogNormal):
+    """Ignored mask: an unobserved cell is filled outside the support, and its gradient is nan."""
+
+    filler = 0.0

@@ -1,12 +1,12 @@
 """Errors in the trace of a model: densities at the wrong place, wrong rates, mixed rows."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lowerbound.core import View
 from lowerbound.core.trace import Gradient, Trace
 from lowerbound.data import Batch
 from lowerbound.likelihoods import Fields, Gaussian
@@ -17,6 +17,7 @@ from lowerbound.priors import StandardNormal
 from lowerbound.testing.calibration import check_known_answer
 from lowerbound.testing.models import check_model
 from lowerbound.testing.references.linear_gaussian import LinearGaussian
+from planted.altered import altered
 from planted.subject import Subject
 
 REFERENCE = LinearGaussian.random(2, 4, orthogonal=True)
@@ -86,70 +87,72 @@ def _plant(says: str) -> Any:
 def _density_at_the_mean(model, batch, trace):
     """Log q(z|x) is taken at the mean, not at the draw."""
     q = model.posterior(batch.x)
-    return replace(trace, log_qz=q.log_prob(q.mean).expand_as(trace.log_qz))
+    return altered(trace, log_qz=q.log_prob(q.mean).expand_as(trace.log_qz))
 
 
 @_known()
 def _decoded_mean(model, batch, trace):
     """The decoder is given the mean of q(z|x), not a draw."""
-    law = model.likelihood(trace.posterior.mean)
-    return replace(trace, log_px=law.log_prob(batch.x).expand_as(trace.log_px))
+    law = model.likelihood(trace.latents["z"].q.mean)
+    return altered(trace, log_px=law.log_prob(batch.x).expand_as(trace.log_px))
 
 
 @_known()
 def _other_row(model, batch, trace):
     """Log q(z|x) is that of another row of the batch."""
-    return replace(trace, log_qz=trace.posterior.log_prob(trace.z.roll(1, dims=1)))
+    return altered(
+        trace, log_qz=trace.latents["z"].q.log_prob(trace.latents["z"].z.roll(1, dims=1))
+    )
 
 
 @_known()
 def _reshaped(model, batch, trace):
     """Draws are reshaped where they should be transposed."""
-    z = trace.z.transpose(0, 1).reshape(trace.z.shape)
-    return replace(trace, log_px=model.likelihood(z).log_prob(batch.x))
+    z = trace.latents["z"].z.transpose(0, 1).reshape(trace.latents["z"].z.shape)
+    return altered(trace, log_px=model.likelihood(z).log_prob(batch.x))
 
 
 @_known()
 def _swapped(model, batch, trace):
     """Swapped terms: log p(z) and log q(z|x) are exchanged."""
-    return replace(trace, log_pz=trace.log_qz, log_qz=trace.log_pz)
+    return altered(trace, log_pz=trace.log_qz, log_qz=trace.log_pz)
 
 
 @_known()
 def _variance_in_density(model, batch, trace):
     """Wrong scale: log q(z|x) takes the scale for the variance."""
-    q = trace.posterior.base_dist
+    q = trace.latents["z"].q.base_dist
     law = torch.distributions.Normal(q.loc, q.scale.sqrt())
-    return replace(trace, log_qz=law.log_prob(trace.z).sum(dim=-1))
+    return altered(trace, log_qz=law.log_prob(trace.latents["z"].z).sum(dim=-1))
 
 
 @_known()
 def _no_entropy_constant(model, batch, trace):
     """Dropped constant: log 2 pi cancels in the rate, but not with a unit left out of p(z)."""
-    one = torch.distributions.Normal(0.0, 1.0).log_prob(trace.z[..., :-1])
-    return replace(trace, log_pz=one.sum(dim=-1).double())
+    one = torch.distributions.Normal(0.0, 1.0).log_prob(trace.latents["z"].z[..., :-1])
+    return altered(trace, log_pz=one.sum(dim=-1).double())
 
 
 @_plant("log_pz of the trace")
 def _prior_at_the_mean(model, batch, trace):
     """Log p(z) is taken at the mean, not at the draw."""
-    mean = model.posterior(batch.filled()).mean.expand_as(trace.z)
-    return replace(trace, log_pz=model.prior().log_prob(mean))
+    mean = model.posterior(View()(batch)).mean.expand_as(trace.latents["z"].z)
+    return altered(trace, log_pz=model.prior().log_prob(mean))
 
 
 @_plant("log_px of the trace")
 def _dropout(model, batch, trace):
     """Dropout on z is left on after training."""
-    z = nn.functional.dropout(trace.z, 0.3, training=True)
-    return replace(trace, log_px=model.likelihood(z).log_prob(batch.filled(), batch.observed))
+    z = nn.functional.dropout(trace.latents["z"].z, 0.3, training=True)
+    return altered(trace, log_px=model.likelihood(z).log_prob(View()(batch), batch.observed))
 
 
 @_plant("drawn KL")
 def _from_the_prior(model, batch, trace):
     """Z is drawn from the prior, not from q(z|x)."""
-    z = torch.randn_like(trace.z)
-    x = batch.filled()
-    return replace(
+    z = torch.randn_like(trace.latents["z"].z)
+    x = View()(batch)
+    return altered(
         trace,
         z=z,
         log_px=model.likelihood(z).log_prob(x, batch.observed),
@@ -164,15 +167,15 @@ def _from_the_prior(model, batch, trace):
 @_plant("float64")
 def _float32_trace(model, batch, trace):
     """The trace is float32."""
-    return replace(trace, log_px=trace.log_px.float())
+    return altered(trace, log_px=trace.log_px.float())
 
 
 @_plant("share their noise")
 def _one_draw(model, batch, trace):
     """Shared noise: the first draw of z is used for all K."""
-    z = trace.z[:1].expand_as(trace.z)
-    x = batch.filled()
-    return replace(
+    z = trace.latents["z"].z[:1].expand_as(trace.latents["z"].z)
+    x = View()(batch)
+    return altered(
         trace,
         z=z,
         log_px=model.likelihood(z).log_prob(x, batch.observed),
@@ -184,19 +187,19 @@ def _one_draw(model, batch, trace):
 @_plant("another row")
 def _mixed_rows(model, batch, trace):
     """Rows are mixed by their batch's mean."""
-    return replace(trace, log_px=trace.log_px + 0.1 * trace.log_px.mean(dim=1, keepdim=True))
+    return altered(trace, log_px=trace.log_px + 0.1 * trace.log_px.mean(dim=1, keepdim=True))
 
 
 @_plant("another row|log_pz")
 def _summed_prior(model, batch, trace):
     """Log p(z) is broadcast and summed over the batch."""
-    return replace(trace, log_pz=trace.log_pz.sum(dim=1, keepdim=True).expand_as(trace.log_pz))
+    return altered(trace, log_pz=trace.log_pz.sum(dim=1, keepdim=True).expand_as(trace.log_pz))
 
 
 @_plant("has shape")
 def _kept_axis(model, batch, trace):
     """A sum keeps its axis, and broadcasts the batch against itself."""
-    return replace(trace, log_pz=trace.log_pz.unsqueeze(-1) + trace.log_qz.unsqueeze(-2))
+    return altered(trace, log_pz=trace.log_pz.unsqueeze(-1) + trace.log_qz.unsqueeze(-2))
 
 
 # --- rates
@@ -205,32 +208,32 @@ def _kept_axis(model, batch, trace):
 @_plant("drawn KL")
 def _zero_rate(model, batch, trace):
     """The closed rate is clamped to zero from above."""
-    return replace(trace, kl={"z": trace.kl["z"].clamp(max=0.0)})
+    return altered(trace, kl=trace.kl["z"].clamp(max=0.0))
 
 
 @_plant("drawn KL")
 def _floored_rate(model, batch, trace):
     """The closed rate has its free bits in it."""
-    return replace(trace, kl={"z": trace.kl["z"].clamp(min=1.5)})
+    return altered(trace, kl=trace.kl["z"].clamp(min=1.5))
 
 
 @_plant("drawn KL")
 def _mean_rate(model, batch, trace):
     """Averaged instead of summed: the closed rate is the mean over its units."""
-    return replace(trace, kl={"z": trace.kl["z"].mean(dim=-1, keepdim=True)})
+    return altered(trace, kl=trace.kl["z"].mean(dim=-1, keepdim=True))
 
 
 @_plant("drawn KL")
 def _batch_rate(model, batch, trace):
     """The closed rate is summed over the batch."""
     kl = trace.kl["z"]
-    return replace(trace, kl={"z": kl.sum(dim=1, keepdim=True).expand_as(kl)})
+    return altered(trace, kl=kl.sum(dim=1, keepdim=True).expand_as(kl))
 
 
 def _with_kl(formula: Callable[[Tensor, Tensor], Tensor]) -> Change:
     def change(model: VAE, batch: Batch, trace: Trace) -> Trace:
-        q = trace.posterior.base_dist  # type: ignore[attr-defined]
-        return replace(trace, kl={"z": formula(q.loc.double(), q.scale.double()).unsqueeze(0)})
+        q = trace.latents["z"].q.base_dist  # type: ignore[attr-defined]
+        return altered(trace, kl=formula(q.loc.double(), q.scale.double()).unsqueeze(0))
 
     return change
 

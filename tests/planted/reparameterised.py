@@ -39,9 +39,9 @@ class _Hooked(Objective):
 
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
         _, shares = _shares(trace, beta)
-        if trace.z.requires_grad:
+        if trace.latents["z"].z.requires_grad:
             factor = self.factor(shares.detach(), beta).unsqueeze(-1)
-            trace.z.register_hook(lambda gradient: gradient * factor)
+            trace.latents["z"].z.register_hook(lambda gradient: gradient * factor)
         return IWAE(self.samples).reduce(trace, beta)
 
 

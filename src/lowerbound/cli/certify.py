@@ -39,10 +39,11 @@ def command(
 ) -> None:
     """Check every part against the identities it must keep, and say how near each came.
 
-    PART is a name (DiagonalGaussian, vae), a kind (priors, posteriors, likelihoods, objectives,
-    recipes, references), or MODULE:NAME, a part of your own: a class or a function that makes it
-    from its network (a prior from its number of latents, an objective from nothing). Importing
-    MODULE runs its code. Errors are in nats, or in standard errors where a sample is compared;
+    PART is a name (DiagonalGaussian, vae), a kind (priors, posteriors, likelihoods, networks,
+    objectives, recipes, references), or MODULE:NAME, a part of your own: a class or a function that
+    makes it (a prior from its number of latents, a posterior from its network, a law of cells or an
+    objective from nothing, a whole likelihood from the shape of x, for 3 latents). Importing MODULE
+    runs its code. Errors are in nats, or in standard errors where a sample is compared;
     beyond 4.9 of these a check fails. With --planted, errors are planted in right parts, to show
     that the checks see them: the errors live in a checkout of the repository, in tests/planted.
 
@@ -99,7 +100,7 @@ def command(
 
 
 def chosen_parts(names: Sequence[str], kind: str | None) -> "list[Part]":
-    """Parts of the table and parts of one's own, in the order of the table, then as given."""
+    """Return parts of the table and parts of one's own, in the table's order, then as given."""
     from lowerbound.testing.certify import parts
 
     listed = [name for name in names if ":" not in name]
@@ -108,14 +109,14 @@ def chosen_parts(names: Sequence[str], kind: str | None) -> "list[Part]":
 
 
 def own_part(name: str, kind: str | None) -> "Part":
-    """A part of one's own, from MODULE:NAME.
+    """Return a part of one's own, from MODULE:NAME.
 
     Raises:
         SettingError: There is no such module, or it does not say what kind of part it is.
         UnknownNameError: The module has no such name.
     """
     from lowerbound.core.conditional import Conditional
-    from lowerbound.likelihoods import Likelihood
+    from lowerbound.likelihoods import Cells
     from lowerbound.networks import MLP
     from lowerbound.objectives import Objective
     from lowerbound.posteriors import DiagonalGaussian
@@ -128,7 +129,7 @@ def own_part(name: str, kind: str | None) -> "Part":
 
     thing: Any = imported(name)
     if kind is None:
-        kind = kind_of(thing, {"likelihood": Likelihood, "objective": Objective})
+        kind = kind_of(thing, {"likelihood": Cells, "objective": Objective})
     if kind is None:
         raise SettingError(f"what is {name}? say --as {', '.join(KINDS[:-1])} or {KINDS[-1]}")
     if kind == "objective":
@@ -139,22 +140,17 @@ def own_part(name: str, kind: str | None) -> "Part":
         raise SettingError(f"{name} must be a class or a function that makes the {kind}")
     if kind == "prior":
         return prior_part(name, thing)
-    if kind == "posterior":
-        shape_of = getattr(thing, "parameters_shape", DiagonalGaussian.parameters_shape)
-        return posterior_part(
-            name, lambda shape, latents: thing(MLP(shape, shape_of(latents), hidden=(8,)))
-        )
-
-    def likelihood(shape: tuple[int, ...]) -> Any:
-        first: Any = thing(MLP((3,), (1, *shape), hidden=(8,)))
-        cells = first.parameters_per_cell
-        return thing(MLP((3,), (cells, *shape), hidden=(8,)))
-
-    return likelihood_part(name, likelihood)
+    if kind == "likelihood":
+        of_cells = isinstance(thing, type) and issubclass(thing, Cells)
+        return likelihood_part(name, (lambda shape: thing()) if of_cells else thing)
+    shape_of = getattr(thing, "parameters_shape", DiagonalGaussian.parameters_shape)
+    return posterior_part(
+        name, lambda shape, latents: thing(MLP(shape, shape_of(latents), hidden=(8,)))
+    )
 
 
 def kind_of(thing: Any, bases: dict[str, type]) -> str | None:
-    """The kind of a class or an object, where its class says so."""
+    """Return the kind of a class or an object, where its class says so."""
     kind = thing if isinstance(thing, type) else type(thing)
     return next((name for name, base in bases.items() if issubclass(kind, base)), None)
 

@@ -89,8 +89,16 @@ class Independent(TorchIndependent):
         )
         return Independent(base, self.reinterpreted_batch_ndims, self.filler)
 
+    def cells(self, value: Tensor, observed: Tensor | None = None) -> Tensor:
+        """Return log p of every single cell, `(..., *event)`, nats; 0 where it was not observed."""
+        if observed is None:
+            return self.base_dist.log_prob(value)
+        # filled inside the support before, dropped after: neither a value nor a gradient is left
+        cells = self.base_dist.log_prob(filled(value, observed, self.filler))
+        return torch.where(observed, cells, 0.0)
+
     def log_prob(self, value: Tensor, observed: Tensor | None = None) -> Tensor:
-        """Log-density of the observed cells.
+        """Return the log-density of the observed cells.
 
         Args:
             value: `(..., *event)`; a cell that was not observed may hold anything.
@@ -99,9 +107,4 @@ class Independent(TorchIndependent):
         Returns:
             `(...)`, nats, float64.
         """
-        if observed is None:
-            return accumulate(self.base_dist.log_prob(value), self.reinterpreted_batch_ndims)
-        # filled inside the support before, dropped after: neither a value nor a gradient is left
-        cells = self.base_dist.log_prob(filled(value, observed, self.filler))
-        cells = torch.where(observed, cells, 0.0)
-        return accumulate(cells, self.reinterpreted_batch_ndims)
+        return accumulate(self.cells(value, observed), self.reinterpreted_batch_ndims)

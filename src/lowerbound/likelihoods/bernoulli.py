@@ -31,7 +31,6 @@ class Bernoulli(Cells):
     formula = "Bernoulli(x; sigmoid f(z))"
     name = "bernoulli"
     kinds = frozenset({"binary"})
-    is_discrete = True
 
     def law(self, parameters: Tensor) -> Distribution:
         """Return Bernoulli cells from their logits, `(..., *shape, 1)`."""

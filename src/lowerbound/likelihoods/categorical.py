@@ -37,7 +37,6 @@ class Categorical(Cells):
     formula = "Categorical(x; softmax f(z))"
     name = "categorical"
     kinds = frozenset({"binary", "ordinal", "categorical"})
-    is_discrete = True
 
     def __init__(self, levels: int = 256, *, ordered: bool = True) -> None:
         super().__init__()

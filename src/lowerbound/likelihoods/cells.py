@@ -47,9 +47,6 @@ class Cells(nn.Module, ABC):
     formula: ClassVar[str]
     #: The kinds of data that it takes.
     kinds: ClassVar[frozenset[str]]
-    #: True when log p(x) is a log-probability, so that bits per dimension mean something; False
-    #: when it is a density, whose value depends on the unit of measurement.
-    is_discrete: ClassVar[bool]
     #: A value inside the support, that unobserved cells are taken to hold.
     filler: ClassVar[float] = 0.0
 

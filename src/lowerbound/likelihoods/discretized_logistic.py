@@ -34,7 +34,6 @@ class DiscretizedLogistic(Cells):
     formula = "DiscretizedLogistic(x; m(z), s(z))"
     name = "discretized-logistic"
     kinds = frozenset({"ordinal"})
-    is_discrete = True
 
     def __init__(self, levels: int = 256) -> None:
         super().__init__()

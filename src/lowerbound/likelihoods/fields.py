@@ -63,11 +63,6 @@ class Fields(Conditional):
         """The name of the law; of several, joined by "+"."""
         return "+".join(dict.fromkeys(law.name for law in self.parts))
 
-    @property
-    def is_discrete(self) -> bool:
-        """Whether log p(x|z) is a log-probability in every cell."""
-        return all(law.is_discrete for law in self.parts)
-
     def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
         """See `Conditional.check`: each law knows its cells."""
         if self.places is None:

@@ -109,7 +109,6 @@ class Gaussian(Cells):
     formula = "N(x; m(z), diag s^2)"
     name = "gaussian"
     kinds = frozenset({"real"})
-    is_discrete = False
     location: Tensor
     unit: Tensor
 

@@ -3,8 +3,9 @@
     >>> import lowerbound as lb
     >>> lb.testing.check_prior(lb.priors.StandardNormal(3))
 
-Run `check_prior`, `check_posterior`, `check_likelihood`, `check_objective` and `check_model` on
-parts of your own; each raises AssertionError with a sentence that says what is wrong.
+Run `check_prior`, `check_posterior`, `check_likelihood`, `check_pair`, `check_objective` and
+`check_model` on parts of your own; each raises AssertionError with a sentence that says what is
+wrong.
 """
 
 from lowerbound.testing.assertions import (
@@ -20,17 +21,15 @@ from lowerbound.testing.calibration import (
     check_known_answer,
     check_known_gradient,
 )
+from lowerbound.testing.cells import check_likelihood
 from lowerbound.testing.certify import Certificate, certify
-from lowerbound.testing.conformance import (
-    check_likelihood,
-    check_posterior,
-    check_prior,
-)
+from lowerbound.testing.conformance import check_posterior, check_prior
 from lowerbound.testing.evidence import check_evidence
 from lowerbound.testing.ledger import Entry, Ledger
 from lowerbound.testing.models import check_model
 from lowerbound.testing.noise import cubature, given_noise
 from lowerbound.testing.objectives import check_importance_weighted, check_objective
+from lowerbound.testing.pairs import check_pair
 from lowerbound.testing.paths import check_path_gradient
 from lowerbound.testing.references import (
     BernoulliMixture,
@@ -46,6 +45,7 @@ from lowerbound.testing.references import (
 from lowerbound.testing.reparameterised import check_reparameterised
 from lowerbound.testing.table import (
     LIKELIHOODS,
+    NETWORKS,
     OBJECTIVES,
     POSTERIORS,
     PRIORS,
@@ -55,11 +55,13 @@ from lowerbound.testing.table import (
     latent_batch,
     likelihood_of,
     posterior_of,
+    prior_of,
 )
 from lowerbound.testing.wrappers import check_annealed, check_free_bits
 
 __all__ = [
     "LIKELIHOODS",
+    "NETWORKS",
     "OBJECTIVES",
     "POSTERIORS",
     "PRIORS",
@@ -94,6 +96,7 @@ __all__ = [
     "check_likelihood",
     "check_model",
     "check_objective",
+    "check_pair",
     "check_path_gradient",
     "check_posterior",
     "check_prior",
@@ -104,4 +107,5 @@ __all__ = [
     "latent_batch",
     "likelihood_of",
     "posterior_of",
+    "prior_of",
 ]

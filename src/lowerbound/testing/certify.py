@@ -9,31 +9,43 @@ from typing import Any, Literal
 import torch
 
 from lowerbound.catalogue import assemble
+from lowerbound.core import Conditional
 from lowerbound.errors import UnknownNameError
 from lowerbound.seeding import seeded
 from lowerbound.testing import table
 from lowerbound.testing.advice import explain
-from lowerbound.testing.conformance import check_likelihood, check_posterior, check_prior
+from lowerbound.testing.cells import check_likelihood
+from lowerbound.testing.conformance import check_posterior, check_prior
 from lowerbound.testing.evidence import check_evidence
 from lowerbound.testing.known_answers import REFERENCES
 from lowerbound.testing.ledger import Ledger
 from lowerbound.testing.models import check_model
 from lowerbound.testing.objectives import check_objective
+from lowerbound.testing.pairs import check_pair
 
-Kind = Literal["prior", "posterior", "likelihood", "objective", "recipe", "reference"]
+Kind = Literal["prior", "posterior", "likelihood", "network", "objective", "recipe", "reference"]
 
 #: Kinds, and what a group of them is called.
 KINDS: Mapping[str, Kind] = {
     "priors": "prior",
     "posteriors": "posterior",
     "likelihoods": "likelihood",
+    "networks": "network",
     "objectives": "objective",
     "recipes": "recipe",
     "references": "reference",
 }
 
 #: Every kind of data, small: on these each recipe is certified.
-RECIPE_SCHEMAS = ("binary 5", "8-bit 1x1x1", "ordinal 5", "real 1", "real-float64 5")
+RECIPE_SCHEMAS = (
+    "binary 5",
+    "8-bit 1x1x1",
+    "ordinal 5",
+    "count 5",
+    "real 1",
+    "real-float64 5",
+    "mixed 6",
+)
 
 
 @dataclass(frozen=True)
@@ -154,12 +166,12 @@ def parts(names: Sequence[str] = ()) -> tuple[Part, ...]:
 
 
 def prior_part(name: str, build: Callable[[int], Any]) -> Part:
-    """A prior, from how it is made of a number of latent units."""
+    """Return a prior, from how it is made of a number of latent units."""
     return Part(name, "prior", lambda: _each(check_prior, [build(1), build(3)]))
 
 
 def posterior_part(name: str, build: Callable[[tuple[int, ...], int], Any]) -> Part:
-    """A posterior, from how it is made for x of a shape and a number of latent units."""
+    """Return a posterior, from how it is made for x of a shape and a number of latent units."""
 
     def check() -> None:
         for shape, latents in (((4,), 3), ((1,), 1), ((1, 2, 3), 2)):
@@ -170,24 +182,34 @@ def posterior_part(name: str, build: Callable[[tuple[int, ...], int], Any]) -> P
 
 
 def likelihood_part(name: str, build: Callable[[tuple[int, ...]], Any]) -> Part:
-    """A likelihood, from how it is made for x of a shape, around 3 latent units."""
+    """Return a likelihood, from how it, or the law of its cells, is made for x of a shape.
+
+    A law is put around a small decoder; a whole likelihood takes 3 latent units.
+    """
 
     def check() -> None:
         for shape in ((2,), (1,), (1, 2, 2)):
             with seeded(0):
-                check_likelihood(build(shape), table.latent_batch().float())
+                made = build(shape)
+                whole = made if isinstance(made, Conditional) else table.around_decoder(made, shape)
+                check_likelihood(whole, table.latent_batch().float())
 
     return Part(name, "likelihood", check)
 
 
 def objective_part(name: str, build: Callable[[], Any], bound: bool, tight: bool) -> Part:
-    """An objective and what it claims."""
+    """Return an objective and what it claims."""
     return Part(name, "objective", lambda: check_objective(build(), bound=bound, tight=tight))
 
 
 def _each(check: Callable[[Any], None], made: Sequence[Any]) -> None:
     for one in made:
         check(one)
+
+
+def _check_network(name: str) -> None:
+    with seeded(0):
+        check_pair(table.NETWORKS[name]())
 
 
 def _recipe_part(name: str) -> Part:
@@ -208,9 +230,10 @@ def _every() -> tuple[Part, ...]:
 
     claims = table.OBJECTIVES.items()
     return (
-        *(prior_part(name, build) for name, build in table.PRIORS.items()),
+        *(prior_part(name, partial(table.prior_of, name)) for name in table.PRIORS),
         *(posterior_part(name, partial(table.posterior_of, name)) for name in table.POSTERIORS),
-        *(likelihood_part(name, partial(table.likelihood_of, name)) for name in table.LIKELIHOODS),
+        *(likelihood_part(name, build) for name, build in table.LIKELIHOODS.items()),
+        *(Part(name, "network", partial(_check_network, name)) for name in table.NETWORKS),
         *(objective_part(name, c.build, c.bound, c.tight) for name, c in claims),
         *(_recipe_part(name) for name in table.RECIPES),
         *(Part(name, "reference", check) for name, check in REFERENCES.items()),

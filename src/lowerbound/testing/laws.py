@@ -13,6 +13,8 @@ from lowerbound.distributions import log_prob
 from lowerbound.testing.assertions import assert_mean
 from lowerbound.testing.ledger import enter
 
+#: What an unobserved cell may hold without leaving a trace.
+JUNK = (0.5, 1e30, math.inf, math.nan)
 #: Draws of a statistical check: enough to see a tenth of a standard deviation.
 DRAWS = 20_000
 #: A module and its copy.
@@ -134,6 +136,37 @@ def check_copies(module: nn.Module, name: str) -> None:
     for (key, one), other in zip(module.named_parameters(), twin.parameters(), strict=True):
         if not torch.equal(one, other):
             raise AssertionError(f"the state_dict of {name} loses '{key}'")
+
+
+def check_reached(part: nn.Module, value: Tensor, name: str, leaf: Tensor | None = None) -> None:
+    """Assert that the gradient of a value is finite and reaches every parameter.
+
+    Args:
+        part: Whose parameters.
+        value: Made of them, a scalar.
+        name: What it is, for the message.
+        leaf: Latents that it must reach, too.
+
+    Raises:
+        AssertionError: A gradient is missing, zero or not finite.
+    """
+    named = [(key, p) for key, p in part.named_parameters() if p.requires_grad]
+    named += [] if leaf is None else [("z", leaf)]
+    if not value.requires_grad:
+        raise AssertionError(f"no gradient of {name} reaches any parameter")
+    gradients = torch.autograd.grad(value, [p for _, p in named], allow_unused=True)
+    for (key, _), gradient in zip(named, gradients, strict=True):
+        if gradient is None or not bool((gradient != 0).any()):
+            raise AssertionError(f"no gradient of {name} reaches '{key}'")
+        check_finite(gradient, f"the gradient of {name} for '{key}'")
+
+
+def check_rows(function: Callable[[Tensor], Tensor], rows: Tensor, name: str) -> None:
+    """Assert that changing the last row changes no other row's result."""
+    changed = rows.detach().clone()
+    changed[-1] = rows[0]
+    if not torch.equal(function(rows.detach())[:-1], function(changed)[:-1]):
+        raise AssertionError(f"one row of {name} depends on another row of the batch")
 
 
 def check_finite(value: Tensor, name: str) -> None:

@@ -16,16 +16,15 @@ from torch.distributions import (
 
 from lowerbound.core import Model, Trace, flatten
 from lowerbound.data import Batch
-from lowerbound.distributions import log_prob
+from lowerbound.distributions import Product, log_prob
 from lowerbound.models import VAE
 from lowerbound.objectives import ELBO, Objective
 from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import assert_mean, check_close
 from lowerbound.testing.bounds import check_bounds
-from lowerbound.testing.laws import check_copies, check_finite, check_shape, perturbed
+from lowerbound.testing.cells import counted_cells
+from lowerbound.testing.laws import JUNK, check_copies, check_finite, check_shape, perturbed
 
-#: What an unobserved cell may hold without leaving a trace.
-JUNK = (0.5, 1e30, math.inf, math.nan)
 _DENSITIES = ("log_px", "log_pz", "log_qz")
 
 
@@ -235,9 +234,7 @@ def check_rate(model: Model, batch: Batch) -> None:
 
 def check_extremes(model: Model, batch: Batch, objective: Objective) -> None:
     """Data at the ends of its range, or a million units away, gives numbers and gradients."""
-    x = batch.x
-    far = [x * 1e6, -x * 1e6] if x.is_floating_point() else []
-    for extreme in (x.min().expand_as(x), x.max().expand_as(x), *far):
+    for extreme in _extremes(model, batch):
         trace = traced(model, Batch(extreme))
         for name in _DENSITIES:
             check_finite(getattr(trace, name), f"{name} of extreme data")
@@ -246,3 +243,16 @@ def check_extremes(model: Model, batch: Batch, objective: Objective) -> None:
         for gradient in gradients:
             if gradient is not None:
                 check_finite(gradient, "a gradient of extreme data")
+
+
+def _extremes(model: Model, batch: Batch) -> list[Tensor]:
+    x = batch.x
+    far = [x * 1e6, -x * 1e6] if x.is_floating_point() else []
+    law = model.sample(1, condition=None if batch.condition is None else batch.condition[:1]).law
+    if not isinstance(law, Product):
+        return [x.min().expand_as(x), x.max().expand_as(x), *far]
+    # columns have ranges of their own, and only reals may lie anywhere
+    reals = ~counted_cells(law)
+    return [x.amin(dim=0).expand_as(x), x.amax(dim=0).expand_as(x)] + [
+        torch.where(reals, some, x) for some in far
+    ]

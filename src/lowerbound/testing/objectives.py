@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lowerbound.core.trace import Bound, Trace
 from lowerbound.data import Batch
+from lowerbound.errors import SettingError
 from lowerbound.objectives import ELBO, Objective
 from lowerbound.objectives.objective import Wrapper
 from lowerbound.seeding import seeded
@@ -185,6 +186,10 @@ def _check_groups(objective: Objective, trace: Trace) -> None:
     units = torch.cat([kl.expand(samples, rows, -1) for kl in trace.kl.values()], dim=-1)
     draws = torch.arange(float(samples), dtype=torch.float64).view(-1, 1, 1)
     second = (3.0 + draws).expand(samples, rows, 2)
+    try:
+        objective.reduce(with_rates(trace, {"z": units, "second": second}))
+    except SettingError:  # some are not for several groups, and say so
+        return
     alone, together, apart = (
         objective.reduce(with_rates(trace, kl))
         for kl in (

@@ -1,93 +1,73 @@
-"""The conformance table: every prior, posterior, likelihood, objective and recipe there is.
+"""The conformance table: every prior, posterior, likelihood, network, objective and recipe.
 
-A test asserts that it equals what the packages export, so that no part escapes the checks.
+A test asserts that it equals what the packages export and what the slots of a recipe can hold, so
+that no part escapes the checks.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lowerbound import likelihoods, objectives, posteriors, priors
-from lowerbound.core.conditional import Conditional
+from lowerbound import likelihoods, networks, objectives, posteriors, priors
+from lowerbound.core import Conditional
 from lowerbound.data import Batch, Field, Schema
-from lowerbound.networks import MLP
+from lowerbound.likelihoods import Cells, Fields, Gaussian, outputs_of
+from lowerbound.networks import MLP, Pair
 from lowerbound.seeding import seeded
 from lowerbound.training import WarmUp
 
-#: Makes a prior of so many latent units.
-PRIORS: Mapping[str, Callable[[int], Conditional]] = {"StandardNormal": priors.StandardNormal}
-
-
-@dataclass(frozen=True)
-class Around:
-    """A part that is made around a network.
-
-    Attributes:
-        build: From the network to the part.
-        parameters: From the size of the event to the leading axes of the network's output.
-    """
-
-    build: Callable[[nn.Module], Conditional]
-    parameters: Callable[[int], tuple[int, ...]]
-
-
-#: Posteriors; the network puts out `parameters(latents)`.
-POSTERIORS: Mapping[str, Around] = {
-    "DiagonalGaussian": Around(
-        posteriors.DiagonalGaussian, posteriors.DiagonalGaussian.parameters_shape
-    ),
-    "FullGaussian": Around(posteriors.FullGaussian, posteriors.FullGaussian.parameters_shape),
+#: Priors, from their place in a model, small.
+PRIORS: Mapping[str, Callable[[priors.Site], Conditional]] = {
+    "StandardNormal": priors.BUILDERS["standard-normal"],
+    "Mixture": partial(priors.BUILDERS["mixture"], components=4),
+    "VampPrior": partial(priors.BUILDERS["vamp"], components=3),
 }
 
+#: Posteriors; each is made around a network that puts out its `parameters_shape(latents)`.
+POSTERIORS: Mapping[str, type[posteriors.DiagonalGaussian | posteriors.FullGaussian]] = {
+    "DiagonalGaussian": posteriors.DiagonalGaussian,
+    "FullGaussian": posteriors.FullGaussian,
+}
 
-@dataclass(frozen=True)
-class OfCells:
-    """A likelihood, made around a decoder.
-
-    Attributes:
-        build: From the decoder and the event's shape to the likelihood.
-        parameters: Parameters a cell that the decoder puts out.
-    """
-
-    build: Callable[[nn.Module, tuple[int, ...]], likelihoods.Likelihood]
-    parameters: int
+#: Laws of cells, from the shape of the event, or for each law the columns that have it.
+Laws = Cells | Mapping[tuple[int, ...], Cells]
 
 
-#: Likelihoods, and a Gaussian with each of its scales.
-LIKELIHOODS: Mapping[str, OfCells] = {
-    "Bernoulli": OfCells(lambda net, shape: likelihoods.Fields(net, likelihoods.Bernoulli()), 1),
-    "Categorical": OfCells(
-        lambda net, shape: likelihoods.Fields(net, likelihoods.Categorical(7)), 7
+def _mixed(shape: tuple[int, ...]) -> Mapping[tuple[int, ...], Cells]:
+    """Columns of every kind in turn."""
+    kinds: list[Cells] = [
+        likelihoods.NegativeBinomial(3.0),
+        Gaussian(likelihoods.PerDimensionScale((1,), 0.4), 1000.0, 2.0),
+        likelihoods.Categorical(3, ordered=False),
+        likelihoods.Bernoulli(),
+    ]
+    places = range(math.prod(shape))
+    return {(place,): kinds[place % len(kinds)] for place in reversed(places)}
+
+
+#: Likelihoods: a law for all cells, a Gaussian with each of its scales, and fields of many kinds.
+LIKELIHOODS: Mapping[str, Callable[[tuple[int, ...]], Laws]] = {
+    "Bernoulli": lambda shape: likelihoods.Bernoulli(),
+    "Categorical": lambda shape: likelihoods.Categorical(7),
+    "DiscretizedLogistic": lambda shape: likelihoods.DiscretizedLogistic(9),
+    "NegativeBinomial": lambda shape: likelihoods.NegativeBinomial(torch.full(shape, 4.0)),
+    "Gaussian": lambda shape: Gaussian(None, 3.0, 2.0),
+    "FixedScale": lambda shape: Gaussian(likelihoods.FixedScale(0.4)),
+    "SharedScale": lambda shape: Gaussian(likelihoods.SharedScale(0.4)),
+    "PerDimensionScale": lambda shape: Gaussian(
+        likelihoods.PerDimensionScale(shape, 0.4), torch.full(shape, -1.0)
     ),
-    "DiscretizedLogistic": OfCells(
-        lambda net, shape: likelihoods.Fields(net, likelihoods.DiscretizedLogistic(9)), 2
-    ),
-    "Gaussian": OfCells(
-        lambda net, shape: likelihoods.Fields(net, likelihoods.Gaussian(None, 3.0, 2.0)), 1
-    ),
-    "FixedScale": OfCells(
-        lambda net, shape: likelihoods.Fields(
-            net, likelihoods.Gaussian(likelihoods.FixedScale(0.4))
-        ),
-        1,
-    ),
-    "SharedScale": OfCells(
-        lambda net, shape: likelihoods.Fields(
-            net, likelihoods.Gaussian(likelihoods.SharedScale(0.4))
-        ),
-        1,
-    ),
-    "PerDimensionScale": OfCells(
-        lambda net, shape: likelihoods.Fields(
-            net,
-            likelihoods.Gaussian(
-                likelihoods.PerDimensionScale(shape, 0.4), torch.full(shape, -1.0)
-            ),
-        ),
-        1,
-    ),
+    "Fields": _mixed,
+}
+
+#: Pairs of an encoder and a decoder, small.
+NETWORKS: Mapping[str, Callable[[], Pair]] = {
+    "MLP": partial(networks.BUILDERS["mlp"], hidden=(8, 4)),
+    "Residual": partial(networks.BUILDERS["residual"], channels=4),
 }
 
 
@@ -126,7 +106,7 @@ RECIPES: Mapping[str, Mapping[str, object]] = {
 
 def _schema(kind: str, shape: tuple[int, ...], levels: int | None, precision: str) -> Schema:
     name = "image" if len(shape) == 3 else "x"
-    mean, scale = ((2.0,), (3.0,)) if kind == "real" else (None, None)
+    mean, scale = {"real": ((2.0,), (3.0,)), "count": ((4.0,), (2.0,))}.get(kind, (None, None))
     field = Field(name, kind, shape, levels, mean=mean, scale=scale)
     return Schema((field,), shape, precision=precision)  # type: ignore[arg-type]
 
@@ -135,6 +115,7 @@ _KINDS = {
     "binary": ("binary", 2, "float32"),
     "8-bit": ("ordinal", 256, "float32"),
     "ordinal": ("ordinal", 6, "float32"),
+    "count": ("count", None, "float32"),
     "real": ("real", None, "float32"),
     "real-float64": ("real", None, "float64"),
 }
@@ -146,44 +127,78 @@ _SHAPES = {
     "3x5x7": (3, 5, 7),
 }
 
-#: Kinds of data by name: binary, 8-bit, ordinal and real, as vectors and as images of odd shapes.
+_MIXED = Schema(
+    (
+        Field("likes", "binary", levels=2, mean=(0.4,), scale=(0.5,)),
+        Field("colour", "categorical", levels=3, categories=("blue", "green", "red")),
+        Field("visits", "count", mean=(4.0,), scale=(2.0,), missing=True),
+        Field("height", "real", mean=(1000.0,), scale=(3.0,), missing=True),
+        Field("grade", "ordinal", levels=5, mean=(2.0,), scale=(1.4,)),
+        Field("weight", "real", mean=(-2.0,), scale=(0.1,)),
+    ),
+    (6,),
+)
+
+#: Kinds of data by name: each as vectors and as images of odd shapes, and a table of all of them.
 SCHEMAS: Mapping[str, Schema] = {
-    f"{kind} {shape}": _schema(name, _SHAPES[shape], levels, precision)
-    for kind, (name, levels, precision) in _KINDS.items()
-    for shape in _SHAPES
-    if not (kind == "8-bit" and shape == "5")
+    **{
+        f"{kind} {shape}": _schema(name, _SHAPES[shape], levels, precision)
+        for kind, (name, levels, precision) in _KINDS.items()
+        for shape in _SHAPES
+        if f"{kind} {shape}" not in ("8-bit 5", "count 1x1x1", "count 1x28x28")
+    },
+    "mixed 6": _MIXED,
 }
 
 
 def example_batch(schema: Schema, rows: int = 4, *, seed: int = 0) -> Batch:
-    """Random data of a schema, in its dtype.
+    """Draw random data of a schema, in its dtype.
 
     Example:
         >>> example_batch(SCHEMAS["binary 5"], rows=2).x.shape
         torch.Size([2, 5])
     """
-    shape = (rows, *schema.shape)
     with seeded(seed):
-        if schema.levels is not None:
-            return Batch(torch.randint(schema.levels, shape).to(schema.dtype))
-        return Batch(2.0 + 3.0 * torch.randn(shape, dtype=schema.dtype))
+        cells = [_cells(field, rows, schema.dtype) for field in schema.modelled]
+    x = cells[0] if len(cells) == 1 else torch.cat(cells, dim=1)
+    return Batch(x.reshape(rows, *schema.shape))
+
+
+def _cells(field: Field, rows: int, dtype: torch.dtype) -> Tensor:
+    """Draw `(rows, cells)` of a field."""
+    shape = (rows, field.cells)
+    if field.levels is not None:
+        return torch.randint(field.levels, shape).to(dtype)
+    if field.kind == "count":
+        return torch.poisson(torch.full(shape, 4.0)).to(dtype)
+    mean, scale = (field.mean or (0.0,))[0], (field.scale or (1.0,))[0]
+    return mean + scale * torch.randn(shape, dtype=dtype)
+
+
+def prior_of(name: str, latents: int = 3) -> Conditional:
+    """Make a prior of the table, beside a small posterior for those that are made of it."""
+    inputs = (4,)
+    q = posterior_of("DiagonalGaussian", inputs, latents)
+    return PRIORS[name](priors.Site(latents, inputs, q))
 
 
 def posterior_of(name: str, shape: tuple[int, ...] = (4,), latents: int = 3) -> Conditional:
-    """A posterior of the table around a small network, for x of `shape`."""
-    entry = POSTERIORS[name]
-    return entry.build(MLP(shape, entry.parameters(latents), hidden=(8,)))
+    """Make a posterior of the table around a small network, for x of `shape`."""
+    family = POSTERIORS[name]
+    return family(MLP(shape, family.parameters_shape(latents), hidden=(8,)))
 
 
-def likelihood_of(
-    name: str, shape: tuple[int, ...] = (2,), latents: int = 3
-) -> likelihoods.Likelihood:
-    """A likelihood of the table around a small decoder, for x of `shape`."""
-    entry = LIKELIHOODS[name]
-    return entry.build(MLP((latents,), (entry.parameters, *shape), hidden=(8,)), shape)
+def likelihood_of(name: str, shape: tuple[int, ...] = (2,), latents: int = 3) -> Fields:
+    """Make a likelihood of the table around a small decoder, for x of `shape`."""
+    return around_decoder(LIKELIHOODS[name](shape), shape, latents)
+
+
+def around_decoder(laws: Laws, shape: tuple[int, ...], latents: int = 3) -> Fields:
+    """Put a small decoder around the law of cells, for x of `shape`."""
+    return Fields(MLP((latents,), outputs_of(laws, shape), hidden=(8,)), laws)
 
 
 def latent_batch(draws: int = 3, rows: int = 2, latents: int = 3, *, seed: int = 0) -> Tensor:
-    """Standard normal z, `(K, B, D)`, float64."""
+    """Draw standard normal z, `(K, B, D)`, float64."""
     with seeded(seed):
         return torch.randn(draws, rows, latents, dtype=torch.float64)
