@@ -4,15 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lowerbound.cli.common import (
-    Binarize,
-    BinarizeDynamic,
-    ImageSize,
-    Json,
-    Stream,
-    binarize_of,
-    image_size_of,
-)
+from lowerbound.cli.common import Json, Stream
+from lowerbound.cli.reading import reads_data
 from lowerbound.errors import SettingError
 
 if TYPE_CHECKING:
@@ -21,6 +14,7 @@ if TYPE_CHECKING:
 STORED = "The training examples stay on disk: they are read while training, a window at a time."
 
 
+@reads_data
 def command(
     source: Annotated[
         str | None,
@@ -28,9 +22,8 @@ def command(
             metavar="DATA", help="Named set, folder of images, .npy, .npz, .csv, .parquet, shards."
         ),
     ] = None,
-    binarize: Binarize = False,
-    binarize_dynamic: BinarizeDynamic = False,
-    image_size: ImageSize = None,
+    *,
+    reading: dict[str, Any],
     stream: Stream = None,
     json: Json = False,
 ) -> None:
@@ -45,19 +38,18 @@ def command(
     See also lowerbound data pack --help, for data larger than memory. (Data in a file or folder
     called pack are ./pack.)
     """
-    size = image_size_of(image_size)
     if source is None:
-        if binarize or binarize_dynamic or size is not None:
-            raise SettingError("--binarize and --image-size need DATA; see lowerbound data --help")
+        if reading:
+            name = next(iter(reading)).replace("_", "-")
+            raise SettingError(f"--{name} needs DATA; see lowerbound data --help")
         list_named(json)
         return
     from lowerbound.catalogue import assemble
     from lowerbound.cli.console import say, say_json, working, wrapped
     from lowerbound.data import read
 
-    cut = binarize_of(binarize, binarize_dynamic)
     with working("reading the data") as work:
-        data = read(source, binarize=cut, image_size=size, stream=stream, progress=work.stage)
+        data = read(source, stream=stream, progress=work.stage, **reading)
         assembly = assemble("auto", data.schema, examples=len(data.train), seed=0)
     if json:
         say_json(

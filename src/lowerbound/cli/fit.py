@@ -1,29 +1,26 @@
 """`lowerbound fit`: train a model on data."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from lowerbound.cli.common import (
-    Binarize,
-    BinarizeDynamic,
     Device,
-    ImageSize,
     Json,
     Stream,
-    binarize_of,
     device_of,
     given,
-    image_size_of,
     out_option,
     refuse_beside,
     seed_of,
     settings_from,
 )
+from lowerbound.cli.reading import reads_data
 from lowerbound.errors import SettingError
 
 
+@reads_data
 def command(
     context: typer.Context,
     source: Annotated[
@@ -57,9 +54,8 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any other setting; may be repeated."),
     ] = None,
-    binarize: Binarize = False,
-    binarize_dynamic: BinarizeDynamic = False,
-    image_size: ImageSize = None,
+    *,
+    reading: dict[str, Any],
     stream: Stream = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an old run at --out.")] = False,
     seed: Annotated[
@@ -163,8 +159,7 @@ def command(
         model=model,
         out=out,
         settings=settings,
-        binarize=binarize_of(binarize, binarize_dynamic),
-        image_size=image_size_of(image_size),
+        reading=reading,
         stream=stream,
         force=force,
         seed=seed_of(seed),

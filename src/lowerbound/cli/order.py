@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lowerbound.catalogue import Assembly
 from lowerbound.catalogue.assemble import training_to_json
@@ -23,8 +23,7 @@ class Order:
     model: str
     out: Path | None
     settings: dict[str, str]
-    binarize: bool | Literal["dynamic"]
-    image_size: tuple[int, int] | None
+    reading: dict[str, Any]
     stream: bool | None
     force: bool
     seed: int

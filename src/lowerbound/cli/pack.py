@@ -1,37 +1,41 @@
-"""`lowerbound data pack`: any data as rows that are read while training."""
+"""`lowerbound data pack`: any data as one packed folder."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from lowerbound.cli.common import ImageSize, image_size_of
+from lowerbound.cli.reading import reads_data
+from lowerbound.errors import SettingError
 
 
+@reads_data
 def command(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Whatever fit takes as DATA.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for the rows.")],
-    image_size: ImageSize = None,
+    *,
+    reading: dict[str, Any],
 ) -> None:
-    """Write all examples of SOURCE as rows of a file, which fit reads while it trains.
+    """Write all examples of SOURCE as rows that are read by position, which fit reads as it trains.
 
-    A part at a time, so that SOURCE may be larger than memory. Pictures are decoded and resized
-    once and for all; words of a table become codes, and gaps a mask. The folder appears whole or
-    not at all.
+    Pictures are decoded and fitted once and for all; tables, archives and folders of arrays are
+    read a part at a time.
 
     Examples:
-      lowerbound data pack photos/ rows --image-size 64x64
-      lowerbound data pack scans.parquet rows
-      lowerbound fit rows
+      lowerbound data pack photos/ packed --image-size 64x64
+      lowerbound data pack scans.parquet packed
+      lowerbound fit packed
     """
-    size = image_size_of(image_size)
+    if reading.get("binarize"):
+        raise SettingError("rows are packed as they are; give --binarize to fit")
     from lowerbound.cli.console import say, tell, working
-    from lowerbound.data import reading
     from lowerbound.data.packed.convert import pack
+    from lowerbound.data.reading import reading as reading_of
 
-    options = reading(image_size=size)
     with working("packing") as work:
-        count = pack(source, out, options, lambda done: work.stage("written", done, 0))
-    total = sum(file.stat().st_size for file in out.iterdir())
-    tell(f"{count:,} examples, {total / 2**20:,.1f} MiB")
+        count = pack(
+            source, out, reading_of(**reading), lambda done: work.stage("written", done, 0)
+        )
+    size = sum(file.stat().st_size for file in out.iterdir())
+    tell(f"{count:,} examples, {size / 2**20:,.1f} MiB")
     say(out)

@@ -36,13 +36,7 @@ def train(order: Order) -> int:
     check_before_reading(order)
     origin: dict[str, Any] = {}
     with working("reading the data", quiet=order.quiet) as work:
-        data = read(
-            order.source,
-            binarize=order.binarize,
-            image_size=order.image_size,
-            stream=order.stream,
-            progress=work.stage,
-        )
+        data = read(order.source, stream=order.stream, progress=work.stage, **order.reading)
         if order.start is not None:
             assembly, data, origin = warm_start(order.start, data, order.settings, seed=order.seed)
         else:
@@ -61,11 +55,7 @@ def train(order: Order) -> int:
         return 0
     out = order.out or free_name(f"runs/{stem_of(order.source)}-{order.model}")
     order = replace(order, out=Path(current().tell(os.fspath(out))[0]))
-    options: dict[str, Any] = {"binarize": order.binarize} if order.binarize else {}
-    if order.image_size is not None:
-        options["image_size"] = list(order.image_size)
-    if data.stored:
-        options["stream"] = True
+    options = {"stream": True} if data.stored else {}
     where = absolute(order.source)
     spec = spec_of(
         assembly, data, order.seed, command=command_line(), location=where, begun_from=origin,
