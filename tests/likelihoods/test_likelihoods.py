@@ -13,10 +13,12 @@ from lowerbound.errors import SettingError, ShapeError, SupportError
 from lowerbound.likelihoods import (
     Bernoulli,
     Categorical,
+    Cells,
     DiscretizedLogistic,
     Fields,
     FixedScale,
     Gaussian,
+    NegativeBinomial,
     PerDimensionScale,
     SharedScale,
 )
@@ -79,8 +81,9 @@ def test_discretized_logistic_takes_location_then_log_scale():
 def test_gaussian_is_scipys_in_the_units_of_the_data(location, unit):
     mean = torch.tensor([[0.3, -1.0, 2.0]], dtype=F64)
     x = torch.tensor([[0.5, 7.0, -300.0]], dtype=F64)
-    p = Fields(Puts(mean), Gaussian(PerDimensionScale((3,), 0.5), location, unit)).double()
-    scale = p.scale().detach().numpy() * np.asarray(unit)
+    cells = Gaussian(PerDimensionScale((3,), 0.5), location, unit)
+    p = Fields(Puts(mean), cells).double()
+    scale = cells.scale().detach().numpy() * np.asarray(unit)
     centre = np.asarray(location) + np.asarray(unit) * mean[0].numpy()
     expected = stats.norm(centre, scale).logpdf(x[0].numpy()).sum()
     assert p(Z).log_prob(x).item() == pytest.approx(expected, rel=1e-9)
@@ -97,11 +100,10 @@ def test_gaussian_is_the_change_of_variables_of_standardised_data():
 @pytest.mark.parametrize("factor", [1000.0, 1e-3])
 def test_rescaling_the_data_shifts_its_log_density_by_the_logarithm_of_the_factor(factor):
     mean, x = torch.randn(1, 4, dtype=F64), torch.randn(5, 4, dtype=F64)
-    one = Fields(Puts(mean), Gaussian(FixedScale(0.5), 0.2, 1.5)).double()
-    scaled = Fields(
-        Puts(mean), Gaussian(FixedScale(0.5), one.location * factor, one.unit * factor)
-    ).double()
-    shift = scaled(Z).log_prob(x * factor) - one(Z).log_prob(x)
+    one = Gaussian(FixedScale(0.5), 0.2, 1.5).double()
+    scaled = Gaussian(FixedScale(0.5), one.location * factor, one.unit * factor).double()
+    shift = Fields(Puts(mean), scaled)(Z).log_prob(x * factor)
+    shift = shift - Fields(Puts(mean), one)(Z).log_prob(x)
     assert torch.allclose(shift, torch.full((5,), -4 * math.log(factor), dtype=F64), rtol=1e-9)
 
 
@@ -116,46 +118,36 @@ def test_a_gaussian_integrates_to_one():
 @pytest.mark.parametrize(("size", "levels"), [(2, 2), (1, 9)])
 def test_discrete_likelihoods_sum_to_one_over_all_data(size, levels):
     every = torch.cartesian_prod(*[torch.arange(levels)] * size).reshape(-1, size)
-    laws = [Fields(Puts(torch.randn(2, size)), DiscretizedLogistic(levels))]
-    laws += [Fields(Puts(torch.randn(levels, size)), Categorical(levels))]
-    laws += [Fields(Puts(torch.randn(1, size)), Bernoulli())] if levels == 2 else []
-    for law in laws:
+    laws: list[Cells] = [DiscretizedLogistic(levels), Categorical(levels)]
+    laws += [Bernoulli()] if levels == 2 else []
+    for cells in laws:
+        law = Fields(Puts(torch.randn(cells.parameters_per_cell, size)), cells)
         assert law(Z).log_prob(every).exp().sum().item() == pytest.approx(1.0, rel=1e-10)
 
 
 def test_every_likelihood_has_the_gradient_of_its_differences():
     x = torch.tensor([[0.0, 1.0, 1.0]], dtype=F64)
-    cases = {
-        1: lambda net: Fields(net, Bernoulli()),
-        2: lambda net: Fields(net, DiscretizedLogistic(3)),
-        5: lambda net: Fields(net, Categorical(5)),
-    }
-    for parameters, build in cases.items():
-        output = torch.randn(parameters, 3, dtype=F64)
-
-        def value(output, build=build):
-            part = build(nn.Identity())
-            return part.cells(output.movedim(0, -1)).log_prob(x).sum()
-
-        assert_close_gradient(value, [output])
+    for cells in (Bernoulli(), DiscretizedLogistic(3), Categorical(5), NegativeBinomial(7.0)):
+        parameters = torch.randn(3, cells.parameters_per_cell, dtype=F64)
+        assert_close_gradient(lambda p, cells=cells: cells.law(p).log_prob(x).sum(), [parameters])
 
     def gaussian(mean, scale, location, unit):
-        part = Fields(nn.Identity(), Gaussian(FixedScale()))
-        part.scale.value, part.location, part.unit = scale, location, unit
-        return part.cells(mean.unsqueeze(-1)).log_prob(x).sum()
+        cells = Gaussian(FixedScale())
+        cells.scale.value, cells.location, cells.unit = scale, location, unit
+        return cells.law(mean.unsqueeze(-1)).log_prob(x).sum()
 
     numbers = [torch.rand(3, dtype=F64) + 0.5 for _ in range(4)]
     assert_close_gradient(gaussian, numbers)
 
 
 def test_the_gradient_of_a_gaussian_is_the_residual_over_the_variance():
-    network = Puts([[0.4, -1.0]])
-    p = Fields(network, Gaussian(SharedScale(1.0))).double()
+    network, scale = Puts([[0.4, -1.0]]), SharedScale(1.0)
+    p = Fields(network, Gaussian(scale)).double()
     with torch.no_grad():
-        p.scale.log_scale.fill_(math.log(0.5))
+        scale.log_scale.fill_(math.log(0.5))
     x = torch.tensor([[1.0, 2.0]], dtype=F64)
     by_mean, by_scale = torch.autograd.grad(
-        p(Z).log_prob(x).sum(), [network.output, p.scale.log_scale]
+        p(Z).log_prob(x).sum(), [network.output, scale.log_scale]
     )
     residual = (x - network.output).detach()
     assert torch.allclose(by_mean, residual / 0.25)
@@ -184,26 +176,24 @@ def test_draws_have_the_mean_that_is_stated():
         Fields(Puts(torch.randn(5, 2)), Categorical(5)),
         Fields(Puts([[0.2, -0.9], [-1.0, 0.0]]), DiscretizedLogistic(9)),
         Fields(Puts([[0.2, -0.9]]), Gaussian(FixedScale(0.5), 3.0, 2.0)),
+        Fields(Puts([[0.2, -0.9], [0.0, 3.0]]), NegativeBinomial(2.0)),
     ]
     for law in (case(Z) for case in cases):
         draws = law.sample(torch.Size([30_000])).squeeze(1)
         assert_mean(draws, expectation(law).squeeze(0), resolves=0.15)
 
 
+COUNTS = "whole numbers of at least 0, got"
 REFUSED = [
-    (
-        Fields(Puts([[0.0]]), Bernoulli()),
-        torch.tensor([0.0, 255.0]),
-        "values 0 or 1, got min 0, max 255",
-    ),
-    (Fields(Puts([[0.0]]), Bernoulli()), torch.tensor([0.0, 0.5]), "fractions between"),
-    (Fields(Puts([[0.0]]), Categorical(5)), torch.tensor([5]), "whole numbers from 0 to 4"),
-    (
-        Fields(Puts([[0.0]]), DiscretizedLogistic()),
-        torch.tensor([-1]),
-        "whole numbers from 0 to 255",
-    ),
-    (Fields(Puts([[0.0]]), Gaussian()), torch.tensor([math.nan, 1.0]), "finite values, got 1"),
+    (Bernoulli(), torch.tensor([0.0, 255.0]), "values 0 or 1, got min 0, max 255"),
+    (Bernoulli(), torch.tensor([0.0, 0.5]), "fractions between"),
+    (Categorical(5), torch.tensor([5]), "whole numbers from 0 to 4"),
+    (DiscretizedLogistic(), torch.tensor([-1]), "whole numbers from 0 to 255"),
+    (Gaussian(), torch.tensor([math.nan, 1.0]), "finite values, got 1"),
+    (NegativeBinomial(), torch.tensor([3, -1]), f"{COUNTS} min -1"),
+    (NegativeBinomial(), torch.tensor([3.0, 0.5]), f"{COUNTS} fractions between"),
+    (NegativeBinomial(), torch.tensor([math.inf, 1.0]), COUNTS),
+    (NegativeBinomial(), torch.tensor([math.nan, 1.0]), COUNTS),
 ]
 
 
@@ -216,16 +206,35 @@ def test_impossible_values_are_refused_with_both_sides_and_the_remedy(law, x, wo
     law.check(torch.zeros(0))
 
 
+def test_only_observed_cells_are_looked_at_and_each_by_its_own_law():
+    x = torch.tensor([[0.5, 7.0, 1.0], [-3.0, 0.0, 0.0]])
+    known = torch.tensor([[True, True, True], [True, True, True]])
+    p = Fields(nn.Identity(), {(2,): Bernoulli(), (0,): Gaussian(), (1,): NegativeBinomial()})
+    p.check(x)
+    for row, column, value, law in (
+        (0, 2, 2.0, "bernoulli"), (1, 0, math.inf, "gaussian"), (1, 1, -1.0, "negative-binomial"),
+    ):  # fmt: skip
+        wrong, hidden = x.clone(), known.clone()
+        wrong[row, column], hidden[row, column] = value, False
+        with pytest.raises(SupportError, match=f"likelihood '{law}' needs .* in 'mine'"):
+            p.check(wrong, known, "mine")
+        p.check(wrong, hidden)
+    uniform = Fields(nn.Identity(), Bernoulli())
+    with pytest.raises(SupportError, match="fractions"):
+        uniform.check(x, known)
+    uniform.check(x, torch.tensor([[False, False, True], [False, True, True]]))
+
+
 def test_impossible_sizes_are_refused():
     for build in (Categorical, DiscretizedLogistic):
         with pytest.raises(SettingError, match="at least 2 levels"):
-            build(Puts([[0.0]]), 1)
+            build(1)
     for scale in (FixedScale, SharedScale):
         for value in (0.0, -1.0, math.nan, math.inf):
             with pytest.raises(SettingError, match="must be positive"):
                 scale(value)
     with pytest.raises(SettingError, match="unit"):
-        Fields(Puts([[0.0]]), Gaussian(unit=torch.tensor([1.0, 0.0])))
+        Gaussian(unit=torch.tensor([1.0, 0.0]))
 
 
 def test_a_decoder_of_another_shape_is_refused():
@@ -233,6 +242,14 @@ def test_a_decoder_of_another_shape_is_refused():
         Fields(Puts([[0.0]]), DiscretizedLogistic())(Z)
     with pytest.raises(ShapeError, match="needs a latent z"):
         Fields(Puts([[0.0]]), Bernoulli())()
+    with pytest.raises(ShapeError, match="puts out 4 numbers, got"):
+        Fields(Puts([0.0]), {(1,): Categorical(3), (0,): Gaussian()})(Z)
+
+
+@pytest.mark.parametrize("places", [[], [(0,), (0, 1)], [(0,), (2,)], [(1, 2)]])
+def test_every_column_has_exactly_one_law(places):
+    with pytest.raises(SettingError, match="exactly one law"):
+        Fields(nn.Identity(), {own: Gaussian() for own in places})
 
 
 def test_log_densities_are_reduced_over_the_event_only():

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from lowerbound.likelihoods.likelihood import check_levels
 from scipy import special
 from torch import nn
 
@@ -17,9 +16,12 @@ from lowerbound.likelihoods import (
     Fields,
     FixedScale,
     Gaussian,
+    NegativeBinomial,
     PerDimensionScale,
     SharedScale,
+    outputs_of,
 )
+from lowerbound.likelihoods.cells import check_levels
 
 F64 = torch.float64
 NET = nn.Identity()
@@ -33,7 +35,7 @@ def refusal(law, x, *name) -> str:
 
 def test_bernoulli_says_what_to_use_for_grey_levels():
     grey = torch.tensor([0, 255], dtype=torch.uint8)
-    assert refusal(Fields(NET, Bernoulli()), grey) == (
+    assert refusal(Bernoulli(), grey) == (
         "likelihood 'bernoulli' needs values 0 or 1, got min 0, max 255 in 'x'; "
         "use --likelihood discretized-logistic or categorical, or --binarize"
     )
@@ -42,8 +44,8 @@ def test_bernoulli_says_what_to_use_for_grey_levels():
 @pytest.mark.parametrize(
     ("law", "name"),
     [
-        (Fields(NET, Categorical(5)), "categorical"),
-        (Fields(NET, DiscretizedLogistic(5)), "discretized-logistic"),
+        (Categorical(5), "categorical"),
+        (DiscretizedLogistic(5), "discretized-logistic"),
     ],
 )
 def test_a_law_of_levels_says_what_to_use_for_real_values(law, name):
@@ -57,10 +59,10 @@ def test_a_law_of_levels_says_what_to_use_for_real_values(law, name):
 
 def test_gaussian_counts_what_is_not_finite():
     x = torch.tensor([math.nan, 1.0, math.inf, -math.inf])
-    assert refusal(Fields(NET, Gaussian()), x).startswith(
+    assert refusal(Gaussian(), x).startswith(
         "likelihood 'gaussian' needs finite values, got 3 that are not in 'x'; "
     )
-    Fields(NET, Gaussian()).check(torch.tensor([300]))  # whole numbers are finite
+    Gaussian().check(torch.tensor([300]))  # whole numbers are finite
 
 
 @pytest.mark.parametrize("kind", [torch.uint8, torch.int64, torch.float32, F64])
@@ -73,14 +75,14 @@ def test_the_first_and_the_last_level_are_levels(kind):
 
 def test_the_log_scale_of_a_discretized_logistic_is_held_between_minus_9_and_5():
     for given, held in ((-9.5, -9.0), (-8.5, -8.5), (4.5, 4.5), (5.5, 5.0)):
-        cells = Fields(NET, DiscretizedLogistic()).cells(torch.tensor([0.0, given], dtype=F64))
+        cells = DiscretizedLogistic().law(torch.tensor([0.0, given], dtype=F64))
         assert cells.log_scale.item() == held
 
 
 def test_a_scale_is_one_unit_of_the_data_unless_it_is_told_otherwise():
     for scale in (FixedScale(), SharedScale(), PerDimensionScale((3,))):
         assert torch.equal(scale().detach(), torch.ones_like(scale()))
-    cells = Fields(NET, Gaussian()).cells(torch.full((2, 1), 0.7))
+    cells = Gaussian().law(torch.full((2, 1), 0.7))
     assert torch.equal(cells.mean, torch.full((2,), 0.7))
     assert torch.equal(cells.stddev.detach(), torch.ones(2))
 
@@ -97,8 +99,11 @@ def test_a_likelihood_without_a_latent_says_which_it_is():
         Fields(NET, Categorical()),
         Fields(NET, DiscretizedLogistic()),
         Fields(NET, Gaussian()),
+        Fields(NET, NegativeBinomial()),
+        Fields(NET, {(0, 2): Bernoulli(), (1,): Gaussian()}),
     ]
-    names = ["bernoulli", "categorical", "discretized-logistic", "gaussian"]
+    names = ["bernoulli", "categorical", "discretized-logistic", "gaussian", "negative-binomial"]
+    names += [r"bernoulli\+gaussian"]
     for law, name in zip(laws, names, strict=True):
         with pytest.raises(ShapeError, match=f"likelihood '{name}' needs a latent z"):
             law()
@@ -110,17 +115,15 @@ def test_a_decoder_that_loses_the_axis_of_parameters_is_refused():
 
 
 def test_there_are_256_levels_unless_it_is_told_otherwise():
-    assert (
-        Fields(NET, Categorical()).levels == Fields(NET, Categorical()).parameters_per_cell == 256
-    )
-    assert Fields(NET, DiscretizedLogistic()).levels == 256
+    assert Categorical().levels == Categorical().parameters_per_cell == 256
+    assert DiscretizedLogistic().levels == 256
 
 
 @pytest.mark.parametrize("logit", [-37.0, -30.0, -25.0, -21.0, 21.0, 25.0, 30.0, 37.0])
 @pytest.mark.parametrize("x", [0, 1])
 def test_bernoulli_keeps_its_digits_where_it_is_almost_certain(logit, x):
     output = torch.tensor([logit], dtype=F64, requires_grad=True)
-    value = Fields(NET, Bernoulli()).cells(output).log_prob(torch.tensor(x, dtype=torch.uint8))
+    value = Bernoulli().law(output).log_prob(torch.tensor(x, dtype=torch.uint8))
     (gradient,) = torch.autograd.grad(value.sum(), output)
     assert value.item() == pytest.approx(special.log_expit((2 * x - 1) * logit), rel=3e-16, abs=0)
     assert gradient.item() == pytest.approx(
@@ -141,12 +144,12 @@ class Puts(nn.Module):
 
 def laws(fill=None):
     """Every likelihood's law over 3 cells for a batch of 1."""
-    parameters = {Bernoulli: 1, Categorical: 5, DiscretizedLogistic: 2, Gaussian: 1}
-    for build, count in parameters.items():
-        output = torch.randn(count, 3, dtype=F64)
+    cells = [Bernoulli(), Categorical(5), DiscretizedLogistic(5), Gaussian(), NegativeBinomial()]
+    mixed = {(2,): Categorical(2), (0, 1): NegativeBinomial(torch.tensor([3.0, 0.1]))}
+    for law in (*cells, mixed):
+        output = torch.randn(outputs_of(law, (3,)), dtype=F64)
         network = Puts(output if fill is None else torch.full_like(output, fill))
-        levels = [5] if build in (Categorical, DiscretizedLogistic) else []
-        yield build(network, *levels).double()(torch.zeros(1, 2, dtype=F64))
+        yield Fields(network, law).double()(torch.zeros(1, 2, dtype=F64))
 
 
 def test_an_expanded_law_is_the_same_law_for_each_row():

@@ -39,8 +39,11 @@ def _ignored_by_the_encoder(model, batch, trace):
 @_plant("changes when|finite|gradient")
 def _not_filled(model, batch, trace):
     """Terms are dropped after `log_prob` but cells not filled before: nan reaches the gradient."""
-    law = model.likelihood(trace.latents["z"].z)
-    return altered(trace, log_px=law.log_prob(batch.x, batch.observed))
+    if batch.observed is None:
+        return trace
+    cells = model.likelihood(trace.latents["z"].z).base_dist.log_prob(batch.x)
+    kept = torch.where(batch.observed, cells, 0.0)
+    return altered(trace, log_px=kept.double().sum(dim=-1))
 
 
 @_plant("changes when|finite")
@@ -48,8 +51,10 @@ def _multiplied(model, batch, trace):
     """The mask is multiplied before `log_prob`, and nan times zero is nan."""
     if batch.observed is None:
         return trace
-    x = batch.x * batch.observed
-    return altered(trace, log_px=model.likelihood(trace.latents["z"].z).log_prob(x, batch.observed))
+    law = model.likelihood(trace.latents["z"].z)
+    cells = law.base_dist.log_prob(batch.x * batch.observed)
+    kept = torch.where(batch.observed, cells, 0.0)
+    return altered(trace, log_px=kept.double().sum(dim=-1))
 
 
 @_plant("changes when|finite|nothing was observed")

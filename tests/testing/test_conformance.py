@@ -3,11 +3,13 @@
 import pytest
 import torch
 
-from lowerbound import likelihoods, objectives, posteriors, priors
-from lowerbound.catalogue import assemble, recipes
-from lowerbound.likelihoods import Likelihood
+from lowerbound import likelihoods, networks, objectives, posteriors, priors
+from lowerbound.catalogue import SLOTS, assemble, recipes
+from lowerbound.data import KINDS
+from lowerbound.likelihoods import Cells
 from lowerbound.testing import (
     LIKELIHOODS,
+    NETWORKS,
     OBJECTIVES,
     POSTERIORS,
     PRIORS,
@@ -16,27 +18,49 @@ from lowerbound.testing import (
     check_likelihood,
     check_model,
     check_objective,
+    check_pair,
     check_posterior,
     check_prior,
     example_batch,
     latent_batch,
     likelihood_of,
     posterior_of,
+    prior_of,
 )
 
 
 def test_the_table_lists_everything_that_the_packages_export():
-    assert set(PRIORS) == set(priors.__all__)
+    assert set(PRIORS) == set(priors.__all__) - {"Site"}
     assert set(POSTERIORS) == set(posteriors.__all__)
-    assert set(LIKELIHOODS) == set(likelihoods.__all__) - {Likelihood.__name__}
+    assert set(LIKELIHOODS) == set(likelihoods.__all__) - {"Cells", "Site", "outputs_of"}
     assert set(OBJECTIVES) == set(objectives.__all__) - {"Objective"}
     assert set(RECIPES) == {recipe.name for recipe in recipes()}
+    of_networks = {"MLP", "ResidualEncoder", "ResidualDecoder"}
+    assert set(networks.__all__) - {"Init", "Network", "Pair"} == of_networks
+
+
+def test_the_table_lists_everything_that_a_slot_can_hold():
+    built = {name: slot.builders for name, slot in SLOTS.items()}
+    site = priors.Site(3, (4,), posterior_of("DiagonalGaussian"))
+    assert {type(build(site)).__name__ for build in built["prior"].values()} == set(PRIORS)
+    assert {family.__name__ for family in built["posterior"].values()} == set(POSTERIORS)
+    cells = likelihoods.Site("ordinal", (2,), 5)
+    of_cells = {type(build(cells)).__name__ for build in built["likelihood"].values()}
+    assert of_cells == {k for k in LIKELIHOODS if issubclass(getattr(likelihoods, k), Cells)}
+    assert {name.lower() for name in NETWORKS} == set(built["network"])
+    assert set(built) == {"prior", "posterior", "likelihood", "network"}
+    assert {kind.law for kind in KINDS.values()} <= set(built["likelihood"])
 
 
 @pytest.mark.parametrize("latents", [1, 3])
 @pytest.mark.parametrize("name", PRIORS)
 def test_every_prior_climbs_the_ladder(name: str, latents: int):
-    check_prior(PRIORS[name](latents))
+    check_prior(prior_of(name, latents))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_pair_of_networks_climbs_the_ladder(name: str):
+    check_pair(NETWORKS[name]())
 
 
 @pytest.mark.parametrize(("shape", "latents"), [((4,), 3), ((1,), 1), ((1, 2, 3), 2)])
@@ -75,12 +99,17 @@ OPTIONS = [
     ("real-float64 5", {"scale": "shared", "hidden": []}),
     ("real 1", {"latents": 1, "posterior": "full"}),
     ("binary 1", {"latents": 1}),
+    ("mixed 6", {"prior": "mixture", "components": 3, "posterior": "full"}),
+    ("mixed 6", {"prior": "vamp", "components": 3, "scale": "fixed", "sigma": 0.3}),
+    ("8-bit 3x5x7", {"prior": "vamp", "components": 3, "network": "residual"}),
+    ("count 3x5x7", {"network": "residual", "prior": "mixture"}),
 ]
 
 
 @pytest.mark.parametrize(("schema", "options"), OPTIONS, ids=[f"{s} {o}" for s, o in OPTIONS])
 def test_every_choice_of_parts_climbs_the_ladder(schema: str, options: dict):
-    made = assemble("vae", SCHEMAS[schema], {**RECIPES["vae"], **options}, seed=0)
+    small = {k: v for k, v in RECIPES["vae"].items() if k != "hidden" or "network" not in options}
+    made = assemble("vae", SCHEMAS[schema], {**small, **options}, seed=0)
     check_model(made.model, example_batch(SCHEMAS[schema]), made.objective)
 
 

@@ -167,7 +167,13 @@ def parts(names: Sequence[str] = ()) -> tuple[Part, ...]:
 
 def prior_part(name: str, build: Callable[[int], Any]) -> Part:
     """Return a prior, from how it is made of a number of latent units."""
-    return Part(name, "prior", lambda: _each(check_prior, [build(1), build(3)]))
+
+    def check() -> None:
+        for latents in (1, 3):
+            with seeded(0):
+                check_prior(build(latents))
+
+    return Part(name, "prior", check)
 
 
 def posterior_part(name: str, build: Callable[[tuple[int, ...], int], Any]) -> Part:
@@ -200,11 +206,6 @@ def likelihood_part(name: str, build: Callable[[tuple[int, ...]], Any]) -> Part:
 def objective_part(name: str, build: Callable[[], Any], bound: bool, tight: bool) -> Part:
     """Return an objective and what it claims."""
     return Part(name, "objective", lambda: check_objective(build(), bound=bound, tight=tight))
-
-
-def _each(check: Callable[[Any], None], made: Sequence[Any]) -> None:
-    for one in made:
-        check(one)
 
 
 def _check_network(name: str) -> None:
