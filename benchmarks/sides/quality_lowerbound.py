@@ -6,12 +6,12 @@ import time
 
 import numpy as np
 import torch
+from lowerbound.data.centre import Centre
 from torch import nn
 
 import lowerbound as lb
 from lowerbound.catalogue import assemble
 from lowerbound.data import Data, Examples, Field, Schema
-from lowerbound.data.centre import Centre
 from sides.shapes import Case, decoder, encoder, load, weights
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from lowerbound.data.stored import memory
+from lowerbound.data.packed import memory
 
 TINY = ["--epochs", "2", "--set", "hidden=8", "--latents", "3", "--set", "batch_size=24"]
 
@@ -62,18 +62,17 @@ def test_changed_data_is_noticed_when_a_run_is_taken_up(lowerbound):
     assert done.code == 1 and "has changed since" in done.err
 
 
-def test_shards_are_made_and_trained_on(lowerbound):
-    done = lowerbound("data", "pack", "scans.npy", "shards", "--shard-size", "0.1")
-    assert done.code == 0 and done.out.strip() == "shards"
-    assert "300 examples in 3 shards" in done.err
-    assert lowerbound("fit", "shards", "--out", "run", "--no-report", *TINY).code == 0
-    again = lowerbound("data", "pack", "scans.npy", "shards")
-    assert again.code == 1 and "packed already" in again.err
-    assert lowerbound("data", "pack", "scans.npy", "x", "--shard-size", "0").code == 2
-    assert lowerbound("data", "pack", "scans.npy", "x", "--image-size", "4").code == 2
+def test_rows_are_packed_and_trained_on(lowerbound):
+    done = lowerbound("data", "pack", "scans.npy", "rows")
+    assert done.code == 0 and done.out.strip() == "rows"
+    assert "300 examples, 0.0 MiB" in done.err
+    assert lowerbound("fit", "rows", "--stream", "--out", "run", "--no-report", *TINY).code == 0
+    again = lowerbound("data", "pack", "scans.npy", "rows")
+    assert again.code == 1 and "holds other things" in again.err
     assert lowerbound("data", "pack", "scans.npy").code == 2
-    (Path("shards") / "train-000001.tar").write_bytes(b"")
-    assert "truncated or another one" in lowerbound("fit", "--resume", "run", "--epochs", "3").err
+    content = Path("rows/rows.npy").read_bytes()
+    Path("rows/rows.npy").write_bytes(content[:-100])
+    assert "is truncated" in lowerbound("fit", "--resume", "run", "--epochs", "3").err
 
 
 def test_killed_inside_an_epoch_it_goes_on_to_the_same_weights():

@@ -83,14 +83,78 @@ def test_another_shape_is_refused_with_both_sides_and_a_remedy(tmp_path: Path):
         (BYTES, BYTES.astype(int) * 2, "0 to 255"),
         (BYTES % 2, BYTES, "binary values 0 to 1.*--binarize"),
         ((BYTES % 17).astype(int), BYTES % 19, "ordinal values 0 to 16, got 1[78]"),
-        (BYTES, np.where(BYTES > 9, np.nan, 1.0), "missing"),
-        (rng.normal(size=(30, 3)), [[1.0, np.inf, 2.0]], "infinite"),
     ],
 )
 def test_values_that_the_schema_lacks_are_refused(trained, new, words: str):
     with pytest.raises(DataError, match=words) as caught:
         read_examples(new, read(trained).schema)
     assert "\n" not in str(caught.value)
+
+
+def test_a_gap_in_new_data_is_unobserved_and_counted():
+    examples, notes = read_examples([[1.0, np.nan, 2.0]], read(rng.normal(size=(30, 3))).schema)
+    assert examples.observed is not None and examples.observed.tolist() == [[True, False, True]]
+    assert examples.x.tolist() == [[1.0, 0.0, 2.0]]
+    assert "1 cell empty" in str(notes[0])
+
+
+WORDS = {
+    "town": ["a", "b", "c"] * 10, "sex": ["m", "f"] * 15, "two": [1, 2] * 15,
+    "age": list(range(30)), "country": ["CH"] * 30, "empty": [None] * 30,
+}  # fmt: skip
+
+
+def test_words_are_matched_by_what_they_say():
+    schema = read(WORDS).schema
+    assert [field.kind for field in schema.fields] == ["categorical", "binary", "binary", "count"]
+    new = {
+        "age": [3, 4], "two": [2, 3], "sex": ["f", None], "town": ["b", "q"],
+        "country": ["CH", "DE"], "empty": [None, 4.0], "notes": ["x", "y"],
+    }  # fmt: skip
+    examples, notes = read_examples(new, schema)
+    town, sex, two, age = examples.x.T.tolist()
+    assert (town[0], sex[0], two[0], age) == (1, 0, 1, [3, 4])
+    assert examples.observed is not None
+    assert examples.observed.tolist() == [[True] * 4, [False, False, False, True]]
+    words = "; ".join(map(str, notes))
+    assert "1 cell of 'town' hold what training never saw: read as gaps" in words
+    assert "1 cell of 'two' hold" in words
+    assert "1 example differing in 'country', which was 'CH' in all training data" in words
+    assert "1 example differing in 'empty', which was empty" in words
+    assert "(notes)" in words
+
+
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        (
+            {**WORDS, "age": ["x", "y", "z"] * 10},
+            "'age' .*holds words.* had numbers",
+        ),
+        ({**WORDS, "town": [1, 2, 3] * 10}, "'town' .*holds numbers where training had words"),
+        ({**WORDS, "age": [1.5] * 30}, "counts, whole numbers from 0 on, got 1.5"),
+        (np.zeros((4, 4)), "'town' of the array holds numbers where training had words"),
+    ],
+)
+def test_a_column_of_another_kind_is_refused(new, words):
+    with pytest.raises(DataError, match=words):
+        read_examples(new, read(WORDS).schema)
+
+
+def test_names_of_rows_come_back():
+    table = {
+        "id": [f"row {i}" for i in range(30)],
+        "a": rng.normal(size=30),
+        "b": rng.normal(size=30),
+    }
+    data = read(table)
+    assert data.schema.columns == ("a", "b") and data.train.row_label == "id"
+    place = {name: i for i, name in enumerate(table["id"])}
+    rows = [place[name] for name in data.test.row_names]
+    assert data.test.x[:, 0].tolist() == table["a"][rows].tolist()
+    examples, _ = read_examples({key: values[:3] for key, values in table.items()}, data.schema)
+    assert examples.row_names == ("row 0", "row 1", "row 2")
+    assert examples.select(slice(1, None)).row_names == ("row 1", "row 2")
 
 
 def test_binarised_training_binarises_new_data_by_itself():

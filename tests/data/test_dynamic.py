@@ -121,16 +121,16 @@ def test_the_schema_says_so_and_survives_json():
 
 def test_new_pictures_are_drawn_for_the_model_and_always_alike():
     schema = lb.read(pictures(), binarize="dynamic").schema
-    examples, _ = coerce(Raw("new", ArrayRows(pictures(5))), schema)
-    again, _ = coerce(Raw("new", ArrayRows(pictures(5))), schema)
+    examples, _ = coerce(Raw("new", ArrayRows(pictures(5)[:, None])), schema)
+    again, _ = coerce(Raw("new", ArrayRows(pictures(5)[:, None])), schema)
     assert set(examples.x.unique().tolist()) == {0, 1}
     assert torch.equal(examples.x, again.x)
     bits = (pictures(5) > 100).astype(np.uint8)
     assert torch.equal(
-        coerce(Raw("bits", ArrayRows(bits)), schema)[0].x, torch.tensor(bits).unsqueeze(1)
+        coerce(Raw("bits", ArrayRows(bits[:, None])), schema)[0].x, torch.tensor(bits).unsqueeze(1)
     )
     with pytest.raises(DataError, match="drawn from grey levels 0 to 255"):
-        coerce(Raw("new", ArrayRows(pictures(5).astype(np.int64) + 3)), schema)
+        coerce(Raw("new", ArrayRows(pictures(5)[:, None].astype(np.int64) + 3)), schema)
 
 
 def test_without_grey_levels_a_training_sees_what_is_stored():

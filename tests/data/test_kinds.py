@@ -8,7 +8,7 @@ from lowerbound.data.kinds import KINDS, Seen, Traits
 
 def told(seen: Seen) -> tuple[str, Traits]:
     """The first kind that takes a column."""
-    found = ((name, kind.infer(seen)) for name, kind in KINDS.items())
+    found = ((name, kind.infer(seen, False)) for name, kind in KINDS.items())
     return next((name, traits) for name, traits in found if traits is not None)
 
 

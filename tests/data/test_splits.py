@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from lowerbound.data import read
-from lowerbound.data.splits import split
+from lowerbound.data.rows import Block
+from lowerbound.data.splits import Hashes, Split, split
 from lowerbound.errors import DataError, SettingError
 
 
@@ -15,6 +16,12 @@ def rows(x: np.ndarray) -> set[bytes]:
 
 def normal(count: int, width: int = 3) -> np.ndarray:
     return np.random.default_rng(0).normal(size=(count, width))
+
+
+def divided(x: np.ndarray, part: np.ndarray | None = None) -> Split:
+    hashes = Hashes(0, part)
+    hashes.add(0, Block(x))
+    return split(hashes, where="x")
 
 
 def test_a_tenth_each_goes_to_validation_and_test_and_nothing_is_lost():
@@ -106,13 +113,13 @@ def test_ten_distinct_examples_are_enough():
 def test_given_parts_are_kept_and_only_the_missing_one_is_made():
     x = normal(100)
     part = np.repeat([0, 2], [80, 20]).astype(np.int8)
-    parts = split(x, part, where="x")
-    assert parts.test.tolist() == list(range(80, 100))
-    assert len(parts.validation) == 8
-    assert set(parts.validation) < set(range(80))
+    parts = divided(x, part)
+    assert parts.held[2].tolist() == list(range(80, 100))
+    assert len(parts.held[1]) == 8
+    assert set(parts.held[1]) < set(range(80))
     part[75:80] = 1
-    parts = split(x, part, where="x")
-    assert parts.validation.tolist() == [75, 76, 77, 78, 79]
+    parts = divided(x, part)
+    assert parts.held[1].tolist() == [75, 76, 77, 78, 79]
     assert parts.record["test"] == parts.record["validation"] == "given"
 
 
@@ -152,6 +159,38 @@ def test_limit_takes_a_subset_by_content_and_keeps_parts_in_proportion():
 def test_impossible_options_are_refused(options: dict):
     with pytest.raises(SettingError):
         read(normal(50), **options)
+
+
+def test_which_cells_are_known_tells_examples_apart():
+    x = np.repeat(normal(10), 2, axis=0)
+    hidden = np.ones(x.shape, bool)
+    hidden[::2, 1] = False
+    x[~hidden] = 0
+    x[1, 1] = 0  # a known 0 and an unknown one
+    found = divided(x).record["distinct"], masked(x, hidden).record["distinct"]
+    assert found == (19, 20)
+
+
+def masked(x: np.ndarray, observed: np.ndarray) -> Split:
+    hashes = Hashes(0)
+    for start in range(0, len(x), 4):
+        hashes.add(start, Block(x[start : start + 4], observed[start : start + 4]))
+    return split(hashes, where="x")
+
+
+def test_the_fingerprint_sees_a_part_and_a_class():
+    block, part = Block(normal(40)), np.repeat([0, 2], [30, 10]).astype(np.int8)
+    label = np.arange(40) % 3
+    prints = set()
+    for hashes in (
+        Hashes(0),
+        Hashes(0, part),
+        Hashes(0, part, label),
+        Hashes(0, part, label[::-1]),
+    ):
+        hashes.add(0, block)
+        prints.add(hashes.fingerprint)
+    assert len(prints) == 4
 
 
 def test_the_fingerprint_sees_one_changed_cell():

@@ -21,7 +21,7 @@ def to_pixels(x: Tensor, schema: Schema) -> np.ndarray:
         schema: What the data is; it must be images.
 
     Returns:
-        `(N, H, W, C)` uint8, with C of 1, 3 or 4; other numbers of channels are shown side by side
+        `(N, H, W, C)` uint8, with C of 1 or 3; other numbers of channels are shown side by side
         as grey images `(N, H, C W, 1)`.
 
     Raises:
@@ -38,7 +38,7 @@ def to_pixels(x: Tensor, schema: Schema) -> np.ndarray:
         low, high = float(x.min()), float(x.max())
         scaled = (x - low) / max(high - low, 1e-12)
     pixels = (scaled.clamp(0.0, 1.0) * 255).round().to(torch.uint8)
-    if pixels.shape[1] not in (1, 3, 4):
+    if pixels.shape[1] not in (1, 3):
         return np.concatenate(list(pixels.permute(1, 0, 2, 3).numpy()), axis=-1)[..., None]
     return pixels.permute(0, 2, 3, 1).numpy()
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Container
 from dataclasses import fields
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
@@ -27,21 +27,6 @@ Device = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout instead.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
-Binarize = Annotated[
-    bool, typer.Option("--binarize", help="Make every value 0 or 1, cut at half of its range.")
-]
-BinarizeDynamic = Annotated[
-    bool,
-    typer.Option(
-        "--binarize-dynamic",
-        help="Draw every value 0 or 1, its grey level the chance: anew each time in training.",
-    ),
-]
-ImageSize = Annotated[
-    str | None,
-    typer.Option("--image-size", metavar="HxW", help="Crop and resize picture files to this."),
-]
-
 Stream = Annotated[
     bool | None,
     typer.Option(
@@ -86,32 +71,6 @@ def option(name: str, metavar: str | None, help: str) -> typer.models.OptionInfo
 def out_option(help: str) -> typer.models.OptionInfo:
     """The option that says where a result goes."""
     return typer.Option("--out", "-o", metavar="PATH", help=help)
-
-
-def image_size_of(text: str | None) -> tuple[int, int] | None:
-    """(height, width) from "HxW" or from one number for both.
-
-    Raises:
-        SettingError: It is neither.
-    """
-    if text is None:
-        return None
-    found = re.fullmatch(r"\s*(\d{1,6})\s*(?:[xX×,]\s*(\d{1,6}))?\s*", text)
-    sides = [int(side) for side in found.groups() if side] if found else []
-    if not sides or min(sides) < 1:
-        raise SettingError(f"--image-size is HxW, such as 32x32, got {text!r}")
-    return sides[0], sides[-1]
-
-
-def binarize_of(half: bool, dynamic: bool) -> bool | Literal["dynamic"]:
-    """What `read` is told: --binarize, --binarize-dynamic or neither.
-
-    Raises:
-        SettingError: Both were given.
-    """
-    if half and dynamic:
-        raise SettingError("--binarize and --binarize-dynamic exclude each other; give one of them")
-    return "dynamic" if dynamic else half
 
 
 def settings_from(pairs: list[str]) -> dict[str, str]:

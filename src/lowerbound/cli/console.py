@@ -113,7 +113,7 @@ class Work:
 
     def stage(self, what: str, done: int, total: int) -> None:
         """So far is a stage that has a name of its own."""
-        self._update(f"{self.what}: {what}  {done / max(total, 1):.0%}")
+        self._update(f"{self.what}: {what}  {f'{done / total:.0%}' if total else f'{done:,}'}")
 
     def rename(self, what: str) -> None:
         """Another stage begins."""

@@ -5,15 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from lowerbound.cli.common import (
-    Binarize,
-    BinarizeDynamic,
-    ImageSize,
-    Json,
-    Stream,
-    binarize_of,
-    image_size_of,
-)
+from lowerbound.cli.common import Json, Stream
+from lowerbound.cli.reading import reads_data
 from lowerbound.errors import SettingError
 
 if TYPE_CHECKING:
@@ -43,6 +36,7 @@ class DataGroup(TyperGroup):
         return [p for p in super().get_params(ctx) if own or p.param_type_name == "option"]
 
 
+@reads_data
 def command(
     context: typer.Context,
     source: Annotated[
@@ -51,9 +45,8 @@ def command(
             metavar="DATA", help="Named set, folder of images, .npy, .npz, .csv, .parquet, shards."
         ),
     ] = None,
-    binarize: Binarize = False,
-    binarize_dynamic: BinarizeDynamic = False,
-    image_size: ImageSize = None,
+    *,
+    reading: dict[str, Any],
     stream: Stream = None,
     json: Json = False,
 ) -> None:
@@ -70,19 +63,18 @@ def command(
     """
     if context.invoked_subcommand is not None:
         return
-    size = image_size_of(image_size)
     if source is None:
-        if binarize or binarize_dynamic or size is not None:
-            raise SettingError("--binarize and --image-size need DATA; see lowerbound data --help")
+        if reading:
+            name = next(iter(reading)).replace("_", "-")
+            raise SettingError(f"--{name} needs DATA; see lowerbound data --help")
         list_named(json)
         return
     from lowerbound.catalogue import assemble
     from lowerbound.cli.console import say, say_json, working, wrapped
     from lowerbound.data import read
 
-    cut = binarize_of(binarize, binarize_dynamic)
     with working("reading the data") as work:
-        data = read(source, binarize=cut, image_size=size, stream=stream, progress=work.stage)
+        data = read(source, stream=stream, progress=work.stage, **reading)
         assembly = assemble("auto", data.schema, examples=len(data.train), seed=0)
     if json:
         say_json(

@@ -1,28 +1,24 @@
 """`lowerbound fit`: train a model on data."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from lowerbound.cli.common import (
-    Binarize,
-    BinarizeDynamic,
     Device,
-    ImageSize,
     Json,
     Stream,
-    binarize_of,
     command_of,
     given,
-    image_size_of,
     option,
     out_option,
     refuse_beside,
     seed_of,
     settings_from,
 )
+from lowerbound.cli.reading import reads_data
 from lowerbound.errors import SettingError
 
 
@@ -32,9 +28,7 @@ class FitOptions:
 
     source: Annotated[
         str | None,
-        typer.Argument(
-            metavar="DATA", help="Named set, folder of images, .npy, .npz, .csv, .parquet, shards."
-        ),
+        typer.Argument(metavar="DATA", help="Named set, folder, table, array, or packed data."),
     ] = None
     model: Annotated[str, option("--model", "NAME", "Recipe; see lowerbound catalogue.")] = "auto"
     out: Annotated[
@@ -51,9 +45,7 @@ class FitOptions:
     setting: Annotated[
         list[str] | None, option("--set", "KEY=VALUE", "Any other setting; may be repeated.")
     ] = None
-    binarize: Binarize = False
-    binarize_dynamic: BinarizeDynamic = False
-    image_size: ImageSize = None
+    reading: dict[str, Any] = field(default_factory=dict)
     stream: Stream = None
     force: Annotated[bool, option("--force", None, "Replace an old run at --out.")] = False
     seed: Annotated[int, option("--seed", "N", "Of weights, shuffling and noise.")] = 0
@@ -101,14 +93,6 @@ class FitOptions:
             raise SettingError("--epochs and --minutes exclude each other; give one of them")
         return settings
 
-    def reading(self) -> dict[str, Any]:
-        """Collect what `read` is told beside the source."""
-        return {
-            "binarize": binarize_of(self.binarize, self.binarize_dynamic),
-            "image_size": image_size_of(self.image_size),
-            "stream": self.stream,
-        }
-
 
 #: What may be said beside --resume; everything else is the run's.
 BESIDE_RESUME = {
@@ -140,7 +124,7 @@ def fit(context: typer.Context, options: FitOptions) -> None:
     runs can be compared. See lowerbound catalogue MODEL for all settings.
 
     Data of more than a quarter of the memory is left on disk and read while training; --stream does
-    so with any. Then "lowerbound data pack" makes shards of what cannot be read in parts.
+    so with any. "lowerbound data pack" converts it once for all.
 
     --resume RUN goes on with a training that was interrupted, in whatever way, as if it had not
     been: to the same weights, on the same machine. Data and settings are those of the run. With
@@ -178,4 +162,4 @@ def fit(context: typer.Context, options: FitOptions) -> None:
         raise typer.Exit(code)
 
 
-command = command_of(FitOptions, fit)
+command = reads_data(command_of(FitOptions, fit))

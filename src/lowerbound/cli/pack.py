@@ -1,56 +1,41 @@
-"""`lowerbound data pack`: shards of any data."""
+"""`lowerbound data pack`: any data as one packed folder."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from lowerbound.cli.common import ImageSize, image_size_of
+from lowerbound.cli.reading import reads_data
 from lowerbound.errors import SettingError
 
 
+@reads_data
 def command(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Whatever fit takes as DATA.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for the shards.")],
-    image_size: ImageSize = None,
-    shard_size: Annotated[
-        float, typer.Option("--shard-size", metavar="MIB", help="Of a shard, about, in MiB.")
-    ] = 256.0,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for the rows.")],
+    *,
+    reading: dict[str, Any],
 ) -> None:
-    """Write all examples of SOURCE as tar shards, which fit reads while it trains.
+    """Write all examples of SOURCE as rows that are read by position, which fit reads as it trains.
 
-    Several shards are written at a time. When it is interrupted, the same command goes on with
-    the shards that are missing; manifest.json, with checksums, is written last. Pictures are
-    decoded and resized once and for all. A shard holds 000000000.npy, 000000000.cls, ..., as
-    WebDataset has them.
+    Pictures are decoded and fitted once and for all; tables, archives and folders of arrays are
+    read a part at a time.
 
     Examples:
-      lowerbound data pack photos/ shards --image-size 64x64
-      lowerbound data pack scans.parquet shards --shard-size 1024
-      lowerbound fit shards
+      lowerbound data pack photos/ packed --image-size 64x64
+      lowerbound data pack scans.parquet packed
+      lowerbound fit packed
     """
-    if not 0 < shard_size <= 2**20:
-        raise SettingError(f"--shard-size is a number of MiB above 0, got {shard_size:g}")
-    size = image_size_of(image_size)
+    if reading.get("binarize"):
+        raise SettingError("rows are packed as they are; give --binarize to fit")
     from lowerbound.cli.console import say, tell, working
-    from lowerbound.data.front import for_packing
-    from lowerbound.data.stored.pack import pack
+    from lowerbound.data.packed.convert import pack
+    from lowerbound.data.reading import reading as reading_of
 
     with working("packing") as work:
-        found, key = for_packing(source)
-        if size is not None and not (isinstance(found, Path) and found.is_dir()):
-            raise SettingError("--image-size is for a folder of pictures")
-        manifest = pack(
-            found,
-            out,
-            key=key,
-            image_size=size,
-            shard_bytes=int(shard_size * 2**20),
-            progress=lambda done, total: work.stage("written", done, total),
+        count = pack(
+            source, out, reading_of(**reading), lambda done: work.stage("written", done, 0)
         )
-    count = sum(entry.samples for entry in manifest.shards)
-    total = sum(entry.bytes for entry in manifest.shards)
-    tell(f"{count:,} examples in {len(manifest.shards):,} shards, {total / 2**20:,.1f} MiB")
-    for note in manifest.notes:
-        tell(f"Note: {note}.")
+    size = sum(file.stat().st_size for file in out.iterdir())
+    tell(f"{count:,} examples, {size / 2**20:,.1f} MiB")
     say(out)

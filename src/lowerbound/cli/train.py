@@ -35,12 +35,12 @@ Begin = Callable[[dict[str, Any]], RunWriter]
 
 def train(options: FitOptions) -> int:
     """Read, assemble, train, save, evaluate, report; return the exit code."""
-    settings, reading, source = options.settings(), options.reading(), str(options.source)
+    settings, source = options.settings(), str(options.source)
     options = replace(options, device=device_of(options.device))
     check_before_reading(options, settings)
     origin: dict[str, Any] = {}
     with working("reading the data", quiet=options.quiet) as work:
-        data = read(source, **reading, progress=work.stage)
+        data = read(source, stream=options.stream, progress=work.stage, **options.reading)
         if options.start is not None:
             assembly, data, origin = warm_start(options.start, data, settings, seed=options.seed)
         else:
@@ -54,9 +54,7 @@ def train(options: FitOptions) -> int:
         return explain(assembly, data, options)
     out = options.out or free_name(f"runs/{stem_of(source)}-{options.model}")
     options = replace(options, out=Path(current().tell(os.fspath(out))[0]))
-    recorded = {name: value for name, value in reading.items() if value not in (None, False)}
-    if data.stored:
-        recorded["stream"] = True
+    recorded = {"stream": True} if data.stored else {}
     spec = spec_of(
         assembly, data, options.seed, command=command_line(), location=absolute(source),
         begun_from=origin, **recorded,

@@ -15,7 +15,7 @@ from lowerbound.data.packed.examples import StoredExamples
 from lowerbound.data.raw import Column, Raw
 from lowerbound.data.read.named import NamedSet, named_sets
 from lowerbound.data.read.source import arranged
-from lowerbound.data.reading import Reading
+from lowerbound.data.reading import Reading, reading
 from lowerbound.data.rows import ArrayRows, Rows
 from lowerbound.data.schema import Constant, Field, Schema
 from lowerbound.data.source import Source
@@ -45,4 +45,5 @@ __all__ = [
     "names",
     "read",
     "read_examples",
+    "reading",
 ]

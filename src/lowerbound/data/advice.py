@@ -1,9 +1,12 @@
 """What the owner of the data may want to change in them before training."""
 
+import math
+
 import numpy as np
 
 from lowerbound.data.facts import Facts
 from lowerbound.data.notes import Note
+from lowerbound.data.raw import Raw
 from lowerbound.data.rows import Rows
 
 MOST_ORDINAL = 16
@@ -27,6 +30,18 @@ def numbering(facts: Facts, names: tuple[str, ...] | None) -> tuple[Note, ...]:
         return ()
     name = column_name(names, 0)
     return (Note(f"the first column, {name!r}, only numbers the rows: drop it from the data"),)
+
+
+def gap_notes(facts: Facts, raw: Raw) -> tuple[Note, ...]:
+    """Count the gaps of rows on disk; a reader has counted those of rows in memory."""
+    if raw.rows.in_memory:
+        return ()
+    cells = facts.count * math.prod(facts.shape)
+    notes = (
+        Note("cells infinite, read as gaps", facts.endless),
+        Note("cells empty (NaN or masked), read as gaps", cells - int(facts.known.sum())),
+    )
+    return tuple(note for note in notes if note.count)
 
 
 def advice(facts: Facts, rows: Rows, kind: str, levels: int | None) -> tuple[Note, ...]:

@@ -70,7 +70,7 @@ def build(
         source=raw.where,
         notes=(*raw.notes, *found.notes),
         split={**found.split.record, "limit": limit},
-        fingerprint=_fingerprint(raw, found),
+        fingerprint=_fingerprint(found),
     )
 
 
@@ -93,7 +93,7 @@ def _parts(raw: Raw, found: Survey, seed: int) -> tuple[Source, dict[int, Source
 
 def _limited(raw: Raw, limit: int, seed: int) -> Raw:
     """At most so many examples, chosen by content, in memory and in their first order."""
-    hashes = Hashes(seed, raw.part, max(KEPT, limit))
+    hashes = Hashes(seed, raw.part, kept=max(KEPT, limit))
     for start, block in blocks(raw.rows):
         hashes.add(start, block)
     rows = hashes.lowest(limit)
@@ -110,12 +110,10 @@ def _limited(raw: Raw, limit: int, seed: int) -> Raw:
     )
 
 
-def _fingerprint(raw: Raw, found: Survey) -> str:
+def _fingerprint(found: Survey) -> str:
     """sha256 over the schema, the contents of all rows, their parts and their classes."""
     whole = hashlib.sha256(identity(found.schema))
-    whole.update(found.digest.encode())
+    whole.update(found.fingerprint.encode())
     counts = {key: found.split.record[key] for key in ("seed", "counts", "validation", "test")}
     whole.update(json.dumps(counts, sort_keys=True).encode())
-    for array in (raw.part, raw.label):
-        whole.update(b"none;" if array is None else array.astype("<i8").tobytes())
     return whole.hexdigest()

@@ -1,7 +1,10 @@
 """New data made to fit a schema that a model was trained under."""
 
+import math
+
 import numpy as np
 
+from lowerbound.data.advice import gap_notes
 from lowerbound.data.facts import Facts
 from lowerbound.data.fitting import Fitting, Lookup
 from lowerbound.data.infer import half_of, kind_of
@@ -43,7 +46,7 @@ def coerce(raw: Raw, schema: Schema, *, binarize: bool = False) -> tuple[Source,
     for _, block in blocks(raw.rows):  # refused before any work is done
         fitting(block, tally)
     examples = part_of(raw, fitting, facts, None)
-    return examples, (*raw.notes, *notes, *tally.notes())
+    return examples, (*raw.notes, *gap_notes(facts, raw), *notes, *tally.notes())
 
 
 def match(
@@ -211,6 +214,11 @@ def _other_shape(shape: tuple[int, ...], schema: Schema, where: str) -> str:
     else:
         wanted = f"{_by(schema.shape)} {'images' if schema.is_image else 'series'}"
     got = f"{shape[0]} columns" if len(shape) == 1 else _by(shape)
+    if len(schema.shape) == 1 and math.prod(shape) == schema.dimensions:
+        return (
+            f"the model takes vectors of {schema.dimensions}, got {got} images in {where}; reshape "
+            f"them to (N, {schema.dimensions})"
+        )
     remedy = (
         "resize or reshape them, or give picture files, which are resized"
         if schema.is_image

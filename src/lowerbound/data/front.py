@@ -120,7 +120,7 @@ def read_examples(
             f"the model takes {schema.describe()}, and {path.name!r} holds pictures; "
             "give an array or a table"
         )
-    options = reading(schema.reading, **decisions)
+    options = reading(schema.reading, **{"recorded": True, **decisions})
     if pictures:
         pages = schema.reading.pages == "channels"
         options = reading(

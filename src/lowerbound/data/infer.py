@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lowerbound.data.advice import MOST_ORDINAL, advice, column_name, numbering
+from lowerbound.data.advice import MOST_ORDINAL, advice, column_name, gap_notes, numbering
 from lowerbound.data.facts import Facts
 from lowerbound.data.kinds import KINDS, LARGEST_COUNT, Precision, Seen, Traits
 from lowerbound.data.notes import Note
@@ -57,7 +57,7 @@ def infer(raw: Raw, facts: Facts, binarize: Binarize = False) -> tuple[Schema, t
     """
     if not facts.known.any():
         raise DataError(f"{raw.where} holds no known cell: all are empty")
-    notes = _gap_notes(facts)
+    notes = gap_notes(facts, raw)
     table, shape = raw.table, raw.rows.shape
     fields, constants = [], ()
     kind, levels = kind_of(raw, facts)
@@ -214,12 +214,6 @@ def _constants(
         return (), ()
     listed = tuple(f"{one.name} = {one.text}" for one in constants)
     return tuple(constants), (Note("columns left out: they never vary", len(listed), listed),)
-
-
-def _gap_notes(facts: Facts) -> tuple[Note, ...]:
-    if not facts.endless:
-        return ()
-    return (Note("cells infinite, read as gaps", facts.endless),)
 
 
 def _whole_notes(fields: list[Field]) -> tuple[Note, ...]:

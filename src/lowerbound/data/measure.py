@@ -94,6 +94,7 @@ class Numbers:
     def add(self, values: np.ndarray, observed: np.ndarray | None) -> None:
         """Take in examples `(B, *shape)`; unknown cells have no part."""
         where = True if observed is None else observed
+        values = values if values.dtype.kind == "f" else values.astype(np.float64)
         with np.errstate(all="ignore"):
             counts = np.sum(np.broadcast_to(where, values.shape), axis=self.axes, keepdims=True)
             kept = {"axis": self.axes, "keepdims": True, "where": where}
@@ -125,7 +126,7 @@ class Numbers:
         one.mean += (self.mean * (self.counts / one.counts)).sum()
         apart = np.square(self.mean - one.mean) * self.counts
         one.squares += (self.squares + apart).sum()
-        one.low, one.high = one.low * 0 + self.low.min(), one.high * 0 + self.high.max()
+        one.low[:], one.high[:] = self.low.min(), self.high.max()
         return one
 
     def found(self, where: str) -> tuple[np.ndarray, np.ndarray]:

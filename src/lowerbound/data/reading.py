@@ -1,6 +1,6 @@
 """Decisions of reading that a person can take: one place, shared by Python, the CLI and a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -74,6 +74,7 @@ class Reading:
         gaps: Codes that stand for a missing cell.
         kinds: Kinds of columns, by name.
         files: In a folder of arrays or tables, whether a file is one example or holds rows.
+        recorded: Whether the decisions were taken for other data: those that do not fit give way.
 
     Raises:
         SettingError: A decision has an impossible value.
@@ -98,13 +99,14 @@ class Reading:
     gaps: tuple[Gap, ...] = ()
     kinds: tuple[KindOf, ...] = ()
     files: Files | None = None
+    recorded: bool = False
 
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(type(self)).items():
             allowed = [word for one in (hint, *get_args(hint)) for word in get_args(one)]
             words = [word for word in allowed if isinstance(word, str)]
             value = getattr(self, name)
-            if words and isinstance(value, str) and value not in words:
+            if words and name != "binarize" and isinstance(value, str) and value not in words:
                 raise SettingError(f"{name} is one of {', '.join(words)}, got {value!r}")
         if self.binarize not in (True, False, "dynamic"):
             raise SettingError(f"binarize is True, False or 'dynamic', got {self.binarize!r}")
@@ -123,6 +125,15 @@ class Reading:
     def kind(self, column: str) -> str | None:
         """Kind that a column was said to have."""
         return next((one.kind for one in self.kinds if one.column == column), None)
+
+    def within(self, columns: Collection[str]) -> "Reading":
+        """Give up what is said of other columns than these."""
+        return replace(
+            self,
+            gaps=tuple(one for one in self.gaps if one.column in (*columns, "*")),
+            kinds=tuple(one for one in self.kinds if one.column in columns),
+            row_names=self.row_names if self.row_names in columns else None,
+        )
 
     def told(self) -> tuple[str, ...]:
         """Names of the decisions that differ from the default."""

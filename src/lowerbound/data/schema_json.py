@@ -51,10 +51,8 @@ def _read(kind: Any, value: object, what: str, where: str) -> Any:
         if value is None and NoneType in options:
             return None
         apart = [one for one in options if one is not NoneType]
-        if str in apart and isinstance(value, str):
-            return _text(value, what, where)
-        return _read(next(one for one in apart if one is not str or len(apart) == 1),
-                     value, what, where)  # fmt: skip
+        fits = [one for one in apart if _holds(one, value)]
+        return _read((fits or apart)[0], value, what, where)
     if get_origin(kind) is tuple:
         if not isinstance(value, list | tuple):
             raise DataError(f"{where}: {what} is a list, got {_brief(value)}")
@@ -68,6 +66,13 @@ def _read(kind: Any, value: object, what: str, where: str) -> Any:
             raise DataError(f"{where}: {what} is true or false, got {_brief(value)}")
         return value
     return _number(value, what, where, whole=kind is int)
+
+
+def _holds(kind: Any, value: object) -> bool:
+    """Whether a value is of the sort that one of several types is written as."""
+    if kind is str or get_origin(kind) is Literal:
+        return isinstance(value, str)
+    return isinstance(value, bool) == (kind is bool) and not isinstance(value, str)
 
 
 def _object(kind: Any, value: object, what: str, where: str) -> Any:

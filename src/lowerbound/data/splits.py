@@ -37,28 +37,43 @@ class Hashes:
     Args:
         seed: Of the hashes.
         part: Int8 `(N,)`: the source's own parts; None where it gives none.
+        label: Classes `(N,)`, likewise.
         kept: How many rows of a part to keep at least.
 
     Attributes:
         sketches: By part.
-        digest: Over the hashes of all rows in their order.
+        sums: By part, the hashes of all rows added up, so that their order does not matter.
+        order: Digest of the hashes of all rows in their order.
     """
 
     seed: int
     part: np.ndarray | None = None
+    label: np.ndarray | None = None
     kept: int = KEPT
     sketches: dict[int, Sketch] = field(default_factory=dict)
-    digest: Any = field(default_factory=hashlib.sha256)
+    sums: dict[int, np.ndarray] = field(default_factory=dict)
+    order: Any = field(default_factory=hashlib.sha256)
 
     def add(self, start: int, block: Block) -> None:
         """Look at more rows, as stored, the first of which is number `start`."""
         keys = content_keys(block, self.seed)
-        self.digest.update(keys.tobytes())
+        self.order.update(keys.tobytes())
         places = np.arange(start, start + len(block))
+        marked = keys.astype(np.uint64)
+        if self.label is not None:
+            marked *= 2 * self.label[places, None].astype(np.uint64) + 3
         parts = np.zeros(len(block), np.int8) if self.part is None else self.part[places]
         for number in np.unique(parts).tolist():
             own = parts == number
             self.sketches.setdefault(number, Sketch(self.kept)).add(keys[own], places[own])
+            total = self.sums.setdefault(number, np.zeros(3, np.uint64))
+            total += np.append(marked[own].sum(axis=0), np.uint64(own.sum()))
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of all rows, their parts and classes, in whatever order they come."""
+        sums = [(part, *map(int, total)) for part, total in sorted(self.sums.items())]
+        return hashlib.sha256(repr(sums).encode()).hexdigest()
 
     def lowest(self, limit: int) -> np.ndarray:
         """Choose `limit` rows by content, in their first order; of given parts in proportion."""

@@ -30,14 +30,15 @@ class Survey:
         schema: Measured on the training part.
         split: Which rows go where.
         notes: What was noticed or done.
-        digest: Over the hashes of all rows in their order, in hexadecimal.
+        fingerprint: Over the contents of all rows, their parts and classes; on disk over their
+            order, too.
     """
 
     facts: Facts
     schema: Schema
     split: Split
     notes: tuple[Note, ...]
-    digest: str
+    fingerprint: str
 
     def fitting(self, raw: Raw) -> Fitting:
         """Find out what makes the schema's rows of the source's."""
@@ -63,7 +64,8 @@ def survey(
     facts = Facts.of(raw.rows, lambda done, total: tell("looking at", done, total))
     schema, notes = infer(raw, facts, binarize)
     fitting, _ = match(raw, schema, facts, grey=schema.white is not None)
-    hashes = Hashes(seed, raw.part, max(KEPT, len(raw) if raw.rows.in_memory else 0))
+    kept = max(KEPT, len(raw)) if raw.rows.in_memory else KEPT
+    hashes = Hashes(seed, raw.part, raw.label, kept)
     for start, block in blocks(raw.rows):
         hashes.add(start, fitting(block))
         tell("hashing", start + len(block), len(raw))
@@ -80,5 +82,7 @@ def survey(
                 yield fitting(block if own.all() else block[own])
 
     schema, more = measure(schema, train(), raw.where)
+    # on disk they are learned from in an order that follows from their own
+    order = "" if raw.rows.in_memory else hashes.order.hexdigest()
     notes = (*notes, *more, *made.notes)
-    return Survey(facts, schema, made, notes, hashes.digest.hexdigest())
+    return Survey(facts, schema, made, notes, hashes.fingerprint + order)

@@ -145,7 +145,7 @@ class Gallery:
 
     def _box(self, cells: list[Html], class_: str, columns: int | None = None) -> Html:
         channels, height, width = self.run.schema.shape
-        width *= 1 if channels in (1, 3, 4) else channels
+        width *= 1 if channels in (1, 3) else channels
         factor = SHOWN / max(height, width)
         factor = max(1, round(factor)) if factor > 0.75 else factor
         style = f"--w:{max(4, min(width * factor, LONGEST)):.0f}px"

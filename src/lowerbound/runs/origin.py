@@ -40,16 +40,10 @@ def recorded(spec: Spec) -> tuple[str | None, dict[str, Any]]:
         What `read` was given, None if it was an array; and its other arguments by name.
     """
     options, split = spec.data.get("options"), spec.data.get("split")
-    options = options if isinstance(options, dict) else {}
     location = spec.data.get("location")
-    binarized = options.get("binarize")
-    given: dict[str, Any] = {
-        "binarize": "dynamic" if binarized == "dynamic" else binarized is True,
-        "stream": options.get("stream") is True,
-    }
-    size = options.get("image_size")
-    if isinstance(size, list) and len(size) == 2 and all(type(side) is int for side in size):
-        given["image_size"] = tuple(size)
+    reading = spec.schema.reading  # a schema is checked when it is read
+    given = {name: getattr(reading, name) for name in reading.told()}
+    given["stream"] = isinstance(options, dict) and options.get("stream") is True
     for name in ("seed", "limit"):
         value = split.get(name) if isinstance(split, dict) else None
         if type(value) is int:

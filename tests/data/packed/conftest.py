@@ -4,14 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lowerbound.data.stored import memory, store, window
+
+from lowerbound.data import rows
+from lowerbound.data.packed import memory, window
 
 
 @pytest.fixture
 def small_blocks(monkeypatch) -> None:
     """Blocks of 512 bytes, and 4 KiB of them open at a time."""
-    monkeypatch.setattr(store, "BLOCK_BYTES", 512)
-    monkeypatch.setattr(store, "FEWEST_ROWS", 1)
+    monkeypatch.setattr(rows, "BLOCK_BYTES", 512)
+    monkeypatch.setattr(rows, "FEWEST_ROWS", 1)
     monkeypatch.setattr(window, "WINDOW_BYTES", 4096)
 
 
@@ -19,6 +21,13 @@ def small_blocks(monkeypatch) -> None:
 def little_memory(monkeypatch) -> None:
     """A machine with 64 KiB to spare."""
     monkeypatch.setattr(memory, "available", lambda: 2**16)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """A cache of its own for what is converted."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "lowerbound"
 
 
 @pytest.fixture

@@ -3,14 +3,14 @@
 import tracemalloc
 
 import numpy as np
-from lowerbound.data.stored import memory, store, window
 
-from lowerbound.data import read
+from lowerbound.data import read, rows
+from lowerbound.data.packed import memory, window
 
 
 def test_reading_and_an_epoch_take_a_window_and_not_the_file(tmp_path, monkeypatch):
     """40 MB through a window of 1 MB: what numpy allocates at most, held-out parts included."""
-    monkeypatch.setattr(store, "BLOCK_BYTES", 2**15)
+    monkeypatch.setattr(rows, "BLOCK_BYTES", 2**15)
     monkeypatch.setattr(window, "WINDOW_BYTES", 2**20)
     x = np.random.default_rng(0).integers(0, 256, (10_000, 4000), dtype=np.uint8)
     np.save(tmp_path / "x.npy", x)

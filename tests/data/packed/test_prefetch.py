@@ -4,8 +4,8 @@ import threading
 import time
 
 import pytest
-from lowerbound.data.stored.prefetch import ahead
 
+from lowerbound.data.packed.prefetch import ahead
 from lowerbound.errors import DataError
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lowerbound.data.stored.sliding import Sliding
+
+from lowerbound.data.packed.sliding import Sliding
 
 BLOCKS = st.lists(st.integers(0, 7), min_size=1, max_size=30).filter(any)
 

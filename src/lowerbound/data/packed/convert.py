@@ -20,9 +20,18 @@ from lowerbound.data.read.axes import arrange
 from lowerbound.data.read.download import cache_folder
 from lowerbound.data.read.files import Entry, entries_of
 from lowerbound.data.read.picture import extensions
-from lowerbound.data.read.source import COLUMNS, TEXT, arranged, guarded, locate, open_source
+from lowerbound.data.read.source import (
+    COLUMNS,
+    TEXT,
+    arranged,
+    guarded,
+    is_pictures,
+    locate,
+    open_source,
+)
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows, Block
+from lowerbound.errors import SettingError
 
 Stage = Callable[[str, int, int], None]
 
@@ -139,9 +148,12 @@ def pack(
     Raises:
         DataError: The source cannot be read.
         OutputError: `out` holds other things, or cannot be written.
+        SettingError: An image size is for other things than pictures.
     """
     place = locate(source)
     path = place.path if place.named is None else None
+    if options.image_size is not None and not (path is not None and is_pictures(path)):
+        raise SettingError("image_size is for picture files; resize arrays before packing them")
     if path is None:
         return write(out, [open_source(source, options)], progress)
     if is_packed(path):

@@ -87,6 +87,12 @@ def _tables(entries: list[Entry], options: Reading, where: str) -> Iterator[Raw]
         if names and not set(names) <= set(table.column_names):
             raise DataError(f"the tables of {where} differ in their columns; give them the same")
         raw = raw_of(table.select(names) if names else table, where, options, **rest)
+        changed = [one for one in names if one not in (*(raw.names or ()), options.row_names)]
+        if changed:
+            raise DataError(
+                f"column {changed[0]!r} of {where} holds words further down, and numbers at first; "
+                f"say its kind with --kinds {changed[0]}=categorical"
+            )
         if not names:  # the first part has decided
             columns, label = raw.table or (), raw.row_label or ""
             names = [

@@ -61,7 +61,7 @@ def _written(found: Survey) -> dict[str, Any]:
         "held": {str(part): rows.tolist() for part, rows in found.split.held.items()},
         "record": found.split.record,
         "notes": [to_json(note) for note in found.notes],
-        "digest": found.digest,
+        "fingerprint": found.fingerprint,
     }
 
 
@@ -81,7 +81,7 @@ def _read(values: dict[str, Any], raw: Raw) -> Survey:
         Schema.from_json(values["schema"]),
         Split(held, None, dict(values["record"])),
         notes,
-        str(values["digest"]),
+        str(values["fingerprint"]),
     )
 
 

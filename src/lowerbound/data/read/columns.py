@@ -60,6 +60,7 @@ def raw_of(
         UnknownNameError: An option names a column that is not there.
     """
     names = [str(name) for name in table.column_names]
+    options = options.within(names) if options.recorded else options
     _check_names(names, options)
     if not names:
         raise DataError(f"{where} has no columns")

@@ -13,7 +13,7 @@ from lowerbound.data.notes import Note, Tally
 from lowerbound.data.raw import Raw, refuse_oversize
 from lowerbound.data.read.archives import read_npz, read_safetensors
 from lowerbound.data.read.arrays import as_array, check_array, known
-from lowerbound.data.read.axes import arrange, drop_alpha, find_axes
+from lowerbound.data.read.axes import BY_AXES, arrange, drop_alpha, find_axes
 from lowerbound.data.read.convert import refusal
 from lowerbound.data.read.files import Entry, classes_of, entries_of, first_line
 from lowerbound.data.read.idx import find_idx, read_idx_folder
@@ -233,7 +233,10 @@ def arranged(raw: Raw, options: Reading, *, suspect: bool = True) -> Raw:
     block = raw.rows.read(0, len(raw))
     values, observed, more = known(block.values, block.observed, options)
     raw = replace(raw, notes=raw.notes + more)
-    axes, notes = find_axes(values, options.axes, raw.where)
+    told = options.axes
+    if options.recorded and told not in BY_AXES.get(values.ndim, ("flat",)):
+        told = None
+    axes, notes = find_axes(values, told, raw.where)
     values = arrange(values, axes)
     observed = None if observed is None else arrange(observed, axes)
     channels = options.channels
@@ -244,7 +247,7 @@ def arranged(raw: Raw, options: Reading, *, suspect: bool = True) -> Raw:
         raw,
         rows=ArrayRows(values, observed),
         notes=raw.notes + notes,
-        reading=replace(options, axes=axes, channels=channels),
+        reading=replace(options, axes=axes if block.values.ndim > 2 else None, channels=channels),
     )
     return _with_suspects(raw) if suspect else raw
 

@@ -5,18 +5,19 @@ import os
 import numpy as np
 import pytest
 import torch
-from lowerbound.data.stored import survey
 
 from lowerbound.data import read
+from lowerbound.data.facts import Facts
+from lowerbound.data.packed import remember
 
 
 @pytest.fixture
 def passes(tmp_path, monkeypatch) -> list:
     """Every file's survey is worth remembering; what is gone through."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(survey, "WORTH", 0)
-    found, real = [], survey.facts_of
-    monkeypatch.setattr(survey, "facts_of", lambda *a: found.append(1) or real(*a))
+    monkeypatch.setattr(remember, "WORTH", 0)
+    found, real = [], Facts.of
+    monkeypatch.setattr(Facts, "of", lambda *a: found.append(1) or real(*a))
     return found
 
 

@@ -3,9 +3,16 @@
 import math
 
 import numpy as np
-from lowerbound.data.stored.sketch import Sketch
 
-from lowerbound.data.splits import content_keys, content_order
+from lowerbound.data.keys import content_keys, group_sizes
+from lowerbound.data.rows import Block
+from lowerbound.data.sketch import Sketch
+
+
+def content_order(x: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    keys = content_keys(Block(x), seed)
+    order = np.lexsort((keys[:, 1], keys[:, 0]))
+    return order, group_sizes(keys[order])
 
 
 def gone_through(keys: np.ndarray, order: np.ndarray, kept: int, step: int = 37) -> Sketch:
@@ -18,7 +25,7 @@ def gone_through(keys: np.ndarray, order: np.ndarray, kept: int, step: int = 37)
 def test_few_rows_are_all_kept_in_the_order_of_their_contents():
     x = np.random.default_rng(0).integers(0, 5, (300, 3))
     order, sizes = content_order(x, 4)
-    sketch = gone_through(content_keys(x, 4), np.arange(300), 300)
+    sketch = gone_through(content_keys(Block(x), 4), np.arange(300), 300)
     rows, groups = sketch.groups()
     assert sketch.complete
     assert np.array_equal(rows, order) and np.array_equal(groups, sizes)
@@ -27,7 +34,7 @@ def test_few_rows_are_all_kept_in_the_order_of_their_contents():
 
 def test_of_many_rows_the_lowest_whole_groups_are_kept_whatever_their_order():
     x = np.random.default_rng(0).integers(0, 12, (5000, 3))
-    keys = content_keys(x, 4)
+    keys = content_keys(Block(x), 4)
     order, sizes = content_order(x, 4)
     for seed in range(3):
         shuffled = np.random.default_rng(seed).permutation(5000)
@@ -42,7 +49,7 @@ def test_of_many_rows_the_lowest_whole_groups_are_kept_whatever_their_order():
 def test_the_number_of_distinct_rows_is_estimated_within_its_error():
     """4.9 standard errors of 1/sqrt(k); an estimate of all rows as distinct is 40 off."""
     x = np.repeat(np.arange(20_000), 3)[:, None]
-    sketch = gone_through(content_keys(x, 0), np.arange(len(x)), 6000, 997)
+    sketch = gone_through(content_keys(Block(x), 0), np.arange(len(x)), 6000, 997)
     error = 20_000 / math.sqrt(2000)
     assert abs(sketch.distinct() - 20_000) < 4.9 * error
     assert abs(60_000 - 20_000) > 40 * error

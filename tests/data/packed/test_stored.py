@@ -1,15 +1,8 @@
-"""Array files left on disk: the same schema, split and examples as in memory."""
-
-import gzip
-import json
-import struct
-import zipfile
-from pathlib import Path
+"""A file left on disk: the same schema, split and examples as in memory."""
 
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import save_file
 
 from lowerbound.data import Data, StoredExamples, read, read_examples
 from lowerbound.errors import DataError, SettingError
@@ -18,25 +11,20 @@ from lowerbound.errors import DataError, SettingError
 def in_order(part) -> torch.Tensor:
     """The examples of a part in an order of their own."""
     flat = part.load().x.reshape(len(part), -1).double()
+    if part.observed is not None:
+        flat = torch.cat([flat, part.observed.flatten(1).double()], dim=1)
     return flat[np.lexsort(flat.numpy().T)]
 
 
-def same_data(one: Data, other: Data, *, exact: bool = True) -> None:
+def same_data(one: Data, other: Data) -> None:
     """All that is known of two data sets, but for where the training examples are."""
     assert other.stored and isinstance(other.train, StoredExamples) and not one.stored
     assert torch.equal(in_order(one.train), in_order(other.train))
     assert torch.equal(one.validation.load().x, other.validation.load().x)
     assert torch.equal(one.test.load().x, other.test.load().x)
     assert one.split == other.split
-    assert one.notes == other.notes
-    if exact:
-        assert one.schema == other.schema
-    else:
-        a, b = one.schema, other.schema
-        assert a.describe() == b.describe() and a.constants == b.constants
-        torch.testing.assert_close(a.mean, b.mean, rtol=1e-12, atol=1e-12)
-        # a column of 1000 +- 0.005 is known to eps 1000/0.005 = 4e-11 only, either way
-        torch.testing.assert_close(a.scale, b.scale, rtol=1e-10, atol=0)
+    assert set(map(str, one.notes)) <= set(map(str, other.notes))
+    assert one.schema == other.schema
 
 
 def both(path, **options) -> tuple[Data, Data]:
@@ -69,12 +57,31 @@ class TestTheSameAsInMemory:
     def test_reals_their_measures_and_constant_columns(self, saved, numbers):
         numbers = np.column_stack([np.arange(len(numbers)), numbers, np.full(len(numbers), 7.5)])
         numbers[:, 2] = np.round(numbers[:, 2])
-        same_data(*both(saved(numbers)), exact=False)
-        same_data(*both(saved(numbers.astype(np.float32))), exact=False)
-        same_data(*both(saved(numbers.astype(">f8"))), exact=False)
+        same_data(*both(saved(numbers)))
+        same_data(*both(saved(numbers.astype(np.float32))))
+        same_data(*both(saved(numbers.astype(">f8"))))
+
+    def test_gaps(self, saved, numbers):
+        numbers[np.random.default_rng(5).random(numbers.shape) < 0.1] = np.nan
+        numbers[7, 1] = np.inf
+        one, other = both(saved(numbers))
+        same_data(one, other)
+        torch.manual_seed(0)
+        found = list(other.train.batches(24))
+        assert all(batch.observed is not None for batch in found)
+        assert sum(int((~batch.observed).sum()) for batch in found) == int(
+            (~one.train.observed).sum()
+        )
+
+    def test_windows_of_sensors(self, saved):
+        windows = np.random.default_rng(6).normal(size=(300, 12, 4)) * [1, 20, 300, 4e3]
+        same_data(*both(saved(windows)))
+
+    def test_counts(self, saved, images):
+        same_data(*both(saved(images.reshape(500, 30).astype(np.int64) * 3)))
 
     def test_real_images(self, saved, images):
-        same_data(*both(saved(images / 255)), exact=False)
+        same_data(*both(saved(images / 255)))
 
     def test_copies_stay_on_one_side(self, saved, images):
         same_data(*both(saved(np.concatenate([images[:100]] * 5))))
@@ -83,32 +90,6 @@ class TestTheSameAsInMemory:
         path = saved(images)
         same_data(*both(path, seed=5))
         assert read(path, stream=True).fingerprint != read(path, stream=True, seed=5).fingerprint
-
-    def test_parts_and_labels_of_an_archive(self, tmp_path, images):
-        arrays = {"x_train": images[:400], "x_test": images[400:]}
-        arrays |= {"y_train": np.arange(400) % 3, "y_test": np.arange(100) % 3}
-        np.savez(tmp_path / "a.npz", **arrays)
-        one, other = both(tmp_path / "a.npz")
-        same_data(one, other)
-        pairs = zip(one.train.x, one.train.label, strict=True)
-        rows = {tuple(x.flatten().tolist()): int(y) for x, y in pairs}
-        for x, y in zip(other.train.load().x, other.train.label, strict=True):
-            assert rows[tuple(x.flatten().tolist())] == int(y)
-        assert one.test.label_names == other.test.label_names == ("0", "1", "2")
-        same_data(*both(f"{tmp_path / 'a.npz'}#x_train"))
-
-    def test_safetensors(self, tmp_path, images):
-        save_file({"x": images, "y": np.arange(500) % 4}, tmp_path / "a.safetensors")
-        same_data(*both(tmp_path / "a.safetensors"))
-        same_data(*both(f"{tmp_path / 'a.safetensors'}#x"))
-
-    def test_a_folder_of_idx_files(self, tmp_path, images):
-        for name, x in (("train", images[:400]), ("t10k", images[400:])):
-            head = b"\0\0\x08\x03" + struct.pack(">3I", *x.shape)
-            (tmp_path / f"{name}-images-idx3-ubyte").write_bytes(head + x.tobytes())
-            labels = b"\0\0\x08\x01" + struct.pack(">I", len(x)) + bytes(len(x))
-            (tmp_path / f"{name}-labels-idx1-ubyte").write_bytes(labels)
-        same_data(*both(tmp_path))
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -174,56 +155,20 @@ def test_large_data_is_left_on_disk_by_itself(saved, images, little_memory):
     assert not read(large, stream=False).stored
 
 
-REFUSED = {
-    "column by column": lambda p: np.save(p / "x.npy", np.asfortranarray(np.ones((9, 4)))),
-    "np.savez or np.save": lambda p: np.savez_compressed(p / "x.npz", np.ones((9, 4))),
-    "holds pickled objects": lambda p: np.save(p / "x.npy", np.array([{}]), allow_pickle=True),
-    "is truncated": lambda p: _cut(p / "x.npy", np.ones((90, 4))),
-    "complex numbers": lambda p: np.save(p / "x.npy", np.ones((9, 4), complex)),
-    "lowerbound data pack": lambda p: (p / "x.csv").write_text("a\n1\n2\n"),
-    "header of 'x.safetensors' is broken": lambda p: _safe(p, {"x": {"dtype": "F32"}}),
-    "'x.safetensors'#x is truncated": lambda p: _safe(
-        p, {"x": {"dtype": "F32", "shape": [9, 4], "data_offsets": [0, 144]}}
-    ),
-    "of type BF16": lambda p: _safe(
-        p, {"x": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}
-    ),
-    "is not a .safetensors file": lambda p: (p / "x.safetensors").write_bytes(b"\xff" * 99),
-    "gunzip": lambda p: _idx(p),
-}
-
-
-def _cut(path: Path, values: np.ndarray) -> None:
-    np.save(path, values)
-    path.write_bytes(path.read_bytes()[:-8])
-
-
-def _safe(folder: Path, header: dict) -> None:
-    text = json.dumps(header).encode()
-    (folder / "x.safetensors").write_bytes(len(text).to_bytes(8, "little") + text)
-
-
-def _idx(folder: Path) -> None:
-    (folder / "x").mkdir()
-    name = "train-images-idx3-ubyte.gz"
-    body = b"\0\0\x08\x03" + struct.pack(">3I", 20, 2, 2) + bytes(80)
-    (folder / "x" / name).write_bytes(gzip.compress(body))
-
-
-@pytest.mark.parametrize("words", REFUSED)
-def test_what_cannot_be_left_on_disk_is_refused_with_the_remedy(tmp_path, words):
-    REFUSED[words](tmp_path)
-    (path,) = tmp_path.iterdir()
-    with pytest.raises(DataError) as caught:
-        read(path, stream=True)
-    assert words in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_a_false_archive_entry_is_refused(tmp_path):
-    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
-        archive.writestr("x.npy", b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f8',}")
-    with pytest.raises(DataError, match=r"header of .* is broken"):
-        read(tmp_path / "x.npz", stream=True)
+def test_a_file_that_cannot_be_read_in_parts_is_refused_with_the_remedy(tmp_path):
+    for values, words in (
+        (np.asfortranarray(np.ones((9, 4))), "columns first"),
+        (np.ones((9, 4), complex), "complex128"),
+        (np.array([{}]), "holds pickled objects"),
+    ):
+        np.save(tmp_path / "x.npy", values, allow_pickle=True)
+        with pytest.raises(DataError, match=words) as caught:
+            read(tmp_path / "x.npy", stream=True)
+        assert "\n" not in str(caught.value)
+    np.save(tmp_path / "x.npy", np.ones((90, 4)))
+    (tmp_path / "x.npy").write_bytes((tmp_path / "x.npy").read_bytes()[:-8])
+    with pytest.raises(DataError, match="is truncated"):
+        read(tmp_path / "x.npy", stream=True)
 
 
 def test_only_files_can_be_streamed():
