@@ -194,13 +194,14 @@ def _open_entries(entries: list[Entry], path: Path, options: Reading, limit: int
     else:
         parse = partial(_parsed if kind == "texts" else _stored, options=options)
         raw = _with_suspects(stack_tables(chosen, parse, options, where))
-    return replace(raw, notes=raw.notes + tally.notes(), reading=options)
+    return replace(raw, notes=raw.notes + tally.notes())
 
 
 def pictures_raw(
     entries: list[Entry], where: str, options: Reading, limit: int | None, tally: Tally
 ) -> Raw:
     """Read picture files; every decision is taken over all of them, and handed back."""
+    options.refuse("table", "array", where=where)
     entries, notes = limited(entries, limit)
     plan = plan_pictures(entries, options, tally, where)
     values, names = read_pictures(plan, tally, where)
@@ -230,6 +231,7 @@ def _grey(values: np.ndarray) -> bool:
 
 def arranged(raw: Raw, options: Reading, *, suspect: bool = True) -> Raw:
     """Put the axes of an array in order: vectors, series or images."""
+    options.refuse("table", "picture", where=raw.where)
     block = raw.rows.read(0, len(raw))
     values, observed, more = known(block.values, block.observed, options)
     raw = replace(raw, notes=raw.notes + more)
@@ -255,17 +257,19 @@ def arranged(raw: Raw, options: Reading, *, suspect: bool = True) -> Raw:
 def _table(table: Any, where: str, options: Reading) -> Raw:
     from lowerbound.data.read.columns import raw_of
 
-    return _with_suspects(replace(raw_of(table, where, options), reading=options))
+    options.refuse("picture", "array", where=where)
+    return _with_suspects(raw_of(table, where, options))
 
 
 def _text(entry: Entry, where: str, options: Reading) -> Raw:
     from lowerbound.data.read.columns import raw_of
     from lowerbound.data.read.delimited import parse
 
+    options.refuse("picture", "array", where=where)
     table, dialect = parse(entry.content(), entry.suffix, options, where)
     named = dialect.names is not None
     raw = raw_of(table, where, options, decimal=dialect.decimal, named=named, notes=dialect.notes)
-    return _with_suspects(replace(raw, reading=options))
+    return _with_suspects(raw)
 
 
 def _parsed(entry: Entry, options: Reading) -> Parsed:

@@ -82,6 +82,7 @@ def stack_tables(
     """
     import pyarrow as pa
 
+    options.refuse("picture", where=where)
     parsed = [parse(entry) for entry in entries]
     tables, first = [one.table for one in parsed], parsed[0]
     names = first.table.column_names
@@ -125,6 +126,7 @@ def stack_tables(
             row_names=tuple(entry.name for entry in entries),
             row_label="file",
             notes=(*raw.notes, *notes, told),
+            reading=raw.reading,
         )
     )
 
