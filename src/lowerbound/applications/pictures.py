@@ -10,6 +10,9 @@ from torch import Tensor
 from lowerbound.data import Schema
 from lowerbound.errors import ShapeError
 
+#: Pixels that a small picture is enlarged to, at least, to be seen.
+SEEN_AT = 32
+
 
 def to_pixels(x: Tensor, schema: Schema) -> np.ndarray:
     """Bytes of images in the units of the data.
@@ -73,3 +76,15 @@ def contact_sheet(
     if enlarge == 1:
         return image
     return image.resize((image.width * enlarge, image.height * enlarge), Image.Resampling.NEAREST)
+
+
+def legible_sheet(pixels: np.ndarray, columns: int | None = None) -> Image.Image:
+    """Draw a contact sheet on which small pictures are enlarged enough to be seen.
+
+    Args:
+        pixels: `(N, H, W, C)` uint8.
+        columns: Pictures in a row, at most; about the square root of N if None.
+    """
+    enlarge = max(1, math.ceil(SEEN_AT / max(pixels.shape[1:3])))
+    columns = min(columns, len(pixels)) if columns else None
+    return contact_sheet(pixels, columns, gap=1 if enlarge > 2 else 2, enlarge=enlarge)

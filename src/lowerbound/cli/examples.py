@@ -1,6 +1,5 @@
 """Examples that a model made, written in the form of the data."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lowerbound.applications.pictures import contact_sheet, to_image, to_pixels
+from lowerbound.applications.pictures import legible_sheet, to_image, to_pixels
 from lowerbound.cli.output import (
     FOLDER,
     check_output,
@@ -24,8 +23,6 @@ from lowerbound.errors import SettingError
 if TYPE_CHECKING:
     from lowerbound.data import Schema, Source
 
-#: Pixels that a small picture is enlarged to, at least, on a sheet.
-SEEN_AT = 32
 #: Pictures on one sheet, at most, and cells of examples in memory.
 MOST_ON_A_SHEET, MOST_CELLS = 4096, 2**29
 
@@ -89,7 +86,7 @@ def write_examples(
         rows: The examples that they were made of, which may have names.
     """
     if form == ".png":
-        write_picture(path, sheet(to_pixels(x, schema), columns))
+        write_picture(path, legible_sheet(to_pixels(x, schema), columns))
     elif form == FOLDER:
         write_folder(path, [to_image(pixels) for pixels in to_pixels(x, schema)])
     else:
@@ -120,10 +117,3 @@ def stored(x: Tensor, schema: "Schema") -> Tensor:
     if schema.is_discrete and bool((x == x.round()).all()):
         return x.round().to(schema.dtype)
     return x.to(torch.float64 if schema.precision == "float64" else torch.float32)
-
-
-def sheet(pixels: np.ndarray, columns: int | None = None):  # type: ignore[no-untyped-def]
-    """A contact sheet on which small pictures are enlarged enough to be seen."""
-    enlarge = max(1, math.ceil(SEEN_AT / max(pixels.shape[1:3])))
-    columns = min(columns, len(pixels)) if columns else None
-    return contact_sheet(pixels, columns, gap=1 if enlarge > 2 else 2, enlarge=enlarge)

@@ -1,29 +1,18 @@
-"""Which data a command reads: what a run was trained on, read again, or other data."""
+"""The data that a command reads: that of a run, read again, or other data."""
 
 import os
 import re
 from typing import TYPE_CHECKING
 
 from lowerbound.cli.console import warn
-from lowerbound.errors import DataError, LowerboundError, ShapeError
 
 if TYPE_CHECKING:
     from lowerbound.data import Data, Schema, Source
     from lowerbound.runs import Run
 
 
-def absolute(source: str) -> str:
-    """The source so that it means the same from another directory."""
-    from lowerbound.data import names
-
-    name, colon, folder = source.partition(":")
-    if name in names():
-        return f"{name}:{os.path.abspath(os.path.expanduser(folder))}" if colon else source
-    return os.path.abspath(os.path.expanduser(source))
-
-
 def stem_of(source: str) -> str:
-    """A short name for a source, fit for a directory.
+    """Shorten a source to a name that is fit for a directory.
 
     Example:
         >>> stem_of("/data/my cats.npz#x")
@@ -39,60 +28,44 @@ def stem_of(source: str) -> str:
 
 
 def own_data(run: "Run", *, remedy: str = "give it with --data") -> "Data":
-    """The data that a run was trained on, read again as it was then.
+    """Read the data of a run again, and warn if it has changed since.
 
     Raises:
         DataError: The run does not say where it is, or it cannot be read any more.
     """
-    from lowerbound.data import read
-    from lowerbound.runs import recorded
+    from lowerbound.runs import read_again
 
-    source, options = recorded(run.spec)
-    if source is None:
-        raise DataError(f"{run.path} does not say where its data is; {remedy}")
-    try:
-        data = read(source, **options)
-    except LowerboundError as error:
-        raise DataError(
-            f"the data of {run.path} cannot be read again: {error}; {remedy}"
-        ) from error
-    if (data.schema.shape, data.schema.kind) != (run.schema.shape, run.schema.kind):
-        raise ShapeError(
-            f"{source} is now {data.schema.describe()}, and {run.path} was trained on "
-            f"{run.schema.describe()}; {remedy}"
-        )
-    if data.fingerprint != run.spec.data.get("fingerprint"):
+    return _told(run, read_again(run.path, run.spec, remedy=remedy))
+
+
+def same_data(run: "Run", source: str) -> "Data | None":
+    """Read a source in the run's own split, if it is the run's own data."""
+    from lowerbound.runs import read_if_own
+
+    data = read_if_own(run.path, run.spec, source)
+    return None if data is None else _told(run, data)
+
+
+def _told(run: "Run", data: "Data") -> "Data":
+    from lowerbound.runs import has_changed
+
+    if has_changed(data, run.spec):
         warn(
-            f"{source} has changed since {run.path} was trained: its test split may hold examples "
-            "that the model was trained on"
+            f"{data.source} has changed since {run.path} was trained: its test split may hold "
+            "examples that the model was trained on"
         )
     return data
 
 
-def same_data(run: "Run", source: str) -> "Data | None":
-    """The run's own data if `source` holds exactly that, else None."""
-    from lowerbound.data import read
-    from lowerbound.runs import recorded
-
-    location, options = recorded(run.spec)
-    if location is not None and absolute(source) == location:
-        return own_data(run)
-    try:
-        data = read(source, **options)
-    except LowerboundError:
-        return None
-    return data if data.fingerprint == run.spec.data.get("fingerprint") else None
-
-
 def examples_of(run: "Run", source: str | None) -> "Source":
-    """Examples for a model: all of `source`, in their order, or the run's own test split."""
+    """Read examples: all of `source`, in their order, or the test split of the run."""
     if source is None:
         return own_data(run, remedy="give other data").test
     return read_for(source, run.schema)
 
 
 def read_for(source: str, schema: "Schema") -> "Source":
-    """All examples of a source, in their order, as a schema stores them; notes go to stderr."""
+    """Read all examples of a source, in their order, as a schema has them; warn of notes."""
     from lowerbound.data import read_examples
 
     examples, notes = read_examples(source, schema)

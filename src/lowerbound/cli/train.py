@@ -19,12 +19,20 @@ from lowerbound.cli.fit import FitOptions
 from lowerbound.cli.fit_words import explanation, in_words, introduce, saved, summary
 from lowerbound.cli.progress import TrainingProgress
 from lowerbound.cli.signals import AtOnce, StopOnSignal
-from lowerbound.cli.sources import absolute, stem_of
+from lowerbound.cli.sources import stem_of
 from lowerbound.data import Data, read
 from lowerbound.errors import FinishedError, NonFiniteError, OutputError
 from lowerbound.evaluation import evaluate
 from lowerbound.processes import ALONE, current, together
-from lowerbound.runs import RunDirectory, RunWriter, load, resume, warm_start, write_prior
+from lowerbound.runs import (
+    RunDirectory,
+    RunWriter,
+    load,
+    location_of,
+    resume,
+    warm_start,
+    write_prior,
+)
 from lowerbound.runs.load import spec_of
 from lowerbound.runs.lock import check_free
 from lowerbound.training import Callback, Fit, State, fit
@@ -56,7 +64,7 @@ def train(options: FitOptions) -> int:
     options = replace(options, out=Path(current().tell(os.fspath(out))[0]))
     recorded = {"stream": True} if data.stored else {}
     spec = spec_of(
-        assembly, data, options.seed, command=command_line(), location=absolute(source),
+        assembly, data, options.seed, command=command_line(), location=location_of(source),
         begun_from=origin, **recorded,
     )  # fmt: skip
     return to_the_end(

@@ -1,10 +1,10 @@
 """A trained model on disk: safetensors and JSON, written whole or not at all. No pickle."""
 
-from lowerbound.runs.again import read_again
+from lowerbound.runs.again import has_changed, read_again, read_if_own
 from lowerbound.runs.directory import RunDirectory
 from lowerbound.runs.files import check_new, write_atomically
 from lowerbound.runs.load import Run, load
-from lowerbound.runs.origin import describe_data, recorded
+from lowerbound.runs.origin import describe_data, location_of, recorded
 from lowerbound.runs.prior import drop_prior, read_prior, write_prior
 from lowerbound.runs.resume import Resumption, load_state, resume
 from lowerbound.runs.spec import FORMAT_VERSION, Spec
@@ -24,11 +24,14 @@ __all__ = [
     "check_new",
     "describe_data",
     "drop_prior",
+    "has_changed",
     "load",
     "load_state",
     "load_weights",
+    "location_of",
     "read_prior",
     "read_again",
+    "read_if_own",
     "read_weights",
     "recorded",
     "resume",

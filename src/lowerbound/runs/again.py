@@ -5,17 +5,20 @@ from typing import Any
 
 from lowerbound.data import Data, read
 from lowerbound.errors import DataError, LowerboundError, ShapeError
-from lowerbound.runs.origin import recorded
+from lowerbound.runs.origin import location_of, recorded
 from lowerbound.runs.spec import Spec
 
 
-def read_again(path: Path, spec: Spec, source: Any = None) -> Data:
-    """The data that a run was trained on, in the same split.
+def read_again(
+    path: Path, spec: Spec, source: Any = None, *, remedy: str = "give it with --data"
+) -> Data:
+    """Read the data that a run was trained on, in the same split.
 
     Args:
         path: The run, for messages.
         spec: Of the run.
         source: Where the data is now; where the run says if None.
+        remedy: What to do where it cannot be read.
 
     Returns:
         The data. Its fingerprint differs from the run's if it has changed since.
@@ -27,16 +30,39 @@ def read_again(path: Path, spec: Spec, source: Any = None) -> Data:
     location, options = recorded(spec)
     source = location if source is None else source
     if source is None:
-        raise DataError(f"{path} does not say where its data is; give it with --data")
+        raise DataError(f"{path} does not say where its data is; {remedy}")
     try:
         data = read(source, **options)
     except LowerboundError as error:
-        raise DataError(
-            f"the data of {path} cannot be read again: {error}; give it with --data"
-        ) from error
+        raise DataError(f"the data of {path} cannot be read again: {error}; {remedy}") from error
     if (data.schema.shape, data.schema.kind) != (spec.schema.shape, spec.schema.kind):
         raise ShapeError(
             f"the data is now {data.schema.describe()}, and {path} was trained on "
-            f"{spec.schema.describe()}; give that with --data"
+            f"{spec.schema.describe()}; {remedy}"
         )
     return data
+
+
+def read_if_own(path: Path, spec: Spec, source: str) -> Data | None:
+    """Read a source in the split of a run if it holds exactly what the run was trained on.
+
+    Args:
+        path: The run, for messages.
+        spec: Of the run.
+        source: A named set or a path.
+
+    Returns:
+        None for other data, and for data that cannot be read.
+    """
+    if location_of(source) == recorded(spec)[0]:
+        return read_again(path, spec)
+    try:
+        data = read_again(path, spec, source)
+    except LowerboundError:
+        return None
+    return None if has_changed(data, spec) else data
+
+
+def has_changed(data: Data, spec: Spec) -> bool:
+    """Tell whether data is other than what a run was trained on."""
+    return data.fingerprint != spec.data.get("fingerprint")

@@ -1,10 +1,19 @@
 """Where the data of a run came from: what is recorded, and how much of a record is believed."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
-from lowerbound.data import Data
+from lowerbound.data import Data, names
 from lowerbound.runs.spec import Spec
+
+
+def location_of(source: str) -> str:
+    """Write a source so that it means the same from another directory."""
+    name, colon, folder = source.partition(":")
+    if name in names():
+        return f"{name}:{os.path.abspath(os.path.expanduser(folder))}" if colon else source
+    return os.path.abspath(os.path.expanduser(source))
 
 
 def describe_data(
