@@ -50,8 +50,8 @@ def test_after_a_failed_fit_it_is_not_fitted(small, real) -> None:
         (REAL.astype(complex), "[Cc]omplex"),
         (np.empty((0, 3)), "0 sample"),
         (np.zeros((20, 2, 3, 4, 5)), "axes|shape|dim"),
-        (rng.random((20, 6, 6, 2)), "C 1, 3 or 4"),
-        (rng.random((20, 6, 6, 4)), "alpha"),
+        (rng.random((20, 30, 30, 30)), "volumes"),
+        (np.concatenate([rng.random((20, 6, 6, 3)), np.ones((20, 6, 6, 1))], axis=3), "alpha"),
     ],
 )
 def test_x_that_cannot_be_learned_is_refused_with_the_reason(x, words, small) -> None:

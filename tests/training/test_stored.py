@@ -10,8 +10,9 @@ import torch
 
 from lowerbound.catalogue import assemble
 from lowerbound.data import Batch, Data, Examples, read
-from lowerbound.data.stored import store, window
-from lowerbound.data.stored.window import sliding_order
+from lowerbound.data import rows as data_rows
+from lowerbound.data.packed import window
+from lowerbound.data.packed.window import sliding_order
 from lowerbound.errors import DataError
 from lowerbound.objectives import ELBO
 from lowerbound.training import Callback, State, StopTraining, Training, fit
@@ -22,8 +23,8 @@ TRAINING = Training(epochs=2, batch_size=32, learning_rate=1e-2)
 @pytest.fixture
 def stored(tmp_path, monkeypatch) -> Data:
     """320 training examples in blocks of 5, of which 8 are open at a time."""
-    monkeypatch.setattr(store, "BLOCK_BYTES", 5 * 12)
-    monkeypatch.setattr(store, "FEWEST_ROWS", 1)
+    monkeypatch.setattr(data_rows, "BLOCK_BYTES", 5 * 12)
+    monkeypatch.setattr(data_rows, "FEWEST_ROWS", 1)
     monkeypatch.setattr(window, "WINDOW_BYTES", 8 * 5 * 12)
     x = np.random.default_rng(0).integers(0, 256, (400, 3, 4), dtype=np.uint8)
     np.save(tmp_path / "x.npy", x)
@@ -48,7 +49,7 @@ class InMemory(Examples):
     def batches(self, size: int, first: int = 0) -> Generator[Batch, None, None]:
         seed = int(torch.randint(2**62, ()))
         source = ORDERS[id(self.x)]
-        order = sliding_order(source.fitted.store, source.fitted, source.span, seed)
+        order = sliding_order(source.raw.rows, source.fitting, source.span, seed)
         rows = torch.from_numpy(np.concatenate([rows for _, _, rows in order.steps()]))
         return (self.batch(some) for some in rows.split(size)[first:])
 
@@ -115,7 +116,7 @@ def test_a_training_that_ends_early_leaves_no_thread(stored, model, error):
 def test_an_error_of_the_reader_ends_the_training_with_its_one_line(stored, model):
     class Cuts(Callback):
         def on_epoch(self, epoch, best):
-            with stored.train.fitted.store.files[0].open("r+b") as file:
+            with stored.train.raw.rows.files[0].open("r+b") as file:
                 file.truncate(500)
 
     with pytest.raises(DataError, match=r"'x.npy' was changed while it was being read; leave"):

@@ -8,6 +8,7 @@ from lowerbound.core.batch import Batch
 from lowerbound.data.build import build
 from lowerbound.data.coerce import coerce
 from lowerbound.data.examples import Data, Examples
+from lowerbound.data.field import Constant, Field
 from lowerbound.data.front import names, read, read_examples
 from lowerbound.data.kinds import KINDS, Kind
 from lowerbound.data.notes import Note
@@ -17,7 +18,7 @@ from lowerbound.data.read.named import NamedSet, named_sets
 from lowerbound.data.read.source import arranged
 from lowerbound.data.reading import Reading, reading
 from lowerbound.data.rows import ArrayRows, Rows
-from lowerbound.data.schema import Constant, Field, Schema
+from lowerbound.data.schema import Schema
 from lowerbound.data.source import Source
 
 __all__ = [

@@ -6,13 +6,14 @@ import numpy as np
 
 from lowerbound.data.advice import gap_notes
 from lowerbound.data.facts import Facts
+from lowerbound.data.field import Constant, Field
 from lowerbound.data.fitting import Fitting, Lookup
 from lowerbound.data.infer import half_of, kind_of
 from lowerbound.data.notes import Note, Tally
 from lowerbound.data.parts import part_of
 from lowerbound.data.raw import Column, Raw
 from lowerbound.data.rows import blocks
-from lowerbound.data.schema import Constant, Field, Schema
+from lowerbound.data.schema import Schema
 from lowerbound.data.source import Source
 from lowerbound.errors import DataError, SettingError, ShapeError
 

@@ -7,11 +7,12 @@ from functools import cached_property
 import numpy as np
 
 from lowerbound.data.facts import known
+from lowerbound.data.field import Constant
 from lowerbound.data.grey import drawn_alike
 from lowerbound.data.kinds import KINDS, LARGEST_COUNT
 from lowerbound.data.notes import Tally
 from lowerbound.data.rows import Block
-from lowerbound.data.schema import Constant, Schema
+from lowerbound.data.schema import Schema
 from lowerbound.errors import DataError
 
 

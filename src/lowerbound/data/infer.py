@@ -21,11 +21,12 @@ import numpy as np
 
 from lowerbound.data.advice import MOST_ORDINAL, advice, column_name, gap_notes, numbering
 from lowerbound.data.facts import Facts
+from lowerbound.data.field import Constant, Field
 from lowerbound.data.kinds import KINDS, LARGEST_COUNT, Precision, Seen, Traits
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import Column, Raw
 from lowerbound.data.reading import Binarize, Reading
-from lowerbound.data.schema import Constant, Field, Schema
+from lowerbound.data.schema import Schema
 from lowerbound.errors import DataError, SettingError
 
 

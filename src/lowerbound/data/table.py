@@ -3,8 +3,9 @@
 import numpy as np
 from torch import Tensor
 
+from lowerbound.data.field import Constant
 from lowerbound.data.kinds import KINDS
-from lowerbound.data.schema import Constant, Schema
+from lowerbound.data.schema import Schema
 from lowerbound.errors import ShapeError
 
 

@@ -10,7 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 from torch import Tensor
 
-from lowerbound.data import Data, Examples, Raw, Reading, Schema, arranged, build, coerce
+from lowerbound.data import Data, Examples, Raw, Reading, Schema, arranged, build, coerce, reading
 from lowerbound.data.read.arrays import as_array
 from lowerbound.data.read.arrays import check_array as checked_array
 from lowerbound.data.rows import ArrayRows
@@ -60,11 +60,11 @@ def data_of(X: np.ndarray, names: np.ndarray | None, seed: int) -> Data:
 
 def examples_of(X: np.ndarray, schema: Schema) -> Examples:
     """X as a model of this schema stores it; warns of columns that never varied and now do."""
-    examples, notes = coerce(_raw(X, schema.reading), schema)
+    examples, notes = coerce(_raw(X, reading(schema.reading, recorded=True)), schema)
     for note in notes if X.ndim == 2 else ():
         warnings.warn(str(note), stacklevel=4)
     return examples.load()
 
 
-def _raw(X: np.ndarray, reading: Reading, columns: tuple[str, ...] | None = None) -> Raw:
-    return arranged(Raw("X", ArrayRows(X), names=columns), reading, suspect=False)
+def _raw(X: np.ndarray, options: Reading, columns: tuple[str, ...] | None = None) -> Raw:
+    return arranged(Raw("X", ArrayRows(X), names=columns), options, suspect=False)

@@ -62,7 +62,8 @@ class Form:
         if dtype.kind not in "biuf" or white not in (1, 255):
             raise ValueError(f"impossible cells of type {dtype} and white {white!r}")
         form = cls(shape, dtype, white)
-        if not 1 <= len(shape) <= 3 or math.prod(shape) != schema.dimensions + len(
+        flat = len(schema.shape) == 1 and schema.reading.axes is None
+        if not 1 <= len(shape) <= (1 if flat else 3) or math.prod(shape) != schema.dimensions + len(
             schema.constants
         ):
             raise ValueError(f"shape {shape} does not fit {schema.describe()}")

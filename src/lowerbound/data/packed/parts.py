@@ -180,7 +180,7 @@ def _arrays(path: Path, key: str | None, suffix: str, options: Reading) -> Itera
         by_role = {role: name for name, role in roles.items()}
         parts = sorted(part for role, part in by_role if role == "x")
         labels = [archive.whole(by_role["y", part]) for part in parts if ("y", part) in by_role]
-        lengths = [archive.shape(by_role["x", part])[0] for part in parts]
+        lengths = [archive.length(by_role["x", part]) for part in parts]
         classes = class_labels(np.concatenate(labels), sum(lengths)) if len(labels) == len(
             parts) else None  # fmt: skip
         done = 0
@@ -217,9 +217,9 @@ class _Npz:
     def names(self) -> list[str]:
         return [n.removesuffix(".npy") for n in self.archive.namelist() if n.endswith(".npy")]
 
-    def shape(self, name: str) -> list[int]:
+    def length(self, name: str) -> int:
         with self.archive.open(f"{name}.npy") as stream:
-            return list(read_header(stream, repr(self.path.name))[0])
+            return next(iter(read_header(stream, repr(self.path.name))[0]), 0)
 
     def whole(self, name: str) -> np.ndarray:
         return np.concatenate(list(self.blocks(name)))
@@ -228,10 +228,9 @@ class _Npz:
         where = f"{self.path.name!r}#{name}"
         with self.archive.open(f"{name}.npy") as stream:
             shape, dtype, turned = read_header(stream, where)
+            shape = list(shape) or [0]
             if turned and len(shape) > 1:
-                raise DataError(
-                    f"{where} is stored columns first; save it with np.ascontiguousarray"
-                )
+                raise DataError(f"{where} is stored columns first; save np.ascontiguousarray(x)")
             size = math.prod(shape[1:]) * dtype.itemsize
             rows = max(1, AT_ONCE // max(size, 1))
             for start in range(0, shape[0], rows):
@@ -263,14 +262,14 @@ class _Safetensors:
     def names(self) -> list[str]:
         return list(self.file.keys())
 
-    def shape(self, name: str) -> list[int]:
-        return list(self.file.get_slice(name).get_shape())
+    def length(self, name: str) -> int:
+        return next(iter(self.file.get_slice(name).get_shape()), 0)
 
     def whole(self, name: str) -> np.ndarray:
         return as_array(self.file.get_tensor(name), repr(self.path.name))[0]
 
     def blocks(self, name: str) -> Iterator[np.ndarray]:
-        part, shape = self.file.get_slice(name), self.shape(name)
-        rows = max(1, AT_ONCE // max(1, 8 * math.prod(shape[1:])))
-        for start in range(0, shape[0], rows):
+        part = self.file.get_slice(name)
+        rows = max(1, AT_ONCE // max(1, 8 * math.prod(part.get_shape()[1:])))
+        for start in range(0, self.length(name), rows):
             yield as_array(part[start : start + rows], repr(self.path.name))[0]

@@ -1,0 +1,148 @@
+"""One named part of an example, and a column that was left out."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from lowerbound.data.kinds import KINDS, MOST_LEVELS, Traits
+from lowerbound.errors import DataError
+
+Role = Literal["modelled", "condition"]
+
+MOST_CELLS = 2**26
+"""A schema of more cells than this is refused: nobody means it, and allocating it would hurt."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One named part of an example.
+
+    Args:
+        name: The column's name; "image" or "x" for data without names.
+        kind: A row of `lowerbound.data.KINDS`: binary, categorical, ordinal, count or real.
+        shape: `()` for a column of a table, `(D,)` for a vector, `(T, C)` for a series of `C`
+            channels, `(C, H, W)` for an image.
+        levels: How many values a cell can take; None for counts and reals.
+        categories: The words that the codes 0, 1, ... stand for; empty where these are numbers.
+        missing: Whether cells may be unobserved.
+        role: Whether the model explains the field or is told it.
+        mean: Means of the training split: one number a cell, one a channel, or one for all.
+        scale: Standard deviations of the training split, likewise; all positive.
+        whole: Whether its numbers are whole ones and are written so.
+        decimals: The most digits after the point that were seen; None where nothing is rounded.
+
+    Raises:
+        DataError: The parts contradict each other.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...] = ()
+    levels: int | None = None
+    categories: tuple[str, ...] = ()
+    missing: bool = False
+    role: Role = "modelled"
+    mean: tuple[float, ...] | None = None
+    scale: tuple[float, ...] | None = None
+    whole: bool = False
+    decimals: int | None = None
+
+    def __post_init__(self) -> None:
+        known = KINDS.get(self.kind)
+        if known is None:
+            raise DataError(
+                f"field {self.name!r} has kind {self.kind!r}; there are: {', '.join(KINDS)}"
+            )
+        if len(self.shape) > 3 or any(size < 1 for size in self.shape):
+            raise DataError(f"field {self.name!r} has the impossible shape {self.shape[:4]}")
+        if self.cells > MOST_CELLS:
+            raise DataError(f"field {self.name!r} has {self.cells} cells, over 2**26")
+        if not known.needs_levels and self.levels != known.levels:
+            raise DataError(
+                f"{self.kind} field {self.name!r} has levels {known.levels}, got {self.levels}"
+            )
+        if known.needs_levels and not (self.levels is not None and 2 <= self.levels <= MOST_LEVELS):
+            raise DataError(
+                f"{self.kind} field {self.name!r} needs 2 to {MOST_LEVELS} levels, "
+                f"got {self.levels}"
+            )
+        if self.categories and (
+            len(self.categories) != self.levels or len(set(self.categories)) != self.levels
+        ):
+            raise DataError(
+                f"field {self.name!r} has {self.levels} levels but {len(set(self.categories))} "
+                "categories"
+            )
+        if self.role not in get_args(Role):
+            raise DataError(f"field {self.name!r} is modelled or a condition, not {self.role!r}")
+        if self.decimals is not None and not 0 <= self.decimals <= 15:
+            raise DataError(f"field {self.name!r} has 0 to 15 decimals, got {self.decimals}")
+        self._check_measures()
+
+    def _check_measures(self) -> None:
+        if (self.mean is None) != (self.scale is None):
+            raise DataError(f"field {self.name!r} needs both mean and scale, or neither")
+        for measured in (self.mean, self.scale):
+            if measured is None:
+                continue
+            if len(measured) not in (1, self.cells, self.channels):
+                raise DataError(
+                    f"field {self.name!r} has {self.cells} cells but {len(measured)} means or "
+                    "scales; give one a cell, one a channel, or one for all"
+                )
+            if not all(math.isfinite(value) for value in measured):
+                raise DataError(f"field {self.name!r} has a mean or scale that is not finite")
+        if self.scale is not None and min(self.scale) <= 0:
+            raise DataError(f"field {self.name!r} has a scale that is not positive")
+
+    @property
+    def cells(self) -> int:
+        """How many numbers it has in an example."""
+        return math.prod(self.shape)
+
+    @property
+    def channels(self) -> int:
+        """How many channels it has: C of `(C, H, W)` and of `(T, C)`; else as many as cells."""
+        return {2: self.shape[-1], 3: self.shape[0]}[len(self.shape)] if self._apart else self.cells
+
+    @property
+    def traits(self) -> Traits:
+        """How its numbers are written back."""
+        return Traits(self.levels, self.categories, self.whole, self.decimals)
+
+    @property
+    def _apart(self) -> bool:
+        return len(self.shape) in (2, 3)
+
+    def spread(self, measured: tuple[float, ...]) -> np.ndarray:
+        """One number for all, for each channel or for each cell, as an array `shape` or `1s`."""
+        if len(measured) == self.cells:
+            return np.array(measured).reshape(self.shape)
+        if len(measured) == 1:
+            return np.array(measured).reshape((1,) * len(self.shape))
+        return np.array(measured).reshape((1, -1) if len(self.shape) == 2 else (-1, 1, 1))
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A column that never varies: left out of the model, put back on output.
+
+    Args:
+        name: The column's name.
+        position: Its place, from 0, among all columns, constants included.
+        value: What every example holds there: a number (an int is written as one), a word, or
+            None where it was always empty.
+    """
+
+    name: str
+    position: int
+    value: float | str | None
+
+    @property
+    def text(self) -> str:
+        """The value as a person reads it."""
+        if self.value is None:
+            return "empty"
+        return repr(self.value) if isinstance(self.value, str) else f"{self.value:g}"
