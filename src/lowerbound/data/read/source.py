@@ -31,8 +31,8 @@ from lowerbound.errors import DataError
 T = TypeVar("T")
 
 FILES = (
-    ".npy, .npz, .csv, .tsv, .parquet, .feather, .safetensors, .zip, .tar shards, or a folder "
-    "of pictures, arrays or tables"
+    ".npy, .npz, .csv, .tsv, .parquet, .feather, .safetensors, .zip, or a folder of pictures, "
+    "arrays or tables"
 )
 
 
