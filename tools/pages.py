@@ -17,7 +17,7 @@ from mkdocs.structure.files import File, Files
 
 import lowerbound
 from lowerbound.catalogue import Recipe, recipes
-from lowerbound.catalogue.settings import settings_of
+from lowerbound.catalogue.settings import each_of, settings_of
 from lowerbound.cli.catalogue import default_in_words, setting_json
 from lowerbound.report.formula import pretty
 from lowerbound.reproduce import entries
@@ -108,12 +108,14 @@ def recipe_page(recipe: Recipe) -> str:
         "What `--set NAME=VALUE` can change.\n",
         "| name | default | type | of | what it is |\n|---|---|---|---|---|",
     ]
-    for setting in settings_of(recipe).values():
-        about = setting_json(setting)
-        kind = about["type"].replace("|", "\\|")
+    listed = settings_of(recipe)
+    for builder, setting in (one for joined in listed.values() for one in each_of(joined)):
+        about = setting_json(setting, builder)
+        kind = " \\| ".join(about["choices"]) or about["type"].replace("|", "\\|")
         default = default_in_words(about)
         meaning = setting.meaning.replace("|", "\\|")
-        parts.append(f"| `{setting.name}` | {default} | {kind} | {setting.group} | {meaning} |")
+        of = f"`{setting.name.partition('.')[0]}={builder}`" if builder else setting.group
+        parts.append(f"| `{setting.name}` | {default} | {kind} | {of} | {meaning} |")
     return "\n".join(part for part in parts if part) + "\n"
 
 

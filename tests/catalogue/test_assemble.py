@@ -4,14 +4,16 @@ import json
 
 import pytest
 import torch
-from lowerbound.catalogue.parts import ENOUGH, check_likelihood, likelihood_for
-from lowerbound.catalogue.start import LEAST
 from torch import nn
 
 from lowerbound import likelihoods, networks, posteriors
-from lowerbound.catalogue import Parts, assemble, build, recipes
-from lowerbound.data import Field, Schema
+from lowerbound.catalogue import Choice, assemble, build, recipes
+from lowerbound.catalogue.flat import flat
+from lowerbound.catalogue.laws import check_law, fitting, law_for
+from lowerbound.catalogue.policy import ENOUGH, latents_for
+from lowerbound.data import KINDS, Batch, Field, Schema
 from lowerbound.errors import SettingError
+from lowerbound.likelihoods.bernoulli import LEAST
 from lowerbound.objectives import ELBO, IWAE, Annealed, BetaELBO, FreeBits
 from lowerbound.testing import SCHEMAS
 
@@ -21,17 +23,28 @@ CHOSEN = {
     "ordinal 5": (likelihoods.DiscretizedLogistic, networks.MLP),
     "real 5": (likelihoods.Gaussian, networks.MLP),
     "binary 3x5x7": (likelihoods.Bernoulli, networks.MLP),
+    "count 5": (likelihoods.NegativeBinomial, networks.MLP),
 }
+
+
+def cells_of(model):
+    """The law of all cells of a model, where there is one."""
+    (cells,) = model.likelihood.parts
+    return cells
+
+
+def seen_by(model, values, kind=torch.uint8):
+    return model.view(Batch(torch.tensor([values], dtype=kind)))[0].tolist()
 
 
 @pytest.mark.parametrize("schema", CHOSEN)
 def test_the_likelihood_follows_from_the_kind_of_data(schema):
     model, _ = build("auto", SCHEMAS[schema])
     law, network = CHOSEN[schema]
-    assert type(model.likelihood) is law
+    assert type(cells_of(model)) is law
     assert isinstance(model.likelihood.network, network)
     if SCHEMAS[schema].levels and law is likelihoods.DiscretizedLogistic:
-        assert model.likelihood.levels == SCHEMAS[schema].levels
+        assert cells_of(model).levels == SCHEMAS[schema].levels
 
 
 def test_large_images_get_a_residual_pair():
@@ -42,14 +55,14 @@ def test_large_images_get_a_residual_pair():
 
 
 def test_a_gaussian_is_in_the_units_of_the_data():
-    model, _ = build("vae", SCHEMAS["real-float64 5"])
-    assert model.likelihood.location.item() == 2.0
-    assert model.likelihood.unit.item() == 3.0
-    assert model.likelihood.unit.dtype == torch.float64
+    cells = cells_of(build("vae", SCHEMAS["real-float64 5"])[0])
+    assert cells.location.item() == 2.0
+    assert cells.unit.item() == 3.0
+    assert cells.unit.dtype == torch.float64
     scales = {"fixed": likelihoods.FixedScale, "shared": likelihoods.SharedScale,
               "per-dimension": likelihoods.PerDimensionScale}  # fmt: skip
     for name, kind in scales.items():
-        found = build("vae", SCHEMAS["real 5"], scale=name, sigma=0.5)[0].likelihood.scale
+        found = cells_of(build("vae", SCHEMAS["real 5"], scale=name, sigma=0.5)[0]).scale
         assert type(found) is kind
         assert torch.allclose(found().detach(), torch.tensor(0.5))
 
@@ -61,14 +74,13 @@ def measured(kind, shape, levels, mean, scale):
 
 def test_levels_are_seen_from_their_mean():
     schema = measured("ordinal", (2,), 9, (1.0, 4.0), (2.0,))
-    layer = build("vae", schema, latents=2)[0].posterior.network[0]
-    assert layer(torch.tensor([0, 8], dtype=torch.uint8)).tolist() == [-0.5, 2.0]
+    assert seen_by(build("vae", schema, latents=2)[0], [0, 8]) == [-0.5, 2.0]
 
 
 @pytest.mark.parametrize(("examples", "share"), [(None, 1), (ENOUGH, 1), (ENOUGH - 1, 1 / 3)])
 def test_hidden_layers_start_even_unless_there_are_few_examples(examples, share):
     made = assemble("vae", SCHEMAS["8-bit 1x28x28"], examples=examples, seed=0)
-    first = made.model.posterior.network[1].layers[0].weight.detach()
+    first = made.model.posterior.network.layers[0].weight.detach()
     # of 401,408 draws: the variance is known to 0.23 %, 4.9 errors of it are 1.1 %
     assert float(first.var()) == pytest.approx(share / 784, rel=0.011)
 
@@ -94,7 +106,8 @@ SHARE = torch.linspace(0.1, 0.9, 128).reshape(2, 8, 8)
 def test_a_decoder_starts_at_the_mean(network, kind, levels, axis):
     location = tuple(((levels - 1) * SHARE).flatten().tolist())
     schema = measured(kind, (2, 8, 8), levels, location, (0.4,))
-    model = build("vae", schema, latents=2, network=network, channels=4)[0]
+    own = {"channels": 4} if network == "residual" else {}
+    model = build("vae", schema, latents=2, network=network, **own)[0]
     # a residual decoder has one bias a channel: the channel's own mean, not that of the logits
     share = SHARE if network == "mlp" else SHARE.mean(dim=(1, 2))
     wanted = axis(share.double()).flatten()
@@ -146,29 +159,28 @@ def test_first_weights_of_an_mlp_are_refused_for_convolutions():
 
 def test_an_encoder_may_see_the_data_as_it_is():
     schema = measured("ordinal", (2,), 9, (1.0, 4.0), (2.0,))
-    layer = build("vae", schema, latents=2, inputs="raw")[0].posterior.network[0]
-    assert layer(torch.tensor([0, 8], dtype=torch.uint8)).tolist() == [0.0, 8.0]
-    layer = build("vae", schema, latents=2, inputs="symmetric")[0].posterior.network[0]
-    assert layer(torch.tensor([0, 8], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
-    with pytest.raises(SettingError, match="inputs 'symmetric' is for levels"):
-        build("vae", SCHEMAS["real 5"], inputs="symmetric")
+    assert seen_by(build("vae", schema, latents=2, inputs="raw")[0], [0, 8]) == [0.0, 8.0]
+    assert seen_by(build("vae", schema, latents=2, inputs="symmetric")[0], [0, 8]) == [-1.0, 1.0]
+    for reals in ("real 5", "count 5", "mixed 6"):
+        with pytest.raises(SettingError, match="inputs 'symmetric' is for levels"):
+            build("vae", SCHEMAS[reals], inputs="symmetric")
 
 
 def test_levels_that_were_not_measured_are_brought_to_the_axis_from_minus_one_to_one():
-    model, _ = build("vae", SCHEMAS["8-bit 1x28x28"], latents=2)
-    layer = model.posterior.network[0]
-    assert layer(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
+    model, _ = build("vae", SCHEMAS["8-bit 1x1x1"], latents=2)
+    seen = model.view(Batch(torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1)))
+    assert seen.flatten().tolist() == [-1.0, 1.0]
 
 
 def test_the_number_of_latents_is_chosen_and_may_be_given():
-    assert [Parts().chosen(SCHEMAS[s]).latents for s in ("real 1", "real 5")] == [1, 3]
-    assert Parts().chosen(SCHEMAS["8-bit 1x28x28"]).latents == 32
+    assert [latents_for(SCHEMAS[s]) for s in ("real 1", "real 5")] == [1, 3]
+    assert assemble("auto", SCHEMAS["8-bit 1x28x28"], {"hidden": [4]}).settings["latents"] == 32
     assert build("vae", SCHEMAS["real 5"], latents=7)[0].prior.latents == 7
 
 
 def test_the_decoder_has_the_hidden_layers_of_the_encoder_reversed():
     model, _ = build("vae", SCHEMAS["real 5"], hidden=[9, 4], latents=2)
-    encoder, decoder = model.posterior.network[-1], model.likelihood.network
+    encoder, decoder = model.posterior.network, model.likelihood.network
     assert (str(encoder), str(decoder)) == ("MLP 5-9-4-4", "MLP 2-4-9-5")
 
 
@@ -195,6 +207,11 @@ MISFITS = [
     ("binary 5", {"likelihood": "discretized-logistic"}, r"use --likelihood bernoulli"),
     ("real 5", {"network": "residual"}, r"needs images.*use mlp"),
     ("real 5", {"posterior": "full", "free_bits": 0.1, "samples": 0}, "at least 1"),
+    ("count 5", {"likelihood": "gaussian"}, r"is a density.*use --likelihood negative-binomial"),
+    ("count 5", {"likelihood": "categorical"}, r"does not fit.*use --likelihood negative-bin"),
+    ("real 5", {"likelihood": "negative-binomial"}, r"does not fit.*use --likelihood gaussian"),
+    ("mixed 6", {"likelihood": "gaussian"}, r"column 'likes', which is binary.*--likelihood auto"),
+    ("real 5", {"prior": "vamp", "components": 0}, "components must be from 1 to 65536, got 0"),
 ]
 
 
@@ -206,14 +223,31 @@ def test_parts_that_do_not_fit_are_refused_with_the_choices(schema, settings, wo
 
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_the_likelihood_chosen_always_fits(schema):
-    check_likelihood(likelihood_for(SCHEMAS[schema]), SCHEMAS[schema])
+    law = law_for(SCHEMAS[schema])
+    if law == "auto":
+        assert SCHEMAS[schema].kind == "mixed"
+    else:
+        check_law(law, SCHEMAS[schema])
 
 
-@pytest.mark.parametrize("name", [recipe.name for recipe in recipes()])
-def test_settings_written_down_build_the_same_model_again(name):
-    first = assemble(name, SCHEMAS["8-bit 3x5x7"], {"latents": 3, "hidden": [4]}, seed=1)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_law_that_takes_it_and_its_default_comes_first(kind):
+    assert fitting(kind)[0] == KINDS[kind].law
+
+
+SMALL = {"latents": 3, "hidden": [4]}
+WRITTEN = [(recipe.name, "8-bit 3x5x7", SMALL) for recipe in recipes()] + [
+    ("vae", "mixed 6", {**SMALL, "prior": "vamp", "components": 2, "sigma": 0.5}),
+    ("auto", "mixed 6", {**SMALL, "prior": "mixture"}),
+    ("vae", "8-bit 3x5x7", {"network": "residual", "channels": 4, "likelihood": "categorical"}),
+]
+
+
+@pytest.mark.parametrize(("name", "schema", "settings"), WRITTEN, ids=str)
+def test_settings_written_down_build_the_same_model_again(name, schema, settings):
+    first = assemble(name, SCHEMAS[schema], settings, seed=1)
     written = json.loads(json.dumps(first.settings))
-    again = assemble(name, SCHEMAS["8-bit 3x5x7"], written, seed=1)
+    again = assemble(first.recipe.name, SCHEMAS[schema], written, seed=1)
     assert again.settings == first.settings
     assert again.objective == first.objective
     for one, other in zip(first.model.parameters(), again.model.parameters(), strict=True):
@@ -227,7 +261,7 @@ def test_the_seed_decides_the_initial_weights_and_the_callers_state_is_left_alon
         for seed in (1, 1, 2)
     )
     assert torch.equal(torch.get_rng_state(), before)
-    key = "posterior.network.1.layers.0.weight"
+    key = "posterior.network.layers.0.weight"
     assert torch.equal(one[key], other[key])
     assert not torch.equal(one[key], third[key])
 
@@ -247,7 +281,7 @@ def test_a_model_on_meta_takes_no_memory_and_has_the_same_tensors():
     with pytest.raises(SettingError, match="parameters, more than"):
         assemble("vae", schema, settings)
     with torch.device("meta"):
-        model = Parts(latents=4096, hidden=(65536,)).assemble(schema)
+        model = flat(schema, latents=4096, network=Choice("mlp", {"hidden": (65536,)}))
     assert all(p.is_meta for p in model.parameters())
     for name, entry in SCHEMAS.items():
         with torch.device("meta"):
@@ -269,3 +303,12 @@ def test_the_choice_is_told_in_words():
     assert any("real vectors of 5" in sentence for sentence in words)
     assert any("Gaussian" in sentence for sentence in words)
     assert any(sentence.startswith("4 latent units") for sentence in words)
+    assert not any("Prior" in sentence for sentence in words)
+    words = " ".join(assemble("auto", SCHEMAS["mixed 6"], {"prior": "mixture"}).words)
+    assert (
+        "Likelihood by the kind of each column: bernoulli for 1 binary column, categorical for 1 "
+        "categorical column, negative-binomial for 1 count column, gaussian for 2 real columns, "
+        "discretized-logistic for 1 ordinal column." in words
+    )
+    assert "Prior mixture, as asked for." in words
+    assert "values are counts" in " ".join(assemble("auto", SCHEMAS["count 5"]).words)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from lowerbound.catalogue import assemble, recipe_named, recipes
-from lowerbound.catalogue.settings import check_settings, convert, settings_of
+from lowerbound.catalogue import SLOTS, Choice, assemble, recipe_named, recipes
+from lowerbound.catalogue.assemble import check_values
+from lowerbound.catalogue.settings import check_settings, convert, full_name, settings_of
 from lowerbound.errors import SettingError, UnknownNameError
 from lowerbound.testing import SCHEMAS
 
@@ -31,7 +32,7 @@ CONVERTED = [
 
 @pytest.mark.parametrize(("name", "given", "expected"), CONVERTED)
 def test_text_and_json_become_the_type_of_the_setting(name, given, expected):
-    got = check_settings(VAE, {name: given})[name]
+    got = check_settings(VAE, {name: given})[full_name(name, settings_of(VAE))]
     assert got == expected
     assert type(got) is type(expected)
 
@@ -52,6 +53,9 @@ REFUSED = [
     ("likelihood", "gausian", "no likelihood 'gausian'; did you mean 'gaussian'"),
     ("network", ["mlp"], "no network"),
     ("posterior", None, "no posterior 'None'; there are: diagonal, full"),
+    ("prior", "vampp", "no prior 'vampp'; did you mean 'vamp'"),
+    ("prior.components", "few", "prior.components must be a whole number, got 'few'"),
+    ("network", "auto,mlp", "no network 'auto,mlp'"),
 ]
 
 
@@ -85,7 +89,8 @@ IMPOSSIBLE = [
     {"hidden": [8] * 65}, {"channels": 0}, {"channels": 10**6}, {"blocks": -1}, {"blocks": 100},
     {"sigma": 0.0}, {"sigma": "nan"}, {"sigma": "inf"}, {"samples": 0}, {"beta_warm_up": 2.0},
     {"beta_warm_up": "nan"}, {"free_bits": -1.0}, {"epochs": 0}, {"learning_rate": "nan"},
-    {"batch_size": 0}, {"hidden": [65536] * 64},
+    {"batch_size": 0}, {"hidden": [65536] * 64}, {"prior": "mixture", "components": 0},
+    {"prior": "vamp", "components": 70_000}, {"prior.components": 5},
 ]  # fmt: skip
 
 
@@ -99,7 +104,7 @@ def test_impossible_values_are_refused_before_any_memory_is_taken(settings):
 def test_every_recipe_has_all_settings_of_its_parts_and_training_and_its_own():
     for entry in recipes():
         known = settings_of(entry)
-        assert {"latents", "hidden", "epochs", "batch_size"} <= set(known)
+        assert {"latents", "network.hidden", "epochs", "batch_size", *SLOTS} <= set(known)
         assert {s.group for s in known.values()} == {"model", "objective", "training"}
         assert entry.title and entry.source and entry.formula and entry.use
         assert entry.avoid and entry.differs
@@ -119,3 +124,62 @@ def test_a_setting_of_another_recipe_is_told_with_the_recipes_that_have_it():
         check_settings(VAE, {"beta": 4})
     with pytest.raises(UnknownNameError, match="no setting 'bettas'; did you mean 'betas'"):
         check_settings(VAE, {"bettas": 4})
+
+
+def test_short_names_are_those_of_the_part_that_alone_has_them():
+    known = settings_of(VAE)
+    assert full_name("components", known) == full_name("prior.components", known)
+    assert full_name("hidden", known) == "network.hidden"
+    assert full_name("scale", known) == "likelihood.scale"
+    assert full_name("latents", known) == "latents"
+    assert full_name("idden", known) is None
+    twice = {"a.size": known["latents"], "b.size": known["latents"]}
+    assert full_name("size", twice) is None
+
+
+def test_a_setting_of_another_part_is_refused_with_the_parts_that_have_it():
+    words = r"prior 'standard-normal' has no setting 'components', which mixture and vamp have"
+    with pytest.raises(SettingError, match=f"{words}; give --set prior=mixture"):
+        check_settings(VAE, {"components": 5})
+    with pytest.raises(SettingError, match="network 'mlp' has no setting 'channels', which resid"):
+        check_settings(VAE, {"network": "mlp", "channels": 5})
+    assert check_settings(VAE, {"channels": 5}) == {"network.channels": 5}  # auto may choose it
+
+
+def test_each_part_has_its_own_default_under_one_name():
+    # the number of pseudo-inputs was the default of both
+    for prior, components in (("mixture", 10), ("vamp", 500)):
+        made = assemble("vae", SCHEMAS["real 1"], {"prior": prior, "hidden": [4]})
+        assert made.settings["prior.components"] == components
+        assert f"components={components}" in repr(made.model.prior)
+    plain = assemble("vae", SCHEMAS["real 1"], {"hidden": [4]})
+    assert "prior.components" not in plain.settings
+
+
+def test_the_parts_that_share_a_name_agree_on_its_type():
+    for recipe in recipes():
+        for setting in settings_of(recipe).values():
+            assert {own.kind for own in setting.builders.values()} <= {setting.kind}
+            assert setting.meaning
+
+
+def test_a_choice_brings_the_settings_of_its_part():
+    given = check_settings(VAE, {"prior": Choice("mixture", {"components": "7"})})
+    assert given == {"prior": "mixture", "prior.components": 7}
+
+
+def test_settings_of_the_parts_that_are_there_are_recorded_and_no_others():
+    made = assemble("vae", SCHEMAS["real 5"], {"hidden": [4], "channels": 8})
+    assert made.settings["network"] == "mlp"
+    assert made.settings["network.hidden"] == [4]
+    assert made.settings["likelihood.scale"] == "per-dimension"
+    assert "network.channels" not in made.settings
+    assert "Not used, as no part that was chosen has it: network.channels." in made.words
+
+
+def test_values_that_are_wrong_whatever_the_data_is_are_refused_before_there_is_data():
+    for wrong in ({"components": 0, "prior": "vamp"}, {"sigma": -1.0}, {"hidden": [0]},
+                  {"blocks": 65}, {"latents": 0}, {"epochs": 0}):  # fmt: skip
+        with pytest.raises(SettingError):
+            check_values(VAE, check_settings(VAE, wrong))
+    check_values(VAE, check_settings(VAE, {"components": 5, "prior": "vamp", "hidden": [4]}))

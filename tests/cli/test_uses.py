@@ -214,8 +214,23 @@ def test_the_catalogue_lists_recipes_and_their_settings(lowerbound) -> None:
     found = json.loads(lowerbound("catalogue", "beta-vae", "--json").out)
     beta = next(setting for setting in found["settings"] if setting["name"] == "beta")
     assert beta["default"] == 4.0 and beta["group"] == "objective" and beta["type"] == "number"
-    assert "  latents        from data" in lowerbound("catalogue", "vae").out
-    assert "when not to choose it\n" in lowerbound("catalogue", "vae").out
+    shown = lowerbound("catalogue", "vae").out
+    assert "  latents                from data" in shown
+    assert "when not to choose it\n" in shown
+    # what a part has stands below its name, with its own default
+    _, _, mixture = shown.partition("    mixture: A mixture of Gaussians.\n")
+    assert mixture.startswith("      prior.components   10 ")
+    _, _, vamp = mixture.partition("    vamp: ")
+    assert "      prior.components   500 " in vamp.partition("\n  posterior")[0]
+    assert max(map(len, shown.partition("--set")[2].splitlines())) < 80
+    defaults = {
+        setting["builder"]: setting["default"]
+        for setting in found["settings"]
+        if setting["name"] == "prior.components"
+    }
+    assert defaults == {"mixture": 10, "vamp": 500}
+    prior = next(setting for setting in found["settings"] if setting["name"] == "prior")
+    assert list(prior["choices"]) == ["standard-normal", "mixture", "vamp"]
     for name in names:
         settings = json.loads(lowerbound("catalogue", name, "--json").out)["settings"]
         assert all(len(setting["meaning"]) > 10 for setting in settings)

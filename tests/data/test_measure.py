@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lowerbound.data import read
-from lowerbound.data.examples import identity
+from lowerbound.data.dataset import identity
 from lowerbound.data.measure import MOST_APART, Levels, Numbers
 
 

@@ -135,3 +135,51 @@ def test_a_float32_law_has_a_float64_kl():
     full = MultivariateNormal(torch.zeros(2, 3), torch.eye(3))
     p = Independent(Normal(torch.zeros(3), torch.ones(3)), 1)
     assert analytic_kl(q, p).dtype == analytic_kl(full, p).dtype == F64
+
+
+def test_a_kl_below_another_group_has_the_axes_of_draws_batch_and_units():
+    """With q `(B,)` and p `(K, B)` it once came out as `(K, B D)`."""
+    generator = torch.Generator().manual_seed(0)
+    mean, centre = (torch.randn(s, generator=generator, dtype=F64) for s in ((3, 2), (5, 3, 2)))
+    scale, spread = (
+        torch.rand(s, generator=generator, dtype=F64) + 0.3 for s in ((3, 2), (5, 3, 2))
+    )
+
+    def by_hand(mean, scale, centre, spread):
+        ratio = scale / spread
+        return 0.5 * (ratio**2 + ((mean - centre) / spread) ** 2 - 1) - ratio.log()
+
+    got = analytic_kl(diagonal(mean, scale), diagonal(centre, spread))
+    assert got.shape == (5, 3, 2)
+    assert torch.allclose(got, by_hand(mean, scale, centre, spread), rtol=1e-12)
+    other = analytic_kl(diagonal(centre, spread), diagonal(mean, scale))  # q (K, B), p (B,)
+    assert torch.allclose(other, by_hand(centre, spread, mean, scale), rtol=1e-12)
+    whole = Independent(Normal(mean, scale), 1), Independent(Normal(centre, spread), 1)
+    assert torch.allclose(got.sum(dim=-1), _integral(*whole), rtol=1e-9)
+    assert_close_gradient(
+        lambda *numbers: analytic_kl(*_pair(*numbers)).sum(dim=(1, 2)),
+        [mean, scale, centre, spread],
+    )
+    maps = analytic_kl(  # units of a map of features
+        Independent(Normal(mean.view(3, 2, 1), scale.view(3, 2, 1)), 2),
+        Independent(Normal(centre.view(5, 3, 2, 1), spread.view(5, 3, 2, 1)), 2),
+    )
+    assert torch.equal(maps, got)
+    full = MultivariateNormal(mean, scale_tril=torch.diag_embed(scale))
+    assert analytic_kl(full, diagonal(centre, spread)).shape == (5, 3, 1)
+    together = analytic_kl(full, diagonal(centre, spread)).squeeze(-1)
+    assert torch.allclose(together, got.sum(dim=-1), rtol=1e-12)
+
+
+def _pair(mean, scale, centre, spread):
+    return Independent(Normal(mean, scale), 1), Independent(Normal(centre, spread), 1)
+
+
+def _integral(q, p) -> torch.Tensor:
+    """E_q[log q - log p] by Gauss-Hermite quadrature, exact for Gaussians, unit by unit."""
+    points, weights = np.polynomial.hermite_e.hermegauss(8)
+    total = 0.0
+    for point, weight in zip(points, weights / weights.sum(), strict=True):
+        z = q.base_dist.loc + q.base_dist.scale * point
+        total = total + weight * (q.base_dist.log_prob(z) - p.base_dist.log_prob(z))
+    return total.sum(dim=-1)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lowerbound.errors import SettingError, ShapeError
-from lowerbound.networks import MLP, ResidualDecoder, ResidualEncoder, Standardize
+from lowerbound.networks import MLP, ResidualDecoder, ResidualEncoder
 from lowerbound.networks.residual import SMALLEST, stages
 from lowerbound.testing import assert_close_gradient
 
@@ -71,13 +71,36 @@ def test_an_mlp_without_hidden_layers_is_a_linear_map():
     assert str(network) == "MLP 6-4"
 
 
-def test_standardize_computes_in_the_precision_of_the_data():
-    # 1e9 and 1e9 + 1 are the same float32: subtracting first keeps the difference
-    layer = Standardize(torch.tensor(1e9, dtype=torch.float64), 1.0)
-    got = layer(torch.tensor([1e9, 1e9 + 1], dtype=torch.float64))
-    assert got.tolist() == [0.0, 1.0]
-    assert got.dtype == torch.float32
-    assert Standardize(127.5, 127.5)(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1, 1]
+@pytest.mark.parametrize(("place", "some"), [(0, 1), (0, 2), (2, 1), (3, 3)])
+def test_an_mlp_starts_at_the_outputs_that_it_is_told_and_leaves_the_others(place, some):
+    network = MLP((2,), (6,), (4,))
+    before = network.linear[-1].bias.detach().clone()
+    values = torch.arange(1.0, some + 1).view(1, some)
+    network.start_at(values, place)
+    after = network.linear[-1].bias.detach()
+    assert torch.equal(after[place : place + some], values.flatten())
+    kept = [i for i in range(6) if not place <= i < place + some]
+    assert torch.equal(after[kept], before[kept])
+
+
+def test_a_residual_decoder_starts_at_the_means_of_its_channels():
+    network = ResidualDecoder((2,), (2, 3, 4, 5), channels=4)
+    values = torch.randn(1, 3, 4, 5)
+    before = network.head.bias.detach().clone()
+    network.start_at(values)
+    assert torch.allclose(network.head.bias[:3], values.mean(dim=(2, 3)).flatten())
+    assert torch.equal(network.head.bias[3:], before[3:])  # log scales of a law of two numbers
+
+
+@pytest.mark.parametrize("init", ["even", "glorot"])
+def test_convolutions_know_no_start_of_an_mlp(init):
+    for network in (
+        ResidualEncoder((1, 4, 4), (2,), channels=2),
+        ResidualDecoder((2,), (1, 1, 4, 4), channels=2),
+    ):
+        with pytest.raises(SettingError, match="is for --set network=mlp"):
+            network.start(init)
+        network.start("small")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,14 @@ import torch
 from lowerbound.data import Batch
 from lowerbound.errors import SettingError
 from lowerbound.objectives import ELBO, IWAE, DReG, Objective, StickingTheLanding
-from lowerbound.testing import LinearGaussian, check_close, check_reparameterised
+from lowerbound.testing import (
+    LinearGaussian,
+    LinearGaussianChain,
+    check_close,
+    check_reparameterised,
+    cubature,
+    given_noise,
+)
 
 ROWS = 20_000
 
@@ -87,3 +94,42 @@ def test_a_network_in_single_precision_gets_a_gradient_in_it():
     for parameter in model.posterior.parameters():
         assert parameter.grad.dtype == torch.float32
         assert bool(torch.isfinite(parameter.grad).all())
+
+
+def test_the_doubly_reparameterised_gradient_is_refused_for_two_groups():
+    """Its factor once came back through the lower group into the upper one, twice."""
+    model = LinearGaussianChain((3, 2), 4)
+    with pytest.raises(SettingError, match="for one group of latents, and this model has 2"):
+        DReG(3)(model, Batch(model.simulate(2).x))
+
+
+@pytest.mark.parametrize("order", ["top-down", "bottom-up"])
+def test_at_the_exact_posterior_of_two_groups_every_draw_has_no_path_gradient(order):
+    model = LinearGaussianChain((3, 2), 4, order=order)
+    encoder = [
+        p
+        for name, p in model.named_parameters()
+        if name.startswith(("gains", "offsets", "factors"))
+    ]
+    trace = model.trace(Batch(model.simulate(3).x), 4, "path")
+    weights = trace.log_weight.flatten()
+    assert len(weights) == 12
+    for weight in weights:  # of each draw of each example, not only on average
+        for gradient in torch.autograd.grad(weight, encoder, retain_graph=True):
+            assert float(gradient.abs().max()) < 1e-12
+    total = model.trace(Batch(model.simulate(3).x), 4).log_weight.sum()
+    assert any(float(g.abs().max()) > 1e-2 for g in torch.autograd.grad(total, encoder))
+    assert torch.equal(
+        StickingTheLanding(4).reduce(trace).value, ELBO(4, analytic=False).reduce(trace).value
+    )
+
+
+def test_the_path_gradient_of_two_groups_has_the_mean_of_the_total_one():
+    model = LinearGaussianChain((3, 2), 4, exact=False)
+    batch, gradients = Batch(model.simulate(3).x), []
+    for kind in ("path", "total"):
+        with given_noise(cubature(5)):
+            value = ELBO(10, analytic=False, gradient=kind)(model, batch).value.sum()
+        gradients.append(torch.autograd.grad(value, list(model.parameters())))
+    for path, total in zip(*gradients, strict=True):
+        check_close(path, total, "the path gradient", 1e-8, "plain")

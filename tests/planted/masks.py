@@ -42,8 +42,8 @@ def _not_filled(model, batch, trace):
     if batch.observed is None:
         return trace
     cells = model.likelihood(trace.latents["z"].z).base_dist.log_prob(batch.x)
-    kept = torch.where(batch.observed, cells, 0.0)
-    return altered(trace, log_px=kept.double().sum(dim=-1))
+    cells = torch.where(batch.observed, cells, 0.0)
+    return altered(trace, log_px=cells.double().sum(dim=-1))
 
 
 @_plant("changes when|finite")
@@ -51,10 +51,9 @@ def _multiplied(model, batch, trace):
     """The mask is multiplied before `log_prob`, and nan times zero is nan."""
     if batch.observed is None:
         return trace
-    law = model.likelihood(trace.latents["z"].z)
-    cells = law.base_dist.log_prob(batch.x * batch.observed)
-    kept = torch.where(batch.observed, cells, 0.0)
-    return altered(trace, log_px=kept.double().sum(dim=-1))
+    cells = model.likelihood(trace.latents["z"].z).base_dist.log_prob(batch.x * batch.observed)
+    cells = torch.where(batch.observed, cells, 0.0)
+    return altered(trace, log_px=cells.double().sum(dim=-1))
 
 
 @_plant("changes when|finite|nothing was observed")

@@ -63,10 +63,11 @@ def test_the_trace_of_the_mixture_draws_from_its_posterior():
     batch = Batch(torch.ones(1, 4, dtype=torch.float64))
     trace = model.trace(batch, 30_000)
     q = model.joint(batch)[2].exp().flatten().detach()
-    assert_frequencies(trace.z.flatten(), q, resolves=0.03)
+    z = trace.latents["z"].z
+    assert_frequencies(z.flatten(), q, resolves=0.03)
     values = {state: model.joint(batch)[0][state, 0] for state in range(3)}
     for state, value in values.items():
-        assert bool((trace.log_px[trace.z[..., 0] == state] == value).all())
+        assert bool((trace.log_px[z[..., 0] == state] == value).all())
 
 
 def test_unobserved_cells_of_the_mixture_are_summed_out():

@@ -175,10 +175,11 @@ def test_traces_draw_from_the_encoder(name):
     model = MODELS[name]()
     batch = Batch(model.simulate(1).x)
     trace = model.trace(batch, 30_000)
-    index = (trace.z.unsqueeze(-2) == model.states).all(dim=-1).long().argmax(dim=-1)
+    latent = trace.latents["z"]
+    index = (latent.z.unsqueeze(-2) == model.states).all(dim=-1).long().argmax(dim=-1)
     q = model.joint(batch)[2].exp().detach().flatten()
     assert_frequencies(index.flatten(), q, resolves=0.03)
-    assert torch.allclose(trace.posterior.log_prob(trace.z), trace.log_qz)
+    assert torch.allclose(latent.q.log_prob(latent.z), trace.log_qz)
 
 
 @pytest.mark.parametrize("name", MODELS)

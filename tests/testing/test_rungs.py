@@ -14,6 +14,7 @@ from lowerbound.posteriors import DiagonalGaussian, FullGaussian
 from lowerbound.testing import BernoulliMixture, LinearGaussianChain, check_objective
 from lowerbound.testing import gradients as rungs
 from lowerbound.testing.bounds import check_bounds, grouped
+from planted.altered import altered
 
 X = torch.randn(2, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
@@ -120,7 +121,8 @@ def test_a_draw_that_shares_its_noise_is_seen_where_draws_have_few_values():
     class Shared(BernoulliMixture):
         def trace(self, batch, samples=1, gradient="total"):
             trace = super().trace(batch, samples, gradient)
-            return replace(trace, z=trace.z[:, :1].expand_as(trace.z))
+            z = trace.latents["z"].z
+            return altered(trace, z=z[:, :1].expand_as(z))
 
     batch = Batch(BernoulliMixture().simulate(4).x)
     check_rows(BernoulliMixture(), batch)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from lowerbound import likelihoods
+from lowerbound import likelihoods, priors
 from lowerbound.catalogue.policy import choose, training_for
 from lowerbound.catalogue.recipe import Recipe, recipe_named
 from lowerbound.catalogue.settings import Setting, check_settings, settings_of
@@ -71,6 +71,7 @@ def assemble(
     """
     asked = recipe_named(name)
     given = check_settings(asked, settings or {})
+    check_values(asked, given)
     chosen = choose(schema, examples, name, given)
     recipe = recipe_named(chosen.recipe)
     known = settings_of(recipe)
@@ -106,8 +107,9 @@ def resolve(known: Mapping[str, Setting], settings: Mapping[str, Any]) -> dict[s
     }
     for name, setting in known.items():
         slot = name.partition(".")[0]
-        if setting.builders and found[slot] in setting.builders:
-            found[name] = settings.get(name, setting.default)
+        own = setting.builders.get(str(found.get(slot)))
+        if own is not None:
+            found[name] = settings.get(name, own.default)
         elif setting.builders and found[slot] == "auto" and name in settings:
             found[name] = settings[name]
     return found
@@ -141,6 +143,7 @@ def check_values(recipe: Recipe, given: Mapping[str, Any]) -> None:
     if latents is not None and not 1 <= latents <= 65536:
         raise SettingError(f"latents must be from 1 to 65536, got {latents}")
     probes: dict[str, tuple[Any, ...]] = {
+        "prior": (priors.Site(1, (1,), priors.StandardNormal(1)),),
         "likelihood": (likelihoods.Site("real", (1,)),),
         "network": (),
     }

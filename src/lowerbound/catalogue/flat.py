@@ -36,8 +36,8 @@ def flat(
     Args:
         schema: What the data is.
         latents: Number of latent units; from the data if none.
-        prior: p(z).
-        posterior: q(z|x).
+        prior: p(z), the law that latents are drawn from.
+        posterior: q(z|x), the law that stands for p(z|x).
         likelihood: p(x|z): one law for all cells, or by the kind of each if "auto".
         network: Encoder and decoder; from the data if "auto".
         init: First weights. "even": hidden layers of an MLP hand on numbers of the size they are

@@ -3,7 +3,7 @@
 import inspect
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lowerbound.catalogue.recipe import Recipe, recipes
@@ -24,7 +24,8 @@ class Setting:
         group: "model" (a part), "objective" (the recipe's own) or "training".
         meaning: What it is, as the docstring of its function says.
         slot: The slot that it fills; None for other settings.
-        builders: Names of the builders that have it; empty for settings of no builder.
+        builders: The setting as each builder has it, which may differ in its default, by the name
+            of the builder; empty for settings of no builder.
     """
 
     name: str
@@ -33,7 +34,7 @@ class Setting:
     group: Literal["model", "objective", "training"]
     meaning: str = ""
     slot: Slot | None = None
-    builders: tuple[str, ...] = ()
+    builders: Mapping[str, "Setting"] = field(default_factory=dict)
 
 
 def settings_of(recipe: Recipe) -> dict[str, Setting]:
@@ -50,10 +51,7 @@ def settings_of(recipe: Recipe) -> dict[str, Setting]:
             for inner in _of_builders(setting):
                 found[inner.name] = inner
     for setting in own:
-        group = "model" if setting.slot else "objective"
-        found[setting.name] = Setting(
-            setting.name, setting.kind, setting.default, group, setting.meaning, setting.slot
-        )
+        found[setting.name] = replace(setting, group="model" if setting.slot else "objective")
         for inner in _of_builders(setting):
             found[inner.name] = inner
     hints, means = get_type_hints(Training), meanings(Training)
@@ -84,15 +82,17 @@ def _of_builders(setting: Setting) -> list[Setting]:
     """The settings of everything that a slot can hold, under the slot's name."""
     if setting.slot is None:
         return []
-    found: dict[str, Setting] = {}
+    found: dict[str, dict[str, Setting]] = {}
     for builder, function in setting.slot.builders.items():
         for inner in _keywords(function):
-            name = f"{setting.name}.{inner.name}"
-            before = found[name].builders if name in found else ()
-            found[name] = Setting(
-                name, inner.kind, inner.default, "model", inner.meaning, None, (*before, builder)
-            )
-    return list(found.values())
+            one = replace(inner, name=f"{setting.name}.{inner.name}")
+            found.setdefault(one.name, {})[builder] = one
+    return [replace(next(iter(each.values())), builders=each) for each in found.values()]
+
+
+def each_of(setting: Setting) -> list[tuple[str | None, Setting]]:
+    """Return a setting as each builder has it, with the builder's name; or alone, with None."""
+    return list(setting.builders.items()) or [(None, setting)]
 
 
 def meanings(documented: Any) -> dict[str, str]:
@@ -131,7 +131,7 @@ def check_settings(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     known = settings_of(recipe)
     found: dict[str, Any] = {}
-    for short, value in given.items():
+    for short, value in _spread(given).items():
         name = full_name(short, known)
         if name is None:
             having = [o.name for o in recipes() if full_name(short, settings_of(o)) is not None]
@@ -143,12 +143,23 @@ def check_settings(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
             raise UnknownNameError("setting", short, known)
         setting = known[name]
         if setting.slot is not None:
-            value = value.name if isinstance(value, Choice) else value
             found[name] = setting.slot.check(value if isinstance(value, str) else str(value))
         else:
             found[name] = convert(short, value, setting.kind)
     for name in found:
         _check_builder(known, found, name)
+    return found
+
+
+def _spread(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the settings of each `Choice` beside it, by their full names."""
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if isinstance(value, Choice):
+            found[name] = value.name
+            found.update({f"{name}.{inner}": own for inner, own in value.settings.items()})
+        else:
+            found[name] = value
     return found
 
 
@@ -171,7 +182,7 @@ def _check_builder(known: Mapping[str, Setting], found: Mapping[str, Any], name:
         raise SettingError(
             f"{slot} '{chosen}' has no setting '{name.partition('.')[2]}', which "
             f"{' and '.join(builders)} ha{'s' if len(builders) == 1 else 've'}; give --set "
-            f"{slot}={builders[0]} with it, or leave it out"
+            f"{slot}={next(iter(builders))} with it, or leave it out"
         )
 
 

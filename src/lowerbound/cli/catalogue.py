@@ -1,5 +1,6 @@
 """`lowerbound catalogue`: the recipes there are."""
 
+import inspect
 import textwrap
 import typing
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,7 +28,7 @@ def command(
       lowerbound catalogue beta-vae --json
     """
     from lowerbound.catalogue import recipe_named, recipes
-    from lowerbound.catalogue.settings import settings_of
+    from lowerbound.catalogue.settings import each_of, settings_of
     from lowerbound.cli.console import say, say_json
 
     if name is None:
@@ -39,9 +40,9 @@ def command(
         say("lowerbound catalogue NAME lists the settings of one.")
         return
     recipe = recipe_named(name)
-    settings = settings_of(recipe)
+    settings = [one for setting in settings_of(recipe).values() for one in each_of(setting)]
     if json:
-        listed = [setting_json(setting) for setting in settings.values()]
+        listed = [setting_json(setting, builder) for builder, setting in settings]
         say_json({**about(recipe), "settings": listed})
         return
     show(recipe)
@@ -52,25 +53,52 @@ def command(
         ("training", "the training"),
     ):
         say(f"--set for {title}")
-        for setting in settings.values():
-            if setting.group == group:
-                shown = setting_json(setting)
-                say(f"  {setting.name:<14} {default_in_words(shown):<12} {shown['type']}")
-                say(textwrap.fill(setting.meaning, 79, **INDENTED))
+        for builder, setting in settings:
+            if setting.group == group and builder is None:
+                show_setting(setting)
+                for part, words in choices(setting).items():
+                    say_indented(f"{part}: {words}", 4, hanging=4)
+                    for of, inner in settings:
+                        if of == part and inner.name.startswith(f"{setting.name}."):
+                            show_setting(inner, 6)
         say()
 
 
-#: How the meaning of a setting is laid out below its name.
-INDENTED: dict[str, Any] = {
-    "initial_indent": "      ", "subsequent_indent": "      ", "break_on_hyphens": False
-}  # fmt: skip
+def show_setting(setting: "Setting", indent: int = 2) -> None:
+    """Show the name, default, type and meaning of a setting, in lines of at most 79 characters."""
+    shown = setting_json(setting)
+    kind = "one of these" if shown["choices"] else shown["type"]
+    name = f"{setting.name:<{24 - indent}}"
+    say_indented(f"{name} {default_in_words(shown):<16} {kind}", indent)
+    say_indented(setting.meaning, indent + 4)
+
+
+def say_indented(text: str, indent: int, hanging: int = 0) -> None:
+    """Print some text, each line of it indented, those after the first by `hanging` more."""
+    from lowerbound.cli.console import say
+
+    first, further = " " * indent, " " * (indent + hanging)
+    say(textwrap.fill(text, 79, initial_indent=first, subsequent_indent=further,
+                      break_on_hyphens=False))  # fmt: skip
+
+
+def choices(setting: "Setting") -> dict[str, str]:
+    """Return what a slot can hold: the first line of what each builder says of itself, by name."""
+    if setting.slot is None:
+        return {}
+    said = {
+        name: (inspect.getdoc(builder) or "").partition("\n")[0]
+        for name, builder in setting.slot.builders.items()
+    }
+    return {**({"auto": "What suits the data."} if setting.slot.auto else {}), **said}
+
 
 #: Defaults that `fit` replaces by what suits the number of examples or the schema.
 FROM_DATA = ("latents", "epochs", "batch_size", "patience")
 
 
 def show(recipe: "Recipe") -> None:
-    """A recipe in four lines."""
+    """Show a recipe in four lines."""
     from lowerbound.cli.console import say
 
     say(f"{recipe.name}  ({recipe.title}, {recipe.year})")
@@ -81,7 +109,7 @@ def show(recipe: "Recipe") -> None:
 
 
 def show_limits(recipe: "Recipe") -> None:
-    """When not to choose it, and how it departs from its source."""
+    """Say when not to choose a recipe, and how it departs from its source."""
     from lowerbound.cli.console import say
 
     for title, words in (
@@ -95,16 +123,23 @@ def show_limits(recipe: "Recipe") -> None:
 
 
 def about(recipe: "Recipe") -> dict[str, Any]:
-    """What the catalogue says of a recipe."""
+    """Return what the catalogue says of a recipe."""
     names = ("name", "title", "year", "source", "formula", "use", "avoid", "differs")
     return {key: getattr(recipe, key) for key in names}
 
 
-def setting_json(setting: "Setting") -> dict[str, Any]:
-    """Name, type, default and group of a setting, and whether the data changes the default."""
+def setting_json(setting: "Setting", builder: str | None = None) -> dict[str, Any]:
+    """Return name, type, default and group of a setting, and whether data changes the default.
+
+    Args:
+        setting: The setting.
+        builder: The name of the part that has it; None for settings of no part.
+    """
     return {
         "name": setting.name,
-        "type": type_in_words(setting.kind),
+        "builder": builder,
+        "type": type_in_words(setting.kind) if setting.slot is None else "a name",
+        "choices": choices(setting),
         "default": list(setting.default) if isinstance(setting.default, tuple) else setting.default,
         "from_data": setting.name in FROM_DATA,
         "group": setting.group,
@@ -113,7 +148,7 @@ def setting_json(setting: "Setting") -> dict[str, Any]:
 
 
 def type_in_words(kind: Any) -> str:
-    """A setting's type as a person writes it.
+    """Write a setting's type as a person does.
 
     Example:
         >>> type_in_words(tuple[int, ...]), type_in_words(float | None)
@@ -132,7 +167,7 @@ def type_in_words(kind: Any) -> str:
 
 
 def default_in_words(setting: dict[str, Any]) -> str:
-    """A default as `--set` would take it, or that it follows from the data."""
+    """Write a default as `--set` would take it, or that it follows from the data."""
     value = setting["default"]
     if setting["from_data"]:
         return "from data"

@@ -2,7 +2,7 @@
 
 from lowerbound.core.batch import Batch
 from lowerbound.core.conditional import Conditional
-from lowerbound.core.model import Choose, Inferred, Model, Pick, Sample
+from lowerbound.core.model import Choose, Factor, Inferred, Model, Pick, Sample
 from lowerbound.core.on import constant, device_of, dtype_of, on
 from lowerbound.core.space import Latents, Space, flatten, unflatten, units_of
 from lowerbound.core.trace import Bound, Gradient, Latent, Trace, Traceable
@@ -13,6 +13,7 @@ __all__ = [
     "Bound",
     "Choose",
     "Conditional",
+    "Factor",
     "Gradient",
     "Inferred",
     "Latent",

@@ -36,6 +36,23 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Factor:
+    """One factor of a model, in words.
+
+    Attributes:
+        name: Such as "prior".
+        symbol: Such as "p(z)".
+        formula: How its law is written, or what it is called.
+        parameters: How many numbers of it are trained.
+    """
+
+    name: str
+    symbol: str
+    formula: str
+    parameters: int
+
+
+@dataclass(frozen=True)
 class Inferred:
     """The centre of q(z|x), group by group given the centres above.
 
@@ -78,6 +95,12 @@ class Model(nn.Module, ABC):
             batch: `B` examples for q; None where there is no data: each q is then None.
             condition: What a conditional model is told, `(B, ...)`.
         """
+
+    def describe(self) -> list[Factor]:
+        """List the factors in words; the whole of a model that does not tell them apart."""
+        groups = ", ".join(self.latents)
+        size = sum(parameter.numel() for parameter in self.parameters())
+        return [Factor("model", f"p(x, {groups})", type(self).__name__, size)]
 
     def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
         """Raise `SupportError` with the remedy if p(x|z) gives a value of `x` no density.

@@ -7,7 +7,8 @@ that are in hand already (`Raw`).
 from lowerbound.core.batch import Batch
 from lowerbound.data.build import build
 from lowerbound.data.coerce import coerce
-from lowerbound.data.examples import Data, Examples
+from lowerbound.data.dataset import Data
+from lowerbound.data.examples import Examples
 from lowerbound.data.field import Constant, Field
 from lowerbound.data.front import names, read, read_examples
 from lowerbound.data.kinds import KINDS, Kind
@@ -20,6 +21,7 @@ from lowerbound.data.reading import Reading, reading
 from lowerbound.data.rows import ArrayRows, Rows
 from lowerbound.data.schema import Schema
 from lowerbound.data.source import Source
+from lowerbound.data.table import columns_of
 
 __all__ = [
     "KINDS",
@@ -42,6 +44,7 @@ __all__ = [
     "arranged",
     "build",
     "coerce",
+    "columns_of",
     "named_sets",
     "names",
     "read",

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from lowerbound.data.examples import Data, identity
+from lowerbound.data.dataset import Data, identity
 from lowerbound.data.loading import with_draws
 from lowerbound.data.notes import Note
 from lowerbound.data.packed.remember import remembered

@@ -5,7 +5,7 @@ from typing import Any
 
 from lowerbound.data.build import Stage, build
 from lowerbound.data.coerce import coerce
-from lowerbound.data.examples import Data
+from lowerbound.data.dataset import Data
 from lowerbound.data.infer import check_limit
 from lowerbound.data.notes import Note
 from lowerbound.data.packed.convert import left_on_disk

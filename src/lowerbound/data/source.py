@@ -1,15 +1,13 @@
 """What training, evaluation and applications ask of examples, wherever these are kept."""
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from lowerbound.core.batch import Batch
-
-if TYPE_CHECKING:
-    from lowerbound.data.examples import Examples
+from lowerbound.data.examples import Examples
 
 
 class Source(Protocol):

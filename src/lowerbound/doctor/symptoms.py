@@ -1,6 +1,7 @@
 """The plain numbers that every diagnosis is made from, gathered once."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from lowerbound.training import Epoch
 
@@ -75,6 +76,7 @@ class Belief:
         gap: Mean of the bound on log p(x) minus ELBO.
         error: Standard error of the mean bound on log p(x), were all validation examples used.
         examples: Validation examples looked at.
+        groups: Units of each group of latents, by name, in the order of the units.
     """
 
     rate: float
@@ -93,6 +95,17 @@ class Belief:
     gap: float
     error: float
     examples: int
+    groups: Mapping[str, int] = field(default_factory=dict)
+
+    def by_group(self) -> Iterator[tuple[str, slice]]:
+        """Where the units of each group are; all of them, without a name, where there is one."""
+        if len(self.groups) < 2:
+            yield "", slice(len(self.variances))
+            return
+        first = 0
+        for name, units in self.groups.items():
+            yield name, slice(first, first + units)
+            first += units
 
 
 @dataclass(frozen=True)

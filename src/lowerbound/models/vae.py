@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from lowerbound.core import Batch, Choose, Conditional, Model, Space, View
+from lowerbound.core import Batch, Choose, Conditional, Factor, Model, Space, View
 
 
 class VAE(Model):
@@ -64,26 +64,35 @@ class VAE(Model):
         """See `Model.check`: the likelihood knows."""
         self.likelihood.check(x, observed, name)
 
-    def __str__(self) -> str:
-        """The factorisation, and how large each factor is."""
-        factors = [
+    def describe(self) -> list[Factor]:
+        """List prior, likelihood and posterior."""
+        return [
+            Factor(name, symbol, part.formula or type(part).__name__, _count(part))
+            for name, symbol, part in self._parts()
+        ]
+
+    def _parts(self) -> list[tuple[str, str, Conditional]]:
+        return [
             ("prior", "p(z)", self.prior),
             ("likelihood", "p(x|z)", self.likelihood),
             ("posterior", "q(z|x)", self.posterior),
         ]
+
+    def __str__(self) -> str:
+        """The factorisation, and how large each factor is."""
         lines = ["VAE: p(x, z) = p(z) p(x|z), and q(z|x) approximates p(z|x)"]
-        for name, symbol, factor in factors:
-            formula = getattr(factor, "formula", "") or type(factor).__name__
-            lines.append(f"  {name:<10} {symbol:<6} = {formula:<36} {_count(factor):>18}")
-            network = getattr(factor, "network", None)
+        for factor, (_, symbol, part) in zip(self.describe(), self._parts(), strict=True):
+            size = f"{factor.parameters:,} parameters"
+            lines.append(f"  {factor.name:<10} {symbol:<6} = {factor.formula:<36} {size:>18}")
+            network = getattr(part, "network", None)
             if network is not None:
                 lines.append(f"    {_describe(network)}")
-        lines.append(f"  {'in all':<57} {_count(self):>18}")
+        lines.append(f"  {'in all':<57} {f'{_count(self):,} parameters':>18}")
         return "\n".join(lines)
 
 
-def _count(module: nn.Module) -> str:
-    return f"{sum(p.numel() for p in module.parameters()):,} parameters"
+def _count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def _describe(network: nn.Module) -> str:

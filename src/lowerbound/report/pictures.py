@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lowerbound.applications import generate, interpolate, reconstruct, traverse
 from lowerbound.applications.pictures import to_image, to_pixels
+from lowerbound.core import View
 from lowerbound.data import Examples
 from lowerbound.report.markup import Html, Missing, Panel, element, joined
 from lowerbound.runs import Run
@@ -85,7 +86,7 @@ class Gallery:
         rows = []
         for a, b in list(zip(index[0::2], index[1::2], strict=False))[: 3 if self.few else 4]:
             batch = self.test.batch(torch.tensor([a, b]))
-            start, end = batch.x if batch.observed is None else batch.x * batch.observed
+            start, end = View()(batch)
             way = interpolate(self.run.model, *batch.x, steps=8, observed=batch.observed)
             whole = torch.cat([start[None].to(way), way, end[None].to(way)])
             rows.append(self._strip(whole, "step", ends=True))

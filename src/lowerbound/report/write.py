@@ -137,13 +137,10 @@ def _about(found: Any, make: Callable[[Any], Any]) -> Any:
 def _model(run: Run) -> dict[str, Any]:
     """The model and its objective, in formulas and words."""
     model, criterion = run.model, run.objective.criterion
-    names = (("p(z)", "prior"), ("p(x|z)", "likelihood"), ("q(z|x)", "posterior"))
-    factors = []
-    for symbol, name in names:
-        factor = getattr(model, name)
-        formula = getattr(factor, "formula", "") or type(factor).__name__
-        size = sum(parameter.numel() for parameter in factor.parameters())
-        factors.append((name, pretty(symbol), pretty(formula), size))
+    factors = [
+        (factor.name, pretty(factor.symbol), pretty(factor.formula), factor.parameters)
+        for factor in model.describe()
+    ]
     where = []
     if isinstance(criterion, BetaELBO):
         where.append(f"β = {criterion.beta:g}")
@@ -161,9 +158,9 @@ def _model(run: Run) -> dict[str, Any]:
             "curve is of that objective, the held-out curve of the bound without it."
         )
     return {
-        "joint": pretty("p(x, z) = p(z) p(x|z)"),
-        "approximation": pretty("q(z|x)"),
-        "target": pretty("p(z|x)"),
+        "joint": pretty(_joint(list(model.latents))),
+        "approximation": pretty(f"q({', '.join(model.latents)}|x)"),
+        "target": pretty(f"p({', '.join(model.latents)}|x)"),
         "factors": factors,
         "objective": pretty(criterion.formula),
         "evidence": pretty("log p(x)") if criterion.is_bound else None,
@@ -172,3 +169,16 @@ def _model(run: Run) -> dict[str, Any]:
         "text": str(model),
         "settings": [*run.spec.settings.items(), *run.spec.training.items()],
     }
+
+
+def _joint(groups: list[str]) -> str:
+    """The joint law as the product that it is, from the top.
+
+    Example:
+        >>> _joint(["z2", "z1"])
+        'p(x, z2, z1) = p(z2) p(z1|z2) p(x|z2, z1)'
+    """
+    parts = [f"p({groups[0]})"]
+    parts += [f"p({one}|{', '.join(groups[:place])})" for place, one in enumerate(groups) if place]
+    names = ", ".join(groups)
+    return f"p(x, {names}) = {' '.join(parts)} p(x|{names})"

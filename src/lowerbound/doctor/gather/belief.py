@@ -64,6 +64,7 @@ def belief_of(
         gap=float((found.log_likelihood - found.elbo).mean()),
         error=float(found.log_likelihood.std()) / len(data.validation) ** 0.5,
         examples=len(held_out),
+        groups={name: space.units for name, space in model.latents.items()},
     )
 
 

@@ -2,7 +2,7 @@
 
 from lowerbound.doctor.finding import Finding
 from lowerbound.doctor.rules.training import FEWEST_UPDATES, under_training
-from lowerbound.doctor.symptoms import Structure, Symptoms
+from lowerbound.doctor.symptoms import Belief, Structure, Symptoms
 from lowerbound.evaluation import ACTIVE_THRESHOLD
 
 #: A code of less than a tenth of a nat cannot tell two examples apart: one bit is 0.69 nats.
@@ -31,7 +31,7 @@ def collapse(symptoms: Symptoms) -> Finding | None:
         return None
     words = f"The latents say nothing: the rate is {rate:.2g} nats per example"
     if belief is not None:
-        words += f", and {active} of {len(belief.variances)} units are active"
+        words += f", and {active} of {len(belief.variances)} units are active{_groups(belief)}"
     words += _yet(symptoms.structure)
     updates = record.history[-1].updates if record.history else FEWEST_UPDATES
     young = under_training(symptoms) is not None
@@ -66,9 +66,9 @@ def unused_units(symptoms: Symptoms) -> Finding | None:
     if units - active < MOST_UNUSED * units:
         return None
     words = (
-        f"{units - active} of {units} latent units are unused: their posterior mean varies by less "
-        f"than {ACTIVE_THRESHOLD:g} over the examples. Either the data needs no more, or they fell "
-        "asleep early in training"
+        f"{units - active} of {units} latent units{_groups(belief)} are unused: their posterior "
+        f"mean varies by less than {ACTIVE_THRESHOLD:g} over the examples. Either the data needs "
+        "no more, or they fell asleep early in training"
     )
     if symptoms.structure is not None and not depends(symptoms.structure):
         words += ". The cells of the data look independent: there is little for latents to explain"
@@ -78,6 +78,16 @@ def unused_units(symptoms: Symptoms) -> Finding | None:
         "--set learning_rate=0.0005, and see which is better: lowerbound compare RUN RUN."
     )
     return Finding("unused units", "warning", words + ".", remedy)
+
+
+def _groups(belief: Belief) -> str:
+    """Say how many units of each group are active; nothing where there is one group."""
+    parts = []
+    for name, place in belief.by_group():
+        own = belief.variances[place]
+        active = sum(variance > ACTIVE_THRESHOLD for variance in own)
+        parts.append(f"{active} of {len(own)} in group {name}" if name else "")
+    return f" (active: {', '.join(parts)})" if len(parts) > 1 else ""
 
 
 def depends(structure: Structure) -> bool:

@@ -56,14 +56,19 @@ def rate_too_high(symptoms: Symptoms) -> Finding | None:
     belief, record = symptoms.belief, symptoms.record
     if belief is None:
         return None
-    units = zip(belief.spread, belief.variances, strict=True)
-    active = [spread for spread, variance in units if variance > ACTIVE_THRESHOLD]
-    if not active or median(active) < TWICE:
+    found: list[tuple[float, float, str]] = []
+    for name, place in belief.by_group():
+        units = zip(belief.spread[place], belief.variances[place], strict=True)
+        active = [spread for spread, variance in units if variance > ACTIVE_THRESHOLD]
+        if active and median(active) >= TWICE:
+            wasted = sum((s - 1 - math.log(s)) / 2 for s in active)
+            found.append((median(active), wasted, f" of group {name}" if name else ""))
+    if not found:
         return None
-    wasted = sum((s - 1 - math.log(s)) / 2 for s in active)
+    typical, wasted, group = max(found)
     words = (
-        f"The code lies beyond the prior: over the training examples a typical active unit has "
-        f"{median(active):.1f} times the prior's variance, which wastes {wasted:.1f} of "
+        f"The code lies beyond the prior: over the training examples a typical active unit{group} "
+        f"has {typical:.1f} times the prior's variance, which wastes {wasted:.1f} of "
         f"{belief.rate:.1f} nats of rate; the prior generates from a part of what was learned."
     )
     remedy = "Fewer latents with --latents, or training for less long with --set patience=10."
