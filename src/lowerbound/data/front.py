@@ -11,8 +11,9 @@ from lowerbound.data.notes import Note
 from lowerbound.data.packed.convert import left_on_disk
 from lowerbound.data.packed.folder import in_memory, is_packed, open_packed
 from lowerbound.data.raw import Raw
+from lowerbound.data.read.locate import locate
 from lowerbound.data.read.named import named_sets
-from lowerbound.data.read.source import is_pictures, locate, open_source
+from lowerbound.data.read.source import is_pictures, open_source
 from lowerbound.data.reading import Binarize, Reading, Written, reading
 from lowerbound.data.schema import Schema
 from lowerbound.data.source import Source

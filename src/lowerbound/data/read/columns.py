@@ -1,6 +1,7 @@
 """Tables of pyarrow as numbers, codes of words, and a mask of their gaps."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -64,6 +65,9 @@ def raw_of(
     _check_names(names, options)
     if not names:
         raise DataError(f"{where} has no columns")
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise DataError(f"{where} has two columns called {twice!r}; rename one")
     if not table.num_rows:
         raise DataError(f"{where} has a header but no rows")
     refuse_oversize(8 * table.num_rows * len(names), where)
