@@ -117,6 +117,8 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
             DataError: X cannot be modelled; a `ValueError`, like the next.
             SettingError: An impossible setting; one that nothing has is named with its neighbours.
             NonFiniteError: Training left the numbers behind.
+            KeyboardInterrupt: Ctrl-C; the model of the best epoch so far is kept, if one was
+                finished.
         """
         seed = seed_of(self.random_state)
         settings = parameters.settings_of(self.get_params(deep=False))
@@ -125,16 +127,23 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         count = len(data.train)
         assembly = catalogue.assemble(self.model, data.schema, settings, examples=count, seed=seed)
         spec = spec_of(assembly, data, seed)
-        result = fit(
-            assembly.model,
-            assembly.objective,
-            data,
-            assembly.training,
-            seed=seed,
-            device=self.device,
-            callbacks=[EpochLines()] if self.verbose else [],
-        )
-        self._keep(Form.of(X, data.schema), spec, result)
+        form = Form.of(X, data.schema)
+        try:
+            result = fit(
+                assembly.model,
+                assembly.objective,
+                data,
+                assembly.training,
+                seed=seed,
+                device=self.device,
+                callbacks=[EpochLines()] if self.verbose else [],
+            )
+        except KeyboardInterrupt as interrupt:
+            kept: Fit | None = getattr(interrupt, "fit", None)
+            if kept is not None and kept.best is not None:
+                self._keep(form, spec, kept)
+            raise
+        self._keep(form, spec, result)
         return self
 
     def transform(self, X) -> np.ndarray:
