@@ -1,4 +1,4 @@
-"""What the choices of `fit` rest on: precision by rows, layout of convolutions, threads.
+"""What the choices of `fit` rest on: precision by rows, layout of convolutions, threads, Adam.
 
 Each pair of ways takes turns in one process; milliseconds an update are medians over updates.
 
@@ -30,11 +30,14 @@ from lowerbound.training.trainer import Trainer
 CPU = torch.device("cpu")
 #: Rows of a batch for 784-200-200-50.
 ROWS = (20, 50, 100, 200, 500)
-PARTS = ("precision", "channels", "threads_by_waiting")
+PARTS = ("precision", "channels", "threads_by_waiting", "adam")
 WAITING = ("", "PASSIVE")
 SHAPES = ((1, 28, 28), (3, 64, 64))
 PRECISIONS = ("float32", "bfloat16")
 SMALL = {"hidden": [200, 200], "latents": 50}
+#: Columns of a table, and settings of a tiny and a usual pair of networks on it.
+COLUMNS = 14
+OF_A_TABLE = ({"hidden": [4], "latents": 4}, {"hidden": [128, 128], "latents": 8})
 
 
 class Clock(lb.training.Callback):
@@ -78,6 +81,7 @@ def main() -> None:
             by_threads(waiting, busy, given)
             for waiting, busy in itertools.product(WAITING, (False, True))
         ],
+        "adam": lambda: [by_optimizer(*case, given.turns) for case in optimizer_cases()],
     }
     for part in given.only:
         record["parts"][part] = {
@@ -121,9 +125,7 @@ def threads(given: Any) -> list[dict[str, Any]]:
     """For batches of several sizes of 784-200-200-50, and of a table of 14 columns."""
     found = []
     ways = {f"threads: {n}": Execution(threads=n) for n in (given.threads, 1)}
-    x = torch.randn(40 * 256, 14, generator=torch.Generator().manual_seed(0))
-    schema = Schema((Field("x", "real", (14,), mean=(0.0,) * 14, scale=(1.0,) * 14),), (14,))
-    table = Data(schema, *(Examples(part) for part in (x, x[:8], x[:8])), source="noise")
+    table = reals(40 * 256)
     small = {"hidden": [128, 128], "latents": 8}
     for data, rows, settings in [
         (table, 128, small),
@@ -131,11 +133,56 @@ def threads(given: Any) -> list[dict[str, Any]]:
         *((binary((1, 28, 28), 40 * rows), rows, SMALL) for rows in (20, 50, 100, 200)),
     ]:
         work = work_of(data, rows, settings)
-        told = compare(data, rows, ways, given.turns, settings)
+        times = compare(data, rows, ways, given.turns, settings)
         found.append(
-            {"columns": data.schema.shape, "rows": rows, "operations_a_pass": work, **told}
+            {"columns": data.schema.shape, "rows": rows, "operations_a_pass": work, **times}
         )
     return found
+
+
+def reals(count: int) -> Data:
+    """A table of noise."""
+    x = torch.randn(count, COLUMNS, generator=torch.Generator().manual_seed(0))
+    field = Field("x", "real", (COLUMNS,), None, (0.0,) * COLUMNS, (1.0,) * COLUMNS)
+    parts = (Examples(part) for part in (x, x[:8], x[:8]))
+    return Data(Schema((field,), (COLUMNS,)), *parts, source="noise")
+
+
+class OfTorch:
+    """The class of `torch.optim`, fused, in the place of our Adam."""
+
+    def __init__(self, adam: Any) -> None:
+        self.rate, self.state = adam.rate, adam.state
+        self.inside = torch.optim.Adam(adam.parameters, lr=adam.rate, fused=True)
+
+    def step(self) -> None:
+        """One update."""
+        for group in self.inside.param_groups:
+            group["lr"] = self.rate
+        self.inside.step()
+
+
+def optimizer_cases() -> list[tuple[Data, dict[str, Any]]]:
+    """A table by a tiny and a usual network, and bits by the default one."""
+    default = {"hidden": [400, 400], "latents": 20}
+    return [
+        *((reals(100 * 128), settings) for settings in OF_A_TABLE),
+        (binary((1, 28, 28), 20 * 128), default),
+    ]
+
+
+def by_optimizer(data: Data, settings: dict[str, Any], turns: int) -> dict[str, Any]:
+    """`torch.optim.Adam` against the function that it calls, one thread, batches of 128."""
+
+    def replaced(trainer: Trainer) -> None:
+        trainer.stepper.optimizer = OfTorch(trainer.stepper.optimizer)  # type: ignore[assignment]
+
+    ways = {"torch.optim.Adam": replaced, "the function that it calls": lambda trainer: None}
+    seen: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(turns):
+        for way, change in ways.items():
+            seen[way].append(one(data, 128, Execution(threads=1), settings, change))
+    return {"columns": data.schema.shape, **settings, **told(seen)}
 
 
 def work_of(data: Data, rows: int, settings: Any) -> float:
@@ -179,6 +226,11 @@ def compare(
     for _ in range(turns):
         for way, execution in ways.items():
             seen[way].append(one(data, rows, execution, settings))
+    return told(seen)
+
+
+def told(seen: dict[str, list[float]]) -> dict[str, Any]:
+    """Medians of milliseconds, and how many times faster the second way is."""
     ratios = [a / b for a, b in zip(*seen.values(), strict=True)]
     return {
         "ms_an_update": {way: round(statistics.median(times), 3) for way, times in seen.items()},
@@ -187,14 +239,22 @@ def compare(
     }
 
 
-def one(data: Data, rows: int, execution: Execution, settings: Any) -> float:
+def one(
+    data: Data,
+    rows: int,
+    execution: Execution,
+    settings: Any,
+    change: Callable[[Trainer], object] = lambda trainer: None,
+) -> float:
     """The median of two epochs' updates, in milliseconds."""
     training = lb.Training(epochs=2, batch_size=rows)
     built = lb.catalogue.assemble("vae", data.schema, settings, seed=0)
     clock = Clock()
     with seeded(0):
         parts = (built.model, built.objective, data, training, CPU, 0, execution)
-        Trainer(*parts).run([clock])
+        trainer = Trainer(*parts)
+        change(trainer)
+        trainer.run([clock])
     return 1e3 * statistics.median(b - a for a, b in itertools.pairwise(clock.ends))
 
 

@@ -2,8 +2,8 @@
 
 Measured, taking turns (A B C A B C ...): updates a second of one process with one thread, one
 process with two threads, and two processes with one thread each, for a small model (its gradient
-goes in one message) and a large one (it goes in pieces while others are computed); and how long
-such a message takes on its own. Calculated from these: N processes at a bandwidth and a latency
+goes in one message, and for comparison piece by piece while others are computed, as a large one's
+does) and a large one; and how long such a message takes on its own. Calculated from these: N processes at a bandwidth and a latency
 that are given, by `step / N + what of the message is not hidden`.
 
     python benchmarks/processes.py [--turns 5] [--updates 200] [--bandwidth 100] [--latency 20]
@@ -31,16 +31,20 @@ CASES = {
 #: Processes and threads of each.
 SIDES = {"one process, one thread": (1, 1), "one process, two threads": (1, 2)}
 SIDES["two processes, one thread each"] = (2, 1)
+#: A further side of the small model, whose gradient goes piece by piece there.
+IN_PIECES = "two processes, one thread each, piece by piece"
 #: Numbers in the messages that are timed on their own.
 MESSAGES = (1, 10_000, 100_000, 1_000_000, 10_000_000)
 
 
-def worker(case: str, updates: int) -> None:
+def worker(case: str, updates: int, in_pieces: bool) -> None:
     """Train, and print what the training took as JSON; run by every process of a side."""
     from lowerbound.catalogue import assemble
     from lowerbound.data import Data, Examples, Field, Schema
-    from lowerbound.training import fit
+    from lowerbound.training import fit, gradients
 
+    if in_pieces:
+        gradients.ONE_MESSAGE_UP_TO = 0
     settings = CASES[case]
     columns, size = settings["columns"], settings["batch_size"]
     if "RANK" in os.environ:
@@ -128,18 +132,21 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=200, help="in each training, at least 40")
     parser.add_argument("--bandwidth", type=float, default=100.0, help="of a link, Gbit/s")
     parser.add_argument("--latency", type=float, default=20.0, help="of a message, microseconds")
+    parser.add_argument("--in-pieces", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--worker", choices=[*CASES, "messages"], help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker == "messages":
         return messages()
     if options.worker:
-        return worker(options.worker, options.updates)
+        return worker(options.worker, options.updates, options.in_pieces)
     cases = []
     for case, settings in CASES.items():
-        rows: dict[str, list[dict]] = {side: [] for side in SIDES}
+        sides = {**SIDES, **({IN_PIECES: (2, 1)} if case == "small" else {})}
+        rows: dict[str, list[dict]] = {side: [] for side in sides}
         for turn in range(options.turns):
-            for side, (processes, threads) in SIDES.items():
+            for side, (processes, threads) in sides.items():
                 words = ["--worker", case, "--updates", str(options.updates)]
+                words += ["--in-pieces"] if side == IN_PIECES else []
                 rows[side].append(run(words, processes, threads))
                 print(case, turn, side, rows[side][-1], flush=True)
         speeds = {s: [row["updates_a_second"] for row in found] for s, found in rows.items()}

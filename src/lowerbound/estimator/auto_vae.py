@@ -120,6 +120,8 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
             DataError: X cannot be modelled; a `ValueError`, like the next.
             SettingError: An impossible setting; one that nothing has is named with its neighbours.
             NonFiniteError: Training left the numbers behind.
+            KeyboardInterrupt: Ctrl-C; the model of the best epoch so far is kept, if one was
+                finished.
         """
         seed = seed_of(self.random_state)
         settings = parameters.settings_of(self.get_params(deep=False))
@@ -128,19 +130,24 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         count = len(data.train)
         assembly = catalogue.assemble(self.model, data.schema, settings, examples=count, seed=seed)
         spec = spec_of(assembly, data, seed)
-        result = fit(
-            assembly.model,
-            assembly.objective,
-            data,
-            assembly.training,
-            seed=seed,
-            device=self.device,
-            callbacks=[EpochLines()] if self.verbose else [],
-        )
-        better = None
-        if assembly.refit:
-            better = refit_after(result.model, data, seed=seed)
-        self._keep(Form.of(X, data.schema), spec, result, better)
+        form = Form.of(X, data.schema)
+        try:
+            result = fit(
+                assembly.model,
+                assembly.objective,
+                data,
+                assembly.training,
+                seed=seed,
+                device=self.device,
+                callbacks=[EpochLines()] if self.verbose else [],
+            )
+        except KeyboardInterrupt as interrupt:
+            kept: Fit | None = getattr(interrupt, "fit", None)
+            if kept is not None and kept.best is not None:
+                self._keep(form, spec, kept, None)
+            raise
+        better = refit_after(result.model, data, seed=seed) if assembly.refit else None
+        self._keep(form, spec, result, better)
         return self
 
     def transform(self, X) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Adam by the function behind `torch.optim`, without what is around it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +33,8 @@ class Adam:
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter], training: Training) -> None:
-        self.parameters, self.training = list(parameters), training
+        self.parameters: list[Tensor] = list(parameters)
+        self.training = training
         self.rate = training.learning_rate
         self.fused = all(p.device.type in FUSED and p.is_floating_point() for p in parameters)
         where = [p.device if self.fused else torch.device("cpu") for p in parameters]
@@ -48,15 +50,20 @@ class Adam:
             scale: A number on the device that the gradient is divided by.
             skip: 1.0 on the device if no weight is to change, otherwise 0.0.
         """
-        some = [i for i, p in enumerate(self.parameters) if p.grad is not None]
+        lists = self.parameters, self.means, self.squares, self.steps
+        gradients: list[Any] = [p.grad for p in self.parameters]
+        missing = [gradient is None for gradient in gradients]
+        if any(missing):
+            gradients, *lists = (_without(part, missing) for part in (gradients, *lists))
+        parameters, means, squares, steps = lists
         settings = self.training
         adam(
-            [self.parameters[i] for i in some],
-            [self.parameters[i].grad for i in some],  # type: ignore[misc]
-            [self.means[i] for i in some],
-            [self.squares[i] for i in some],
+            parameters,
+            gradients,
+            means,
+            squares,
             [],
-            [self.steps[i] for i in some],
+            steps,
             fused=self.fused or None,
             grad_scale=scale,
             found_inf=skip,
@@ -86,3 +93,7 @@ class Adam:
     def _tensors(self) -> dict[str, Tensor]:
         parts = {"step": self.steps, "exp_avg": self.means, "exp_avg_sq": self.squares}
         return {f"{i}.{name}": t for name, part in parts.items() for i, t in enumerate(part)}
+
+
+def _without(part: Sequence[Any], missing: Sequence[bool]) -> list[Any]:
+    return [entry for entry, out in zip(part, missing, strict=True) if not out]

@@ -24,12 +24,7 @@ class Reduction:
     Args:
         model: The model that is trained.
         bound: Gives the bound of a batch.
-
-    Attributes:
-        factor: Factor on the loss that undoes an averaging over processes.
     """
-
-    factor: int = 1
 
     def __init__(self, model: nn.Module, bound: BoundOf) -> None:
         self.model, self._bound = model, bound
@@ -38,9 +33,14 @@ class Reduction:
         """Compute the bound of this process's share of a batch."""
         return self._bound(self.model, objective, batch)
 
-    def backward(self, loss: Tensor) -> None:
-        """Leave the gradient of the whole batch in the parameters."""
-        loss.backward()
+    def backward(self, value: Tensor, weight: float) -> None:
+        """Leave the gradient of the whole batch's loss in the parameters.
+
+        Args:
+            value: The bound of each example of this process's share, `(B,)`, nats.
+            weight: The derivative of the loss by each of them.
+        """
+        (value.sum() * weight).backward()
 
 
 class InOneMessage(Reduction):
@@ -53,11 +53,9 @@ class InOneMessage(Reduction):
         self.team, self.parameters = team, parameters
         self.sizes = [p.numel() for p in parameters]
 
-    @torch.no_grad()
-    def backward(self, loss: Tensor) -> None:
+    def backward(self, value: Tensor, weight: float) -> None:
         """See `Reduction.backward`."""
-        with torch.enable_grad():
-            super().backward(loss)
+        super().backward(value, weight)
         # a parameter takes part if it does in any process: counts travel behind the gradients
         found = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
         counts = torch.tensor([p.grad is not None for p in self.parameters]).to(found[0])
@@ -104,11 +102,6 @@ class Overlapped(Reduction):
         self.inside = Bounded(model, bound)
         self.parallel: DistributedDataParallel | None = None
 
-    @property
-    def factor(self) -> int:  # type: ignore[override]
-        """The number of processes, over which `DistributedDataParallel` averages."""
-        return 1 if self.parallel is None else self.team.group.size
-
     def bound(self, objective: Objective, batch: Batch) -> Result:
         """See `Reduction.bound`."""
         if self.parallel is None:
@@ -117,13 +110,13 @@ class Overlapped(Reduction):
             value, sums = self.parallel(objective, batch)
         return value, sums, self.inside.trace
 
-    def backward(self, loss: Tensor) -> None:
+    def backward(self, value: Tensor, weight: float) -> None:
         """See `Reduction.backward`."""
         if self.parallel is not None:
             with met():
-                loss.backward()
+                super().backward(value, weight * self.team.group.size)  # undoes its averaging
             return
-        loss.backward()
+        super().backward(value, weight)
         missing = False
         for parameter in self.parameters:
             if parameter.grad is None:

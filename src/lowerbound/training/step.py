@@ -99,8 +99,8 @@ class Stepper:
         value, sums, trace = self.reduction.bound(self.objective.at(fraction), batch)
         told = self.team.exchange(sums if share.counts else torch.zeros_like(sums), seconds)
         self._forget_gradient()
-        weight = -self.reduction.factor / share.total if share.counts else 0.0
-        self.reduction.backward(value.sum() * weight)  # the loss: minus the mean of the bound
+        # the loss is minus the mean of the bound
+        self.reduction.backward(value, -1.0 / share.total if share.counts else 0.0)
         sums = told()
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         norm = length_of(gradients)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lowerbound.core import Model
-from lowerbound.data import Data
+from lowerbound.data import Batch, Data
 from lowerbound.errors import DataError, NonFiniteError, StopTraining
 from lowerbound.objectives import Objective
 from lowerbound.seeding import random_state, seeded, set_random_state
@@ -230,25 +230,32 @@ class Trainer:
         with closing(place.batches(self.train, self.training.batch_size)) as batches:
             for batch in batches:
                 self.whole = False
-                with self.team.share(len(batch), self.objective.samples) as share:
-                    mine = batch if not self.team.many else batch.rows(share.rows)
-                    place.sums += self.stepper(mine, self.fraction(), share, self.seconds())
+                place.sums += self.update(batch)
                 place.index += 1
                 if self.stepper.due():
                     self.stepper.settle()
                 place.seconds = time.perf_counter() - began
                 self.whole = True
                 gone = min(place.index * self.training.batch_size, len(self.train))
-                step = Step(number, place.index, self.per_epoch, gone, self.fraction(), place.sums)
+                fraction = self.fraction()
+                step = Step(number, place.index, self.per_epoch, gone, fraction, place.sums)
                 for callback in callbacks:
                     self.team.listen(partial(callback.on_step, step))
                 self.offer(callbacks)
                 self.team.stop_if_asked()
-                if self.training.minutes is not None and self.fraction() >= 1.0:
+                if self.training.minutes is not None and fraction >= 1.0:
                     break
         self.whole = False
         self.stepper.settle()
         self._finish(number, place, callbacks)
+
+    def update(self, batch: Batch) -> Tensor:
+        """Learn from a batch, or from this process's share of it; see `Stepper`."""
+        if not self.team.many:
+            return self.stepper(batch, self.fraction())
+        with self.team.share(len(batch), self.objective.samples) as share:
+            mine = batch.rows(share.rows)
+            return self.stepper(mine, self.fraction(), share, self.seconds())
 
     def _finish(self, number: int, place: Place, callbacks: Sequence[Callback]) -> None:
         """Validate an epoch that was gone through, and record it."""
