@@ -64,7 +64,9 @@ def settings_of(recipe: Recipe) -> dict[str, Setting]:
 
 def _keywords(function: Callable[..., Any]) -> list[Setting]:
     """The keyword-only arguments of a function, as settings of the model."""
-    hints, means = get_type_hints(function, include_extras=True), meanings(function)
+    # of a class only what makes it: torch's own annotations are text that would be evaluated
+    made = function.__init__ if isinstance(function, type) else function
+    hints, means = get_type_hints(made, include_extras=True), meanings(function)
     found = []
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:

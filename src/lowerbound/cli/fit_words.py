@@ -15,7 +15,7 @@ from lowerbound.runs import RunDirectory
 from lowerbound.training import Epoch, Fit, explain
 
 if TYPE_CHECKING:
-    from lowerbound.cli.fit import FitOptions
+    from lowerbound.cli.fit_options import FitOptions
 
 
 def introduce(

@@ -10,7 +10,7 @@ from typing import Any
 from lowerbound.cli.common import device_of
 from lowerbound.cli.console import say, say_json, tell, working
 from lowerbound.cli.progress import TrainingProgress
-from lowerbound.cli.reproduce import ReproduceOptions
+from lowerbound.cli.reproduce_options import ReproduceOptions
 from lowerbound.cli.signals import StopOnSignal
 from lowerbound.cli.train import command_line
 from lowerbound.errors import SettingError

@@ -15,7 +15,7 @@ from lowerbound.catalogue.settings import check_settings
 from lowerbound.cli.common import device_of
 from lowerbound.cli.console import say, say_json, tell, warn, working, wrapped
 from lowerbound.cli.figures import show_evaluation
-from lowerbound.cli.fit import FitOptions
+from lowerbound.cli.fit_options import FitOptions
 from lowerbound.cli.fit_words import explanation, in_words, introduce, saved, summary
 from lowerbound.cli.progress import TrainingProgress
 from lowerbound.cli.signals import AtOnce, StopOnSignal
