@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -97,6 +97,7 @@ def raw_of(
         columns=tuple(_column(one) for one in taken) if named else None,
         row_names=row_names,
         row_label=label,
+        reading=replace(options, row_names=label or options.row_names),
         notes=notes + gap_notes(values, names),
     )
 

@@ -30,7 +30,7 @@ from lowerbound.errors import DataError, UnknownNameError
 T = TypeVar("T")
 
 FILES = (
-    ".npy, .npz, .csv, .tsv, .parquet, .feather, .safetensors, .zip, .tar shards, or a folder "
+    ".npy, .npz, .csv, .tsv, .parquet, .feather, .safetensors, .zip, .tar, or a folder "
     "of pictures, arrays or tables"
 )
 TEXT = (".csv", ".tsv", ".txt", ".dat")
@@ -130,7 +130,7 @@ def guarded(path: Path, reader: Callable[[], T]) -> T:
 
 def is_pictures(path: Path) -> bool:
     """Whether a path is a picture file, or a folder or zip with one in it."""
-    if path.is_file() and path.suffix.lower() != ".zip":
+    if path.is_file() and path.suffix.lower() not in (".zip", ".tar"):
         return path.suffix.lower() in extensions()
     return not (path.is_dir() and find_idx(path)) and any(
         entry.suffix in extensions() for entry in guarded(path, lambda: entries_of(path))
@@ -140,7 +140,7 @@ def is_pictures(path: Path) -> bool:
 def _open_path(path: Path, key: str | None, options: Reading, limit: int | None) -> Raw:
     if path.is_dir() and find_idx(path):
         return arranged(read_idx_folder(path, repr(path.name)), options)
-    if path.is_dir() or path.suffix.lower() == ".zip":
+    if path.is_dir() or path.suffix.lower() in (".zip", ".tar"):
         return _open_entries(entries_of(path), path, options, limit)
     if not path.is_file():
         raise DataError(f"{str(path)!r} is neither a file nor a folder")
@@ -255,7 +255,7 @@ def arranged(raw: Raw, options: Reading, *, suspect: bool = True) -> Raw:
 def _table(table: Any, where: str, options: Reading) -> Raw:
     from lowerbound.data.read.columns import raw_of
 
-    return _with_suspects(replace(raw_of(table, where, options), reading=options))
+    return _with_suspects(raw_of(table, where, options))
 
 
 def _text(entry: Entry, where: str, options: Reading) -> Raw:
@@ -265,7 +265,7 @@ def _text(entry: Entry, where: str, options: Reading) -> Raw:
     table, dialect = parse(entry.content(), entry.suffix, options, where)
     named = dialect.names is not None
     raw = raw_of(table, where, options, decimal=dialect.decimal, named=named, notes=dialect.notes)
-    return _with_suspects(replace(raw, reading=options))
+    return _with_suspects(raw)
 
 
 def _parsed(entry: Entry, options: Reading) -> Parsed:
