@@ -1,0 +1,68 @@
+"""A table of words, whole numbers, reals and gaps through the commands."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+TINY = ["--epochs", "2", "--set", "network.hidden=8", "--latents", "3", "--no-report"]
+
+
+@pytest.fixture
+def customers(in_an_empty_folder) -> list[list[str]]:
+    generator = np.random.default_rng(0)
+    rows = [["id", "age", "town", "income", "visits", "member", "country"]]
+    for i in range(300):
+        income = "" if i % 6 == 0 else f"{generator.normal(4000, 900):.2f}"
+        town = "" if i % 11 == 0 else str(generator.choice(["Bern", "Basel", "Chur"]))
+        rows.append([
+            f"c-{i:03}", str(generator.integers(18, 90)), town, income,
+            str(generator.poisson(2)), str(generator.choice(["no", "yes"])), "CH",
+        ])  # fmt: skip
+    with Path("customers.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return rows
+
+
+def test_a_mixed_table_is_trained_evaluated_and_written_as_it_came(lowerbound, customers):
+    about = json.loads(lowerbound("data", "customers.csv", "--json").out)
+    kinds = {field["name"]: field["kind"] for field in about["fields"]}
+    assert kinds == {
+        "age": "count", "town": "categorical", "income": "real", "visits": "count",
+        "member": "binary",
+    }  # fmt: skip
+    done = lowerbound("fit", "customers.csv", "--out", "run", *TINY)
+    assert done.code == 0, done.err
+    done = lowerbound("evaluate", "run", "--samples", "4", "--json")
+    assert done.code == 0, done.err
+    done = lowerbound("generate", "run", "--count", "50", "--seed", "1", "--out", "new.csv")
+    assert done.code == 0, done.err
+    with Path("new.csv").open(newline="") as file:
+        head, *rows = csv.reader(file)
+    assert head == customers[0][1:]  # ids are names of rows, not data
+    assert len(rows) == 50
+    for age, town, income, visits, member, country in rows:
+        assert age.isdigit() and visits.isdigit()
+        assert town in ("Bern", "Basel", "Chur") and member in ("no", "yes") and country == "CH"
+        assert len(income.partition(".")[2]) <= 2 and float(income)
+    again = json.loads(lowerbound("data", "new.csv", "--json").out)
+    assert {f["name"]: f["kind"] for f in again["fields"]} == kinds
+
+
+def test_names_of_rows_come_back_beside_codes_and_reconstructions(lowerbound, customers):
+    assert lowerbound("fit", "customers.csv", "--out", "run", *TINY).code == 0
+    assert lowerbound("encode", "run", "customers.csv", "--out", "z.csv").code == 0
+    assert lowerbound("reconstruct", "run", "customers.csv", "--out", "r.csv").code == 0
+    for name, columns in (("z.csv", ["id", "z0", "z1", "z2"]), ("r.csv", customers[0])):
+        with Path(name).open(newline="") as file:
+            head, *rows = csv.reader(file)
+        assert head == columns
+        assert [row[0] for row in rows] == [row[0] for row in customers[1:]]
+
+
+def test_codes_are_no_numbers_to_save(lowerbound, customers):
+    assert lowerbound("fit", "customers.csv", "--out", "run", *TINY).code == 0
+    done = lowerbound("generate", "run", "--out", "x.npy")
+    assert done.code == 2 and "choose .csv, .parquet" in done.err
