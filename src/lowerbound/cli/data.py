@@ -76,6 +76,8 @@ def command(
 
 def about(data: "Data") -> dict[str, Any]:
     """What a data set is, as JSON values."""
+    from lowerbound.data.schema_json import to_json
+
     schema = data.schema
     fields = [
         {"name": field.name, "kind": field.kind, "shape": list(field.shape), "levels": field.levels}
@@ -90,6 +92,7 @@ def about(data: "Data") -> dict[str, Any]:
         "dimensions": schema.dimensions,
         "fields": fields,
         "constants": [column.name for column in schema.constants],
+        "reading": to_json(schema.reading),
         "stored": data.stored,
         "split": data.split,
         "notes": [str(note) for note in data.notes],

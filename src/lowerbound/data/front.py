@@ -11,9 +11,10 @@ from lowerbound.data.notes import Note
 from lowerbound.data.packed.convert import left_on_disk
 from lowerbound.data.packed.folder import in_memory, is_packed, open_packed
 from lowerbound.data.raw import Raw
+from lowerbound.data.read.locate import locate
 from lowerbound.data.read.named import named_sets
-from lowerbound.data.read.source import is_pictures, locate, open_source
-from lowerbound.data.reading import Binarize, Reading, reading
+from lowerbound.data.read.source import is_pictures, open_source
+from lowerbound.data.reading import Binarize, Reading, Written, reading
 from lowerbound.data.schema import Schema
 from lowerbound.data.source import Source
 from lowerbound.errors import DataError, SettingError, ShapeError
@@ -70,8 +71,6 @@ def read(
         raise SettingError("limit is for data in memory; leave it or stream out")
     stream = False if binarize == "dynamic" else stream
     raw = _opened(source, options, stream, limit, progress)
-    if image_size is not None and not raw.pictures:
-        raise SettingError("image_size is for picture files; resize an array before giving it")
     if raw.pictures and len(raw) == 1:
         raise DataError(f"{raw.where} is a single picture; training needs a folder of at least 10")
     limit = None if raw.pictures and not is_stored(raw) else limit  # chosen by name
@@ -120,7 +119,8 @@ def read_examples(
             f"the model takes {schema.describe()}, and {path.name!r} holds pictures; "
             "give an array or a table"
         )
-    options = reading(schema.reading, **{"recorded": True, **decisions})
+    given = {"recorded": True, "written": _written(schema), **decisions}
+    options = reading(schema.reading, **given)
     if pictures:
         pages = schema.reading.pages == "channels"
         options = reading(
@@ -140,6 +140,30 @@ def names() -> tuple[str, ...]:
         ('fashion-small', 'fashion-mnist', 'mnist', 'digits')
     """
     return tuple(named.name for named in named_sets())
+
+
+def _written(schema: Schema) -> tuple[Written, ...]:
+    """Tell how the columns of a table are written, so that a few new rows are read alike."""
+    found = {}
+    if schema.is_table:
+        found = {field.name: _how(field.categories) for field in schema.fields}
+        found |= {one.name: _how((one.value,)) for one in schema.constants if one.value is not None}
+    found |= {one.column: one.how for one in schema.reading.written}
+    return tuple(Written(name, how) for name, how in found.items())
+
+
+def _how(values: tuple[str | float, ...]) -> str:
+    """How a column is written; a column of two numbers has these as its categories."""
+    numbers = [not isinstance(one, str) or _is_number(one) for one in values]
+    return "numbers" if all(numbers) else "words or numbers" if any(numbers) else "words"
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def is_stored(raw: Raw) -> bool:

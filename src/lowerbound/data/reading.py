@@ -15,6 +15,16 @@ Decimal = Literal[".", ","]
 Files = Literal["examples", "rows"]
 Intensity = Literal["bytes", "levels", "reals"]
 
+#: What is told of one kind of source alone.
+ONLY = {
+    "table": {"header", "decimal", "row_names", "kinds"},
+    "picture": {"image_size", "fit", "pages", "intensity", "low", "high"},
+    "array": {"axes"},
+}
+#: Kinds whose columns can be written in one way only.
+KINDS_ARE = {"categorical": "words or numbers"} | dict.fromkeys(
+    ("real", "count", "ordinal"), "numbers"
+)
 AXES = {
     "hw": "grey images of height and width",
     "chw": "images, channels first",
@@ -52,6 +62,20 @@ class KindOf:
 
 
 @dataclass(frozen=True)
+class Written:
+    """How the cells of a column are written, as the data of the training had them.
+
+    Args:
+        column: The column's name.
+        how: "words", "words or numbers" where numbers are words, too, "numbers" where few words
+            are gaps, or the form of its dates, such as "%d.%m.%Y".
+    """
+
+    column: str
+    how: str
+
+
+@dataclass(frozen=True)
 class Reading:
     """How a source becomes examples; None leaves a decision to the reader, which says it.
 
@@ -74,6 +98,7 @@ class Reading:
         gaps: Codes that stand for a missing cell.
         kinds: Kinds of columns, by name.
         files: In a folder of arrays or tables, whether a file is one example or holds rows.
+        written: How columns are written, where other data decided it.
         recorded: Whether the decisions were taken for other data: those that do not fit give way.
 
     Raises:
@@ -99,6 +124,7 @@ class Reading:
     gaps: tuple[Gap, ...] = ()
     kinds: tuple[KindOf, ...] = ()
     files: Files | None = None
+    written: tuple[Written, ...] = ()
     recorded: bool = False
 
     def __post_init__(self) -> None:
@@ -125,6 +151,19 @@ class Reading:
     def kind(self, column: str) -> str | None:
         """Kind that a column was said to have."""
         return next((one.kind for one in self.kinds if one.column == column), None)
+
+    def how(self, column: str) -> str | None:
+        """How the cells of a column are written: see `Written`; None where nothing says it."""
+        kind = self.kind(column)
+        if kind in KINDS_ARE:
+            return KINDS_ARE[kind]
+        return next((one.how for one in self.written if one.column == column), None)
+
+    def refuse(self, *others: str, where: str) -> None:
+        """Refuse what was told of other sources: "table", "picture" or "array"."""
+        for other in others if not self.recorded else ():
+            for name in sorted(ONLY[other] & set(self.told())):
+                raise SettingError(f"{name} is for {other} files, not for {where}; leave it out")
 
     def within(self, columns: Collection[str]) -> "Reading":
         """Give up what is said of other columns than these."""

@@ -9,11 +9,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather, parquet
 
+from lowerbound.data import Examples, read, read_examples
 from lowerbound.data.raw import Raw
 from lowerbound.data.read.header import find_header
 from lowerbound.data.read.source import open_source
-from lowerbound.data.reading import reading
-from lowerbound.errors import DataError, UnknownNameError
+from lowerbound.data.reading import Written, reading
+from lowerbound.errors import DataError, SettingError, UnknownNameError
 
 rng = np.random.default_rng(0)
 X = np.round(rng.normal(size=(20, 3)), 4)
@@ -436,3 +437,60 @@ def test_a_large_table_is_read_exactly(tmp_path: Path):
     x = rng.normal(size=(5_000, 8))
     np.savetxt(tmp_path / "x.csv", x, delimiter=",", fmt="%.17g")
     assert (open_source(tmp_path / "x.csv").values == x).all()
+
+
+# ------------------------------------------------------------------------------ new data
+
+
+TRAINING = table(
+    rng.normal(size=40),
+    [["web", "shop", "phone"][i % 3] for i in range(40)],
+    [f"{1 + i % 28}/{1 + i % 12}/2024" for i in range(40)],
+    header="x,shop,day",
+)
+
+
+def test_a_few_new_rows_are_read_as_the_many_of_the_training_were(tmp_path: Path):
+    """Three words that never repeat are no names of rows, and 3/4 is the third of April."""
+    schema = read(write(tmp_path, TRAINING)).schema
+    assert schema.reading.written == (Written("day", "%d/%m/%Y"),)
+    content = "day,x,shop\n3/4/2024,1,web\n4/3/2024,2,shop\n5/1/2024,3,phone\n"
+    examples, notes = read_examples(write(tmp_path, content, "new.csv"), schema)
+    assert isinstance(examples, Examples)
+    assert examples.row_names is None
+    codes = {"phone": 0, "shop": 1, "web": 2}
+    days = [(date(2024, m, d) - date(1970, 1, 1)).days for d, m in ((3, 4), (4, 3), (5, 1))]
+    assert examples.x.tolist() == [
+        [x, codes[shop], day]
+        for x, shop, day in zip([1, 2, 3], ["web", "shop", "phone"], days, strict=True)
+    ]
+    assert "hardly" not in str(notes)
+
+
+def test_the_header_of_a_new_file_is_known_by_the_names_of_the_training(tmp_path: Path):
+    """One spectrum under its wavelengths is one row, not two."""
+    content = spectra(",".join(WAVELENGTHS))
+    schema = read(write(tmp_path, content)).schema
+    one = "\n".join(content.split("\n")[:2])
+    examples, _ = read_examples(write(tmp_path, one, "new.csv"), schema)
+    assert isinstance(examples, Examples)
+    assert examples.x.tolist() == [SPECTRA[0].tolist()]
+
+
+def test_words_where_training_had_numbers_are_refused_and_few_are_gaps(tmp_path: Path):
+    schema = read(write(tmp_path, TRAINING)).schema
+    new = "x,shop,day\nerror,web,1/1/2024\n2,web,1/1/2024\n"
+    examples, notes = read_examples(write(tmp_path, new, "new.csv"), schema)
+    assert examples.observed is not None
+    assert examples.observed[:, 0].tolist() == [False, True]
+    assert "1 cell of 'x' read as gaps" in "; ".join(map(str, notes))
+    with pytest.raises(DataError, match="training had numbers"):
+        read_examples(write(tmp_path, new.replace("2,web", "u,web"), "new.csv"), schema)
+
+
+def test_what_is_told_of_other_sources_is_refused(tmp_path: Path):
+    for told in ({"image_size": (3, 4)}, {"pages": "first"}, {"axes": "tc"}):
+        with pytest.raises(SettingError, match="leave it out"):
+            opened(tmp_path, lines(), **told)
+    with pytest.raises(SettingError, match="header is for table files"):
+        open_source(X, reading(header=False))

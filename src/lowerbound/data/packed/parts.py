@@ -21,7 +21,8 @@ from lowerbound.data.read.files import Entry, classes_of, entries_of, first_line
 from lowerbound.data.read.npy import read_header
 from lowerbound.data.read.picture import extensions
 from lowerbound.data.read.pictures import plan_pictures
-from lowerbound.data.read.source import COLUMNS, TEXT, arranged, open_source, pictures_raw
+from lowerbound.data.read.source import arranged, open_source, pictures_raw
+from lowerbound.data.read.tables import COLUMNS, TEXT
 from lowerbound.data.reading import KindOf, Reading
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
@@ -102,7 +103,7 @@ def _tables(entries: list[Entry], options: Reading, where: str) -> Iterator[Raw]
             kinds = {one.column: one.kind for one in options.kinds} | dict.fromkeys(
                 words, "categorical"
             )
-            decided = raw.reading
+            decided = replace(raw.reading, files="rows" if len(entries) > 1 else None)
             told = tuple(KindOf(name, kind) for name, kind in kinds.items() if name in names)
             options = replace(options, row_names=label, kinds=told)
         yield replace(raw, reading=decided)

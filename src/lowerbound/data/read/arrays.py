@@ -85,6 +85,8 @@ def known(
         options: Its `gaps` name columns as "column 1", ..., or "*" for all cells.
     """
     notes: list[Note] = []
+    if not options.gaps and observed is None and values.dtype.kind != "f":
+        return values, None, ()
     out = np.zeros(values.shape, bool)
     for gap in options.gaps:
         found = re.fullmatch(r"column (\d+)", gap.column)

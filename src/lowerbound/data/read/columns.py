@@ -1,6 +1,7 @@
 """Tables of pyarrow as numbers, codes of words, and a mask of their gaps."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import Column, Raw, refuse_oversize
 from lowerbound.data.read.words import Told, tell
-from lowerbound.data.reading import Reading
+from lowerbound.data.reading import Reading, Written
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError, UnknownNameError
 
@@ -64,6 +65,9 @@ def raw_of(
     _check_names(names, options)
     if not names:
         raise DataError(f"{where} has no columns")
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise DataError(f"{where} has two columns called {twice!r}; rename one")
     if not table.num_rows:
         raise DataError(f"{where} has a header but no rows")
     refuse_oversize(8 * table.num_rows * len(names), where)
@@ -89,6 +93,8 @@ def raw_of(
     for place, one in enumerate(taken):
         values[:, place] = one.told.values
     names = [one.name for one in taken]
+    dates = {one.name: Written(one.name, one.told.dates) for one in taken if one.told.dates}
+    written = {one.column: one for one in options.written}
     named = named or any(one.told.categories is not None for one in taken)
     return Raw(
         where,
@@ -97,8 +103,12 @@ def raw_of(
         columns=tuple(_column(one) for one in taken) if named else None,
         row_names=row_names,
         row_label=label,
-        reading=replace(options, row_names=label or options.row_names),
         notes=notes + gap_notes(values, names),
+        reading=replace(
+            options,
+            row_names=label or options.row_names,
+            written=tuple({**written, **dates}.values()),
+        ),
     )
 
 
@@ -148,7 +158,8 @@ def _row_names(
         if out:
             name = label = " ".join(out)
         elif decimal is not None and len(names) > 1:
-            found = (one for one in names if _names_rows(table, one, one == names[0], decimal))
+            free = [one for one in names if options.how(one) is None]
+            found = (one for one in free if _names_rows(table, one, one == names[0], decimal))
             name = label = next(found, None)
         if name:
             how = "--row-names none (row_names='') keeps it"
@@ -195,8 +206,7 @@ def _taken(column: Any, name: str, decimal: str, options: Reading) -> Taken | st
     """A column's cells; or why it is left out."""
     import pyarrow as pa
 
-    kind, told = column.type, options.kind(name)
-    types = pa.types
+    kind, how, types = column.type, options.how(name), pa.types
     codes = options.codes(name)
     if types.is_dictionary(kind) and not _is_text(kind.value_type):
         column = column.cast(kind.value_type)
@@ -208,20 +218,20 @@ def _taken(column: Any, name: str, decimal: str, options: Reading) -> Taken | st
         return Taken(name, Told(values, ("False", "True")))
     if types.is_dictionary(kind):
         column = column.unify_dictionaries()
-    elif _is_text(kind) or (told == "categorical" and types.is_integer(kind)):
+    elif _is_text(kind) or (how == "words or numbers" and types.is_integer(kind)):
         column = column.cast(pa.large_string())
     if _is_text(column.type):
-        found = tell(column, name, decimal=decimal, kind=told, codes=codes)
+        found = tell(column, name, decimal=decimal, how=how, codes=codes)
         if found.categories is None:
             return Taken(name, found)
         most = len(column) / 2 if len(column) >= FEW_ROWS else MOST_WORDS
-        if told is None and len(found.categories) > min(MOST_WORDS, most):
+        if how is None and len(found.categories) > min(MOST_WORDS, most):
             return "hardly any of their words comes twice (--kinds COLUMN=categorical keeps one)"
         return Taken(name, found)
     days, way = _days(column)
     if days is not None:
         note = Note(f"dates of {name!r}, written {way}, are read as days since 1970")
-        return Taken(name, Told(days, notes=(note,)))
+        return Taken(name, Told(days, dates=way, notes=(note,)))
     if not (types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)):
         return f"{kind} is neither a number nor a word"
     values = np.asarray(column.cast(pa.float64(), safe=False))

@@ -34,7 +34,6 @@ def parse(content: bytes, suffix: str, options: Reading, where: str) -> tuple[An
     dialect = find_dialect(content, suffix, options, where)
     given = dialect.names or ("",) * dialect.width
     names = [name or f"column {i + 1}" for i, name in enumerate(given)]
-    refuse_same_names(names, where)
     bad: list[Any] = []
     try:
         table = _parse(dialect, names, bad, threads=True)
@@ -55,14 +54,6 @@ def parse(content: bytes, suffix: str, options: Reading, where: str) -> tuple[An
             f"{where} {place} has {row.actual_columns} cells, the first row {len(names)}; "
             "every row needs the same number"
         ) from error
-
-
-def refuse_same_names(names: list[str], where: str) -> None:
-    """Raise a `DataError` when two columns share a name."""
-    if len(set(names)) < len(names):
-        seen: set[str] = set()
-        twice = next(name for name in names if name in seen or seen.add(name))
-        raise DataError(f"{where} has two columns called {twice!r}; rename one")
 
 
 def _parse(dialect: Dialect, names: list[str], bad: list[Any], *, threads: bool) -> Any:

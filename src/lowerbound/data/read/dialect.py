@@ -73,11 +73,12 @@ def find_dialect(content: bytes, suffix: str, options: Reading, where: str) -> D
     if not rows:
         raise DataError(f"{where} is empty: it has no rows")
     quoted = text[:SEEN].lstrip().startswith('"') and '"' not in _line(text, ends[0])
-    found = find_header(rows, options.header, quoted=quoted)
+    known = {one.column for one in options.written}
+    found = find_header(rows, options.header, quoted=quoted, known=known)
     if found.names is None and options.header is None and last is not None:
         found = _commented(last, rows, delimiter) or found
     skip = ends[0] if found.in_row else 0
-    body = text.split("\n", skip)[skip] if skip else text
+    body = [*text.split("\n", skip), ""][skip] if skip else text
     if not body.strip():
         raise DataError(f"{where} has a header but no rows")
     decimal = options.decimal or _decimal(rows[1:] or rows, delimiter)

@@ -1,6 +1,7 @@
 """Whether the first row of a table names its columns: it is told from the rest by the rest."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,13 @@ class Header:
     notes: tuple[Note, ...] = ()
 
 
-def find_header(rows: list[list[str]], told: bool | None, *, quoted: bool = False) -> Header:
+def find_header(
+    rows: list[list[str]],
+    told: bool | None,
+    *,
+    quoted: bool = False,
+    known: Collection[str] = (),
+) -> Header:
     """Decide whether the first of some rows names the columns.
 
     Words above numbers are names. A row of numbers names the columns where it stands in steps of
@@ -38,9 +45,12 @@ def find_header(rows: list[list[str]], told: bool | None, *, quoted: bool = Fals
         rows: The first rows, their cells without spaces around them.
         told: What a person said; None to decide.
         quoted: Whether the first row stands in quotes and the second does not.
+        known: Names that columns have in other data like these.
     """
     head, rest = rows[0], rows[1:]
     notes: tuple[Note, ...] = ()
+    if told is None and known and len(set(head) & set(known)) >= len(known) / 2:
+        told = True
     if told is None:
         if any(not _missing(cell) and not NUMBER.fullmatch(cell) for cell in head):
             told, notes = _words(head, rest)

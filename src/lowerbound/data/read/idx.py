@@ -57,22 +57,6 @@ def read_idx(path: Path) -> np.ndarray:
     return np.frombuffer(body, np.uint8).reshape(shape)
 
 
-def idx_header(path: Path) -> tuple[int, ...]:
-    """The shape that the header of a plain IDX file of bytes names.
-
-    Raises:
-        DataError: It is no such file, or its header is truncated.
-    """
-    with path.open("rb") as stream:
-        magic = stream.read(4)
-        if len(magic) < 4 or magic[:3] != b"\0\0\x08" or not 1 <= magic[3] <= 4:
-            raise DataError(f"{path.name!r} is not an IDX file of bytes: it starts with {magic!r}")
-        header = stream.read(4 * magic[3])
-    if len(header) < 4 * magic[3]:
-        raise DataError(f"{path.name!r} is truncated within its header; fetch it again")
-    return tuple(int(size) for size in np.frombuffer(header, ">u4"))
-
-
 def find_idx(folder: Path) -> dict[str, Path]:
     """The IDX files of a folder by their bare names, such as "train-images"."""
     found: dict[str, Path] = {}

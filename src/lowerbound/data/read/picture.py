@@ -136,7 +136,8 @@ def span_of(entry: Entry, pages: range) -> tuple[float, float]:
     low, high = np.inf, -np.inf
     with _decoding(entry) as image:
         for page in pages:
-            pixels = _page(image, page)
+            image.seek(page)
+            pixels = np.asarray(image)
             known = pixels[np.isfinite(pixels)] if pixels.dtype.kind == "f" else pixels
             if known.size:
                 low, high = min(low, float(known.min())), max(high, float(known.max()))
@@ -152,7 +153,7 @@ def fourth_band(entry: Entry) -> np.ndarray:
         BrokenPicture: It does not decode.
     """
     with _decoding(entry) as image:
-        return _page(image, 0)[..., 3].ravel()
+        return np.asarray(image)[..., 3].ravel()
 
 
 def decode(entry: Entry, pages: range, target: Target) -> tuple[np.ndarray, set[str]]:
@@ -174,20 +175,13 @@ def decode(entry: Entry, pages: range, target: Target) -> tuple[np.ndarray, set[
     found = []
     with _decoding(entry, target.size) as image:
         for page in pages:
-            if page:
-                image.seek(page)
+            image.seek(page)
             pixels = np.asarray(_converted(image, target, done))
             found.append(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
         pixels = np.stack(found)
     if target.dtype != "float32" and pixels.dtype.kind == "f":
         pixels = np.clip(np.round(pixels), 0, np.iinfo(target.dtype).max)
     return pixels.astype(target.dtype, copy=False), done
-
-
-def _page(image: Image.Image, page: int) -> np.ndarray:
-    if page:
-        image.seek(page)
-    return np.asarray(image)
 
 
 def _converted(image: Image.Image, target: Target, done: set[str]) -> Image.Image:
@@ -236,13 +230,11 @@ def _open(entry: Entry) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise BrokenPicture(f"over {MOST_PIXELS:,} pixels") from error
     pixels = image.width * image.height
-    if pixels > MOST_PIXELS:
-        image.close()
-        raise BrokenPicture(f"over {MOST_PIXELS:,} pixels")
     # a bit a pixel, and deflate cannot exceed 1032:1: a file that claims more allocates nothing
-    if image.format in ("PNG", "TIFF", "BMP") and pixels > LARGE and entry.size * 8800 < pixels:
+    false = image.format in ("PNG", "TIFF", "BMP") and pixels > max(LARGE, entry.size * 8800)
+    if pixels > MOST_PIXELS or false:
         image.close()
-        raise BrokenPicture("broken")
+        raise BrokenPicture("broken" if pixels <= MOST_PIXELS else f"over {MOST_PIXELS:,} pixels")
     return image
 
 

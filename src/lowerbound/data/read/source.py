@@ -1,31 +1,32 @@
 """From whatever a person has to `Raw`: a named set, a folder, a file, an array or a table."""
 
-import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from lowerbound.data.notes import Note, Tally
-from lowerbound.data.raw import Raw, refuse_oversize
+from lowerbound.data.raw import Raw
 from lowerbound.data.read.archives import read_npz, read_safetensors
 from lowerbound.data.read.arrays import as_array, check_array, known
 from lowerbound.data.read.axes import BY_AXES, arrange, drop_alpha, find_axes
+from lowerbound.data.read.columns import raw_of
 from lowerbound.data.read.convert import refusal
-from lowerbound.data.read.files import Entry, classes_of, entries_of, first_line
+from lowerbound.data.read.files import Entry, classes_of, entries_of
+from lowerbound.data.read.frames import is_frame, table_of
 from lowerbound.data.read.idx import find_idx, read_idx_folder
-from lowerbound.data.read.named import NamedSet, named_sets
+from lowerbound.data.read.locate import locate
 from lowerbound.data.read.npy import read_npy
 from lowerbound.data.read.picture import extensions
 from lowerbound.data.read.pictures import limited, plan_pictures, read_pictures
-from lowerbound.data.read.stack import Parsed, stack_arrays, stack_tables
+from lowerbound.data.read.stack import stack_arrays, stack_tables
 from lowerbound.data.read.suspects import suspects
+from lowerbound.data.read.tables import COLUMNS, TEXT
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows
-from lowerbound.errors import DataError, UnknownNameError
+from lowerbound.errors import DataError
 
 T = TypeVar("T")
 
@@ -33,54 +34,6 @@ FILES = (
     ".npy, .npz, .csv, .tsv, .parquet, .feather, .safetensors, .zip, .tar, or a folder "
     "of pictures, arrays or tables"
 )
-TEXT = (".csv", ".tsv", ".txt", ".dat")
-COLUMNS = (".parquet", ".pq", ".feather", ".arrow", ".ipc")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a source is.
-
-    Args:
-        path: A file or folder; None for a named set and for data in memory.
-        key: The array within the file; None for all of it.
-        named: The named set; None for another source.
-    """
-
-    path: Path | None = None
-    key: str | None = None
-    named: NamedSet | None = None
-
-
-def locate(source: object) -> Place:
-    """Find the file, folder or named set that a source means.
-
-    Raises:
-        DataError: There is no such file.
-        UnknownNameError: No such named set.
-    """
-    if not isinstance(source, str | os.PathLike):
-        return Place()
-    text = os.fspath(source)
-    if not isinstance(text, str) or not text or "\0" in text:
-        raise DataError(f"no such file or folder: {text!r}")
-    name, colon, folder = text.partition(":")
-    named = next((one for one in named_sets() if one.name == name), None)
-    if named is not None and isinstance(source, str):
-        return Place(Path(folder).expanduser() if colon else None, None, named)
-    path = Path(text).expanduser()
-    try:
-        if path.exists():
-            return Place(path)
-        archive, hashed, key = text.rpartition("#")
-        if hashed and Path(archive).expanduser().is_file():
-            return Place(Path(archive).expanduser(), key)
-    except OSError as error:
-        raise DataError(f"cannot read {text[:80]!r}: {error.strerror}") from error
-    if isinstance(source, str) and not path.suffix and os.sep not in text and "/" not in text:
-        known = (one.name for one in named_sets())
-        raise UnknownNameError("file, folder or data set", text, known)
-    raise DataError(f"no such file or folder: {text!r}")
 
 
 def open_source(source: Any, options: Reading | None = None, *, limit: int | None = None) -> Raw:
@@ -109,10 +62,9 @@ def open_source(source: Any, options: Reading | None = None, *, limit: int | Non
     if place.path is not None:
         path = place.path
         return guarded(path, lambda: _open_path(path, place.key, options, limit))
-    from lowerbound.data.read.frames import is_frame, table_of
-
     if is_frame(source):
-        return _table(table_of(source, "the table"), "the table", options)
+        options.refuse("picture", "array", where="a table")
+        return _with_suspects(raw_of(table_of(source, "the table"), "the table", options))
     values, observed = as_array(source, "the array")
     values = check_array(values, "the array")
     if observed is not None:
@@ -154,10 +106,8 @@ def _open_path(path: Path, key: str | None, options: Reading, limit: int | None)
         return arranged(read_npz(path, key), options)
     if suffix == ".safetensors":
         return arranged(read_safetensors(path, key), options)
-    if suffix in TEXT:
-        return _text(entry, where, options)
-    if suffix in COLUMNS:
-        return _table(_columns(entry, where), where, options)
+    if suffix in (*TEXT, *COLUMNS):
+        return _with_suspects(stack_tables([entry], options, where))
     if suffix in extensions():
         return pictures_raw([entry], where, options, None, Tally())
     raise DataError(refusal(path.name, suffix, FILES))
@@ -190,17 +140,18 @@ def _open_entries(entries: list[Entry], path: Path, options: Reading, limit: int
     if kind == "images":
         return pictures_raw(chosen, where, options, limit, tally)
     if kind == "arrays":
-        raw = arranged(stack_arrays(chosen, options, where), options)
+        raw = stack_arrays(chosen, options, where)
+        raw = arranged(raw, raw.reading)
     else:
-        parse = partial(_parsed if kind == "texts" else _stored, options=options)
-        raw = _with_suspects(stack_tables(chosen, parse, options, where))
-    return replace(raw, notes=raw.notes + tally.notes(), reading=options)
+        raw = _with_suspects(stack_tables(chosen, options, where))
+    return replace(raw, notes=raw.notes + tally.notes())
 
 
 def pictures_raw(
     entries: list[Entry], where: str, options: Reading, limit: int | None, tally: Tally
 ) -> Raw:
     """Read picture files; every decision is taken over all of them, and handed back."""
+    options.refuse("table", "array", where=where)
     entries, notes = limited(entries, limit)
     plan = plan_pictures(entries, options, tally, where)
     values, names = read_pictures(plan, tally, where)
@@ -230,6 +181,7 @@ def _grey(values: np.ndarray) -> bool:
 
 def arranged(raw: Raw, options: Reading, *, suspect: bool = True) -> Raw:
     """Put the axes of an array in order: vectors, series or images."""
+    options.refuse("table", "picture", where=raw.where)
     block = raw.rows.read(0, len(raw))
     values, observed, more = known(block.values, block.observed, options)
     raw = replace(raw, notes=raw.notes + more)
@@ -250,54 +202,6 @@ def arranged(raw: Raw, options: Reading, *, suspect: bool = True) -> Raw:
         reading=replace(options, axes=axes if block.values.ndim > 2 else None, channels=channels),
     )
     return _with_suspects(raw) if suspect else raw
-
-
-def _table(table: Any, where: str, options: Reading) -> Raw:
-    from lowerbound.data.read.columns import raw_of
-
-    return _with_suspects(raw_of(table, where, options))
-
-
-def _text(entry: Entry, where: str, options: Reading) -> Raw:
-    from lowerbound.data.read.columns import raw_of
-    from lowerbound.data.read.delimited import parse
-
-    table, dialect = parse(entry.content(), entry.suffix, options, where)
-    named = dialect.names is not None
-    raw = raw_of(table, where, options, decimal=dialect.decimal, named=named, notes=dialect.notes)
-    return _with_suspects(raw)
-
-
-def _parsed(entry: Entry, options: Reading) -> Parsed:
-    from lowerbound.data.read.delimited import parse
-
-    table, dialect = parse(entry.content(), entry.suffix, options, repr(entry.name))
-    return Parsed(table, dialect.decimal, dialect.names is not None, dialect.notes)
-
-
-def _stored(entry: Entry, options: Reading) -> Parsed:
-    return Parsed(_columns(entry, repr(entry.name)))
-
-
-def _columns(entry: Entry, where: str) -> Any:
-    """A table of pyarrow out of a Parquet or Feather file."""
-    import pyarrow as pa
-    from pyarrow import feather, parquet
-
-    name = "Parquet" if entry.suffix.startswith(".p") else "Feather"
-    try:
-        source = pa.BufferReader(entry.content())
-        if name == "Feather":
-            return feather.read_table(source)
-        file = parquet.ParquetFile(source)
-        refuse_oversize(8 * file.metadata.num_rows * max(file.metadata.num_columns, 1), where)
-        return file.read()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(
-            f"cannot read {where} as {name}: {first_line(error)}; write it again"
-        ) from error
 
 
 def _with_suspects(raw: Raw) -> Raw:

@@ -1,8 +1,7 @@
 """A folder or zip of arrays or tables: a file is an example, or holds some of the rows."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,29 +12,13 @@ from lowerbound.data.read.axes import arrange
 from lowerbound.data.read.columns import raw_of
 from lowerbound.data.read.files import Entry, classes_of
 from lowerbound.data.read.npy import array_of
-from lowerbound.data.reading import Reading
+from lowerbound.data.read.tables import parse_entry
+from lowerbound.data.reading import Files, Reading
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
 
 LONGEST = 4096
 """Tables of more rows than this, all of one length, hold rows all the same."""
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """The table of one file.
-
-    Args:
-        table: Of pyarrow.
-        decimal: "." or ",": how it writes numbers.
-        named: Whether its columns have names.
-        notes: What was decided.
-    """
-
-    table: Any
-    decimal: str = "."
-    named: bool = True
-    notes: tuple[Note, ...] = ()
 
 
 def stack_arrays(entries: list[Entry], options: Reading, where: str) -> Raw:
@@ -63,26 +46,20 @@ def stack_arrays(entries: list[Entry], options: Reading, where: str) -> Raw:
     else:
         names = _row_names(entries, [len(array) for array in arrays])
         raw = Raw(where, ArrayRows(np.concatenate(arrays)), row_names=names)
-    return _labelled(replace(raw, row_label="file", notes=notes))
+    reading = replace(options, files=choice) if len(entries) > 1 else options
+    return _labelled(replace(raw, row_label="file", notes=notes, reading=reading))
 
 
-def stack_tables(
-    entries: list[Entry], parse: Callable[[Entry], Parsed], options: Reading, where: str
-) -> Raw:
-    """Read the tables of a folder as one, or as series where all have one length.
-
-    Args:
-        entries: The files.
-        parse: Reads the table of a file.
-        options: What a person told.
-        where: What messages call the folder.
+def stack_tables(entries: list[Entry], options: Reading, where: str) -> Raw:
+    """Read a table, or those of a folder as one; several of one length are series.
 
     Raises:
         DataError: Their columns differ.
     """
     import pyarrow as pa
 
-    parsed = [parse(entry) for entry in entries]
+    options.refuse("picture", *(["array"] if len(entries) == 1 else []), where=where)
+    parsed = [parse_entry(entry, options) for entry in entries]
     tables, first = [one.table for one in parsed], parsed[0]
     names = first.table.column_names
     for entry, table in zip(entries, tables, strict=True):
@@ -91,7 +68,7 @@ def stack_tables(
                 f"the tables of {where} differ: {entry.name!r} has other columns than "
                 f"{entries[0].name!r}; give them the same"
             )
-    tables = [table.select(names) for table in tables]
+    tables = [one if one.column_names == names else one.select(names) for one in tables]
     try:
         table = pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException:  # numbers in one file and words in another: words in all
@@ -102,9 +79,10 @@ def stack_tables(
     alike = len(set(lengths)) == 1 and 1 < lengths[0] <= LONGEST and len(entries) > 1
     words = any(column.categories is not None for column in raw.columns or ())
     alike &= not words and not entries[0].suffix.startswith(".p")
-    choice, notes = _choice(
-        alike, len(entries), sorted({(n, len(names)) for n in lengths}), options
-    )
+    shapes = sorted({(length, len(names)) for length in lengths})
+    choice, notes = _choice(alike, len(entries), shapes, options)
+    if len(entries) > 1:
+        raw = replace(raw, reading=replace(raw.reading, files=choice))
     if choice == "rows":
         raw = replace(raw, notes=raw.notes + notes)
         if raw.row_names is not None or len(entries) == 1:
@@ -125,13 +103,14 @@ def stack_tables(
             row_names=tuple(entry.name for entry in entries),
             row_label="file",
             notes=(*raw.notes, *notes, told),
+            reading=raw.reading,
         )
     )
 
 
 def _choice(
     alike: bool, count: int, shapes: Sequence[tuple[int, ...]], options: Reading
-) -> tuple[str, tuple[Note, ...]]:
+) -> tuple[Files, tuple[Note, ...]]:
     if options.files is not None or count == 1:
         return options.files or "rows", ()
     if alike:

@@ -37,11 +37,13 @@ class Told:
     Args:
         values: Float64 `(N,)`: numbers, days since 1970, or codes of words; nan where unknown.
         categories: The words that the codes stand for; None for numbers.
+        dates: How they are written, as in "%d.%m.%Y"; None for what are no dates.
         notes: What was decided.
     """
 
     values: np.ndarray
     categories: tuple[str, ...] | None = None
+    dates: str | None = None
     notes: tuple[Note, ...] = ()
 
 
@@ -50,7 +52,7 @@ def tell(
     name: str,
     *,
     decimal: str = ".",
-    kind: str | None = None,
+    how: str | None = None,
     codes: tuple[str, ...] = (),
 ) -> Told:
     """Decide what the text of a column is, over all of its cells.
@@ -62,7 +64,7 @@ def tell(
         column: A column of pyarrow, of strings or a dictionary of them.
         name: What messages call it.
         decimal: "." or ",".
-        kind: What a person says it is; words stay words where that is "categorical".
+        how: How its cells are written, where that is known: see `Written`.
         codes: Words that stand for a gap.
     """
     whole = column.combine_chunks() if hasattr(column, "chunks") else column
@@ -74,20 +76,21 @@ def tell(
         if count and word.lower() not in MISSING and word not in codes:
             counts[word] += count
     found, notes = None, ()
-    if counts and kind != "categorical":
-        found, notes = _numbers(counts, name, decimal, kind)
-        if found is None:
-            found, notes = _dates(list(counts), name)
+    dates = how if how is not None and "%" in how else None
+    if counts and how in (None, "numbers"):
+        found, notes = _numbers(counts, name, decimal, told=how is not None)
+    if counts and found is None and how not in ("words", "words or numbers"):
+        found, notes, dates = _dates(counts, name, dates)
     categories = None
     if found is None:
         categories = tuple(sorted(counts))
         found = {word: float(code) for code, word in enumerate(categories)}
     values = np.array([found.get(word, math.nan) for word in words] + [math.nan])
-    return Told(values[place], categories, notes)
+    return Told(values[place], categories, dates, notes)
 
 
 def _numbers(
-    counts: Counter[str], name: str, decimal: str, kind: str | None
+    counts: Counter[str], name: str, decimal: str, *, told: bool
 ) -> tuple[dict[str, float] | None, tuple[Note, ...]]:
     found: dict[str, float] = {}
     odd, signs, grouped = [], set(), False
@@ -104,17 +107,12 @@ def _numbers(
             found[word] = math.inf
         else:
             odd.append(word)
-        if len(odd) > MISSPELT and kind is None:
+        if len(odd) > MISSPELT and not told:
             return None, ()
-    gaps = sum(counts[word] for word in odd)
-    if not found or (gaps > 0.1 * counts.total() and kind is None):
+    few = sum(counts[word] for word in odd) <= 0.1 * counts.total()
+    if not found or not (told or few):
         return None, ()
-    notes = []
-    if odd:
-        shown = ", ".join(repr(word[:20]) for word in odd[:MISSPELT])
-        notes.append(
-            Note(f"cells of {name!r} read as gaps, for they hold no number: {shown}", gaps)
-        )
+    notes = _gaps(odd, counts, name, "number")
     if signs:
         notes.append(Note(f"{' and '.join(sorted(signs))} signs of {name!r} were dropped"))
     if grouped:
@@ -123,20 +121,41 @@ def _numbers(
     return found, tuple(notes)
 
 
-def _dates(words: list[str], name: str) -> tuple[dict[str, float] | None, tuple[Note, ...]]:
-    if not all(DATE.match(word) for word in words):
-        return None, ()
-    fitting = {way: days for way in DATES if (days := _days(words, way)) is not None}
+def _dates(
+    counts: Counter[str], name: str, told: str | None
+) -> tuple[dict[str, float] | None, tuple[Note, ...], str | None]:
+    if told is not None:
+        found = {word: days for word in counts if (days := _day(word, told)) is not None}
+        odd = [word for word in counts if word not in found]
+        return found, tuple(_gaps(odd, counts, name, f"date written {told}")), told
+    fitting: dict[str, dict[str, float]] = {}
+    for way in DATES if all(DATE.match(word) for word in counts) else ():
+        found = {}
+        for word in counts:
+            days = _day(word, way)
+            if days is None:
+                break
+            found[word] = days
+        else:
+            fitting[way] = found
     if not fitting:
-        return None, ()
+        return None, (), None
     way = next(iter(fitting))
     other = f"; they may also be {' or '.join(list(fitting)[1:])}" if len(fitting) > 1 else ""
     note = Note(f"dates of {name!r}, written {way}, are read as days since 1970{other}")
-    return fitting[way], (note,)
+    return fitting[way], (note,), way
 
 
-def _days(words: list[str], way: str) -> dict[str, float] | None:
+def _day(word: str, way: str) -> float | None:
     try:
-        return {w: (datetime.strptime(w, way) - EPOCH) / timedelta(days=1) for w in words}
+        return (datetime.strptime(word, way) - EPOCH) / timedelta(days=1)
     except ValueError:
         return None
+
+
+def _gaps(odd: list[str], counts: Counter[str], name: str, what: str) -> list[Note]:
+    if not odd:
+        return []
+    shown = ", ".join(repr(word[:20]) for word in odd[:MISSPELT])
+    text = f"cells of {name!r} read as gaps, for they hold no {what}: {shown}"
+    return [Note(text, sum(counts[word] for word in odd))]
