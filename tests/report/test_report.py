@@ -218,6 +218,14 @@ def test_vectors_without_names_are_shown(tmp_path, levels: str) -> None:
     assert "x[4]" in text and "The rate of single units is not shown" in text
 
 
+def test_the_steps_and_channels_of_a_series_are_shown_side_by_side(tmp_path) -> None:
+    data = lb.read(np.random.default_rng(0).normal(size=(120, 4, 3)), axes="tc")
+    run = trained(tmp_path, data)
+    text = render(run, data, lb.evaluate(run.model, data, samples=3))
+    assert "x[0, 0]" in text and "x[3, 2]" in text
+    assert_alone_and_harmless(text)
+
+
 @pytest.mark.parametrize(
     ("shape", "kind"),
     [((1, 1, 1), "ordinal"), ((3, 5, 4), "ordinal"), ((2, 3, 9), "ordinal"),

@@ -40,14 +40,16 @@ class Columns:
         schema = self.run.schema
         if schema.is_table:
             return [field.name for field in schema.fields]
-        return [f"x[{index}]" for index in range(schema.dimensions)]
+        return [f"x[{', '.join(map(str, place))}]" for place in np.ndindex(schema.shape)]
 
     def samples(self) -> Panel:
         """A few drawn rows."""
         schema = self.run.schema
         rows = schema.unpack(generate(self.run.model, ROWS, seed=SEED).double().numpy())
+        rows = rows.reshape(len(rows), -1)  # steps and channels of a series side by side
         whole = schema.columns
         names = list(whole) if whole else [f"x[{index}]" for index in range(rows.shape[1])]
+        names = self.names if len(schema.shape) > 1 else names
         names, width = names[:COLUMNS], rows.shape[1]
         head = element("tr", *(element("th", name, scope="col") for name in names))
         cells = [numbers([float(v) for v in column]) for column in rows.T[:COLUMNS]]
@@ -64,7 +66,7 @@ class Columns:
         """Held-out data against draws, column by column."""
         if self.test is None:
             return Missing("The comparison of columns needs the data.")
-        drawn = generate(self.run.model, DRAWS, seed=SEED).double().numpy()
+        drawn = generate(self.run.model, DRAWS, seed=SEED).double().flatten(1).numpy()
         pairs = [(self._known(index), drawn[:, index]) for index in range(drawn.shape[1])]
         distances = [distance(real, made) for real, made in pairs]
         order = list(range(len(pairs)))
@@ -89,8 +91,9 @@ class Columns:
         total = min(len(self.test), POINTS)
         some = self.test.select(torch.arange(total) * len(self.test) // total)
         back = reconstruct(self.run.model, some).double().numpy()
-        x = some.x.double().numpy()
-        observed = np.isfinite(x) if some.observed is None else some.observed.numpy()
+        x, back = some.x.double().flatten(1).numpy(), back.reshape(len(back), -1)
+        known = some.observed
+        observed = np.isfinite(x) if known is None else known.flatten(1).numpy()
         charts = []
         for index in range(min(REBUILT, x.shape[1])):
             known = observed[:, index] & np.isfinite(back[:, index])
@@ -111,9 +114,9 @@ class Columns:
         """Observed held-out values of a column."""
         if self.test is None:
             return np.empty(0)
-        values = self.test.x[:, index].double()
+        values = self.test.x.flatten(1)[:, index].double()
         if self.test.observed is not None:
-            values = values[self.test.observed[:, index]]
+            values = values[self.test.observed.flatten(1)[:, index]]
         return values[torch.isfinite(values)].numpy()
 
     def _histogram(self, real: np.ndarray, made: np.ndarray) -> Html:
