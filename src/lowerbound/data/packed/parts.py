@@ -49,7 +49,7 @@ def parts_of(path: Path, key: str | None, options: Reading) -> Iterator[Raw]:
         yield from _arrays(path, key, suffix, options)
         return
     entries = [Entry(path.name, path)]
-    if path.is_dir() or suffix == ".zip":
+    if path.is_dir() or suffix in (".zip", ".tar"):
         entries = entries_of(path)
     for endings, reader in ((extensions(), _pictures), (COLUMNS, _tables), (TEXT, _tables)):
         chosen = [entry for entry in entries if entry.suffix in endings]

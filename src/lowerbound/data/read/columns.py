@@ -104,7 +104,11 @@ def raw_of(
         row_names=row_names,
         row_label=label,
         notes=notes + gap_notes(values, names),
-        reading=replace(options, written=tuple({**written, **dates}.values())),
+        reading=replace(
+            options,
+            row_names=label or options.row_names,
+            written=tuple({**written, **dates}.values()),
+        ),
     )
 
 

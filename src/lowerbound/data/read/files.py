@@ -1,8 +1,9 @@
-"""Files of a folder or of a zip archive, named alike and read alike."""
+"""Files of a folder or of a zip or tar archive, named alike and read alike."""
 
 import gzip
 import io
 import os
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -34,7 +35,7 @@ class Entry:
 
     name: str
     path: Path
-    archive: zipfile.ZipFile | None = None
+    archive: "zipfile.ZipFile | Tar | None" = None
 
     @property
     def suffix(self) -> str:
@@ -76,16 +77,23 @@ class Entry:
 
 
 def entries_of(path: Path) -> list[Entry]:
-    """List the plain files below a folder or within a zip archive, sorted by name.
+    """List the plain files below a folder or within a zip or tar archive, sorted by name.
 
     Hidden files are passed over, and each folder is entered once, so that a loop of links ends.
+    Of a folder of tar archives all members are listed, one archive after the other.
 
     Raises:
         DataError: The archive is broken.
     """
     if path.is_dir():
         files = sorted(_walk(path, set()))
+        if files and all(file.suffix.lower() == ".tar" for file in files):
+            return [entry for file in files for entry in entries_of(file)]
         return [Entry(file.relative_to(path).as_posix(), file) for file in files]
+    if path.suffix.lower() == ".tar":
+        tar = Tar(path)
+        names = [name for name in tar.members if not any(map(_hidden, PurePosixPath(name).parts))]
+        return [Entry(name, path, tar) for name in sorted(names)]
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
@@ -95,7 +103,41 @@ def entries_of(path: Path) -> list[Entry]:
     return [Entry(name, path, archive) for name in sorted(shown)]
 
 
-def unpacked(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
+class Tar:
+    """Plain files of a tar archive, read by position from any thread.
+
+    Raises:
+        DataError: It is broken.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with tarfile.open(path, "r:") as archive:
+                self.members = {one.name: one for one in archive if one.isreg() and not one.sparse}
+        except (tarfile.TarError, EOFError, ValueError) as error:
+            raise DataError(
+                f"cannot read {path.name!r}: {first_line(error)}; tar it again"
+            ) from error
+
+    def getinfo(self, name: str) -> zipfile.ZipInfo:
+        """Say how large a member is, as a zip archive does."""
+        info = zipfile.ZipInfo(name)
+        info.file_size = info.compress_size = self.members[name].size
+        return info
+
+    def read(self, name: str) -> bytes:
+        """Read a member."""
+        member = self.members[name]
+        with self.path.open("rb") as file:
+            file.seek(member.offset_data)
+            content = file.read(member.size)
+        if len(content) < member.size:
+            raise EOFError(f"{name} ends too early")
+        return content
+
+
+def unpacked(archive: zipfile.ZipFile | Tar, name: str, where: str) -> bytes:
     """Read a member of an archive that is as large as it says and as memory allows.
 
     Raises:

@@ -31,8 +31,8 @@ from lowerbound.errors import DataError
 T = TypeVar("T")
 
 FILES = (
-    ".npy, .npz, .csv, .tsv, .parquet, .feather, .safetensors, .zip, or a folder of pictures, "
-    "arrays or tables"
+    ".npy, .npz, .csv, .tsv, .parquet, .feather, .safetensors, .zip, .tar, or a folder "
+    "of pictures, arrays or tables"
 )
 
 
@@ -82,7 +82,7 @@ def guarded(path: Path, reader: Callable[[], T]) -> T:
 
 def is_pictures(path: Path) -> bool:
     """Whether a path is a picture file, or a folder or zip with one in it."""
-    if path.is_file() and path.suffix.lower() != ".zip":
+    if path.is_file() and path.suffix.lower() not in (".zip", ".tar"):
         return path.suffix.lower() in extensions()
     return not (path.is_dir() and find_idx(path)) and any(
         entry.suffix in extensions() for entry in guarded(path, lambda: entries_of(path))
@@ -92,7 +92,7 @@ def is_pictures(path: Path) -> bool:
 def _open_path(path: Path, key: str | None, options: Reading, limit: int | None) -> Raw:
     if path.is_dir() and find_idx(path):
         return arranged(read_idx_folder(path, repr(path.name)), options)
-    if path.is_dir() or path.suffix.lower() == ".zip":
+    if path.is_dir() or path.suffix.lower() in (".zip", ".tar"):
         return _open_entries(entries_of(path), path, options, limit)
     if not path.is_file():
         raise DataError(f"{str(path)!r} is neither a file nor a folder")
