@@ -38,8 +38,8 @@ Examples:
   lowerbound generate runs/one --count 64       new examples in samples.png
   lowerbound evaluate runs/one --json           bounds on log p(x) as JSON
 
-DATA is a named set, a folder of images or of shards, or a .npy, .npz, .safetensors, .csv, .tsv,
-.parquet or .tar file.
+DATA is a named set; a folder or .zip of images, arrays or tables; a folder that data pack wrote;
+or a .csv, .tsv, .parquet, .feather, .npy, .npz, .safetensors or picture file of many pages.
 
 Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted, 143 terminated.
 """
@@ -112,7 +112,7 @@ def _help(command: Callable[..., None]) -> str:
 
 _data = typer.Typer(cls=data.DataGroup, rich_markup_mode=None)
 _data.callback(invoke_without_command=True)(data.command)
-_data.command("pack", help=_help(pack.command), short_help="Make shards of it.")(pack.command)
+_data.command("pack", help=_help(pack.command), short_help="Make packed rows of it.")(pack.command)
 app.add_typer(
     _data,
     name="data",
