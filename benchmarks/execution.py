@@ -25,6 +25,7 @@ import lowerbound as lb
 from lowerbound.data import Data, Examples, Field, Schema
 from lowerbound.seeding import seeded
 from lowerbound.training import Execution, precision
+from lowerbound.training.run import run
 from lowerbound.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -254,7 +255,7 @@ def one(
         parts = (built.model, built.objective, data, training, CPU, 0, execution)
         trainer = Trainer(*parts)
         change(trainer)
-        trainer.run([clock])
+        run(trainer, [clock])
     return 1e3 * statistics.median(b - a for a, b in itertools.pairwise(clock.ends))
 
 
