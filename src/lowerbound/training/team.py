@@ -29,7 +29,7 @@ class Share:
         rows: A run of rows. A process that is left without any computes the first one, so that it
             takes part in everything, and does not count it.
         total: Rows of the batch.
-        counts: Whether `rows` are this process's to count.
+        counts: True if `rows` are this process's to count.
     """
 
     rows: slice

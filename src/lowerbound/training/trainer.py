@@ -39,7 +39,7 @@ class Trainer:
         training: Settings.
         device: Where to train.
         seed: The seed of the random state.
-        execution: How updates are executed; chosen if None.
+        execution: The way in which updates are executed; chosen if None.
         team: The processes that train it together; one if None.
 
     Attributes:
