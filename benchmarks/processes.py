@@ -3,8 +3,9 @@
 Measured, taking turns (A B C A B C ...): updates a second of one process with one thread, one
 process with two threads, and two processes with one thread each, for a small model (its gradient
 goes in one message, and for comparison piece by piece while others are computed, as a large one's
-does) and a large one; and how long such a message takes on its own. Calculated from these: N processes at a bandwidth and a latency
-that are given, by `step / N + what of the message is not hidden`.
+does) and a large one; and how long such a message takes on its own. Calculated from these: N
+processes at a bandwidth and a latency that are given, by
+`step / N + what of the message is not hidden`.
 
     python benchmarks/processes.py [--turns 5] [--updates 200] [--bandwidth 100] [--latency 20]
 

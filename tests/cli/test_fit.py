@@ -221,3 +221,20 @@ def test_a_training_that_is_compiled_first_says_so_and_others_do_not(
     monkeypatch.setattr("lowerbound.cli.train.fit", fit_compiled)
     done = lowerbound("fit", place / "images.npy", "--out", "other", *TINY)
     assert words in done.err and done.err.index(words) < done.err.index("epoch 1/1")
+
+
+def test_a_precision_that_was_given_up_is_said_at_the_end() -> None:
+    """Warnings are not shown on the command line."""
+    from lowerbound.cli.order import in_words
+    from torch import nn
+
+    from lowerbound.training import Execution, Fit
+
+    why = "float32 after all: in bfloat16 update 1 (epoch 1): log p(x|z) is not finite"
+    told = {
+        reasons: in_words(
+            Fit(nn.Identity(), (), None, "epochs", 0, 1.0, execution=Execution(reasons=reasons))
+        )
+        for reasons in ((why, "not compiled: 8 updates"), ())
+    }
+    assert told[(why, "not compiled: 8 updates")] == f"{told[()]}; {why}"

@@ -88,7 +88,7 @@ def in_words(result: Fit) -> str:
 
 
 def lost(result: Fit | Epoch) -> str:
-    """Say after a semicolon what was skipped and rolled back; nothing if nothing was."""
+    """Say after a semicolon what went wrong on the way; nothing if nothing did."""
     words = []
     if result.skipped:
         plural = "es were" if result.skipped > 1 else " was"
@@ -96,6 +96,8 @@ def lost(result: Fit | Epoch) -> str:
     if result.rollbacks:
         times = f"{result.rollbacks} times" if result.rollbacks > 1 else "once"
         words.append(f"training was rolled back {times}, each time to half the learning rate")
+    if isinstance(result, Fit) and result.execution is not None:
+        words += [reason for reason in result.execution.reasons if "after all" in reason]
     return "".join(f"; {word}" for word in words)
 
 

@@ -15,7 +15,7 @@ class Group:
 
     Attributes:
         rank: The number of this process, from 0; the one that writes and prints is 0.
-        size: How many processes there are.
+        size: The number of processes.
     """
 
     rank: int = 0

@@ -33,7 +33,7 @@ class Watch:
     Args:
         rank: Of this process.
         size: Processes in all.
-        store: Where marks are left.
+        store: The place of marks.
         leave: Ends the process at once, with an exit code.
         say: Says why.
     """

@@ -1,4 +1,4 @@
-"""What may watch a training, and end it."""
+"""Callbacks: they watch a training, and may end it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Callback:
         """Learn that training begins.
 
         Args:
-            epochs: How many there will be at most; None where a clock ends training.
+            epochs: Their number at most; None where a clock ends training.
             per_epoch: Updates in an epoch.
         """
 

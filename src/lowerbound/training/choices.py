@@ -49,10 +49,10 @@ def choose(
 
     Args:
         model: On `device` already.
-        objective: What is maximised.
+        objective: The bound to maximise.
         training: Settings; what is not "auto" there is taken as it is.
         device: Where to train.
-        updates: How many there will be.
+        updates: Their number.
         example: A batch of the training on `device`, to count operations and try precision on.
     """
     execution = Execution(checkpoint=training.checkpoint, late=device.type == "cuda")

@@ -1,4 +1,4 @@
-"""How updates are executed: what changes their speed and not their mathematics."""
+"""The way in which updates are executed, which changes their speed and not their mathematics."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -6,18 +6,18 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Execution:
-    """How updates are executed.
+    """The way in which updates are executed.
 
     Args:
         precision: Of the matrix products and convolutions inside the networks; weights, bounds
             and the optimiser are float32 in either case.
-        compile: Whether `torch.compile` turns the pass into fused kernels.
-        graphs: Whether it also captures the pass as one CUDA graph.
-        channels_last: Whether weights of convolutions are laid out channels last.
-        checkpoint: Whether activations are computed again in the backward pass and not kept.
+        compile: True if `torch.compile` turns the pass into fused kernels.
+        graphs: True if it also captures the pass as one CUDA graph.
+        channels_last: True if weights of convolutions are laid out channels last.
+        checkpoint: True if activations are computed again in the backward pass and not kept.
         threads: Of torch while it trains; 0 for as many as there are.
-        late: Whether the host learns only now and then of skipped batches; see `Stepper`.
-        reasons: Why, one sentence each.
+        late: True if the host learns only now and then of skipped batches; see `Stepper`.
+        reasons: The reasons, one sentence each.
     """
 
     precision: str = "float32"

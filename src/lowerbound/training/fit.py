@@ -12,13 +12,15 @@ from lowerbound.errors import SettingError
 from lowerbound.objectives import Objective
 from lowerbound.processes import default
 from lowerbound.seeding import fresh_seed, seeded
+from lowerbound.training.agreement import checksum
 from lowerbound.training.callbacks import Callback
 from lowerbound.training.execution import Execution
 from lowerbound.training.history import Fit
 from lowerbound.training.resume import go_on
+from lowerbound.training.run import run
 from lowerbound.training.settings import Training
 from lowerbound.training.state import State
-from lowerbound.training.team import Team, checksum
+from lowerbound.training.team import Team
 from lowerbound.training.trainer import Trainer
 
 
@@ -78,7 +80,7 @@ def fit(
 
     Args:
         model: Anything with a `trace`; trained in place.
-        objective: What is maximised.
+        objective: The bound to maximise.
         data: A `Data`, or an array `(N, *event)`, which is then read and split as `read` does.
         training: Settings; the defaults if None.
         seed: Of shuffling and noise; None for a fresh one, told in the result. The caller's
@@ -136,4 +138,4 @@ def fit(
         trainer = Trainer(model.to(where), objective, data, training, where, seed, execution, team)
         if resume is not None:
             go_on(trainer, resume)
-        return trainer.run(callbacks)
+        return run(trainer, callbacks)

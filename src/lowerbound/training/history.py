@@ -36,7 +36,7 @@ class Epoch:
         learning_rate: At the end of the epoch.
         train: Means over the epoch, under the weights as they changed.
         held_out: Under the averaged weights at its end, on the validation split.
-        best: Whether the held-out bound was the best so far.
+        best: True if its weights were kept, as the best so far or the last.
         skipped: Batches not learned from, because bound or gradient were not finite.
         rollbacks: Times training went back to where this epoch began, at a smaller learning rate.
     """
@@ -86,7 +86,7 @@ class Fit:
         seconds: Wall-clock time, that of before it was resumed included.
         skipped: Batches not learned from, because bound or gradient were not finite.
         rollbacks: Times training went back to the end of an epoch, at a smaller learning rate.
-        execution: How its updates were executed, and why so; None where it is not known.
+        execution: The way in which updates were executed, and why; None where it is not known.
     """
 
     model: Model

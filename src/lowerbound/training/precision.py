@@ -32,7 +32,7 @@ def choose_precision(
 
     Args:
         model: On `device` already.
-        objective: What is maximised.
+        objective: The bound to maximise.
         training: Its `precision` is taken as it is unless it is "auto".
         device: Where to train.
         example: A batch of the training on `device`, to try it on.

@@ -16,7 +16,7 @@ class Constant:
     """
 
     def __call__(self, fraction: float) -> float:
-        """The factor in force when `fraction` of the training is done."""
+        """Give the factor in force when `fraction` of the training is done."""
         return 1.0
 
 
@@ -42,7 +42,7 @@ class WarmUp:
         _fraction("warm-up", self.over)
 
     def __call__(self, fraction: float) -> float:
-        """The factor in force when `fraction` of the training is done."""
+        """Give the factor in force when `fraction` of the training is done."""
         return 1.0 if fraction >= self.over else fraction / self.over
 
 
@@ -72,7 +72,7 @@ class WarmUpCosine:
         _fraction("floor", self.floor)
 
     def __call__(self, fraction: float) -> float:
-        """The factor in force when `fraction` of the training is done."""
+        """Give the factor in force when `fraction` of the training is done."""
         if fraction < self.over:
             return fraction / self.over
         down = 1.0 if self.over >= 1.0 else (min(fraction, 1.0) - self.over) / (1.0 - self.over)
@@ -111,7 +111,7 @@ class Stages:
             raise SettingError("stages fall by equal factors: their final rate must be above 0")
 
     def __call__(self, fraction: float) -> float:
-        """The factor in force when `fraction` of the training is done."""
+        """Give the factor in force when `fraction` of the training is done."""
         if fraction < self.over:
             return fraction / self.over
         down = 1.0 if self.over >= 1.0 else (min(fraction, 1.0) - self.over) / (1.0 - self.over)

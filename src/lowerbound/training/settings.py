@@ -1,4 +1,4 @@
-"""How a model is trained, in one frozen place."""
+"""The settings of a training, in one frozen place."""
 
 import math
 from dataclasses import dataclass, fields
@@ -20,7 +20,7 @@ class Training:
         batch_size: Examples in one update, at least 1.
         learning_rate: The peak, positive.
         warm_up: Fraction of the training over which the learning rate rises from 0 to its peak.
-        decay: How the learning rate falls after the warm-up: along half a "cosine", or in eight
+        decay: The fall of the learning rate after the warm-up: along half a "cosine", or in eight
             "stages", each three times as long as the one before.
         final_rate: The learning rate at the end, as a fraction of the peak. 1 keeps it constant.
         weight_decay: Decoupled decay of weights (AdamW); 0 is Adam.

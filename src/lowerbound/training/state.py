@@ -38,7 +38,7 @@ class State:
         return cls(tensors, {**values, **joined})
 
     def part(self, name: str) -> "State":
-        """The part that was joined under this name.
+        """Take the part that was joined under this name.
 
         Raises:
             KeyError: There is none.

@@ -37,7 +37,7 @@ class Stepper:
         model: On its device already; until `release`, its weights may lie in memory differently.
         objective: The bound to maximise.
         training: Settings.
-        execution: How updates are executed.
+        execution: The way in which updates are executed.
         guard: Counts what was skipped.
         team: The processes that do so together; one if None.
 
@@ -82,9 +82,9 @@ class Stepper:
 
         Args:
             batch: Examples on the model's device: this process's share of a batch of `B`.
-            fraction: How much of the training is done, in [0, 1].
-            share: What share that is; the whole batch if None.
-            seconds: What the clock says.
+            fraction: The part of the training that is done, in [0, 1].
+            share: That share; the whole batch if None.
+            seconds: The time on the clock.
 
         Returns:
             bound, distortion and rate summed over the whole batch, nats, and `B`: `(4,)`, float64,

@@ -1,8 +1,6 @@
 """The processes that train one model, and their messages to each other in every update."""
 
-import hashlib
 import json
-import platform
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lowerbound._version import __version__
 from lowerbound.errors import ProcessError, StopTraining
 from lowerbound.objectives.batch_mean import averaged_by
 from lowerbound.processes import ALONE, Group, same_noise
@@ -32,7 +29,7 @@ class Share:
         rows: A run of rows. A process that is left without any computes the first one, so that it
             takes part in everything, and does not count it.
         total: Rows of the batch.
-        counts: Whether `rows` are this process's to count.
+        counts: True if `rows` are this process's to count.
     """
 
     rows: slice
@@ -189,29 +186,6 @@ class Team:
                     f"the processes differ in {name}: process 0 has {_short(values[0])}, process "
                     f"{odd} has {_short(values[odd])}; start all of them with the same"
                 )
-
-
-def surroundings() -> dict[str, str]:
-    """Name the versions that must be the same wherever one model is trained."""
-    return {
-        "the version of lowerbound": __version__,
-        "the version of torch": torch.__version__.partition("+")[0],
-        "the version of python": ".".join(platform.python_version_tuple()[:2]),
-    }
-
-
-def shapes(tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    """Describe tensors by dtype and shape."""
-    return {name: f"{tensor.dtype} {tuple(tensor.shape)}" for name, tensor in tensors.items()}
-
-
-def checksum(tensors: Mapping[str, Tensor]) -> str:
-    """Compute sha256, in hexadecimal, over names and contents."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 class _Average:

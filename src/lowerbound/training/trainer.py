@@ -1,10 +1,10 @@
-"""One training: updates, epochs, the way back when numbers are lost, and the end."""
+"""One training, an epoch at a time: its parts, its way back when numbers are lost, its state."""
 
 import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from functools import partial
 
 import torch
@@ -12,13 +12,13 @@ from torch import Tensor
 
 from lowerbound.core import Model
 from lowerbound.data import Batch, Data
-from lowerbound.errors import DataError, NonFiniteError, StopTraining
+from lowerbound.errors import DataError, NonFiniteError
 from lowerbound.objectives import Objective
 from lowerbound.seeding import random_state, seeded, set_random_state
+from lowerbound.training.agreement import agree_to_begin, agree_to_go_on
 from lowerbound.training.callbacks import Callback, Step
 from lowerbound.training.choices import choose, for_team
 from lowerbound.training.execution import Execution
-from lowerbound.training.forward import executed
 from lowerbound.training.guard import Guard, UnstableError
 from lowerbound.training.history import Epoch, Fit, Terms
 from lowerbound.training.place import Place
@@ -26,7 +26,7 @@ from lowerbound.training.progress import Progress
 from lowerbound.training.settings import Training
 from lowerbound.training.state import State, copied
 from lowerbound.training.step import Stepper
-from lowerbound.training.team import Team, checksum, shapes, surroundings
+from lowerbound.training.team import Team
 from lowerbound.training.validation import judged
 
 
@@ -40,8 +40,12 @@ class Trainer:
         training: Settings.
         device: Where to train.
         seed: The seed of the random state.
-        execution: How updates are executed; chosen if None.
+        execution: The way in which updates are executed; chosen if None.
         team: The processes that train it together; one if None.
+
+    Attributes:
+        chosen: The way in which updates are executed, as it was chosen.
+        whole: False in the middle of an update or a validation, when no state can be taken.
 
     Raises:
         DataError: There are no examples.
@@ -69,83 +73,38 @@ class Trainer:
         self.validation_seed = int(torch.randint(2**31, ()))
         self.per_epoch = math.ceil(len(self.train) / training.batch_size)
         self.identity = [data.fingerprint, len(data.train), len(data.validation)]
-        if self.team.many:
-            self.team.agree(self.facts())
+        agree_to_begin(
+            self.team, model, device,
+            {"the settings of the training": training.to_json(), "the objective": repr(objective),
+             "the seed": seed, "the data": self.identity},
+        )  # fmt: skip
         self.team.group.copy_from_first(list(model.state_dict().values()))
         if execution is None:
             some = self.train.batch(slice(0, training.batch_size))
             updates = training.epochs * self.per_epoch
             execution = choose(model, objective, training, device, updates, some)
-        self._execution = for_team(execution, training, self.team)
+        self.chosen = for_team(execution, training, self.team)
         self.guard = Guard()
-        self.stepper = Stepper(model, objective, training, self._execution, self.guard, self.team)
+        self.stepper = Stepper(model, objective, training, self.chosen, self.guard, self.team)
         self.progress = Progress(self.weights())
         self.started = time.perf_counter()
         self.place: Place | None = None
         self.good = self.stepper.state()
-        self.whole = True  # False in the middle of an update or a validation
+        self.whole = True
 
     @property
     def execution(self) -> Execution:
-        """The way in which updates are executed; a compiler may have given up."""
+        """The way in which updates are executed: as chosen, or a compiler has given up."""
         compiled = self.stepper.compiled
         if compiled is None or not compiled.failure:
-            return self._execution
+            return self.chosen
         why = f"not compiled after all: {compiled.failure}"
-        return self._execution.but("compiled", why, compile=False, graphs=False)
+        return self.chosen.but("compiled", why, compile=False, graphs=False)
 
-    def run(self, callbacks: Sequence[Callback]) -> Fit:
-        """Train to the end, whichever comes first; see `fit`."""
-        try:
-            with self.team.interruptible():
-                return self._run(callbacks)
-        finally:
-            self.stepper.release()
-
-    def _run(self, callbacks: Sequence[Callback]) -> Fit:
-        was_training, interrupt = self.model.training, None
-        self.model.train()
-        self.team.clock(self.seconds())
-        try:
-            for callback in callbacks:
-                callback.on_execution(self.execution)
-            for callback in callbacks:
-                limit = self.training.epochs if self.training.minutes is None else None
-                callback.on_start(limit, self.per_epoch)
-            stopped = self._through_epochs(callbacks)
-        except StopTraining as stop:
-            stopped = str(stop)
-        except KeyboardInterrupt as error:
-            stopped, interrupt = "interrupted", error
-        except NonFiniteError as error:
-            error.fit = self.result("non-finite")  # type: ignore[attr-defined]
-            raise
-        finally:
-            self.model.train(was_training)
-        if self.whole:
-            self.offer(callbacks, last=True)
-        result = self.result(stopped)
-        for callback in callbacks:
-            callback.on_end(stopped)
-        if interrupt is not None:
-            interrupt.fit = result  # type: ignore[attr-defined]
-            raise interrupt
-        return result
-
-    def _through_epochs(self, callbacks: Sequence[Callback]) -> str:
-        """Go through epochs until training is over; say why it is."""
-        with ExitStack() as stack:
-            stack.enter_context(executed(self.model, self._execution, self.device))
-            while not (stopped := self.over()):
-                try:
-                    self.epoch(callbacks)
-                except UnstableError as error:
-                    before = self._execution
-                    self.roll_back(error)
-                    if self._execution != before:
-                        stack.close()
-                        stack.enter_context(executed(self.model, self._execution, self.device))
-            return stopped
+    @property
+    def epochs(self) -> int | None:
+        """The number of epochs at most; None where a clock ends the training."""
+        return self.training.epochs if self.training.minutes is None else None
 
     def over(self) -> str:
         """Say why training is over, between two epochs; empty while it is not."""
@@ -173,9 +132,9 @@ class Trainer:
         self.place, self.whole = None, True
         if allowed:
             return
-        if self._execution.precision != "float32":
-            why = f"float32 after all: in {self._execution.precision} {error}"
-            self._execution = self._execution.but("float", why, precision="float32")
+        if self.chosen.precision != "float32":
+            why = f"float32 after all: in {self.chosen.precision} {error}"
+            self.chosen = self.chosen.but("float", why, precision="float32")
             self.guard.forgive()
             warnings.warn(f"going on in {why}", RuntimeWarning, stacklevel=2)
             return
@@ -283,8 +242,7 @@ class Trainer:
         self.progress.add(epoch, self.weights)
         self.guard.skipped = self.guard.rollbacks = 0
         self.place, self.good, self.whole = None, self.stepper.state(), True
-        if self.team.many:
-            self.team.agree(self.drift())
+        agree_to_go_on(self.team, self.stepper.parameters, self.device)
         for callback in callbacks:
             self.team.listen(partial(callback.on_epoch, epoch, self.snapshot))
         self.offer(callbacks)
@@ -293,26 +251,6 @@ class Trainer:
         """Judge the averaged weights on the validation split, under the same noise each time."""
         with self.stepper.average.applied(), seeded(self.validation_seed, self.device):
             return judged(self.model, self.objective.criterion, self.validation, self.team)
-
-    def facts(self) -> dict[str, object]:
-        """Collect what must be the same in all processes when training begins."""
-        return {
-            **surroundings(),
-            "the settings of the training": self.training.to_json(),
-            "the objective": repr(self.objective),
-            "the seed": self.seed,
-            "the kind of device": self.device.type,
-            "the data": self.identity,
-            "the tensors of the model": shapes(self.model.state_dict()),
-        }
-
-    def drift(self) -> dict[str, object]:
-        """Collect what must have stayed the same in all processes during an epoch."""
-        weights = {str(i): p for i, p in enumerate(self.stepper.parameters)}
-        return {
-            "random numbers": checksum(random_state(self.device)),
-            "weights after an epoch": checksum(weights),
-        }
 
     def snapshot(self) -> Mapping[str, Tensor]:
         """Give the weights that would be kept if training ended now."""
