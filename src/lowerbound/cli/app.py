@@ -34,8 +34,8 @@ Examples:
   lowerbound generate runs/one --count 64       new examples in samples.png
   lowerbound evaluate runs/one --json           bounds on log p(x) as JSON
 
-DATA is a named set, a folder of images or of shards, or a .npy, .npz, .safetensors, .csv, .tsv,
-.parquet or .tar file.
+DATA is a named set; a folder or .zip of images, arrays or tables; a folder that data pack wrote;
+or a .csv, .tsv, .parquet, .feather, .npy, .npz, .safetensors or picture file of many pages.
 
 Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted, 143 terminated.
 """
@@ -74,7 +74,7 @@ def root(
 
 _COMMANDS: tuple[tuple[str, Any, str], ...] = (
     ("data", data, "What data is, and what would be chosen for it."),
-    ("data pack", pack, "Make shards of data larger than memory."),
+    ("data pack", pack, "Make packed rows of data larger than memory."),
     ("catalogue", catalogue, "The recipes for --model, and their settings."),
     ("fit", fit, "Train a model on data, evaluate it, report."),
     ("evaluate", evaluate, "How good a run is, with standard errors."),

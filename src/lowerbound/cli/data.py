@@ -19,7 +19,7 @@ def command(
     source: Annotated[
         str | None,
         typer.Argument(
-            metavar="DATA", help="Named set, folder of images, .npy, .npz, .csv, .parquet, shards."
+            metavar="DATA", help="Named set, folder of images, table, array; see lowerbound data."
         ),
     ] = None,
     *,
@@ -120,4 +120,5 @@ def list_named(json: bool) -> None:
         if not known.available():
             say(f"  to get it: {known.how_to_get}")
         say()
-    say("Or a folder of images, or a .npy, .npz, .csv, .tsv or .parquet file.")
+    say("Or a folder or zip of images, arrays or tables; a .csv, .parquet, .npy, .npz file; see")
+    say("docs/data.md for how each is read.")

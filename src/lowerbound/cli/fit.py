@@ -26,7 +26,7 @@ def command(
     source: Annotated[
         str | None,
         typer.Argument(
-            metavar="DATA", help="Named set, folder of images, .npy, .npz, .csv, .parquet, shards."
+            metavar="DATA", help="Named set, folder of images, table, array; see lowerbound data."
         ),
     ] = None,
     model: Annotated[
@@ -116,7 +116,7 @@ def command(
     runs can be compared. See lowerbound catalogue MODEL for all settings.
 
     Data of more than a quarter of the memory is left on disk and read while training; --stream does
-    so with any. Then "lowerbound data pack" makes shards of what cannot be read in parts.
+    so with any. Then "lowerbound data pack" makes packed rows of what cannot be read in parts.
 
     --resume RUN goes on with a training that was interrupted, in whatever way, as if it had not
     been: to the same weights, on the same machine. Data and settings are those of the run. With

@@ -1,0 +1,67 @@
+"""Options that say how data are read: said by `data`, taken by `fit`, kept by the run."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+TINY = ["--epochs", "1", "--set", "hidden=8", "--latents", "2", "--no-report", "--quiet"]
+rng = np.random.default_rng(0)
+
+
+def test_a_decision_is_said_with_its_alternative_and_can_be_told(lowerbound) -> None:
+    scales = np.array([101325, 20.0]) + np.array([800, 5]) * rng.normal(size=(40, 6, 2))
+    np.save("windows.npy", scales)
+    done = lowerbound("data", "windows.npy")
+    assert "real series of 6 steps, 2 channels" in done.out
+    assert "--axes hw" in done.out
+    told = json.loads(lowerbound("data", "windows.npy", "--axes", "hw", "--json").out)
+    assert told["shape"] == [1, 6, 2]
+    assert told["reading"]["axes"] == "hw"
+    assert told["notes"] == []
+
+
+def test_every_option_reaches_the_reader(lowerbound) -> None:
+    rows = [f"{a:.3f};{1 + i % 2};{i}" for i, a in enumerate(rng.normal(size=40))]
+    Path("t.csv").write_text("\n".join(rows).replace(".", ",") + "\n")
+    arguments = [
+        "--no-header", "--decimal", ",", "--row-names", "column 3", "--gaps", "column 1=0.5",
+        "--gaps", "*=-99", "--kinds", "column 2=categorical", "--binarize",
+    ]  # fmt: skip
+    done = lowerbound("data", "t.csv", *arguments, "--json")
+    assert "columns of words, which cannot be cut at half" in done.err
+    told = json.loads(lowerbound("data", "t.csv", *arguments[:-1], "--json").out)
+    assert told["reading"] == {
+        "header": False,
+        "decimal": ",",
+        "row_names": "column 3",
+        "gaps": [
+            {"column": "column 1", "codes": ["0.5"]},
+            {"column": "*", "codes": ["-99"]},
+        ],
+        "kinds": [{"column": "column 2", "kind": "categorical"}],
+    }
+    assert [field["kind"] for field in told["fields"]] == ["real", "categorical"]
+
+
+def test_a_run_reads_its_data_and_new_data_as_it_was_told(lowerbound) -> None:
+    """9999 is a gap in new data, too, and names of rows come back."""
+    x = rng.normal(size=(60, 2))
+    x[:4, 0] = 9999
+    lines = [f"s{i},{a:.4f},{b:.4f}" for i, (a, b) in enumerate(x)]
+    Path("t.csv").write_text("\n".join(["name,a,b", *lines]) + "\n")
+    assert lowerbound("fit", "t.csv", "--gaps", "a=9999", "--out", "run", *TINY).code == 0
+    done = lowerbound("evaluate", "run")
+    assert done.code == 0
+    assert "has changed" not in done.err
+    Path("new.csv").write_text("\n".join(["name,a,b", *lines[:3]]) + "\n")
+    done = lowerbound("encode", "run", "new.csv", "--out", "z.csv")
+    assert "cells empty, read as gaps: a 3" in done.err
+    codes = Path("z.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in codes] == ["name", "s0", "s1", "s2"]
+
+
+def test_pack_takes_the_decisions_too(lowerbound) -> None:
+    np.save("x.npy", rng.normal(size=(30, 6, 2)))
+    assert lowerbound("data", "pack", "x.npy", "packed", "--axes", "tc").code == 0
+    assert "real series of 6 steps, 2 channels" in lowerbound("data", "packed").out
