@@ -59,7 +59,7 @@ def linear_vae(dimensions: int, latents: int, seed: int) -> lb.VAE:
 def decoder_of(model: lb.VAE) -> LinearGaussian:
     """The linear Gaussian model that a trained decoder is."""
     layer = model.likelihood.network.layers[0]
-    scale = model.likelihood.scale()
+    scale = model.likelihood.parts[0].scale()
     return LinearGaussian(layer.weight.detach(), layer.bias.detach(), scale.detach())
 
 

@@ -3,7 +3,7 @@
 The default model is trained for the default number of updates from four starts: from layers as
 torch draws them, with levels between -1 and 1; with levels seen from the mean of the training
 examples, in units of their spread; then with the decoder's last biases at that mean, too; then with
-hidden layers that start even (`lowerbound.catalogue.start`), which is the default of sets of 3,000
+hidden layers that start even (`lowerbound.networks.mlp.start_even`), which is the default of sets of 3,000
 examples and more, as the third is that of smaller ones. Compared is the held-out ELBO of the test
 split, under the same splits, batches and seeds.
 
@@ -15,11 +15,13 @@ from typing import Any
 
 import results
 import torch
-from lowerbound.catalogue.start import start_at_mean, start_even, start_small
 from torch import nn
 
 import lowerbound as lb
-from lowerbound.networks import MLP, Standardize
+from lowerbound.catalogue import Choice
+from lowerbound.catalogue.flat import start_at_mean
+from lowerbound.catalogue.laws import laws_for
+from lowerbound.networks.mlp import start_even
 from lowerbound.seeding import seeded
 
 STARTS = (
@@ -82,15 +84,16 @@ def begin(model: lb.VAE, schema: lb.Schema, steps: int, seed: int) -> None:
         for module in model.modules():
             if isinstance(module, nn.Linear):
                 module.reset_parameters()
-            elif isinstance(module, Standardize) and steps < 1:
-                module.location.fill_(middle)
-                module.unit.fill_(middle)
-        for network in [module for module in model.modules() if isinstance(module, MLP)]:
-            if steps >= 3:
-                start_even(network)
-        start_small(model.posterior.network[1].layers[-1])
+        if steps < 1:
+            model.view.mean.fill_(middle)
+            model.view.scale.fill_(middle)
+        encoder, decoder = model.posterior.network, model.likelihood.network
+        if steps >= 3:
+            for network in (encoder, decoder):
+                start_even(network.linear[:-1])
+        encoder.start_small()
         if steps >= 2:
-            start_at_mean(model.likelihood.network, schema)
+            start_at_mean(decoder, laws_for(schema, Choice("auto")), schema, by_channel=False)
 
 
 if __name__ == "__main__":

@@ -56,10 +56,9 @@ def compare(data: lb.Data, epochs: int, seed: int) -> dict[str, float | None]:
 def copied(model: lb.VAE, train: torch.Tensor, levels: int) -> twin.VAE:
     """The script's model with the library's weights and units."""
     other = twin.VAE(train, levels)
-    units, encoder = model.posterior.network
-    other.location.copy_(units.location.flatten())  # to seven digits, where the script has all
-    other.unit.copy_(units.unit.flatten()[0])
-    other.encoder.load_state_dict(encoder.layers.state_dict())
+    other.location.copy_(model.view.mean.flatten())  # to seven digits, where the script has all
+    other.unit.copy_(model.view.scale.flatten()[0])
+    other.encoder.load_state_dict(model.posterior.network.layers.state_dict())
     other.decoder.load_state_dict(model.likelihood.network.layers.state_dict())
     return other
 

@@ -33,10 +33,10 @@ def twins(kind, levels):
     settings = {"latents": 3, "hidden": (16, 8)}
     library = lb.catalogue.assemble("auto", schema, settings, seed=1).model
     with torch.no_grad():  # away from the start, where q(z|x) is near the prior and the rate near 0
-        library.posterior.network[1].layers[-1].weight.mul_(30.0)
+        library.posterior.network.layers[-1].weight.mul_(30.0)
     other = script().VAE(x.flatten(1), levels, latents=3, hidden=(16, 8))
     pairs = [
-        (library.posterior.network[1].layers, other.encoder),
+        (library.posterior.network.layers, other.encoder),
         (library.likelihood.network.layers, other.decoder),
     ]
     for ours, theirs in pairs:

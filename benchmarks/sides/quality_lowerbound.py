@@ -37,14 +37,14 @@ def main() -> None:
 @torch.no_grad()
 def leave(model: lb.VAE, case: Case, path: str) -> None:
     """Write the weights as those of networks that see pixels as 0 and 1."""
-    units, read = model.posterior.network
     theirs = encoder(case), decoder(case)
-    for mine, other in zip((read, model.likelihood.network), theirs, strict=True):
+    ours = model.posterior.network, model.likelihood.network
+    for mine, other in zip(ours, theirs, strict=True):
         for layer, copy in zip(linear(mine), linear(other), strict=True):
             copy.load_state_dict(layer.state_dict())
     first = linear(theirs[0])[0]
-    first.weight /= units.unit.flatten()
-    first.bias -= first.weight @ units.location.flatten().expand(case.cells)
+    first.weight /= model.view.scale.flatten()
+    first.bias -= first.weight @ model.view.mean.flatten().expand(case.cells)
     weights(path, theirs, log_scale=torch.zeros(case.shape), scale_factor=torch.ones(1))
 
 

@@ -64,7 +64,8 @@ class Rows(nn.Module):
 def leave(model: lb.VAE, case: Case, path: str) -> None:
     """Write the weights, and what the judge has to know of our way to a scale."""
     networks = model.posterior.network[1], model.likelihood.network[0].network
-    scale = getattr(getattr(model.likelihood, "scale", None), "log_scale", torch.zeros(case.shape))
+    (law,) = model.likelihood.parts
+    scale = getattr(getattr(law, "scale", None), "log_scale", torch.zeros(case.shape))
     half = model.posterior.network[2].factor[1]
     weights(path, networks, log_scale=scale, scale_factor=half)
 

@@ -81,7 +81,7 @@ def test_the_difference_of_two_known_densities_is_found(make, tmp_path: Path) ->
                 *run.model.likelihood.parameters(),
             ):
                 parameter.zero_()
-            run.model.likelihood.scale.log_scale.fill_(float(np.log(scale)))
+            run.model.likelihood.parts[0].scale.log_scale.fill_(float(np.log(scale)))
         runs.append(replace(run, path=tmp_path / str(scale)))
     data = lb.read(str(runs[0].spec.data["location"]))
     x = (data.test.x - data.schema.mean) / data.schema.scale

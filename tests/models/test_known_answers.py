@@ -68,7 +68,7 @@ def test_the_gradient_of_the_bound_is_the_gradient_of_the_evidence(posterior, ob
     # E_q[grad log p(x, z)] = grad log p(x) at q = p(z|x): Fisher's identity, exact by cubature
     reference = reference_for(posterior)
     x, model = reference.simulate(6).x, reference.vae(posterior)
-    decoder, scale = model.likelihood.network.layers[0], model.likelihood.scale
+    decoder, scale = model.likelihood.network.layers[0], model.likelihood.parts[0].scale
     scale.value.requires_grad_()
     wanted = [decoder.weight, decoder.bias, scale.value]
     with given_noise(cubature(3)):

@@ -41,7 +41,7 @@ def test_value_and_gradient_are_those_of_the_formula_to_the_bit(name, family, dt
         model = lb.VAE(
             lb.priors.StandardNormal(4),
             family(lb.networks.MLP((6,), shape, (8,))),
-            lb.likelihoods.Bernoulli(lb.networks.MLP((4,), (1, 6), (8,))),
+            lb.likelihoods.Fields(lb.networks.MLP((4,), (1, 6), (8,)), lb.likelihoods.Bernoulli()),
         ).to(dtype)
         x = (torch.rand(7, 6) > 0.5).to(dtype)
     parameters = list(model.parameters())

@@ -62,11 +62,11 @@ def refused(run: Path, words: str | None = None) -> None:
 
 
 def change(run: Path, where: str, value: object) -> None:
-    """Set one value of the spec by its path, such as "settings.latents"."""
+    """Set one value of the spec by its path, such as "settings.network.hidden"."""
     path = run / "spec.json"
     document = json.loads(path.read_text())
     inner = document
-    *way, last = where.split(".")
+    *way, last = where.split(".", 1) if where.startswith("settings.") else where.split(".")
     for step in way:
         inner = inner[int(step)] if isinstance(inner, list) else inner[step]
     inner[last] = value
@@ -89,10 +89,10 @@ HOSTILE = [
     ("settings.latents", "many", "whole number"),
     ("settings.latents", {}, "whole number"),
     ("settings.latents", 10**400, "latents"),
-    ("settings.hidden", [10**9], "widths from 1 to 65536"),
-    ("settings.hidden", [65536] * 64, "parameters, more than"),
-    ("settings.hidden", [8] * 10**5, "hidden"),
-    ("settings.hidden", [[8]], "whole number"),
+    ("settings.network.hidden", [10**9], "widths from 1 to 65536"),
+    ("settings.network.hidden", [65536] * 64, "parameters, more than"),
+    ("settings.network.hidden", [8] * 10**5, "hidden"),
+    ("settings.network.hidden", [[8]], "whole number"),
     ("settings.network", "__import__", "no network"),
     ("settings.likelihood", "gaussian", "is a density"),
     ("settings.samples", 0, "samples"),

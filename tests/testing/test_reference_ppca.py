@@ -103,7 +103,7 @@ def check_learned(name: str, latents: int, samples: int, training: Training, deg
     rows = Examples(x)
     schema = Schema((Field("x", "real", (dimensions,), None),), (dimensions,))
     fit(model, ELBO(samples), Data(schema, rows, rows, rows, source=name), training, seed=0)
-    layer, scale = model.likelihood.network.layers[0], model.likelihood.scale()
+    layer, scale = model.likelihood.network.layers[0], model.likelihood.parts[0].scale()
     found = LinearGaussian(layer.weight.detach(), layer.bias.detach(), scale.detach())
     best = LinearGaussian.maximum_likelihood(x, latents)
     maximum, evidence = (float(m.log_evidence(x).mean()) for m in (best, found))

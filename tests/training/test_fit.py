@@ -216,7 +216,7 @@ class Plants(Callback):
 
 
 def test_a_number_lost_in_training_names_step_and_term_and_keeps_the_best_weights(data, model):
-    keeper, before = Keeper(), model.posterior.network[1].layers[2].bias
+    keeper, before = Keeper(), model.posterior.network.layers[2].bias
     # update 5 is made after each roll-back, and spoiled: training ends when too many did not help
     with pytest.raises(
         NonFiniteError, match=r"update 6 \(epoch 2\): the latent z is not .* did not help"
@@ -229,7 +229,7 @@ def test_a_number_lost_in_training_names_step_and_term_and_keeps_the_best_weight
 
 
 def test_a_scale_that_overflows_is_told_as_log_px(data, model):
-    scale = model.likelihood.scale.log_scale
+    scale = model.likelihood.parts[0].scale.log_scale
     with pytest.raises(NonFiniteError, match=r"log p\(x\|z\) is not finite"):
         fit(model, ELBO(), data, SHORT, seed=0, callbacks=[Plants(scale, 1, math.nan)])
 
@@ -295,7 +295,7 @@ def test_a_model_without_parameters_and_data_without_rows_are_refused(data, mode
 
 
 def test_frozen_parameters_stay(data, model):
-    frozen = model.likelihood.scale.log_scale.requires_grad_(False)
+    frozen = model.likelihood.parts[0].scale.log_scale.requires_grad_(False)
     before = frozen.clone()
     fit(model, ELBO(), data, SHORT, seed=0)
     assert torch.equal(frozen, before)

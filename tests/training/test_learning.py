@@ -36,7 +36,7 @@ def learned(x: torch.Tensor, latents: int, training: Training) -> tuple[float, f
     torch.manual_seed(0)
     model = linear_vae(x.shape[1], latents)
     fit(model, ELBO(4), data, training, seed=0)
-    layer, scale = model.likelihood.network.layers[0], model.likelihood.scale()
+    layer, scale = model.likelihood.network.layers[0], model.likelihood.parts[0].scale()
     found = LinearGaussian(*(t.detach().double() for t in (layer.weight, layer.bias, scale)))
     with torch.no_grad():
         elbo = ELBO(200)(model, part.batch(slice(None))).value.mean()

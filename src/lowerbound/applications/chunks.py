@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from lowerbound.core import Model, on
-from lowerbound.data import Batch, Examples, Source
 from lowerbound.processes import current
 from lowerbound.seeding import seeded
 
@@ -53,26 +52,3 @@ def by_chunks(
         return done
     parts = group.gather({} if done is None else {"rows": done})
     return torch.cat([part["rows"] for part in parts if part])
-
-
-def of_examples(
-    model: Model,
-    examples: Source | Tensor,
-    step: Callable[[Batch], Tensor],
-    *,
-    drawn: bool = False,
-) -> Tensor:
-    """Join `step` of all examples, which it is given as batches with their masks.
-
-    Args:
-        model: On its device.
-        examples: `N` of them, or an array `(N, *event)`.
-        step: From a batch on the device to as many rows.
-        drawn: See `by_chunks`.
-    """
-    source = Examples(examples) if isinstance(examples, Tensor) else examples
-
-    def of(some: slice, device: torch.device) -> Tensor:
-        return step(source.batch(some).to(device))
-
-    return by_chunks(model, len(source), of, drawn=drawn)

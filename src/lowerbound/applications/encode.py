@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lowerbound.applications.chunks import of_examples
-from lowerbound.core import Batch, Model, Space, flatten, unflatten
-from lowerbound.data import Source
+from lowerbound.applications.chunks import by_chunks
+from lowerbound.core import Model, Space, flatten, unflatten
+from lowerbound.data import Examples, Source
 from lowerbound.distributions import spread
 from lowerbound.errors import DataError
 
@@ -50,16 +50,17 @@ def encode(model: Model, examples: Source | Tensor) -> Encoding:
         ShapeError: The examples have another shape than the model's.
         DataError: An example is so extreme that its encoding is not a number.
     """
+    source = Examples(examples) if isinstance(examples, Tensor) else examples
 
-    def step(batch: Batch) -> Tensor:
-        found = model.encode(batch)
+    def step(some: slice, device: torch.device) -> Tensor:
+        found = model.encode(source.batch(some).to(device))
         scales = {
             name: spread(law).expand_as(found.latents[name]) for name, law in found.laws.items()
         }
         rows = [flatten(part, model.latents) for part in (found.latents, scales)]
         return torch.stack(rows, dim=1)
 
-    mean, scale = of_examples(model, examples, step).unbind(dim=1)
+    mean, scale = by_chunks(model, len(source), step).unbind(dim=1)
     finite = torch.isfinite(mean).all(dim=1)
     if not bool(finite.all()):
         bad = (~finite).nonzero().flatten()

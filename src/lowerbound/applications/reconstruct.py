@@ -1,11 +1,15 @@
 """There and back: what the model keeps of an example."""
 
+import torch
 from torch import Tensor
 
-from lowerbound.applications.chunks import of_examples
-from lowerbound.core import Batch, Model, device_of
+from lowerbound.applications.chunks import by_chunks
+from lowerbound.applications.encode import encode
+from lowerbound.applications.generate import decode
+from lowerbound.core import Model, device_of
 from lowerbound.data import Source
 from lowerbound.distributions import expected
+from lowerbound.errors import UnknownNameError
 from lowerbound.seeding import seeded
 
 
@@ -33,12 +37,20 @@ def reconstruct(
     Raises:
         ShapeError: The examples have another shape than the model's.
         UnknownNameError: There is no such group.
+        DataError: An example is so extreme that its encoding is not a number.
     """
+    names = list(model.latents)
+    if until is not None and until not in names:
+        raise UnknownNameError("group of latents", until, names)
+    found = encode(model, examples).groups
+    if until in (None, names[-1]):
+        return decode(model, found, draw=draw, seed=seed)
+    kept = {name: found[name] for name in names[: names.index(until) + 1]}
 
-    def step(batch: Batch) -> Tensor:
-        law = model.reconstruct(batch, until)
+    def step(some: slice, device: torch.device) -> Tensor:
+        given = {name: part[some].to(device) for name, part in kept.items()}
+        law = model.sample(some.stop - some.start, given=given).law
         return law.sample() if draw else expected(law)
 
-    drawn = draw or until not in (None, list(model.latents)[-1])
     with seeded(seed, device_of(model)):
-        return of_examples(model, examples, step, drawn=drawn)
+        return by_chunks(model, len(found[until]), step, drawn=True)
