@@ -132,7 +132,7 @@ def test_words_are_matched_by_what_they_say():
             "'age' .*holds words.* had numbers",
         ),
         ({**WORDS, "town": [1, 2, 3] * 10}, "'town' .*holds numbers where training had words"),
-        ({**WORDS, "age": [1.5] * 30}, "counts, whole numbers from 0 on, got 1.5"),
+        ({**WORDS, "age": [1.5] * 30}, "whole numbers from 0 on, got 1.5 in column 'age' of"),
         (np.zeros((4, 4)), "'town' of the array holds numbers where training had words"),
     ],
 )

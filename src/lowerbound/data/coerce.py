@@ -9,6 +9,7 @@ from lowerbound.data.facts import Facts
 from lowerbound.data.field import Constant, Field
 from lowerbound.data.fitting import Fitting, Lookup
 from lowerbound.data.infer import half_of, kind_of
+from lowerbound.data.loading import load
 from lowerbound.data.notes import Note, Tally
 from lowerbound.data.parts import part_of
 from lowerbound.data.raw import Column, Raw
@@ -41,12 +42,14 @@ def coerce(raw: Raw, schema: Schema, *, binarize: bool = False) -> tuple[Source,
         raise SettingError(
             f"--binarize is for a model of binary data; this one takes {schema.describe()}"
         )
-    facts = Facts.of(raw.rows)
+    facts, tally = Facts.of(raw.rows), Tally()
     fitting, notes = match(raw, schema, facts, binarize=binarize)
-    tally = Tally()
-    for _, block in blocks(raw.rows):  # refused before any work is done
-        fitting(block, tally)
-    examples = part_of(raw, fitting, facts, None)
+    if raw.rows.in_memory:
+        examples = load(raw, fitting, np.arange(len(raw)), tally=tally)
+    else:
+        for _, block in blocks(raw.rows):  # refused before any work is done
+            fitting(block, tally)
+        examples = part_of(raw, fitting, facts)
     return examples, (*raw.notes, *gap_notes(facts, raw), *notes, *tally.notes())
 
 
@@ -77,6 +80,7 @@ def match(
             if lookup is not None:
                 lookups[j] = lookup
         constants = _constants(found, schema, named=table is not None)
+    facts = facts.only(columns)
     cut, drawn, halved = None, None, False
     if not facts.bits and schema.kind == "binary" and not lookups:
         halved = facts.extreme  # black and white, as pictures store it
@@ -88,15 +92,9 @@ def match(
         )
     fitting = Fitting(
         schema, raw.where, raw.rows.dtype, columns, lookups, constants, halved, cut, drawn, grey,
-        _masked(facts, columns, lookups),
+        bool(facts.gaps.any()) or any(lookup.partial for lookup in lookups.values()),
     )  # fmt: skip
     return fitting, notes
-
-
-def _masked(facts: Facts, columns: np.ndarray | None, lookups: dict[int, Lookup]) -> bool:
-    """Whether cells may be unknown; numbers and words that training never saw are."""
-    gaps = facts.gaps if columns is None else facts.gaps[columns]
-    return bool(gaps.any()) or any((one.codes < 0).any() or one.open for one in lookups.values())
 
 
 def _columns(raw: Raw, schema: Schema) -> tuple[np.ndarray | None, tuple[Note, ...]]:
@@ -132,10 +130,8 @@ def _by_name(
             f"{listed}; give the columns of the training data"
         )
     extra = tuple(name for name in names if name not in (schema.columns or ()))
-    what = "columns ignored: the model has none of them"
-    return np.array([place[name] for name in wanted]), (Note(what, len(extra), extra),) * bool(
-        extra
-    )
+    notes = (Note("columns ignored: the model has none of them", len(extra), extra),)
+    return np.array([place[name] for name in wanted]), notes if extra else ()
 
 
 def _lookup(column: Column, field: Field, where: str) -> Lookup | None:
@@ -149,7 +145,8 @@ def _lookup(column: Column, field: Field, where: str) -> Lookup | None:
             )
         codes = np.array([known.get(word, -1) for word in column.categories], np.int64)
         same = len(codes) <= len(known) and (codes == np.arange(len(codes))).all()
-        return None if same else Lookup(np.arange(len(codes), dtype=float), codes)
+        found = np.arange(len(codes), dtype=float)
+        return None if same else Lookup(found, codes, partial=bool((codes < 0).any()))
     if not field.categories:
         return None
     try:
@@ -160,7 +157,7 @@ def _lookup(column: Column, field: Field, where: str) -> Lookup | None:
             f"{field.categories[0][:40]!r}"
         ) from None
     order = np.argsort(numbers)
-    return Lookup(numbers[order], order, open=True)
+    return Lookup(numbers[order], order, partial=True)
 
 
 def _constants(
@@ -171,9 +168,9 @@ def _constants(
     whole = len(found) == schema.dimensions + len(schema.constants)
     constants = {}
     for one in schema.constants:
-        place = (
-            by_name.get(one.name) if named and schema.is_table else one.position if whole else None
-        )
+        place = one.position if whole else None
+        if named and schema.is_table:
+            place = by_name.get(one.name)
         if place is None:
             continue
         words, value = found[place].categories, one.value
@@ -207,11 +204,8 @@ def _chance(
 
 def _other_shape(shape: tuple[int, ...], schema: Schema, where: str) -> str:
     if len(schema.shape) == 1:
-        wanted = f"{schema.dimensions} columns"
-        if schema.constants:
-            wanted += (
-                f" (or {schema.dimensions + len(schema.constants)} with those that never vary)"
-            )
+        wanted, width = f"{schema.dimensions} columns", schema.dimensions + len(schema.constants)
+        wanted += f" (or {width} with those that never vary)" * bool(schema.constants)
     else:
         wanted = f"{_by(schema.shape)} {'images' if schema.is_image else 'series'}"
     got = f"{shape[0]} columns" if len(shape) == 1 else _by(shape)

@@ -1,6 +1,7 @@
 """Facts about all rows, from one pass through them: what kinds are inferred from."""
 
 from collections.abc import Callable
+from copy import copy
 
 import numpy as np
 
@@ -50,6 +51,16 @@ class Facts:
             if progress is not None:
                 progress(start + len(block), len(rows))
         return found
+
+    def only(self, columns: np.ndarray | None) -> "Facts":
+        """Facts about some columns, in an order of their own; about all for None."""
+        if columns is None:
+            return self
+        some = copy(self)
+        some.shape = (len(columns),)
+        for name in ("known", "low", "high", "first", "second", "whole", "more"):
+            setattr(some, name, getattr(self, name)[columns])
+        return some
 
     @property
     def bits(self) -> bool:

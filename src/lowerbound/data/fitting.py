@@ -23,12 +23,12 @@ class Lookup:
     Args:
         found: Ascending.
         codes: Of the same length; -1 for a word that training never saw.
-        open: Whether there may be other numbers, too, that training never saw.
+        partial: Whether there may be words or numbers that training never saw.
     """
 
     found: np.ndarray
     codes: np.ndarray
-    open: bool = False
+    partial: bool = False
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Look up the codes of numbers; -1 where there is none."""
@@ -118,8 +118,8 @@ class Fitting:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of a row that it makes, its mask aside."""
-        return max(1, self.schema.dimensions * self.dtype.itemsize)
+        """Bytes of a row that it makes, and of its mask."""
+        return max(1, self.schema.dimensions * (self.dtype.itemsize + self.masked))
 
     def _compare(self, values: np.ndarray, observed: np.ndarray | None, tally: Tally) -> None:
         """Count rows that differ where training never did."""
@@ -175,17 +175,22 @@ class Fitting:
             if own.dtype.kind == "f" and not wrong.any():
                 wrong = own != np.round(own)
             if wrong.any():
-                raise DataError(self._refusal(kind, levels, own, wrong))
+                place = tuple(np.argwhere(wrong)[0])
+                where = self.where
+                if self.schema.is_table:
+                    column = place[1] if places is None else places[place[1]]
+                    where = f"column {self.schema.modelled[column].name!r} of {where}"
+                raise DataError(self._refusal(kind, levels, own, float(own[place]), where))
 
-    def _refusal(self, kind: str, levels: int | None, own: np.ndarray, wrong: np.ndarray) -> str:
-        first = own[tuple(np.argwhere(wrong)[0])]
+    @staticmethod
+    def _refusal(kind: str, levels: int | None, own: np.ndarray, first: float, where: str) -> str:
         remedy = "give the values as they were in training"
         if levels == 256 and own.min() >= 0 and own.max() <= 1:
             remedy = "multiply by 255 and round"
         if kind == "binary":
             remedy = "cut them at half with --binarize (binarize=True)"
         takes = f"{kind} values 0 to {levels - 1}" if levels else "counts, whole numbers from 0 on"
-        return f"the model takes {takes}, got {first:g} in {self.where}; {remedy}"
+        return f"the model takes {takes}, got {first:g} in {where}; {remedy}"
 
     def _stored(self, values: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):

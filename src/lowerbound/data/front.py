@@ -187,5 +187,5 @@ def _opened(
         if found is not None:
             return found
         if is_packed(path):
-            return in_memory(open_packed(path))
+            return in_memory(open_packed(path, options))
     return open_source(source, options, limit=limit)

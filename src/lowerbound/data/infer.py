@@ -22,7 +22,7 @@ import numpy as np
 from lowerbound.data.advice import MOST_ORDINAL, advice, column_name, gap_notes, numbering
 from lowerbound.data.facts import Facts
 from lowerbound.data.field import Constant, Field
-from lowerbound.data.kinds import KINDS, LARGEST_COUNT, Precision, Seen, Traits
+from lowerbound.data.kinds import KINDS, LARGEST_COUNT, Precision, Seen
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import Column, Raw
 from lowerbound.data.reading import Binarize, Reading
@@ -68,24 +68,24 @@ def infer(raw: Raw, facts: Facts, binarize: Binarize = False) -> tuple[Schema, t
         still = facts.still if not facts.still.all() else still  # else the split says so
         constants, more = _constants(still, facts, table)
         notes += more
-        if still.any():
-            kind, levels = kind_of(raw, facts, ~still)
     kept = np.flatnonzero(~still)
-    shape = (len(kept),) if len(shape) == 1 else shape
+    if still.any():
+        shape, facts = (len(kept),), facts.only(kept)
+        table = None if table is None else tuple(table[j] for j in kept)
+        kind, levels = kind_of(raw, facts)
     precision = precision_of(raw)
     if table is None or binarize:
-        told = _binarized(raw, facts, kept, binarize, Told(kind, levels))
+        told = _binarized(raw, table, facts, binarize, Told(kind, levels))
         fields, notes = _one_field(raw, facts, shape, told), notes + told.notes
         if table is not None:
-            fields = [replace(fields[0], name=table[j].name, shape=()) for j in kept]
+            fields = [replace(fields[0], name=column.name, shape=()) for column in table]
         elif not binarize:
             notes += advice(facts, raw.rows, told.kind, told.levels)
         threshold, white = told.threshold, told.white
     else:
-        gaps = facts.gaps
         fields = [
-            _field(table[j], facts.seen(int(j), table[j]), raw.reading, bool(gaps[j]), raw.where)
-            for j in kept
+            _field(column, facts.seen(j, column), raw.reading, bool(facts.gaps[j]), raw.where)
+            for j, column in enumerate(table)
         ]
         notes += _whole_notes(fields)
         threshold = white = None
@@ -94,15 +94,13 @@ def infer(raw: Raw, facts: Facts, binarize: Binarize = False) -> tuple[Schema, t
     return Schema(tuple(fields), shape, constants, threshold, precision, white, raw.reading), notes
 
 
-def kind_of(
-    raw: Raw, facts: Facts, columns: np.ndarray | slice = slice(None)
-) -> tuple[str, int | None]:
+def kind_of(raw: Raw, facts: Facts) -> tuple[str, int | None]:
     """Tell the kind of all cells together, and their number of levels, by the table above."""
     dtype, image = raw.rows.dtype, len(raw.rows.shape) == 3
-    low, high = float(facts.low[columns].min()), float(facts.high[columns].max())
+    low, high = facts.least, facts.most
     if raw.levels is not None:
         return "ordinal", raw.levels
-    if low >= 0 and high <= 1 and facts.whole[columns].all():
+    if facts.bits:
         return "binary", 2
     if dtype == np.uint8:
         return ("binary", 2) if image and facts.extreme else ("ordinal", 256)
@@ -139,14 +137,20 @@ def check_limit(limit: int | None) -> None:
         raise SettingError(f"limit is at least 10 examples, got {limit}")
 
 
-def _binarized(raw: Raw, facts: Facts, kept: np.ndarray, binarize: Binarize, told: Told) -> Told:
+def _binarized(
+    raw: Raw,
+    table: tuple[Column, ...] | None,
+    facts: Facts,
+    binarize: Binarize,
+    told: Told,
+) -> Told:
     """What cells are in the end, and what was done to them."""
     notes: tuple[Note, ...] = ()
     if told.kind == "binary" and facts.most > 1:
         notes = (Note("every cell is 0 or 255: read as binary, 0 or 1"),)
     if not binarize:
         return replace(told, notes=notes)
-    if raw.table is not None and any(raw.table[j].categories for j in kept):
+    if any(column.categories is not None for column in table or ()):
         raise SettingError(f"{raw.where} has columns of words, which cannot be cut at half")
     if binarize == "dynamic":
         if told.kind == "binary":
@@ -180,19 +184,12 @@ def _field(column: Column, seen: Seen, reading: Reading, missing: bool, where: s
             )
         traits = kind.infer(seen, told is not None)
         if traits is not None:
-            return _of(column.name, name, traits, missing)
+            return Field(column.name, name, missing=missing, **vars(traits))
     words = "words" if seen.categories is not None else f"numbers {seen.low:g} to {seen.high:g}"
     raise DataError(
         f"column {column.name!r} of {where} cannot be {told}: it holds {words}; "
         f"{KINDS[told or 'real'].about}"
     )
-
-
-def _of(name: str, kind: str, traits: Traits, missing: bool) -> Field:
-    return Field(
-        name, kind, (), traits.levels, traits.categories, missing,
-        whole=traits.whole, decimals=traits.decimals,
-    )  # fmt: skip
 
 
 def _constants(

@@ -6,13 +6,21 @@ import torch
 from lowerbound.data.examples import Examples
 from lowerbound.data.fitting import Fitting
 from lowerbound.data.grey import Grey, drawn_once
+from lowerbound.data.notes import Tally
 from lowerbound.data.raw import Raw
 
 #: Bytes of rows that are turned into examples at a time.
 AT_ONCE = 2**24
 
 
-def load(raw: Raw, fitting: Fitting, rows: np.ndarray, *, alone: bool = False) -> Examples:
+def load(
+    raw: Raw,
+    fitting: Fitting,
+    rows: np.ndarray,
+    *,
+    alone: bool = False,
+    tally: Tally | None = None,
+) -> Examples:
     """Read rows, in their order, a part at a time.
 
     Args:
@@ -20,12 +28,13 @@ def load(raw: Raw, fitting: Fitting, rows: np.ndarray, *, alone: bool = False) -
         fitting: All that is done to its rows.
         rows: Which, int64 `(N,)`.
         alone: Whether to leave out their classes and names.
+        tally: Counts what a person should know of new data.
     """
     x = np.empty((len(rows), *fitting.schema.shape), fitting.dtype)
     observed = np.ones(x.shape, bool) if fitting.masked else None
     step = max(1, AT_ONCE // fitting.row_bytes)
     for start in range(0, len(rows), step):
-        block = fitting(raw.rows.take(rows[start : start + step]))
+        block = fitting(raw.rows.take(rows[start : start + step]), tally)
         x[start : start + step] = block.values
         if observed is not None and block.observed is not None:
             observed[start : start + step] = block.observed

@@ -52,12 +52,9 @@ def _run(found: StoredExamples, rows: np.ndarray) -> StoredExamples:
 
 def _witness(fitting: Fitting, facts: Facts) -> Tensor:
     """Examples `(3, *shape)`: least, greatest, and between them where any is no whole number."""
-    schema = fitting.schema
+    schema, facts = fitting.schema, facts.only(fitting.columns)
     low, high = facts.low, facts.high
-    if fitting.columns is not None:
-        low, high = low[fitting.columns], high[fitting.columns]
-    whole = facts.whole if fitting.columns is None else facts.whole[fitting.columns]
-    between = np.where(whole, low, low + (high - low) / np.pi)
+    between = np.where(facts.whole, low, low + (high - low) / np.pi)
     ends = np.stack([low, high, between])
     ends = np.where(np.isfinite(ends), ends, 0.0)
     if schema.kind == "binary":

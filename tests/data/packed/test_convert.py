@@ -19,7 +19,7 @@ from lowerbound.data.packed import parts
 from lowerbound.data.packed.convert import pack
 from lowerbound.data.packed.folder import MANIFEST, open_packed
 from lowerbound.data.reading import Reading
-from lowerbound.errors import DataError, OutputError
+from lowerbound.errors import DataError, OutputError, SettingError
 
 rng = np.random.default_rng(0)
 TABLE = pa.table({
@@ -177,6 +177,16 @@ class TestPack:
         assert one.test.row_names == other.test.row_names
         pack("fashion-small", tmp_path / "named", Reading())
         assert read(tmp_path / "named").fingerprint == read("fashion-small").fingerprint
+
+    def test_kinds_are_told_late_and_all_else_when_it_is_packed(self, tmp_path):
+        parquet.write_table(TABLE, tmp_path / "x.parquet")
+        pack(str(tmp_path / "x.parquet"), tmp_path / "out", Reading())
+        for stream in (True, False):
+            schema = read(tmp_path / "out", kinds={"visits": "real"}, stream=stream).schema
+            assert {f.name: f.kind for f in schema.fields}["visits"] == "real"
+            with pytest.raises(SettingError, match="give gaps to lowerbound data pack"):
+                read(tmp_path / "out", gaps={"visits": [9]}, stream=stream)
+            assert len(read_examples(tmp_path / "out", schema, stream=stream)[0]) == 500
 
     def test_other_things_are_left_alone(self, tmp_path, images):
         np.save(tmp_path / "x.npy", images)

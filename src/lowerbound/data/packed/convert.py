@@ -95,7 +95,7 @@ def left_on_disk(
     ):
         return None
     if is_packed(path):
-        return open_packed(path)
+        return open_packed(path, options)
     if path.suffix.lower() == ".npy":
         return _npy(path, options)
     return _converted(path, key, options, stage)

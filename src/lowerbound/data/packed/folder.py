@@ -13,7 +13,7 @@ from lowerbound.data.read.npy import read_npy
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows
 from lowerbound.data.schema_json import from_json
-from lowerbound.errors import DataError
+from lowerbound.errors import DataError, SettingError
 
 MANIFEST, ROWS, OBSERVED, LABEL, PART, NAMES = (
     "manifest.json", "rows.npy", "observed.npy", "label.npy", "part.npy", "row_names.json",
@@ -45,11 +45,16 @@ def is_packed(path: Path) -> bool:
     return path.is_dir() and (path / MANIFEST).is_file() and (path / ROWS).is_file()
 
 
-def open_packed(folder: Path) -> Raw:
+def open_packed(folder: Path, options: Reading | None = None) -> Raw:
     """Open a folder that `pack` wrote; its rows stay on disk.
+
+    Args:
+        folder: It exists.
+        options: Decisions of reading, of which only kinds are still open.
 
     Raises:
         DataError: It is damaged, or of a newer version.
+        SettingError: Other decisions are to be taken than were when it was packed.
     """
     found = from_json(Manifest, _json(folder / MANIFEST), "manifest")
     if found.format != FORMAT or found.version > VERSION:
@@ -71,7 +76,7 @@ def open_packed(folder: Path) -> Raw:
         None if listed is None else tuple(map(str, listed)),
         found.row_label,
         found.notes,
-        found.reading,
+        found.reading if options is None else _with_kinds(found.reading, options),
     )
     lengths = [len(one) for one in (raw.part, raw.label, raw.row_names) if one is not None]
     if any(length != len(raw) for length in lengths) or (
@@ -79,6 +84,18 @@ def open_packed(folder: Path) -> Raw:
     ):
         raise DataError(f"{str(folder)!r} is damaged: its files differ in length; pack it again")
     return raw
+
+
+def _with_kinds(packed: Reading, options: Reading) -> Reading:
+    if options.recorded:
+        return packed
+    late = set(options.told()) - {"binarize", "kinds"}
+    if late:
+        raise SettingError(
+            f"packed rows are as they were read then: give {', '.join(sorted(late))} to "
+            "lowerbound data pack"
+        )
+    return replace(packed, binarize=options.binarize, kinds=(*options.kinds, *packed.kinds))
 
 
 def in_memory(raw: Raw) -> Raw:
