@@ -28,7 +28,7 @@ MOST_ON_A_SHEET, MOST_CELLS = 4096, 2**29
 
 
 def forms(schema: "Schema") -> tuple[str, ...]:
-    """The kinds of file that examples of a schema can be written as, the usual one first."""
+    """List the kinds of file that examples of a schema can be written as, the usual one first."""
     if schema.is_image:
         return (".png", FOLDER, ".npy")
     if len(schema.shape) > 1:
@@ -41,7 +41,7 @@ def forms(schema: "Schema") -> tuple[str, ...]:
 def place(
     out: Path | None, name: str, schema: "Schema", *, force: bool, source: str | None = None
 ) -> tuple[Path, str]:
-    """Where a result goes and in which form; checked before any work is done.
+    """Decide where a result goes and in which form, and check it before any work is done.
 
     A result never overwrites `source`, the data it is made from.
     """
@@ -98,20 +98,20 @@ def write_examples(
 
 
 def named(rows: "Source | None") -> dict[str, np.ndarray]:
-    """The names of examples as a first column of a table; none where they have none."""
+    """Give the names of examples as a first column of a table; none where they have none."""
     if rows is None or rows.row_names is None:
         return {}
     return {rows.row_label or "row": np.array(rows.row_names, dtype=object)}
 
 
 def unpacked(x: Tensor, schema: "Schema") -> np.ndarray:
-    """As an array with the columns of the source, those that never varied included."""
+    """Make an array with the columns of the source, those that never varied included."""
     values = stored(x, schema).numpy()
     return schema.unpack(values) if values.ndim == 2 else values
 
 
 def stored(x: Tensor, schema: "Schema") -> Tensor:
-    """Whole numbers in the data's own type; means, which lie between, as they are."""
+    """Turn whole numbers into the data's own type; means, which lie between, stay."""
     if schema.kind == "mixed":
         return x.double()
     if schema.is_discrete and bool((x == x.round()).all()):

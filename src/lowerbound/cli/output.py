@@ -19,7 +19,7 @@ FOLDER = "a folder"
 
 
 def form_of(path: Path | str, known: Sequence[str]) -> str:
-    """What a name's suffix asks for: one of `known`, such as ".npy" or `FOLDER`.
+    """Tell what a name's suffix asks for: one of `known`, such as ".npy" or `FOLDER`.
 
     Raises:
         SettingError: Another suffix; names those there are.
@@ -56,7 +56,7 @@ def check_output(path: Path, form: str, *, force: bool, source: str | None = Non
 
 
 def write_array(path: Path, values: np.ndarray) -> None:
-    """A `.npy` file."""
+    """Write a `.npy` file."""
     plain = np.ascontiguousarray(values)
     write_atomically(path, lambda file: np.save(file, plain, allow_pickle=False))
 
@@ -89,19 +89,19 @@ def write_table(path: Path, columns: Mapping[str, np.ndarray], *, header: bool =
 
 
 def _cells(column: np.ndarray) -> list[object]:
-    """The cells of a column as CSV has them: "" for a gap, each float in its own precision."""
+    """Give the cells of a column as CSV has them: "" for a gap, each float in its own precision."""
     if column.dtype.kind == "f":
         return ["" if np.isnan(cell) else str(cell) for cell in column]
     return ["" if cell is None else cell for cell in column.tolist()]
 
 
 def write_picture(path: Path, picture: Image.Image) -> None:
-    """A `.png` file."""
+    """Write a `.png` file."""
     write_atomically(path, _png(picture))
 
 
 def write_folder(path: Path, pictures: Sequence[Image.Image]) -> None:
-    """A folder of 00000.png, 00001.png, ...; it appears whole, or not at all."""
+    """Write a folder of 00000.png, 00001.png, ...; it appears whole, or not at all."""
     path = Path(os.path.normpath(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     old = path.with_name(f".{path.name}.old-{os.getpid()}")

@@ -75,7 +75,7 @@ def build(
 
 
 def _parts(raw: Raw, found: Survey, seed: int) -> tuple[Source, dict[int, Source]]:
-    """The training part, and the others."""
+    """Make the training part, and the others."""
     made, fitting = found.split, found.fitting(raw)
     without = np.concatenate(list(made.held.values()))
     if found.schema.white is not None:
@@ -92,7 +92,7 @@ def _parts(raw: Raw, found: Survey, seed: int) -> tuple[Source, dict[int, Source
 
 
 def _limited(raw: Raw, limit: int, seed: int) -> Raw:
-    """At most so many examples, chosen by content, in memory and in their first order."""
+    """Keep at most so many examples, chosen by content, in memory and in their first order."""
     hashes = Hashes(seed, raw.part, kept=max(KEPT, limit))
     for start, block in blocks(raw.rows):
         hashes.add(start, block)

@@ -98,7 +98,7 @@ def match(
 
 
 def _columns(raw: Raw, schema: Schema) -> tuple[np.ndarray | None, tuple[Note, ...]]:
-    """Places of the schema's columns among those found; None where these are the same."""
+    """Find the schema's columns among those found; None where these are the same."""
     table = raw.table
     if table is not None and schema.columns is not None:
         return _by_name(tuple(column.name for column in table), schema, raw.where)
@@ -135,7 +135,7 @@ def _by_name(
 
 
 def _lookup(column: Column, field: Field, where: str) -> Lookup | None:
-    """How the numbers of a column become the codes of a field; None where they are the same."""
+    """Match the numbers of a column with the codes of a field; None where they are the same."""
     known = {word: code for code, word in enumerate(field.categories)}
     if column.categories is not None:
         if not field.categories:
@@ -163,7 +163,7 @@ def _lookup(column: Column, field: Field, where: str) -> Lookup | None:
 def _constants(
     found: tuple[Column, ...] | list[Column], schema: Schema, *, named: bool
 ) -> dict[int, tuple[Constant, float | None]]:
-    """Columns that never varied in training, by their place among those found."""
+    """Find the columns that never varied in training, by their place among those found."""
     by_name = {column.name: i for i, column in enumerate(found)}
     whole = len(found) == schema.dimensions + len(schema.constants)
     constants = {}
@@ -185,7 +185,7 @@ def _constants(
 def _chance(
     raw: Raw, schema: Schema, facts: Facts, binarize: bool
 ) -> tuple[float | None, float | None]:
-    """Where cells that are not 0 or 1 are cut, or what they are drawn by."""
+    """Tell where cells that are not 0 or 1 are cut, or what they are drawn by."""
     white = schema.white if schema.white is not None else 2 * (schema.threshold or 0)
     if white:
         most = 255 if raw.pictures and raw.rows.dtype == np.uint8 else white

@@ -43,7 +43,7 @@ class Data:
         return not isinstance(self.train, Examples)
 
     def part(self, name: str) -> Source:
-        """One part of the split: "train", "validation" or "test".
+        """Take one part of the split: "train", "validation" or "test".
 
         Raises:
             UnknownNameError: There is none of that name; names those there are.
@@ -55,7 +55,7 @@ class Data:
 
 
 def identity(schema: Schema) -> bytes:
-    """What of a schema tells one data set from another.
+    """Write down what of a schema tells one data set from another.
 
     Measures follow from the contents, and so does all that the decisions of reading change.
     """
@@ -65,7 +65,7 @@ def identity(schema: Schema) -> bytes:
 
 
 def fingerprint(schema: Schema, *parts: Examples) -> str:
-    """sha256, in hexadecimal, over the schema and the contents of `parts` in their order."""
+    """Hash, sha256 in hexadecimal, the schema and the contents of `parts` in their order."""
     digest = hashlib.sha256(identity(schema))
     for part in parts:
         for tensor in (part.x, part.observed, part.label):

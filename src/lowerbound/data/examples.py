@@ -47,17 +47,17 @@ class Examples:
         return tuple(self.x.shape[1:])
 
     def batch(self, index: Tensor | slice) -> Batch:
-        """The examples at `index` as a `Batch`; a slice copies nothing."""
+        """Take the examples at `index` as a `Batch`; a slice copies nothing."""
         return Batch(self.x[index], None if self.observed is None else self.observed[index])
 
     def draw(self, index: Tensor | slice) -> Batch:
-        """The examples at `index` as a training sees them: drawn anew from grey levels, if any."""
+        """Take the examples at `index` as a training sees them: drawn anew, if at all."""
         if self.grey is None:
             return self.batch(index)
         return Batch(self.grey.draw(index), None if self.observed is None else self.observed[index])
 
     def batches(self, size: int, first: int = 0) -> Generator[Batch, None, None]:
-        """All examples once, shuffled by the random state in force now, `size` at a time.
+        """Go through all examples once, shuffled by the random state in force now.
 
         Args:
             size: Of a batch; the last may be smaller.
@@ -67,11 +67,11 @@ class Examples:
         return (self.draw(chosen) for chosen in order.split(size)[first:])
 
     def few(self, most: int) -> "Examples":
-        """The first `most`: what was read is in the random order of its split."""
+        """Take the first `most`: a part of a split is in a random order."""
         return self.select(slice(0, most))
 
     def load(self) -> "Examples":
-        """These: they are in memory."""
+        """Return these: they are in memory."""
         return self
 
     def extremes(self) -> Batch:
@@ -79,7 +79,7 @@ class Examples:
         return Batch(self.x, self.observed)
 
     def select(self, index: Tensor | slice) -> "Examples":
-        """The examples at `index`, with their labels and names."""
+        """Choose the examples at `index`, with their labels and names."""
         return Examples(
             self.x[index],
             None if self.observed is None else self.observed[index],
@@ -91,7 +91,7 @@ class Examples:
         )
 
     def to(self, device: torch.device | str) -> "Examples":
-        """The same examples on another device."""
+        """Copy the examples to another device."""
         return Examples(
             self.x.to(device),
             None if self.observed is None else self.observed.to(device),

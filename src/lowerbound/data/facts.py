@@ -53,7 +53,7 @@ class Facts:
         return found
 
     def only(self, columns: np.ndarray | None) -> "Facts":
-        """Facts about some columns, in an order of their own; about all for None."""
+        """Choose the facts about some columns, in an order of their own; about all for None."""
         if columns is None:
             return self
         some = copy(self)
@@ -88,7 +88,7 @@ class Facts:
         return np.isnan(self.second)
 
     def seen(self, place: int, column: Column) -> Seen:
-        """Facts about one column of a table, as kinds are inferred from them."""
+        """Sum up one column of a table, as kinds are inferred from it."""
         ends = (float(self.first[place]), float(self.second[place]))
         return Seen(
             float(self.low[place]),
@@ -152,7 +152,7 @@ class Facts:
 
 
 def known(block: Block) -> tuple[np.ndarray, np.ndarray | None]:
-    """Numbers of a block, and which of its cells are known: not hidden, nan or infinite.
+    """Tell which cells of a block are known: not hidden, nan or infinite.
 
     Returns:
         The numbers, those of unknown cells as they are, and bool of the same shape; None if all

@@ -117,7 +117,7 @@ class Field:
         return len(self.shape) in (2, 3)
 
     def spread(self, measured: tuple[float, ...]) -> np.ndarray:
-        """One number for all, for each channel or for each cell, as an array `shape` or `1s`."""
+        """Shape numbers for all, each channel or each cell, to broadcast against `shape`."""
         if len(measured) == self.cells:
             return np.array(measured).reshape(self.shape)
         if len(measured) == 1:

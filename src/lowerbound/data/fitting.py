@@ -137,7 +137,7 @@ class Fitting:
     def _coded(
         self, values: np.ndarray, observed: np.ndarray | None, tally: Tally | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Codes in place of words; those that training never saw are unobserved."""
+        """Put codes in place of words; those that training never saw are unobserved."""
         values = values.astype(np.float64)
         observed = np.ones(values.shape, bool) if observed is None else observed.copy()
         for place, lookup in self.lookups.items():

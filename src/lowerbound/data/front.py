@@ -153,7 +153,7 @@ def _written(schema: Schema) -> tuple[Written, ...]:
 
 
 def _how(values: tuple[str | float, ...]) -> str:
-    """How a column is written; a column of two numbers has these as its categories."""
+    """Tell how a column is written; a column of two numbers has these as its categories."""
     numbers = [not isinstance(one, str) or _is_number(one) for one in values]
     return "numbers" if all(numbers) else "words or numbers" if any(numbers) else "words"
 
@@ -174,7 +174,7 @@ def is_stored(raw: Raw) -> bool:
 def _opened(
     source: Any, options: Reading, stream: bool | None, limit: int | None, progress: Stage | None
 ) -> Raw:
-    """All rows, in memory or where they lie."""
+    """Open all rows, in memory or where they lie."""
     place = locate(source)
     path: Path | None = place.path if place.named is None else None
     if path is None and stream:

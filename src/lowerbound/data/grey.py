@@ -32,23 +32,23 @@ class Grey:
     white: float
 
     def draw(self, index: Tensor | slice) -> Tensor:
-        """Fresh draws of the examples at `index`, uint8 `(B, *shape)`, from the random state."""
+        """Draw the examples at `index` afresh, uint8 `(B, *shape)`, from the random state."""
         levels = self.levels[index]
         # a uniform number lies in [0, 1): black is never 1 and white always
         chance = torch.rand(levels.shape, device=levels.device) * self.white
         return (chance < levels).to(torch.uint8)
 
     def select(self, index: Tensor | slice) -> "Grey":
-        """The grey levels of the examples at `index`."""
+        """Choose the grey levels of the examples at `index`."""
         return Grey(self.levels[index], self.white)
 
     def to(self, device: torch.device | str) -> "Grey":
-        """The same on another device."""
+        """Copy the levels to another device."""
         return Grey(self.levels.to(device), self.white)
 
 
 def drawn_once(levels: np.ndarray, white: float, seed: int) -> np.ndarray:
-    """One draw of every cell, uint8 of the same shape: the same for a seed everywhere."""
+    """Draw every cell once, uint8 of the same shape: the same for a seed everywhere."""
     generator, bits = np.random.default_rng(seed), np.empty(levels.shape, np.uint8)
     for start in range(0, len(levels), 10_000):  # bounded memory
         some = slice(start, start + 10_000)

@@ -144,7 +144,7 @@ def _binarized(
     binarize: Binarize,
     told: Told,
 ) -> Told:
-    """What cells are in the end, and what was done to them."""
+    """Decide what cells are in the end, and say what was done to them."""
     notes: tuple[Note, ...] = ()
     if told.kind == "binary" and facts.most > 1:
         notes = (Note("every cell is 0 or 255: read as binary, 0 or 1"),)
@@ -175,7 +175,7 @@ def _one_field(raw: Raw, facts: Facts, shape: tuple[int, ...], told: Told) -> li
 
 
 def _field(column: Column, seen: Seen, reading: Reading, missing: bool, where: str) -> Field:
-    """The field of one column, of the first kind that takes it or of the one it is said to be."""
+    """Make the field of a column, of the first kind that takes it, or of the one said."""
     told = reading.kind(column.name)
     for name, kind in KINDS.items() if told is None else ((told, KINDS.get(told)),):
         if kind is None:

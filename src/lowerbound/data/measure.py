@@ -210,7 +210,7 @@ def short(values: Iterable[float]) -> tuple[float, ...]:
 
 
 def _groups(schema: Schema) -> list[tuple[tuple[str, int | None], np.ndarray | None]]:
-    """Cells that are measured by one tool; None for all."""
+    """Group the cells that are measured by one tool; None for all."""
     alike = {(one.kind, one.levels) for one in schema.modelled}
     if len(alike) == 1:
         return [(alike.pop(), None)]
@@ -218,7 +218,7 @@ def _groups(schema: Schema) -> list[tuple[tuple[str, int | None], np.ndarray | N
 
 
 def _of_draws(chance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and spread of bits that are 1 with these chances."""
+    """Compute mean and spread of bits that are 1 with these chances."""
     if len(chance) > MOST_APART:
         chance = chance.mean(keepdims=True)
     variance = float(np.mean(chance * (1 - chance)))

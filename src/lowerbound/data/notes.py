@@ -53,5 +53,5 @@ class Tally:
             names.append(example)
 
     def notes(self) -> tuple[Note, ...]:
-        """One note for each thing counted, in the order in which they first happened."""
+        """Give one note for each thing counted, in the order in which they first happened."""
         return tuple(Note(what, n, tuple(self.examples[what])) for what, n in self.counts.items())

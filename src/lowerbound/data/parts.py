@@ -42,7 +42,7 @@ def part_of(
 
 
 def _run(found: StoredExamples, rows: np.ndarray) -> StoredExamples:
-    """Many rows of a part that the source gives: a run of it, as long as it is one."""
+    """Take many rows of a part that the source gives: from the first to the last, less others."""
     first, last = int(rows[0]), int(rows[-1]) + 1
     between = np.setdiff1d(np.arange(first, last), rows, assume_unique=True)
     return StoredExamples(
@@ -51,7 +51,7 @@ def _run(found: StoredExamples, rows: np.ndarray) -> StoredExamples:
 
 
 def _witness(fitting: Fitting, facts: Facts) -> Tensor:
-    """Examples `(3, *shape)`: least, greatest, and between them where any is no whole number."""
+    """Make examples `(3, *shape)`: least, greatest, and between where any is no whole number."""
     schema, facts = fitting.schema, facts.only(fitting.columns)
     low, high = facts.low, facts.high
     between = np.where(facts.whole, low, low + (high - low) / np.pi)

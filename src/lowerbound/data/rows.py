@@ -53,7 +53,7 @@ class Rows(Protocol):
         ...
 
     def __len__(self) -> int:
-        """How many rows there are, `N`."""
+        """Count the rows, `N`."""
         ...
 
     def read(self, start: int, stop: int) -> Block:
@@ -110,12 +110,12 @@ class ArrayRows:
 
 
 def row_bytes(rows: Rows) -> int:
-    """Bytes of the numbers of a row, and of its mask if it could have one."""
+    """Count the bytes of the numbers of a row."""
     return max(1, math.prod(rows.shape) * rows.dtype.itemsize)
 
 
 def block_starts(rows: Rows) -> np.ndarray:
-    """Where blocks of about `BLOCK_BYTES` begin and the last one ends, int64 `(M + 1,)`."""
+    """Tell where blocks of about `BLOCK_BYTES` begin and the last one ends, int64 `(M + 1,)`."""
     size = row_bytes(rows)
     least = min(FEWEST_ROWS, MOST_BLOCKS * BLOCK_BYTES // size)
     step = max(1, least, BLOCK_BYTES // size)

@@ -152,7 +152,7 @@ class Schema:
         return tuple(names)
 
     def columns_of(self, field: Field) -> slice:
-        """The cells of a modelled field within an example that is flattened."""
+        """Find the cells of a modelled field within an example that is flattened."""
         start = 0
         for one in self.modelled:
             if one.name == field.name:
@@ -161,7 +161,7 @@ class Schema:
         raise DataError(f"the schema models no field {field.name!r}")
 
     def alike(self) -> dict[tuple[str, int | None], tuple[int, ...]]:
-        """Cells of an example that one law can have together, by kind and levels.
+        """Group the cells of an example that one law can have together, by kind and levels.
 
         Returns:
             For each pair of kind and levels, in the order of their first cells, the positions of
@@ -207,7 +207,7 @@ class Schema:
         return torch.as_tensor(whole, dtype=narrow).reshape(whole.shape or (1,))
 
     def unpack(self, values: np.ndarray) -> np.ndarray:
-        """The model's columns `(N, D)` with the constant ones back, `(N, D + constants)`.
+        """Put the constant columns back into the model's `(N, D)`: `(N, D + constants)`.
 
         Constant columns of numbers only: a table of words is written by `columns_of`.
         """
@@ -227,7 +227,7 @@ class Schema:
         return whole
 
     def describe(self) -> str:
-        """A short phrase, such as "8-bit images 1x28x28" or "table of 12 real columns"."""
+        """Describe the data: "8-bit images 1x28x28", or "table of 12 real columns"."""
         kind = self.kind
         if kind in ("ordinal", "categorical") and self.levels is not None:
             kind = f"{kind} ({self.levels} levels)"
@@ -258,12 +258,12 @@ class Schema:
         return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
 
     def to_json(self) -> dict[str, Any]:
-        """The schema as plain dictionaries, lists, strings and numbers."""
+        """Write the schema as plain dictionaries, lists, strings and numbers."""
         return to_json(self)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Schema":
-        """The schema that `to_json` wrote; trusts nothing.
+        """Read the schema that `to_json` wrote; trusts nothing.
 
         Raises:
             DataError: A key, type, range or size is wrong.

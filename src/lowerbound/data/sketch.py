@@ -41,12 +41,12 @@ class Sketch:
             self._keep(*self._sorted())
 
     def groups(self) -> tuple[np.ndarray, np.ndarray]:
-        """Rows in the order of their hashes, int64 `(N,)`, and sizes of identical groups `(G,)`."""
+        """Sort the rows by their hashes, int64 `(N,)`, and count those alike, `(G,)`."""
         keys, rows = self._keep(*self._sorted())
         return rows, group_sizes(keys)
 
     def hashes(self) -> np.ndarray:
-        """The hashes that are kept, sorted, `(N, 2)`."""
+        """Give the hashes that are kept, sorted, `(N, 2)`."""
         return self._sorted()[0]
 
     @property
@@ -55,7 +55,7 @@ class Sketch:
         return self.count == self._held
 
     def distinct(self) -> int:
-        """How many different rows there are; estimated unless all are kept.
+        """Count the different rows; estimated unless all are kept.
 
         Of G hashes that are uniform on [0, 1] the k-th lowest, u, gives (k - 1)/u, with a standard
         deviation of about 1/sqrt(k) of it.
@@ -76,7 +76,7 @@ class Sketch:
         return keys[order], rows[order]
 
     def _keep(self, keys: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The lowest whole groups of at least `kept` rows."""
+        """Keep the lowest whole groups of at least `kept` rows."""
         if len(rows) > self.kept:
             last = keys[self.kept - 1]
             end = int(np.searchsorted(keys[:, 0], last[0], side="right"))

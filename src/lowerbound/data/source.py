@@ -1,4 +1,4 @@
-"""What training, evaluation and applications ask of examples, wherever these are kept."""
+"""Examples as training, evaluation and applications ask for them, wherever they are kept."""
 
 from collections.abc import Generator
 from typing import Protocol
@@ -47,15 +47,15 @@ class Source(Protocol):
         ...
 
     def __len__(self) -> int:
-        """How many examples there are, `N`."""
+        """Count the examples, `N`."""
         ...
 
     def batch(self, index: Tensor | slice) -> Batch:
-        """The examples at `index`, in its order."""
+        """Take the examples at `index`, in its order."""
         ...
 
     def batches(self, size: int, first: int = 0) -> Generator[Batch, None, None]:
-        """All examples once, shuffled by the random state in force now, `size` at a time.
+        """Go through all examples once, shuffled by the random state in force now.
 
         Args:
             size: Of a batch; the last may be smaller.
@@ -64,15 +64,15 @@ class Source(Protocol):
         ...
 
     def select(self, index: Tensor | slice) -> "Source":
-        """The examples at `index`, with their labels, kept where they are."""
+        """Choose the examples at `index`, with their labels, kept where they are."""
         ...
 
     def few(self, most: int) -> "Examples":
-        """At most so many of them, the same each time, in memory."""
+        """Take at most so many of them, the same each time, in memory."""
         ...
 
     def load(self) -> "Examples":
-        """The same examples in memory.
+        """Read the examples into memory.
 
         Raises:
             DataError: They do not fit.
@@ -84,5 +84,5 @@ class Source(Protocol):
         ...
 
     def to(self, device: torch.device | str) -> "Source":
-        """The same examples, handed over on another device."""
+        """Hand the examples over on another device."""
         ...

@@ -1,12 +1,13 @@
 """Tables and vectors: what rows and columns look like, and what the model makes of them."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
 
 from lowerbound.applications import generate, reconstruct
-from lowerbound.data import Examples
+from lowerbound.data import Examples, columns_of
 from lowerbound.report.axis import Axis, numbers, span
 from lowerbound.report.charts import Chart
 from lowerbound.report.markup import Html, Missing, Panel, element
@@ -20,6 +21,13 @@ COMPARED, REBUILT = 12, 6
 DRAWS, POINTS = 2000, 400
 BINS = 24
 SEED = 0
+
+
+def _cells(column: np.ndarray) -> list[str]:
+    """The cells of a column as they are shown: words as they are, numbers short."""
+    if column.dtype.kind == "f":
+        return numbers([float(value) for value in column])
+    return ["" if value is None else str(value) for value in column]
 
 
 @dataclass(frozen=True)
@@ -45,14 +53,14 @@ class Columns:
     def samples(self) -> Panel:
         """A few drawn rows."""
         schema = self.run.schema
-        rows = schema.unpack(generate(self.run.model, ROWS, seed=SEED).double().numpy())
-        rows = rows.reshape(len(rows), -1)  # steps and channels of a series side by side
-        whole = schema.columns
-        names = list(whole) if whole else [f"x[{index}]" for index in range(rows.shape[1])]
-        names = self.names if len(schema.shape) > 1 else names
-        names, width = names[:COLUMNS], rows.shape[1]
-        head = element("tr", *(element("th", name, scope="col") for name in names))
-        cells = [numbers([float(v) for v in column]) for column in rows.T[:COLUMNS]]
+        x = generate(self.run.model, ROWS, seed=SEED).double()
+        if len(schema.shape) == 1:
+            found = columns_of(x, schema)
+        else:  # steps and channels of a series side by side
+            found = dict(zip(self.names, x.flatten(1).numpy().T, strict=True))
+        width, shown = len(found), dict(islice(found.items(), COLUMNS))
+        head = element("tr", *(element("th", name, scope="col") for name in shown))
+        cells = [_cells(column) for column in shown.values()]
         body = [element("tr", *(element("td", v) for v in row)) for row in zip(*cells, strict=True)]
         caption = "Rows drawn from the model: z from the prior, then x from p(x|z)."
         if schema.constants:

@@ -84,7 +84,7 @@ class FlatRows:
 
 
 def _native(rows: np.ndarray) -> np.ndarray:
-    """The same numbers in the machine's own byte order, at most 8 bytes each."""
+    """Turn numbers into the machine's own byte order, at most 8 bytes each."""
     if rows.dtype.itemsize > 8:
         return rows.astype(np.float64)
     return rows.astype(rows.dtype.newbyteorder("="), copy=False)

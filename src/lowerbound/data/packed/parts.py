@@ -81,7 +81,7 @@ def _pictures(entries: list[Entry], options: Reading, where: str) -> Iterator[Ra
 
 
 def _tables(entries: list[Entry], options: Reading, where: str) -> Iterator[Raw]:
-    """Tables of several files, or of one, in batches of pyarrow."""
+    """Read the tables of several files, or of one, in batches of pyarrow."""
     names: list[str] = []
     decided = options
     for table, rest in (found for entry in entries for found in _batches(entry, options, where)):
@@ -110,7 +110,7 @@ def _tables(entries: list[Entry], options: Reading, where: str) -> Iterator[Raw]
 
 
 def _batches(entry: Entry, options: Reading, where: str) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Tables of pyarrow, and what else `raw_of` is told of them."""
+    """Read tables of pyarrow, and what else `raw_of` is told of them."""
     import pyarrow as pa
     from pyarrow import ipc, parquet
 
@@ -137,7 +137,7 @@ def _batches(entry: Entry, options: Reading, where: str) -> Iterator[tuple[Any, 
 def _texts(
     stream: IO[bytes], entry: Entry, options: Reading, where: str
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """A table of text in pieces that end with a row; its first lines say what it is."""
+    """Read a table of text in pieces that end with a row; its first lines say what it is."""
     names: list[str] | None = None
     packed = entry.name.lower().endswith(".gz")
     for piece in _pieces(gzip.GzipFile(fileobj=stream) if packed else stream):
@@ -165,7 +165,7 @@ def _pieces(stream: Any) -> Iterator[bytes]:
 
 
 def _arrays(path: Path, key: str | None, suffix: str, options: Reading) -> Iterator[Raw]:
-    """Arrays of an archive, those of the training part first."""
+    """Read the arrays of an archive, those of the training part first."""
     where = repr(path.name)
     with ExitStack() as stack:
         archive = stack.enter_context(_Npz(path) if suffix == ".npz" else _Safetensors(path))

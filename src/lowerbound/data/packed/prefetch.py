@@ -11,7 +11,7 @@ LOOK = 0.1
 
 
 def ahead(items: Iterable[Item], most: int) -> Generator[Item, None, None]:
-    """The items, made by a thread of their own that is at most `most` of them ahead.
+    """Hand over items that a thread of their own makes, at most `most` of them ahead.
 
     An error in the making is raised here, when its turn comes. Closing the iterator ends the
     thread, and so does the end of the process: nothing waits for it.
@@ -64,7 +64,7 @@ def ahead(items: Iterable[Item], most: int) -> Generator[Item, None, None]:
 def _next(
     ready: "Queue[tuple[Item | None, BaseException | None]]", thread: threading.Thread
 ) -> tuple[Item | None, BaseException | None]:
-    """What is ready next; never waits for a thread that is gone."""
+    """Wait for the next item, but never for a thread that is gone."""
     while True:
         try:
             return ready.get(timeout=10 * LOOK)

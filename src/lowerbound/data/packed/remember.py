@@ -66,7 +66,7 @@ def _written(found: Survey) -> dict[str, Any]:
 
 
 def _read(values: dict[str, Any], raw: Raw) -> Survey:
-    """The survey that `_written` made; a damaged one raises some exception."""
+    """Read the survey that `_written` made; a damaged one raises some exception."""
     facts = Facts(raw.rows.shape)
     facts.count, facts.extreme = int(values["count"]), values["extreme"] is True
     for name in ARRAYS:
@@ -86,7 +86,7 @@ def _read(values: dict[str, Any], raw: Raw) -> Survey:
 
 
 def _key(raw: Raw, files: tuple[Path, ...], how: tuple[Any, ...]) -> str:
-    """A name for this source as it is now, read in this way."""
+    """Name this source as it is now, read in this way."""
     stats = [(str(file.absolute()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     facts = (VERSION, len(raw), raw.rows.shape, str(raw.rows.dtype), raw.table, raw.levels)
     rest = (raw.pictures, raw.where, raw.reading, how)

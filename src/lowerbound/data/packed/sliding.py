@@ -49,7 +49,7 @@ class Sliding:
         return max(1, min(self.window, len(self.order)))
 
     def steps(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Every step: its number, and of each row drawn in it a place `(B,)` and itself `(B,)`.
+        """Go through the steps: a number, and of each row a place `(B,)` and itself `(B,)`.
 
         A place says which of the open blocks the row is of: the block that comes as number p has
         place p modulo the width, and so takes that of the block that goes.
@@ -68,16 +68,16 @@ class Sliding:
             yield step, places[shuffled], np.concatenate(rows)[shuffled]
 
     def opened(self, step: int) -> list[tuple[int, int]]:
-        """(place, block) of all blocks that are open at a step, the newest one last."""
+        """List (place, block) of all blocks that are open at a step, the newest one last."""
         width, order = self.width, self.order
         return [(p % width, int(order[p % len(order)])) for p in range(step + 1 - width, step + 1)]
 
     def newest(self, step: int) -> tuple[int, int]:
-        """(place, block) of the one that comes at a step."""
+        """Give (place, block) of the one that comes at a step."""
         return step % self.width, int(self.order[step])
 
     def _dealt(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """The rows of the block that comes as `number`, dealt to steps, and where each begins."""
+        """Deal the rows of the block that comes as `number` to steps, and say where each begins."""
         number %= len(self.order)
         block = int(self.order[number])
         first, last = int(self.starts[block]), int(self.starts[block + 1])

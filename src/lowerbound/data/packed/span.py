@@ -23,18 +23,18 @@ class Span:
         return self.stop - self.start - len(self.without)
 
     def rows(self, index: np.ndarray) -> np.ndarray:
-        """The source's rows at places `index` of this span, int64."""
+        """Look up the source's rows at places `index` of this span, int64."""
         # the j-th row left out has without[j] - start - j rows of the span in front of it
         before = self.without - self.start - np.arange(len(self.without))
         return self.start + index + np.searchsorted(before, index, side="right")
 
     def places(self, rows: np.ndarray) -> np.ndarray:
-        """How many rows of this span lie in front of each of the source's `rows`, int64."""
+        """Count the rows of this span that lie in front of each of the source's `rows`, int64."""
         inside = np.clip(rows, self.start, self.stop)
         return inside - self.start - np.searchsorted(self.without, inside, side="left")
 
     def kept(self, start: int, stop: int) -> np.ndarray:
-        """Which of the source's rows `start` to `stop - 1`, all within, belong, bool."""
+        """Tell which of the source's rows `start` to `stop - 1`, all within, belong, bool."""
         belongs = np.ones(stop - start, dtype=bool)
         first, last = np.searchsorted(self.without, [start, stop])
         belongs[self.without[first:last] - start] = False

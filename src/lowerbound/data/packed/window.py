@@ -78,7 +78,7 @@ def shuffled(
 
 
 def _block(rows: Rows, fitting: Fitting, span: Span, begin: int, end: int) -> Block:
-    """Those rows of a block that take part, as the schema stores them."""
+    """Read the rows of a block that take part, as the schema stores them."""
     start, stop = max(int(begin), span.start), min(int(end), span.stop)
     found, kept = rows.read(start, stop), span.kept(start, stop)
     return fitting(found if kept.all() else found[kept])

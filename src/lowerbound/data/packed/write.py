@@ -192,7 +192,7 @@ class Words:
         return codes
 
     def columns(self, first: Raw) -> tuple[Column, ...] | None:
-        """What the columns are, all parts seen."""
+        """Say what the columns are, all parts seen."""
         if first.table is None:
             return None
         return tuple(
