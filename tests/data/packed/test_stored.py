@@ -77,6 +77,13 @@ class TestTheSameAsInMemory:
         windows = np.random.default_rng(6).normal(size=(300, 12, 4)) * [1, 20, 300, 4e3]
         same_data(*both(saved(windows)))
 
+    def test_codes_for_missing_cells_in_whole_numbers(self, saved, images):
+        values = images.reshape(500, 30).astype(np.int64)
+        values[499, 3] = 9999
+        one, other = both(saved(values), gaps={"column 4": [9999]})
+        same_data(one, other)
+        assert one.schema.missing and one.schema.kind == "real"
+
     def test_counts(self, saved, images):
         same_data(*both(saved(images.reshape(500, 30).astype(np.int64) * 3)))
 

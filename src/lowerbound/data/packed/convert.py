@@ -46,6 +46,8 @@ class Arranged:
     def __init__(self, rows: FlatRows, raw: Raw) -> None:
         self.rows, self.raw = rows, raw
         self.files, self.shape, self.dtype = rows.files, raw.rows.shape, raw.rows.dtype
+        if raw.reading.gaps and self.dtype.kind != "f":  # whole numbers have no nan
+            self.dtype = np.dtype(np.float64)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -60,10 +62,11 @@ class Arranged:
 
     def _arranged(self, block: Block) -> Block:
         told = self.raw.reading
-        if told.gaps or (self.shape != block.values.shape[1:] and len(self.shape) == 3):
-            raw = replace(self.raw, rows=ArrayRows(block.values, block.observed))
-            return arranged(raw, told, suspect=False).rows.read(0, len(block))
-        return Block(arrange(block.values, told.axes or "flat"), block.observed)
+        values = arrange(block.values, told.axes or "flat")
+        if told.gaps or values.shape[1:] != self.shape:  # codes, or a channel that is no colour
+            raw = replace(self.raw, rows=ArrayRows(block.values))
+            values = arranged(raw, told, suspect=False).rows.read(0, len(block)).values
+        return Block(values.astype(self.dtype, copy=False))
 
 
 def left_on_disk(
