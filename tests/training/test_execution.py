@@ -113,7 +113,7 @@ class Spoiled(torch.nn.Module):
         super().__init__()
         self.inner, self.bad, self.count = model, set(bad), 0
 
-    def check(self, x, name="x"):
+    def check(self, x, observed=None, name="x"):
         self.inner.check(x, name)
 
     def trace(self, batch, samples=1, gradient="total"):

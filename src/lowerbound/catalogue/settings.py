@@ -63,8 +63,9 @@ def settings_of(recipe: Recipe) -> dict[str, Setting]:
 
 
 def _keywords(function: Callable[..., Any]) -> list[Setting]:
-    """The keyword-only arguments of a function, as settings of the model."""
-    hints, means = get_type_hints(function, include_extras=True), meanings(function)
+    """The keyword-only arguments of a function, or of making a class, as settings of the model."""
+    made: Any = function.__init__ if isinstance(function, type) else function
+    hints, means = get_type_hints(made, include_extras=True), meanings(function)
     found = []
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
@@ -140,7 +141,9 @@ def check_settings(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
                     f"recipe {recipe.name!r} has no setting {short!r}; give --model with one that "
                     f"has it: {', '.join(having)}"
                 )
-            raise UnknownNameError("setting", short, known)
+            ends = [name.rpartition(".")[2] for name in known]
+            shorts = [end for end in ends if full_name(end, known) is not None]
+            raise UnknownNameError("setting", short, [*shorts, *known])
         setting = known[name]
         if setting.slot is not None:
             found[name] = setting.slot.check(value if isinstance(value, str) else str(value))
