@@ -30,7 +30,7 @@ class Spoiled(torch.nn.Module):
         self.inner, self.bad, self.count = model, set(bad), 0
 
     def check(self, x, observed=None, name="x"):
-        self.inner.check(x, name)
+        self.inner.check(x, observed, name)
 
     def trace(self, batch, samples=1, gradient="total"):
         trace = self.inner.trace(batch, samples, gradient)
