@@ -3,9 +3,9 @@
 The default model is trained for the default number of updates from four starts: from layers as
 torch draws them, with levels between -1 and 1; with levels seen from the mean of the training
 examples, in units of their spread; then with the decoder's last biases at that mean, too; then with
-hidden layers that start even (`lowerbound.networks.mlp.start_even`), which is the default of sets of 3,000
-examples and more, as the third is that of smaller ones. Compared is the held-out ELBO of the test
-split, under the same splits, batches and seeds.
+hidden layers that start even (`lowerbound.networks.mlp.start_even`), which is the default of sets
+of 3,000 examples and more, as the third is that of smaller ones. Compared is the held-out ELBO of
+the test split, under the same splits, batches and seeds.
 
     python benchmarks/starts.py [--images mnist:FOLDER] [--seeds 3]
 """

@@ -31,7 +31,7 @@ def test_bytes_keep_their_shape_and_a_discrete_likelihood(shape, small) -> None:
     x = rng.integers(0, 256, (30, *shape)).astype(np.uint8)
     vae = small().fit(x)
     assert vae.schema_.kind == "ordinal"
-    assert vae.model_.likelihood.is_discrete
+    assert vae.schema_.is_discrete
     assert vae.n_features_in_ == np.prod(shape)
     z = vae.transform(x)
     assert vae.inverse_transform(z).shape == vae.reconstruct(x).shape == x.shape

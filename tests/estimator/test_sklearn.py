@@ -39,8 +39,11 @@ def test_settings_reach_the_model_and_the_training(small, real) -> None:
     ).fit(real)
     assert vae.spec_.recipe == "beta-vae"
     chosen = {**vae.spec_.settings, **vae.spec_.training}
-    expected = {"beta": 2.0, "hidden": [9, 8], "scale": "shared", "latents": 3, "batch_size": 7}
-    assert expected.items() <= chosen.items()
+    expected = {
+        "beta": 2.0, "network.hidden": [9, 8], "likelihood.scale": "shared", "latents": 3,
+        "batch_size": 7,
+    }  # fmt: skip
+    assert {name: chosen[name] for name in expected} == expected
     assert chosen["learning_rate"] == 0.5
     assert small(likelihood="categorical").fit(real > 0).model_.likelihood.name == "categorical"
 

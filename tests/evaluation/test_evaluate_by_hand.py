@@ -121,10 +121,10 @@ class Bottom(LinearGaussianChain):
 
     def __init__(self) -> None:
         super().__init__((2, 1), 3, order="bottom-up")
-        self.seen: list[tuple[Tensor, str]] = []
+        self.seen: list[tuple[Tensor, Tensor | None, str]] = []
 
-    def check(self, x: Tensor, name: str = "x") -> None:
-        self.seen.append((x, name))
+    def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
+        self.seen.append((x, observed, name))
 
 
 def test_a_model_is_evaluated_that_has_no_groups_to_take_apart():
@@ -151,10 +151,12 @@ def test_the_model_checks_what_is_observed():
     model = Bottom()
     x = torch.tensor([[1.0, 2.0, 3.0]], dtype=torch.float64)
     evaluate(model, x, samples=1, name="mine")
-    evaluate(model, Examples(x, torch.tensor([[True, False, True]])), samples=1)
-    assert [(given.tolist(), name) for given, name in model.seen] == [
-        ([[1.0, 2.0, 3.0]], "mine"), ([1.0, 3.0], "data"),
-    ]  # fmt: skip
+    known = torch.tensor([[True, False, True]])
+    evaluate(model, Examples(x, known), samples=1)
+    (given, observed, name), (again, mask, other) = model.seen
+    assert torch.equal(given, x) and torch.equal(again, x)
+    assert observed is None and torch.equal(mask, known)
+    assert (name, other) == ("mine", "data")
 
 
 def test_every_choice_of_examples_is_by_the_seed(monkeypatch):

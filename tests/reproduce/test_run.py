@@ -5,10 +5,10 @@ import json
 
 import pytest
 import torch
-from lowerbound.catalogue.start import LEAST
 
 from lowerbound.errors import OutputError, SettingError
 from lowerbound.evaluation import evidence
+from lowerbound.likelihoods.bernoulli import LEAST
 from lowerbound.reproduce import entry_named
 from lowerbound.reproduce.judge import judge
 from lowerbound.reproduce.prepare import prepare

@@ -97,8 +97,8 @@ class Spoiled(torch.nn.Module):
         super().__init__()
         self.inner, self.bad, self.count = model, set(bad), 0
 
-    def check(self, x, name="x"):
-        self.inner.check(x, name)
+    def check(self, x, observed=None, name="x"):
+        self.inner.check(x, observed, name)
 
     def trace(self, batch, samples=1, gradient="total"):
         self.count += 1
@@ -162,7 +162,7 @@ def test_activations_computed_again_give_the_same_gradient(images):
         model = VAE(
             StandardNormal(2),
             DiagonalGaussian(ResidualEncoder((1, 16, 16), (2, 2), channels=4)),
-            Bernoulli(ResidualDecoder((2,), (1, 1, 16, 16), channels=4)),
+            Fields(ResidualDecoder((2,), (1, 1, 16, 16), channels=4), Bernoulli()),
         )
     else:
         model = VAE(
@@ -275,7 +275,8 @@ def test_operations_are_those_of_products_and_convolutions(model, data):
     linear = nn.Linear(6 * places, 4)
     encoder = nn.Sequential(grouped, nn.Flatten(), linear, nn.Unflatten(-1, (2, 2)))
     up = nn.ConvTranspose2d(2, 2, 4, stride=2, padding=1)
-    images = VAE(StandardNormal(2), DiagonalGaussian(encoder), Bernoulli(Upwards(up)))
+    likelihood = Fields(Upwards(up), Bernoulli())
+    images = VAE(StandardNormal(2), DiagonalGaussian(encoder), likelihood)
     seen = precision.operations(images, ELBO(), CPU, Batch(torch.ones(rows, 2, 8, 8)))
     convolved = rows * places * (grouped.weight.numel() + up.weight.numel())
     assert seen == 2 * (convolved + rows * linear.weight.numel())
@@ -305,7 +306,7 @@ def convolutional():
     return VAE(
         StandardNormal(2),
         DiagonalGaussian(ResidualEncoder((1, 12, 12), (2, 2), channels=8)),
-        Bernoulli(ResidualDecoder((2,), (1, 1, 12, 12), channels=8)),
+        Fields(ResidualDecoder((2,), (1, 1, 12, 12), channels=8), Bernoulli()),
     )
 
 
@@ -361,13 +362,14 @@ def test_a_training_channels_last_goes_on_to_the_same_bits(pictures):
 def test_choosing_leaves_the_random_state_and_the_model_alone(data, model, monkeypatch):
     monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
     monkeypatch.setattr(precision, "BFLOAT16_FROM", {"cpu": 1})
-    model.posterior.network.insert(0, nn.BatchNorm1d(3))  # it remembers what it saw in training
+    # it remembers what it saw in training
+    model.posterior.network.layers.insert(0, nn.BatchNorm1d(3))
     model.likelihood.eval()  # as a user may have frozen it
     before, state = copy.deepcopy(model.state_dict()), torch.get_rng_state()
     assert explain(model, ELBO(), data).precision == "bfloat16"
     assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state)
-    assert model.training and model.posterior.network[0].training
+    assert model.training and model.posterior.network.layers[0].training
     assert not model.likelihood.training and not model.likelihood.network.training
 
 

@@ -353,7 +353,7 @@ class Parabola(torch.nn.Module):
         rows = torch.zeros(samples, len(batch), dtype=torch.float64)
         return made(rows - (self.w.double() - 3.0).square(), rows, rows)
 
-    def check(self, x, name="x"):
+    def check(self, x, observed=None, name="x"):
         """Any value will do."""
 
 

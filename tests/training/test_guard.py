@@ -29,8 +29,8 @@ class Spoiled(torch.nn.Module):
         super().__init__()
         self.inner, self.bad, self.count = model, set(bad), 0
 
-    def check(self, x, name="x"):
-        self.inner.check(x, name)
+    def check(self, x, observed=None, name="x"):
+        self.inner.check(x, observed, name)
 
     def trace(self, batch, samples=1, gradient="total"):
         trace = self.inner.trace(batch, samples, gradient)

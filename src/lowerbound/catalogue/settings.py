@@ -65,7 +65,7 @@ def settings_of(recipe: Recipe) -> dict[str, Setting]:
 def _keywords(function: Callable[..., Any]) -> list[Setting]:
     """The keyword-only arguments of a function, as settings of the model."""
     # of a class only what makes it: torch's own annotations are text that would be evaluated
-    made = function.__init__ if isinstance(function, type) else function
+    made: Any = function.__init__ if isinstance(function, type) else function
     hints, means = get_type_hints(made, include_extras=True), meanings(function)
     found = []
     for name, parameter in inspect.signature(function).parameters.items():
@@ -142,7 +142,9 @@ def check_settings(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
                     f"recipe {recipe.name!r} has no setting {short!r}; give --model with one that "
                     f"has it: {', '.join(having)}"
                 )
-            raise UnknownNameError("setting", short, known)
+            ends = [name.rpartition(".")[2] for name in known]
+            shorts = [end for end in ends if full_name(end, known) is not None]
+            raise UnknownNameError("setting", short, [*shorts, *known])
         setting = known[name]
         if setting.slot is not None:
             found[name] = setting.slot.check(value if isinstance(value, str) else str(value))
