@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from lowerbound.data.centre import Centre
 
 import lowerbound as lb
 from lowerbound.data import Field, Schema
+from lowerbound.data.measure import measure
+from lowerbound.data.rows import Block
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "vae_in_100_lines.py"
 
@@ -27,11 +28,8 @@ def twins(kind, levels):
     generator = torch.Generator().manual_seed(2)
     x = torch.randint(levels, (7, 1, 6, 5), generator=generator, dtype=torch.uint8)
     x[0], x[1] = 0, levels - 1  # the end bins
-    centre = Centre((1, 6, 5))
-    centre.add(x.numpy())
-    mean, scale = centre.found()
-    field = Field("image", kind, (1, 6, 5), levels, mean=mean, scale=scale)
-    schema = Schema((field,), (1, 6, 5))
+    bare = Schema((Field("image", kind, (1, 6, 5), levels),), (1, 6, 5))
+    schema, _ = measure(bare, [Block(x.numpy())], "x")
     settings = {"latents": 3, "hidden": (16, 8)}
     library = lb.catalogue.assemble("auto", schema, settings, seed=1).model
     with torch.no_grad():  # away from the start, where q(z|x) is near the prior and the rate near 0

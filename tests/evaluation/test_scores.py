@@ -16,7 +16,7 @@ REFERENCE = LinearGaussian.random(2, 4, orthogonal=True)
 
 
 def rows(count: int = 40) -> Examples:
-    return Examples(REFERENCE.sample(count).x)
+    return Examples(REFERENCE.simulate(count).x)
 
 
 def test_under_the_exact_posterior_each_row_scores_its_evidence():

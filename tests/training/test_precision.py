@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lowerbound.errors import NonFiniteError
-from lowerbound.likelihoods import Gaussian, PerDimensionScale
+from lowerbound.likelihoods import Fields, Gaussian, PerDimensionScale
 from lowerbound.models import VAE
 from lowerbound.objectives import ELBO
 from lowerbound.posteriors import DiagonalGaussian
@@ -39,7 +39,7 @@ def fragile(**how):
     torch.manual_seed(0)
     encoder = nn.Sequential(nn.Linear(3, 4), Fragile(**how), nn.Unflatten(-1, (2, 2)))
     decoder = nn.Sequential(nn.Linear(2, 3), nn.Unflatten(-1, (1, 3)))
-    likelihood = Gaussian(decoder, PerDimensionScale((3,)))
+    likelihood = Fields(decoder, Gaussian(PerDimensionScale((3,))))
     return VAE(StandardNormal(2), DiagonalGaussian(encoder), likelihood)
 
 

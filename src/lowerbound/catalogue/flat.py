@@ -69,9 +69,9 @@ def flat(
     seen = view.shape(schema.shape)
     encoder = pair.encoder(seen, family.parameters_shape(latents))
     decoder = pair.decoder((latents,), outputs_of(cells, schema.shape))
-    for net in (encoder, decoder):
-        net.start(first)
     if not next(encoder.parameters()).is_meta:  # there sizes are counted and nothing else
+        for net in (encoder, decoder):
+            net.start(first)
         if first not in ("glorot", "torch"):
             encoder.start_small()
         if first != "torch":
