@@ -186,7 +186,7 @@ def test_bits_drawn_anew_are_recorded_and_the_run_is_read_again(lowerbound) -> N
     done = lowerbound("fit", "grey.npy", "--binarize-dynamic", "--out", "run", *TINY)
     assert done.code == 0
     spec = json.loads(Path("run/spec.json").read_text())
-    assert spec["data"]["options"] == {"binarize": "dynamic"}
+    assert spec["schema"]["reading"]["binarize"] == "dynamic"
     assert spec["schema"]["white"] == 255.0
     assert "drawn 0 or 1: a cell is 1 with chance grey level / 255" in done.err
     assert lowerbound("evaluate", "run", "--samples", 5).code == 0
@@ -225,9 +225,9 @@ def test_a_training_that_is_compiled_first_says_so_and_others_do_not(
 
 def test_a_precision_that_was_given_up_is_said_at_the_end() -> None:
     """Warnings are not shown on the command line."""
-    from lowerbound.cli.order import in_words
     from torch import nn
 
+    from lowerbound.cli.fit_words import in_words
     from lowerbound.training import Execution, Fit
 
     why = "float32 after all: in bfloat16 update 1 (epoch 1): log p(x|z) is not finite"

@@ -379,21 +379,6 @@ def test_weights_of_a_run_are_where_another_begins(lowerbound, finished) -> None
     assert lowerbound("evaluate", "tuned", "--json").code == 0
 
 
-def test_a_run_from_before_a_setting_has_what_was_then_the_only_choice(lowerbound, finished):
-    spec = json.loads((finished / "spec.json").read_text())
-    for name in ("init", "inputs"):
-        del spec["settings"][name]
-    (finished / "spec.json").write_text(json.dumps(spec))
-    words = ("fit", "table.csv", "--from", "run", "--out", "new", "--epochs", "1")
-    done = lowerbound(*words, "--set", "inputs=raw")
-    assert (
-        done.code == 2 and "inputs is 'standardized' in run, whose model --from takes" in done.err
-    )
-    done = lowerbound(*words)
-    assert "First weights: those of run." in done.err
-    assert load("new").spec.settings["init"] == "small"
-
-
 def test_weights_that_do_not_fit_are_refused_with_the_reason(lowerbound, finished) -> None:
     write("names.csv", header="a,b,d")
     np.save("pictures.npy", np.random.default_rng(0).integers(0, 2, (64, 6, 5), dtype=np.uint8))

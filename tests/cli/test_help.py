@@ -11,7 +11,7 @@ from lowerbound._version import __version__
 
 COMMANDS = [
     "data", "catalogue", "fit", "evaluate", "score", "compare", "doctor", "certify",
-    "reproduce", "report",
+    "reproduce", "refit", "report",
     "generate", "reconstruct", "encode", "decode", "interpolate", "traverse",
 ]  # fmt: skip
 HEAVY = """
