@@ -44,28 +44,28 @@ def test_modules_do_not_import_each_other_in_a_circle() -> None:
 
 def test_a_planted_circle_is_seen(tmp_path: Path, monkeypatch) -> None:
     """By annotations alone, inside a function, and through a package that exports a part."""
-    package = tmp_path / "planted"
+    package = tmp_path / "roundabout"
     (package / "parts").mkdir(parents=True)
     for name, text in {
         "__init__": "",
-        "one": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from planted import two",
-        "two": "def f():\n    from planted.one import g",
-        "alone": "from planted import one, two",
-        "parts/__init__": "from planted.parts import inner",
-        "parts/inner": "from planted.parts.other import x",
-        "parts/other": "from planted.parts import inner",
-        "parts/good": "from planted.parts.inner import x",
-        "user": "from planted.parts import inner",
-        "parts/outer": "from planted.above import x",
-        "above": "from planted.parts.below import x",
-        "parts/below": "from planted.parts.outer import x",
+        "one": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from roundabout import two",
+        "two": "def f():\n    from roundabout.one import g",
+        "alone": "from roundabout import one, two",
+        "parts/__init__": "from roundabout.parts import inner",
+        "parts/inner": "from roundabout.parts.other import x",
+        "parts/other": "from roundabout.parts import inner",
+        "parts/good": "from roundabout.parts.inner import x",
+        "user": "from roundabout.parts import inner",
+        "parts/outer": "from roundabout.above import x",
+        "above": "from roundabout.parts.below import x",
+        "parts/below": "from roundabout.parts.outer import x",
     }.items():
         (package / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
-    found = circles(imports_of("planted"))
+    found = circles(imports_of("roundabout"))
     assert found == {
-        frozenset({"planted.one", "planted.two"}),
-        frozenset({"planted.parts.inner", "planted.parts.other"}),
-        frozenset({"planted.parts.outer", "planted.above", "planted.parts.below"}),
+        frozenset({"roundabout.one", "roundabout.two"}),
+        frozenset({"roundabout.parts.inner", "roundabout.parts.other"}),
+        frozenset({"roundabout.parts.outer", "roundabout.above", "roundabout.parts.below"}),
     }
-    assert "planted" not in sys.modules  # it is read, not run
+    assert "roundabout" not in sys.modules  # it is read, not run
