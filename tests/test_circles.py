@@ -44,28 +44,28 @@ def test_modules_do_not_import_each_other_in_a_circle() -> None:
 
 def test_a_planted_circle_is_seen(tmp_path: Path, monkeypatch) -> None:
     """By annotations alone, inside a function, and through a package that exports a part."""
-    package = tmp_path / "roundabout"
+    package = tmp_path / "circling"
     (package / "parts").mkdir(parents=True)
     for name, text in {
         "__init__": "",
-        "one": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from roundabout import two",
-        "two": "def f():\n    from roundabout.one import g",
-        "alone": "from roundabout import one, two",
-        "parts/__init__": "from roundabout.parts import inner",
-        "parts/inner": "from roundabout.parts.other import x",
-        "parts/other": "from roundabout.parts import inner",
-        "parts/good": "from roundabout.parts.inner import x",
-        "user": "from roundabout.parts import inner",
-        "parts/outer": "from roundabout.above import x",
-        "above": "from roundabout.parts.below import x",
-        "parts/below": "from roundabout.parts.outer import x",
+        "one": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from circling import two",
+        "two": "def f():\n    from circling.one import g",
+        "alone": "from circling import one, two",
+        "parts/__init__": "from circling.parts import inner",
+        "parts/inner": "from circling.parts.other import x",
+        "parts/other": "from circling.parts import inner",
+        "parts/good": "from circling.parts.inner import x",
+        "user": "from circling.parts import inner",
+        "parts/outer": "from circling.above import x",
+        "above": "from circling.parts.below import x",
+        "parts/below": "from circling.parts.outer import x",
     }.items():
         (package / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
-    found = circles(imports_of("roundabout"))
+    found = circles(imports_of("circling"))
     assert found == {
-        frozenset({"roundabout.one", "roundabout.two"}),
-        frozenset({"roundabout.parts.inner", "roundabout.parts.other"}),
-        frozenset({"roundabout.parts.outer", "roundabout.above", "roundabout.parts.below"}),
+        frozenset({"circling.one", "circling.two"}),
+        frozenset({"circling.parts.inner", "circling.parts.other"}),
+        frozenset({"circling.parts.outer", "circling.above", "circling.parts.below"}),
     }
-    assert "roundabout" not in sys.modules  # it is read, not run
+    assert "circling" not in sys.modules  # it is read, not run
