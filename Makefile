@@ -64,7 +64,7 @@ figures: venv  ## compute and draw the figures of docs/mathematics again
 	@$(BIN)/python tools/figures.py
 
 bench: venv-test  ## run the benchmarks, which write benchmarks/results/*.json and tables of README.md (see benchmarks/README.md)
-	@set -e; for script in twin networks certify coverage doctor ppca mathematics speed execution where_time_goes table; do \
+	@set -e; for script in twin networks refit certify coverage doctor ppca mathematics speed execution where_time_goes table; do \
 	  printf '\n== benchmarks/%s.py ==\n' "$$script"; \
 	  env -u OMP_NUM_THREADS $(BIN)/python "benchmarks/$$script.py"; done
 
