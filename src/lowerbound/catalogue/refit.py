@@ -1,6 +1,5 @@
 """A prior that is fitted to the encodings of a trained model."""
 
-import copy
 import math
 import warnings
 from collections.abc import Callable, Mapping
@@ -152,7 +151,7 @@ def refit_after(
 
 
 def apply(model: Model, refit: Refit) -> Model:
-    """Return a copy of the model under a refitted prior.
+    """Return the model under a refitted prior; encoder and decoder are shared with it.
 
     Raises:
         SettingError: The prior is of another make than its weights.
@@ -163,7 +162,7 @@ def apply(model: Model, refit: Refit) -> Model:
         made.load_state_dict(refit.tensors)
     except RuntimeError as error:
         raise SettingError(f"the refitted prior does not fit group '{name}'") from error
-    whole = copy.deepcopy(model).with_prior(made)
+    whole = model.with_prior(made)
     place = next((p for p in model.parameters()), None)
     return whole if place is None else whole.to(place.device)
 

@@ -77,7 +77,6 @@ def _options(
     if binarize and binarize_dynamic:
         raise SettingError("--binarize and --binarize-dynamic exclude each other; give one of them")
     kinds_of = _pairs(kinds, "--kinds a=count")
-    kinds_of = _pairs(kinds, "--kinds a=count")
     told: dict[str, Any] = {
         "binarize": "dynamic" if binarize_dynamic else binarize or None,
         "image_size": image_size_of(image_size),
