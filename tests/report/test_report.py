@@ -11,11 +11,13 @@ import pytest
 import torch
 
 import lowerbound as lb
+from lowerbound.catalogue.refit import Refit
 from lowerbound.data import Data, Examples
 from lowerbound.errors import OutputError
 from lowerbound.evaluation import Estimate
 from lowerbound.report import write_report
 from lowerbound.report.again import snippet_of
+from lowerbound.report.facts import facts
 from lowerbound.report.figures import rounded
 from lowerbound.report.formula import pretty
 from lowerbound.report.latents import Latents, principal
@@ -125,6 +127,14 @@ def test_every_section_of_an_image_run_is_there(digits) -> None:
     words = Page(text).words
     assert "lowerbound fit digits --out 'my runs/it'\"'\"'s'" in words
     assert "ordinal (17 levels) images 1x8x8" in words and "Seed" in words and "torch" in words
+
+
+def test_a_refitted_prior_is_said_beside_curves_that_are_from_before(digits) -> None:
+    run, _ = digits
+    found = Refit("mixture", {"components": 3, "covariance": "full"}, {}, 11.05, 0.15)
+    (fact,) = [fact for fact in facts(replace(run, refit=found)) if fact.name == "Prior"]
+    assert "+11.05 ± 0.15 nats" in fact.value and fact.value.endswith("curves are from before")
+    assert not [fact for fact in facts(run) if fact.name == "Prior"]
 
 
 def test_a_run_without_data_and_evaluation_says_what_is_left_out(digits) -> None:

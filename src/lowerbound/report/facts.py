@@ -50,6 +50,9 @@ def facts(run: Run) -> list[Fact]:
         *_splits(data.get("split")),
         Fact("Recipe", f"{spec.recipe}, {_source(spec.recipe)}".rstrip(", ")),
         Fact("Training", _training(result)),
+        Fact(
+            "Prior", "" if run.refit is None else f"{run.refit.words}; the curves are from before"
+        ),
         Fact("Seed", str(spec.seed)),
         Fact("Versions", ", ".join(f"{name} {v}" for name, v in spec.versions.items())),
     ]
