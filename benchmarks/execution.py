@@ -25,7 +25,7 @@ import lowerbound as lb
 from lowerbound.data import Data, Examples, Field, Schema
 from lowerbound.seeding import seeded
 from lowerbound.training import Execution, precision
-from lowerbound.training.run import run
+from lowerbound.training.fit import run
 from lowerbound.training.trainer import Trainer
 
 CPU = torch.device("cpu")

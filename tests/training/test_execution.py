@@ -20,10 +20,10 @@ from lowerbound.objectives import ELBO, IWAE, Annealed, FreeBits
 from lowerbound.posteriors import DiagonalGaussian
 from lowerbound.priors import StandardNormal
 from lowerbound.training import Callback, Execution, Training, choices, explain, fit, precision
-from lowerbound.training.compiled import without_trace
+from lowerbound.training.bound import without_trace
 from lowerbound.training.forward import executed, networks_of
 from lowerbound.training.guard import KNOWN_AFTER, MOST_IN_A_ROW, Guard, UnstableError
-from lowerbound.training.step import Stepper
+from lowerbound.training.step import LOOK_EVERY, Stepper
 
 CPU = torch.device("cpu")
 TRAINING = Training(epochs=3, batch_size=16, learning_rate=1e-2)
@@ -454,7 +454,7 @@ def steps(model, data, count, execution, clip):
     still, before = [], weights(model)
     for n in range(count):
         stepper(data.train.batch(slice(16 * (n % 4), 16 * (n % 4) + 16)), n / count)
-        if stepper.due() or n + 1 == KNOWN_AFTER:
+        if stepper.updates % LOOK_EVERY == 0 or n + 1 == KNOWN_AFTER:
             stepper.settle()
         now = weights(model)
         still += [n + 1] if n and torch.equal(before, now) else []  # the first has no rate yet

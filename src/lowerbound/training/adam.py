@@ -1,6 +1,7 @@
 """Adam by the function behind `torch.optim`, without what is around it."""
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any
 
 import torch
@@ -21,13 +22,6 @@ class Adam:
     and gather tensors and run hooks at every step. See "adam" in
     benchmarks/results/execution.json.
 
-    Args:
-        parameters: The tensors that it updates.
-        training: Rate, decay rates, epsilon and weight decay.
-
-    Attributes:
-        rate: The learning rate in force.
-
     Source: Kingma & Ba (2015), arXiv 1412.6980; decoupled decay of weights: Loshchilov & Hutter
         (2019), arXiv 1711.05101.
     """
@@ -35,7 +29,7 @@ class Adam:
     def __init__(self, parameters: Sequence[nn.Parameter], training: Training) -> None:
         self.parameters: list[Tensor] = list(parameters)
         self.training = training
-        self.rate = training.learning_rate
+        self.rate = training.learning_rate  # the one in force
         self.fused = all(p.device.type in FUSED and p.is_floating_point() for p in parameters)
         where = [p.device if self.fused else torch.device("cpu") for p in parameters]
         self.steps = [torch.zeros((), dtype=torch.float32, device=device) for device in where]
@@ -52,48 +46,27 @@ class Adam:
         """
         lists = self.parameters, self.means, self.squares, self.steps
         gradients: list[Any] = [p.grad for p in self.parameters]
-        missing = [gradient is None for gradient in gradients]
-        if any(missing):
-            gradients, *lists = (_without(part, missing) for part in (gradients, *lists))
+        there = [gradient is not None for gradient in gradients]
+        if not all(there):
+            gradients, *lists = (list(compress(part, there)) for part in (gradients, *lists))
         parameters, means, squares, steps = lists
-        settings = self.training
+        decay, (beta1, beta2) = self.training.weight_decay, self.training.betas
         adam(
-            parameters,
-            gradients,
-            means,
-            squares,
-            [],
-            steps,
-            fused=self.fused or None,
-            grad_scale=scale,
-            found_inf=skip,
-            decoupled_weight_decay=settings.weight_decay > 0,
-            amsgrad=False,
-            beta1=settings.betas[0],
-            beta2=settings.betas[1],
-            lr=self.rate,
-            weight_decay=settings.weight_decay,
-            eps=settings.epsilon,
-            maximize=False,
-        )
+            parameters, gradients, means, squares, [], steps,
+            fused=self.fused or None, grad_scale=scale, found_inf=skip,
+            beta1=beta1, beta2=beta2, lr=self.rate, eps=self.training.epsilon,
+            weight_decay=decay, decoupled_weight_decay=decay > 0, amsgrad=False, maximize=False,
+        )  # fmt: skip
 
     def state(self) -> State:
         """Copy the moments, their counts of steps and the rate."""
         return State(copied(self._tensors()), {"rate": self.rate})
 
     def restore(self, state: State) -> None:
-        """Go on from a state.
-
-        Raises:
-            ValueError: It is of other parameters.
-        """
+        """Go on from a state; `ValueError` if it is of other parameters."""
         fill(self._tensors(), state.tensors)
         self.rate = float(state.values["rate"])
 
     def _tensors(self) -> dict[str, Tensor]:
         parts = {"step": self.steps, "exp_avg": self.means, "exp_avg_sq": self.squares}
         return {f"{i}.{name}": t for name, part in parts.items() for i, t in enumerate(part)}
-
-
-def _without(part: Sequence[Any], missing: Sequence[bool]) -> list[Any]:
-    return [entry for entry, out in zip(part, missing, strict=True) if not out]

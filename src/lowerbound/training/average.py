@@ -57,10 +57,6 @@ class WeightAverage:
         return State(copied(means), {"updates": self.updates})
 
     def restore(self, state: State) -> None:
-        """Go on from a state.
-
-        Raises:
-            ValueError: It is of other weights.
-        """
+        """Go on from a state; `ValueError` if it is of other weights."""
         fill({str(i): mean for i, mean in enumerate(self._mean)}, state.tensors)
         self.updates = int(state.values["updates"])

@@ -5,12 +5,12 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache, partial
 
 import torch
 from torch import nn
 
+from lowerbound.core import Model
 from lowerbound.data import Batch
 from lowerbound.errors import SettingError
 from lowerbound.objectives import Objective
@@ -36,26 +36,18 @@ ONE_THREAD_BELOW, ONE_THREAD_BELOW_PASSIVE = 5e7, 2e8
 
 
 def choose(
-    model: nn.Module,
+    model: Model,
     objective: Objective,
     training: Training,
     device: torch.device,
     updates: int,
     example: Batch,
 ) -> Execution:
-    """Choose how to execute a training.
+    """Choose how to execute a training; settings that are not "auto" are taken as they are.
 
     Nothing is decided by a stopwatch, so that a training is executed in the same way each time.
-
-    Args:
-        model: On `device` already.
-        objective: The bound to maximise.
-        training: Settings; what is not "auto" there is taken as it is.
-        device: Where to train.
-        updates: Their number.
-        example: A batch of the training on `device`, to count operations and try precision on.
+    `example` is a batch to count operations and try precision on.
     """
-    execution = Execution(checkpoint=training.checkpoint, late=device.type == "cuda")
     compiled, why_compiled = _compile(training, device, updates)
     counted = cache(partial(operations, model, objective, device, example))
     precision, why_precision = choose_precision(
@@ -74,23 +66,15 @@ def choose(
         )
     if training.checkpoint:
         reasons.append("activations are computed again in the backward pass: checkpoint=true")
-    return replace(
-        execution,
-        precision=precision,
-        compile=compiled,
-        graphs=compiled and device.type == "cuda",
-        channels_last=channels_last,
-        threads=threads,
-        reasons=tuple(reasons),
-    )
+    cuda = device.type == "cuda"
+    return Execution(
+        precision, compiled, compiled and cuda, channels_last, training.checkpoint, threads,
+        late=cuda, reasons=tuple(reasons),
+    )  # fmt: skip
 
 
 def for_team(execution: Execution, training: Training, team: Team) -> Execution:
-    """Adapt a choice to several processes: they execute as process 0 does, and do not compile.
-
-    Raises:
-        SettingError: They were told to compile.
-    """
+    """Adapt a choice to several processes: they execute as process 0 does, and do not compile."""
     if not team.many:
         return execution
     if training.compile == "on":
@@ -127,13 +111,12 @@ def _compile(training: Training, device: torch.device, updates: int) -> tuple[bo
     if training.minutes is not None:
         least = COMPILE_FROM_MINUTES[device.type]
         enough = training.minutes >= least
-        return enough, _sentence(enough, f"{training.minutes:g} minutes", f"{least:g} minutes")
-    enough = updates >= COMPILE_FROM[device.type]
-    return enough, _sentence(enough, f"{updates:,} updates", f"{COMPILE_FROM[device.type]:,}")
-
-
-def _sentence(enough: bool, have: str, least: str) -> str:
-    return f"{'' if enough else 'not '}compiled: {have}, and it is repaid from about {least} on"
+        told = f"{training.minutes:g} minutes, and it is repaid from about {least:g} minutes on"
+    else:
+        least = COMPILE_FROM[device.type]
+        enough = updates >= least
+        told = f"{updates:,} updates, and it is repaid from about {least:,} on"
+    return enough, f"{'' if enough else 'not '}compiled: {told}"
 
 
 def _missing_compiler(device: torch.device) -> str:

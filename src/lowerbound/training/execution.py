@@ -35,14 +35,10 @@ class Execution:
         return replace(self, reasons=reasons, **changes)
 
     def to_json(self) -> dict[str, Any]:
-        """Write it as plain values."""
+        """Write its plain values."""
         return {**asdict(self), "reasons": list(self.reasons)}
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "Execution":
-        """Read what `to_json` wrote.
-
-        Raises:
-            TypeError: It is no such record.
-        """
+        """Read what `to_json` wrote; `TypeError` or `KeyError` if it is no such record."""
         return cls(**{**record, "reasons": tuple(record["reasons"])})

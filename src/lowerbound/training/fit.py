@@ -1,6 +1,7 @@
 """The one place where a bound becomes a loss."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import numpy as np
 import torch
@@ -8,20 +9,22 @@ from torch import Tensor
 
 from lowerbound.core import Model, device_of
 from lowerbound.data import Data, read
-from lowerbound.errors import SettingError
+from lowerbound.errors import NonFiniteError, RunError, SettingError, StopTraining
 from lowerbound.objectives import Objective
 from lowerbound.processes import default
 from lowerbound.seeding import fresh_seed, seeded
-from lowerbound.training.agreement import checksum
 from lowerbound.training.callbacks import Callback
 from lowerbound.training.execution import Execution
+from lowerbound.training.forward import executed
+from lowerbound.training.guard import UnstableError
 from lowerbound.training.history import Fit
-from lowerbound.training.resume import go_on
-from lowerbound.training.run import run
 from lowerbound.training.settings import Training
 from lowerbound.training.state import State
-from lowerbound.training.team import Team
+from lowerbound.training.team import Team, checksum
 from lowerbound.training.trainer import Trainer
+
+#: Settings that may be others when a training goes on: they say how long it is.
+LENGTHS = ("epochs", "minutes")
 
 
 def explain(
@@ -35,21 +38,11 @@ def explain(
     """Tell how `fit` would execute a training on this machine, and why; nothing is trained.
 
     Args:
-        model: As for `fit`; moved to the device.
-        objective: As for `fit`.
-        data: As for `fit`.
-        training: Settings; the defaults if None.
-        device: Where it would train; None for where the model is.
+        model: As for `fit`, like the others; moved to the device.
 
     Raises:
         DataError: There are no examples.
         SettingError: The model has nothing to train.
-
-    Example:
-        >>> import lowerbound as lb
-        >>> data = lb.read("fashion-small")
-        >>> explain(*lb.catalogue.build("vae", data.schema), data).compile
-        False
     """
     where = device_of(model) if device is None else torch.device(device)
     with seeded(0, where) as seed:
@@ -137,5 +130,93 @@ def fit(
         where = torch.device(device)
         trainer = Trainer(model.to(where), objective, data, training, where, seed, execution, team)
         if resume is not None:
-            go_on(trainer, resume)
+            _go_on(trainer, resume)
         return run(trainer, callbacks)
+
+
+def run(trainer: Trainer, callbacks: Sequence[Callback]) -> Fit:
+    """Train to the end, and put the weights to keep into the model; see `fit`."""
+    interrupt: KeyboardInterrupt | None = None
+    was_training = trainer.model.training
+    try:
+        with trainer.team.interruptible():
+            trainer.model.train()
+            trainer.team.clock(trainer.seconds())
+            try:
+                for callback in callbacks:
+                    callback.on_execution(trainer.execution)
+                for callback in callbacks:
+                    callback.on_start(trainer.epochs, trainer.per_epoch)
+                stopped = _through_epochs(trainer, callbacks)
+            except StopTraining as stop:
+                stopped = str(stop)
+            except KeyboardInterrupt as error:
+                stopped, interrupt = "interrupted", error
+            finally:
+                trainer.model.train(was_training)
+            if trainer.whole:
+                trainer.offer(callbacks, last=True)
+            result = trainer.result(stopped)
+            for callback in callbacks:
+                callback.on_end(stopped)
+    except NonFiniteError as error:
+        error.fit = trainer.result("non-finite")  # type: ignore[attr-defined]
+        raise
+    finally:
+        trainer.stepper.release()
+    if interrupt is not None:
+        interrupt.fit = result  # type: ignore[attr-defined]
+        raise interrupt
+    return result
+
+
+def _through_epochs(trainer: Trainer, callbacks: Sequence[Callback]) -> str:
+    """Go through epochs until training is over; say why it is."""
+    with ExitStack() as stack:
+        executing = None
+        while not (stopped := trainer.over()):
+            if trainer.chosen != executing:
+                stack.close()
+                executing = trainer.chosen
+                stack.enter_context(executed(trainer.model, executing, trainer.device))
+            try:
+                trainer.epoch(callbacks)
+            except UnstableError as error:
+                trainer.roll_back(error)
+        return stopped
+
+
+def _go_on(trainer: Trainer, state: State) -> None:
+    """Put a state into a training that has not begun, if it is one of this training."""
+    try:
+        _check(trainer, state)
+        trainer.restore(state)
+        now, then = trainer.training.to_json(), state.values["training"]
+        if any(now[name] != then[name] for name in LENGTHS):  # a longer one gets new patience
+            trainer.progress.patient_since = state.epochs
+    except (SettingError, RunError):
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
+        first = (str(error).strip().splitlines() or [""])[0][:200]
+        raise RunError(f"this state is of another model, or damaged: {first}; fit again") from error
+
+
+def _check(trainer: Trainer, state: State) -> None:
+    values = state.values
+    now, then = trainer.training.to_json(), values["training"]
+    for name, value in now.items():
+        if name not in LENGTHS and then.get(name, value) != value:
+            raise SettingError(
+                f"{name} is {value!r}, and the state was made with {then[name]!r}; resume with that"
+            )
+    if (now["minutes"] is None) != (then["minutes"] is None):
+        raise SettingError("a training by epochs cannot go on by the clock, nor the other way")
+    if values["data"] != trainer.identity:
+        raise SettingError(
+            "the data is not what the state was made with; give that, or begin a new training"
+        )
+    if values["device"] != trainer.device.type:
+        raise SettingError(
+            f"the state was made on {values['device']!r}, and random numbers differ on "
+            f"{trainer.device.type!r}; resume on {values['device']!r}"
+        )

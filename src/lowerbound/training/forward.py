@@ -11,7 +11,6 @@ from torch.utils.checkpoint import checkpoint
 
 from lowerbound.core.conditional import Conditional
 from lowerbound.training.execution import Execution
-from lowerbound.training.threads import threads
 
 #: Layers that multiply matrices or convolve, which is what a lower precision makes faster.
 PRODUCTS = (
@@ -45,13 +44,13 @@ def _holds(part: nn.Module, kind: Any) -> bool:
 def executed(model: nn.Module, execution: Execution, device: torch.device) -> Iterator[None]:
     """Run the networks of a model as `execution` says for the length of a block.
 
-    Args:
-        model: On `device` already.
-        execution: Its `precision`, `checkpoint` and `threads`.
-        device: The device that the model is on.
+    The one place of the library that changes something of the whole process, the number of
+    threads that torch computes with, and it puts it back.
     """
     with ExitStack() as stack:
-        stack.enter_context(threads(execution.threads))
+        if execution.threads:
+            stack.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(execution.threads)
         if execution.checkpoint:
             parts = [part for network in networks_of(model) for part in costly_parts(network)]
             stack.enter_context(_changed(parts, _again))
@@ -130,12 +129,8 @@ def costly_parts(network: nn.Module) -> list[nn.Module]:
     for child in network.children():
         if isinstance(child, nn.Sequential | nn.ModuleList):
             found += [part for part in child if _layers(part) > 1]
-    deeper = [part for child in network.children() for part in _nested(child)]
-    return found or deeper or [network]
-
-
-def _nested(child: nn.Module) -> list[nn.Module]:
-    return [part for part in costly_parts(child) if part is not child]
+    inner = ((child, part) for child in network.children() for part in costly_parts(child))
+    return found or [part for child, part in inner if part is not child] or [network]
 
 
 def _layers(part: nn.Module) -> int:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from lowerbound.core import Model
 from lowerbound.core.trace import Trace
 from lowerbound.data import Batch
 from lowerbound.objectives import Objective
@@ -19,14 +20,9 @@ ONE_MESSAGE_UP_TO = 2**19
 
 
 class Reduction:
-    """The backward pass of one process, which holds the whole batch: nothing is combined.
+    """The backward pass of one process, which holds the whole batch: nothing is combined."""
 
-    Args:
-        model: The model that is trained.
-        bound: Gives the bound of a batch.
-    """
-
-    def __init__(self, model: nn.Module, bound: BoundOf) -> None:
+    def __init__(self, model: Model, bound: BoundOf) -> None:
         self.model, self._bound = model, bound
 
     def bound(self, objective: Objective, batch: Batch) -> Result:
@@ -47,14 +43,13 @@ class InOneMessage(Reduction):
     """The sum of small gradients, sent as one tensor when the backward pass is over."""
 
     def __init__(
-        self, model: nn.Module, bound: BoundOf, team: Team, parameters: Sequence[nn.Parameter]
+        self, model: Model, bound: BoundOf, team: Team, parameters: Sequence[nn.Parameter]
     ) -> None:
         super().__init__(model, bound)
         self.team, self.parameters = team, parameters
         self.sizes = [p.numel() for p in parameters]
 
     def backward(self, value: Tensor, weight: float) -> None:
-        """See `Reduction.backward`."""
         super().backward(value, weight)
         # a parameter takes part if it does in any process: counts travel behind the gradients
         found = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
@@ -69,14 +64,9 @@ class InOneMessage(Reduction):
 
 
 class Bounded(nn.Module):
-    """A model in the form that torch's wrappers expect: `forward` computes everything.
+    """A model in the form that torch's wrappers expect: `forward` computes everything."""
 
-    Args:
-        model: Anything with a `trace`.
-        bound: Gives value, sums and trace of a batch.
-    """
-
-    def __init__(self, model: nn.Module, bound: BoundOf) -> None:
+    def __init__(self, model: Model, bound: BoundOf) -> None:
         super().__init__()
         self.model, self._bound_of = model, bound
         self.trace: Trace | None = None
@@ -95,7 +85,7 @@ class Overlapped(Reduction):
     """
 
     def __init__(
-        self, model: nn.Module, bound: BoundOf, team: Team, parameters: Sequence[nn.Parameter]
+        self, model: Model, bound: BoundOf, team: Team, parameters: Sequence[nn.Parameter]
     ) -> None:
         super().__init__(model, bound)
         self.team, self.parameters = team, parameters
@@ -103,7 +93,6 @@ class Overlapped(Reduction):
         self.parallel: DistributedDataParallel | None = None
 
     def bound(self, objective: Objective, batch: Batch) -> Result:
-        """See `Reduction.bound`."""
         if self.parallel is None:
             return super().bound(objective, batch)
         with met():
@@ -111,27 +100,22 @@ class Overlapped(Reduction):
         return value, sums, self.inside.trace
 
     def backward(self, value: Tensor, weight: float) -> None:
-        """See `Reduction.backward`."""
         if self.parallel is not None:
             with met():
                 super().backward(value, weight * self.team.group.size)  # undoes its averaging
             return
         super().backward(value, weight)
-        missing = False
-        for parameter in self.parameters:
-            if parameter.grad is None:
-                missing = True
-            else:
-                self.team.group.add(parameter.grad)()
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        missing = len(gradients) < len(self.parameters)
+        for gradient in gradients:
+            self.team.group.add(gradient)()
         self.parallel = DistributedDataParallel(
-            self.inside,
-            gradient_as_bucket_view=True,
-            find_unused_parameters=missing,
+            self.inside, gradient_as_bucket_view=True, find_unused_parameters=missing
         )
 
 
 def reduction_of(
-    team: Team, model: nn.Module, bound: BoundOf, parameters: Sequence[nn.Parameter]
+    team: Team, model: Model, bound: BoundOf, parameters: Sequence[nn.Parameter]
 ) -> Reduction:
     """Choose the reduction that suits the model and the number of processes."""
     if not team.many:

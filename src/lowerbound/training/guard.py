@@ -1,7 +1,6 @@
 """Skip a bad batch, go back from bad weights: bounds and gradients that are not finite."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 
 import torch
@@ -73,22 +72,14 @@ class Guard:
         return max(clip, MOST_TIMES * math.exp(min(self.usual, 600.0)))
 
     def skip(self, what: str) -> None:
-        """Note a batch that was skipped.
-
-        Raises:
-            UnstableError: It is the last of too many in a row.
-        """
+        """Note a batch that was skipped; `UnstableError` after too many in a row."""
         self.row, self.first = self.row + 1, self.first or what
         self.skipped += 1
         if self.row >= MOST_IN_A_ROW:
             raise UnstableError(self.first)
 
     def in_a_row(self, row: int, what: str) -> None:
-        """Note batches skipped in a row, where that is found out later.
-
-        Raises:
-            UnstableError: They are too many.
-        """
+        """Note batches skipped in a row, where that is found out later; see `skip`."""
         self.row, self.first = row, what if row else ""
         if self.row >= MOST_IN_A_ROW:
             raise UnstableError(self.first)
@@ -110,17 +101,14 @@ class Guard:
         return State({}, asdict(self))
 
     def restore(self, state: State) -> None:
-        """Go on from a state.
-
-        Raises:
-            KeyError: A count is missing.
-        """
+        """Go on from a state; `KeyError` if a count is missing."""
         for entry in fields(self):
             setattr(self, entry.name, state.values[entry.name])
 
 
 def name_non_finite(trace: Trace, model: nn.Module) -> str:
     """Name the first term of a bound, or else the parameter's gradient, that is not finite."""
+    parameters = model.named_parameters()
     terms: list[tuple[str, Tensor]] = [
         *((f"the latent {name}", latent.z) for name, latent in trace.latents.items()),
         ("log p(x|z)", trace.log_px),
@@ -128,15 +116,7 @@ def name_non_finite(trace: Trace, model: nn.Module) -> str:
         ("log q(z|x)", trace.log_qz),
         *((f"KL of group '{name}'", kl) for name, kl in trace.kl.items()),
         *((f"penalty '{name}'", penalty) for name, penalty in trace.penalties.items()),
-        *((f"the gradient of {name}", gradient) for name, gradient in _gradients(model)),
+        *((f"the gradient of {name}", p.grad) for name, p in parameters if p.grad is not None),
     ]
-    for name, term in terms:
-        if not bool(torch.isfinite(term).all()):
-            return name
-    return "the norm of the gradient"
-
-
-def _gradients(model: nn.Module) -> Iterable[tuple[str, Tensor]]:
-    for name, parameter in model.named_parameters():
-        if parameter.grad is not None:
-            yield name, parameter.grad
+    bad = (name for name, term in terms if not torch.isfinite(term).all())
+    return next(bad, "the norm of the gradient")

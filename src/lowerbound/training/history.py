@@ -58,12 +58,7 @@ class Epoch:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "Epoch":
-        """Read what `to_json` wrote.
-
-        Raises:
-            TypeError: It is no such record: a value is absent, too many, or no number.
-            KeyError: Likewise.
-        """
+        """Read what `to_json` wrote; `TypeError` or `KeyError` if it is no such record."""
         parts = {"train": Terms(**record["train"]), "held_out": Terms(**record["held_out"])}
         epoch = cls(**{**record, **parts})
         terms = (epoch, epoch.train, epoch.held_out)

@@ -34,12 +34,7 @@ class Place:
         return cls(random_state(device), torch.zeros(4, dtype=sum_dtype(device), device=device))
 
     def batches(self, source: Source, size: int) -> Generator[Batch, None, None]:
-        """Give the batches still to come; close it if not all are gone through.
-
-        Args:
-            source: The training examples.
-            size: Of a batch; the last may be smaller.
-        """
+        """Give the batches still to come; close it if not all are gone through."""
         device = self.sums.device
         now = random_state(device)
         set_random_state(self.order, device)
@@ -51,19 +46,15 @@ class Place:
     def state(self) -> State:
         """Copy all of it."""
         order = {f"order.{name}": tensor for name, tensor in self.order.items()}
-        values = {"index": self.index, "seconds": self.seconds}
-        return State(copied({**order, "sums": self.sums}), values)
+        tensors = copied({**order, "sums": self.sums})
+        return State(tensors, {"index": self.index, "seconds": self.seconds})
 
     @classmethod
     def restored(cls, state: State, device: torch.device) -> "Place":
         """Go on from a state, on a device."""
-        order = {
-            name.removeprefix("order."): tensor
-            for name, tensor in state.tensors.items()
-            if name != "sums"
-        }
-        sums = state.tensors["sums"].to(device, copy=True)
-        return cls(order, sums, **state.values)
+        tensors = {name.removeprefix("order."): tensor for name, tensor in state.tensors.items()}
+        sums = tensors.pop("sums").to(device, copy=True)
+        return cls(tensors, sums, **state.values)
 
 
 def sum_dtype(device: torch.device) -> torch.dtype:

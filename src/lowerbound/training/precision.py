@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 import torch
 from torch import Tensor, nn
 
+from lowerbound.core import Model
 from lowerbound.data import Batch
 from lowerbound.objectives import Objective
 from lowerbound.seeding import seeded
@@ -21,7 +22,7 @@ BFLOAT16_NATS, BFLOAT16_FRACTION = 0.3, 1e-3
 
 
 def choose_precision(
-    model: nn.Module,
+    model: Model,
     objective: Objective,
     training: Training,
     device: torch.device,
@@ -30,16 +31,8 @@ def choose_precision(
 ) -> tuple[str, str]:
     """Choose the precision of a training's matrix products and convolutions, and say why.
 
-    Args:
-        model: On `device` already.
-        objective: The bound to maximise.
-        training: Its `precision` is taken as it is unless it is "auto".
-        device: Where to train.
-        example: A batch of the training on `device`, to try it on.
-        counted: Gives the floating-point operations of a pass over such a batch; see `operations`.
-
-    Returns:
-        "float32" or "bfloat16", and a sentence.
+    `example` is a batch to try it on; `counted` gives the floating-point operations of a pass over
+    it; see `operations`.
     """
     if training.precision != "auto":
         return training.precision, f"{training.precision}, as told"
@@ -73,23 +66,20 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def bfloat16_error(
-    model: nn.Module, objective: Objective, device: torch.device, example: Batch
+    model: Model, objective: Objective, device: torch.device, example: Batch
 ) -> tuple[float, float]:
-    """Measure how far a bound in bfloat16 lies from that in float32 under the same noise.
+    """Measure how far the mean bound in bfloat16 lies from that in float32 under the same noise.
 
-    Returns:
-        The difference of the mean bounds and the size of the latter, nats an example.
+    Returns the difference and the size of the latter, nats an example.
     """
     values = []
     for how in (nullcontext(), lowered(model, device)):
         with _trial(model, device), how:
-            values.append(float(objective.criterion(model, example).value.mean()))  # type: ignore[arg-type]
+            values.append(float(objective.criterion(model, example).value.mean()))
     return abs(values[1] - values[0]), abs(values[0])
 
 
-def operations(
-    model: nn.Module, objective: Objective, device: torch.device, example: Batch
-) -> float:
+def operations(model: Model, objective: Objective, device: torch.device, example: Batch) -> float:
     """Count the floating-point operations of the products in one pass over a batch, forwards only.
 
     Linear layers and two-dimensional convolutions count; a multiplication and an addition are
@@ -108,7 +98,7 @@ def operations(
     hooks = [layer.register_forward_hook(count) for layer in model.modules()]
     try:
         with _trial(model, device):
-            objective.criterion(model, example)  # type: ignore[arg-type]
+            objective.criterion(model, example)
     finally:
         for hook in hooks:
             hook.remove()

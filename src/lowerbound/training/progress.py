@@ -9,15 +9,9 @@ from lowerbound.training.state import State, copied, fill
 
 
 class Progress:
-    """One record for each finished epoch, and the best of them.
+    """One record for each finished epoch, the best of them, and its weights.
 
-    Args:
-        weights: The weights that are kept until an epoch is better; owned by this object.
-
-    Attributes:
-        history: Records of the finished epochs.
-        best: The epoch whose weights are kept; None before any is finished.
-        patient_since: The epoch that patience counts from at the earliest.
+    Patience counts from the epoch `patient_since` at the earliest.
     """
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
@@ -48,11 +42,7 @@ class Progress:
         return State(copied(self.weights), values)
 
     def restore(self, state: State) -> None:
-        """Go on from a state.
-
-        Raises:
-            ValueError: The weights are another model's.
-        """
+        """Go on from a state; `ValueError` if the weights are another model's."""
         fill(self.weights, state.tensors)
         values = state.values
         self.history = [Epoch.from_json(record) for record in values["history"]]

@@ -1,4 +1,4 @@
-"""Numbers that change as training goes on: functions of the fraction of it that is done."""
+"""Numbers that change as training goes on: factors, called with the fraction of it that is done."""
 
 import math
 from dataclasses import dataclass
@@ -8,15 +8,9 @@ from lowerbound.errors import SettingError
 
 @dataclass(frozen=True)
 class Constant:
-    """1 throughout.
-
-    Example:
-        >>> Constant()(0.3)
-        1.0
-    """
+    """1 throughout."""
 
     def __call__(self, fraction: float) -> float:
-        """Give the factor in force when `fraction` of the training is done."""
         return 1.0
 
 
@@ -42,7 +36,6 @@ class WarmUp:
         _fraction("warm-up", self.over)
 
     def __call__(self, fraction: float) -> float:
-        """Give the factor in force when `fraction` of the training is done."""
         return 1.0 if fraction >= self.over else fraction / self.over
 
 
@@ -72,10 +65,9 @@ class WarmUpCosine:
         _fraction("floor", self.floor)
 
     def __call__(self, fraction: float) -> float:
-        """Give the factor in force when `fraction` of the training is done."""
         if fraction < self.over:
             return fraction / self.over
-        down = 1.0 if self.over >= 1.0 else (min(fraction, 1.0) - self.over) / (1.0 - self.over)
+        down = _down(fraction, self.over)
         return self.floor + (1.0 - self.floor) * 0.5 * (1.0 + math.cos(math.pi * down))
 
 
@@ -111,10 +103,9 @@ class Stages:
             raise SettingError("stages fall by equal factors: their final rate must be above 0")
 
     def __call__(self, fraction: float) -> float:
-        """Give the factor in force when `fraction` of the training is done."""
         if fraction < self.over:
             return fraction / self.over
-        down = 1.0 if self.over >= 1.0 else (min(fraction, 1.0) - self.over) / (1.0 - self.over)
+        down = _down(fraction, self.over)
         # stage i begins after (3^i - 1) / 2 of 3280 parts; rounding must not delay it
         parts = 3280 * down * (1 + 1e-12)
         stage = sum(parts >= (3**i - 1) // 2 for i in range(1, 8))
@@ -124,3 +115,8 @@ class Stages:
 def _fraction(name: str, value: float) -> None:
     if not 0.0 <= value <= 1.0:
         raise SettingError(f"{name} must be a fraction in [0, 1], got {value!r}")
+
+
+def _down(fraction: float, over: float) -> float:
+    """Compute which part of the way down, after a warm-up, is done."""
+    return 1.0 if over >= 1.0 else (min(fraction, 1.0) - over) / (1.0 - over)

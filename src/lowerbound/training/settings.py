@@ -1,7 +1,7 @@
 """The settings of a training, in one frozen place."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeGuard, get_args, get_type_hints
 
@@ -66,18 +66,15 @@ class Training:
     checkpoint: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience"):
-            value = getattr(self, name)
-            if value is None and name == "patience":
-                continue
+        optional = ("minutes", "clip", "patience")
+        given = {k: v for k, v in vars(self).items() if v is not None or k not in optional}
+        for name in given.keys() & {"epochs", "batch_size", "patience"}:
+            value = given[name]
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise SettingError(f"{name} must be a whole number of at least 1, got {value!r}")
-        for name in ("learning_rate", "epsilon", "minutes", "clip"):
-            value: Any = getattr(self, name)
-            if value is None and name in ("minutes", "clip"):
-                continue
-            if not (_number(value) and value > 0):
-                raise SettingError(f"{name} must be a positive number, got {value!r}")
+        for name in given.keys() & {"learning_rate", "epsilon", "minutes", "clip"}:
+            if not (_number(given[name]) and given[name] > 0):
+                raise SettingError(f"{name} must be a positive number, got {given[name]!r}")
         if not _number(self.weight_decay) or self.weight_decay < 0:
             raise SettingError(f"weight_decay must be at least 0, got {self.weight_decay!r}")
         for name in ("decay", "keep", "precision", "compile"):
@@ -101,8 +98,7 @@ class Training:
 
     def to_json(self) -> dict[str, Any]:
         """Write the settings as plain values."""
-        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+        return {**asdict(self), "betas": list(self.betas)}
 
 
 def _number(value: object) -> TypeGuard[float]:

@@ -38,11 +38,7 @@ class State:
         return cls(tensors, {**values, **joined})
 
     def part(self, name: str) -> "State":
-        """Take the part that was joined under this name.
-
-        Raises:
-            KeyError: There is none.
-        """
+        """Take the part that was joined under this name."""
         start = f"{name}."
         tensors = {
             key.removeprefix(start): tensor
@@ -63,11 +59,7 @@ class State:
 
     @property
     def execution(self) -> Execution:
-        """The way in which updates were executed.
-
-        Raises:
-            RunError: It is not told.
-        """
+        """The way in which updates were executed; `RunError` if it is not told."""
         try:
             return Execution.from_json(self.values["execution"])
         except (KeyError, TypeError) as error:

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from lowerbound.core import Model
 from lowerbound.core.trace import Trace
 from lowerbound.data import Batch
 from lowerbound.errors import SettingError
@@ -12,12 +13,10 @@ from lowerbound.objectives import Objective
 from lowerbound.seeding import seeded
 from lowerbound.training.adam import Adam
 from lowerbound.training.average import WeightAverage
-from lowerbound.training.bound import bound_of
-from lowerbound.training.compiled import Compiled
+from lowerbound.training.bound import Compiled, bound_of
 from lowerbound.training.execution import Execution
 from lowerbound.training.gradients import reduction_of
 from lowerbound.training.guard import Guard, name_non_finite
-from lowerbound.training.layout import ChannelsLast
 from lowerbound.training.settings import Training
 from lowerbound.training.state import State, copied
 from lowerbound.training.team import Share, Team
@@ -35,19 +34,13 @@ class Stepper:
 
     Args:
         model: On its device already; until `release`, its weights may lie in memory differently.
-        objective: The bound to maximise.
-        training: Settings.
-        execution: The way in which updates are executed.
         guard: Counts what was skipped.
         team: The processes that do so together; one if None.
-
-    Raises:
-        SettingError: The model has nothing to train.
     """
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Model,
         objective: Objective,
         training: Training,
         execution: Execution,
@@ -61,16 +54,21 @@ class Stepper:
             raise SettingError(
                 "this model has no parameters to train; make some require a gradient"
             )
-        self.layout = ChannelsLast(model) if execution.channels_last else None
+        kinds = (nn.Conv2d, nn.ConvTranspose2d) if execution.channels_last else ()
+        convolutions = [part.weight for part in model.modules() if isinstance(part, kinds)]
+        #: Laid out channels last for as long as they are trained, and before the optimiser and the
+        #: average copy them: kernels go through memory in order and expect all copies alike.
+        self.relaid = [weight for weight in convolutions if weight.is_contiguous()]
+        for weight in self.relaid:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         self.optimizer = Adam(self.parameters, training)
         self.average = WeightAverage(self.parameters, training.average)
         self.updates = 0
         self.epoch = 1
-        self.late = execution.late
         device = self.parameters[0].device
         #: Skipped in a row; and since the last look: skipped, learned from, and the sum of the
         #: logarithms of the lengths of their gradients. Counted on the device.
-        self.counts = torch.zeros(4, device=device) if self.late else None
+        self.counts = torch.zeros(4, device=device) if execution.late else None
         self.compiled = Compiled(execution) if execution.compile else None
         bound = self.compiled or bound_of
         self.reduction = reduction_of(self.team, model, bound, self.parameters)
@@ -78,7 +76,7 @@ class Stepper:
     def __call__(
         self, batch: Batch, fraction: float, share: Share | None = None, seconds: float = 0.0
     ) -> Tensor:
-        """Make one update.
+        """Make one update; `UnstableError` if it was the last of too many skipped in a row.
 
         Args:
             batch: Examples on the model's device: this process's share of a batch of `B`.
@@ -89,9 +87,6 @@ class Stepper:
         Returns:
             bound, distortion and rate summed over the whole batch, nats, and `B`: `(4,)`, float64,
             on the device; zeros if the batch was skipped.
-
-        Raises:
-            UnstableError: It was the last of too many skipped in a row.
         """
         training, share = self.training, share or Share(slice(0, len(batch)), len(batch), True)
         schedule = training.schedule(fraction)
@@ -103,10 +98,11 @@ class Stepper:
         self.reduction.backward(value, -1.0 / share.total if share.counts else 0.0)
         sums = told()
         gradients = [p.grad for p in self.parameters if p.grad is not None]
-        norm = length_of(gradients)
+        norms = torch._foreach_norm(gradients)  # pyright: ignore[reportPrivateImportUsage]
+        norm = torch.linalg.vector_norm(torch.stack(norms))
         self.updates += 1
-        if self.late:
-            return self._decide_on_device(norm, sums)
+        if self.counts is not None:
+            return self._decide_on_device(self.counts, norm, sums)
         length, limit = norm.item(), training.clip
         if not (math.isfinite(length) and math.isfinite(sums[0].item())):
             self.guard.skip(self.team.most_telling(self._what(batch, trace)))
@@ -125,7 +121,7 @@ class Stepper:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def _decide_on_device(self, norm: Tensor, sums: Tensor) -> Tensor:
+    def _decide_on_device(self, counts: Tensor, norm: Tensor, sums: Tensor) -> Tensor:
         """Skip or clip without telling the host, by what fused Adam offers to loss scalers."""
         clip = self.training.clip
         bad = ~(torch.isfinite(sums[0]) & torch.isfinite(norm)) | (norm > self.guard.longest(clip))
@@ -134,18 +130,16 @@ class Stepper:
         scale = (norm / limit).clamp(min=1.0).to(torch.float32)
         self.optimizer.step(scale=scale, skip=skipped)
         self.average.update()
-        counts = self.counts
-        if counts is not None:
-            logarithm = torch.where(bad, 0.0, norm.clamp(min=1e-30).log().to(counts.dtype))
-            counts.add_(torch.stack([skipped, skipped, 1.0 - skipped, logarithm]))
-            counts[0].mul_(skipped)
+        logarithm = torch.where(bad, 0.0, norm.clamp(min=1e-30).log().to(counts.dtype))
+        counts.add_(torch.stack([skipped, skipped, 1.0 - skipped, logarithm]))
+        counts[0].mul_(skipped)
         return torch.where(bad, torch.zeros_like(sums), sums)
 
     def release(self) -> None:
         """Leave the model as it was found: laid out as before, without gradients."""
         self._forget_gradient()
-        if self.layout is not None:
-            self.layout.release()
+        for weight in self.relaid:
+            weight.data = weight.data.contiguous()
 
     def state(self) -> State:
         """Copy everything that an update changes."""
@@ -157,26 +151,14 @@ class Stepper:
         )
 
     def restore(self, state: State) -> None:
-        """Go on from a state.
-
-        Raises:
-            ValueError: It is of another model; likewise `RuntimeError` and `KeyError`.
-        """
+        """Go on from a state."""
         self.model.load_state_dict(state.part("model").tensors)
         self.optimizer.restore(state.part("optimizer"))
         self.average.restore(state.part("average"))
         self.updates = int(state.values["updates"])
 
-    def due(self) -> bool:
-        """Tell whether it is time to `settle`."""
-        return self.late and self.updates % LOOK_EVERY == 0
-
     def settle(self) -> None:
-        """Read what the device has counted since the last look.
-
-        Raises:
-            UnstableError: Too many batches in a row were skipped, up to now.
-        """
+        """Read what the device has counted since the last look; raise as `__call__` does."""
         if self.counts is None:
             return
         row, skipped, learned, logarithms = self.counts.tolist()
@@ -196,11 +178,5 @@ class Stepper:
         if there is None:
             with seeded(0, batch.x.device), torch.no_grad():
                 samples, gradient = self.objective.samples, self.objective.gradient
-                there = self.model.trace(batch, samples, gradient)  # type: ignore[operator]
+                there = self.model.trace(batch, samples, gradient)
         return f"{self._where()}: {name_non_finite(there, self.model)} is not finite"
-
-
-def length_of(gradients: list[Tensor]) -> Tensor:
-    """Compute the l2 norm of all gradients together, in one kernel for all of them."""
-    norms = torch._foreach_norm(gradients)  # pyright: ignore[reportPrivateImportUsage]
-    return torch.linalg.vector_norm(torch.stack(norms))

@@ -1,19 +1,23 @@
 """The processes that train one model, and their messages to each other in every update."""
 
+import hashlib
 import json
+import platform
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from lowerbound._version import __version__
 from lowerbound.errors import ProcessError, StopTraining
 from lowerbound.objectives.batch_mean import averaged_by
 from lowerbound.processes import ALONE, Group, same_noise
+from lowerbound.seeding import random_state
 
 #: Sums over a batch: bound, distortion, rate and the number of examples.
 SUMS = 4
@@ -57,12 +61,7 @@ class Team:
 
     @contextmanager
     def share(self, total: int, samples: int) -> Iterator[Share]:
-        """Share a batch: within the block this process's rows get the noise of the whole batch.
-
-        Args:
-            total: Rows of the batch.
-            samples: Draws of z for each.
-        """
+        """Share a batch: within the block this process's rows get the noise of the whole batch."""
         if not self.many:
             yield Share(slice(0, total), total, True)
             return
@@ -70,7 +69,11 @@ class Team:
         counts = rows.stop > rows.start
         rows = rows if counts else slice(0, 1)
         weight = (rows.stop - rows.start if counts else 0) / total
-        with same_noise(total, rows, samples), averaged_by(_Average(self.group, weight)):
+
+        def mean(own: Tensor) -> Tensor:  # over the rows of all processes, differentiable
+            return _Sum.apply(own * weight, self.group)  # type: ignore[no-any-return]
+
+        with same_noise(total, rows, samples), averaged_by(mean):
             yield Share(rows, total, counts)
 
     def exchange(self, sums: Tensor, seconds: float) -> Callable[[], Tensor]:
@@ -108,14 +111,7 @@ class Team:
         return self.seconds if self.many else seconds
 
     def listen(self, call: Callable[[], object]) -> None:
-        """Let a callback speak.
-
-        Where it ends training in one of several processes, it does so after the next update, in
-        all of them.
-
-        Raises:
-            StopTraining: It ends training, and there is one process.
-        """
+        """Let a callback speak; one of several processes ends training after the next update."""
         try:
             call()
         except StopTraining as stop:
@@ -151,12 +147,7 @@ class Team:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def stop_if_asked(self) -> None:
-        """Raise `StopTraining` in all processes if any asked for it before the last update.
-
-        Raises:
-            StopTraining: A callback of any process asked for it; its reason is the first told.
-            KeyboardInterrupt: Ctrl-C came to one of them.
-        """
+        """Raise `StopTraining` or `KeyboardInterrupt` in all processes if any asked for it."""
         if not self._stop:
             return
         reasons = [reason for reason in self.group.tell(self._request) if reason]
@@ -170,11 +161,7 @@ class Team:
         return min(found, key=lambda text: 2 * ("the norm" in text) + ("the gradient" in text))
 
     def agree(self, facts: Mapping[str, Any]) -> None:
-        """Raise `ProcessError` unless these facts are the same in every process.
-
-        Args:
-            facts: Plain JSON values by name.
-        """
+        """Raise `ProcessError` unless these facts, JSON values by name, are alike everywhere."""
         if not self.many:
             return
         told = [json.loads(text) for text in self.group.tell(json.dumps(dict(facts)))]
@@ -182,20 +169,46 @@ class Team:
             values = [other[name] for other in told]
             odd = next((rank for rank, value in enumerate(values) if value != values[0]), None)
             if odd is not None:
+                first, other = (
+                    text if len(text) <= 60 else f"{text[:12]}..."
+                    for text in (str(values[0]), str(values[odd]))
+                )
                 raise ProcessError(
-                    f"the processes differ in {name}: process 0 has {_short(values[0])}, process "
-                    f"{odd} has {_short(values[odd])}; start all of them with the same"
+                    f"the processes differ in {name}: process 0 has {first}, process {odd} has "
+                    f"{other}; start all of them with the same"
                 )
 
+    def agree_to_begin(
+        self, model: nn.Module, device: torch.device, facts: Mapping[str, Any]
+    ) -> None:
+        """Raise `ProcessError` unless all processes begin the same training."""
+        shapes = {name: f"{t.dtype} {tuple(t.shape)}" for name, t in model.state_dict().items()}
+        self.agree(
+            {
+                "the version of lowerbound": __version__,
+                "the version of torch": torch.__version__.partition("+")[0],
+                "the version of python": ".".join(platform.python_version_tuple()[:2]),
+                **facts,
+                "the kind of device": device.type,
+                "the tensors of the model": shapes,
+            }
+        )
 
-class _Average:
-    """Mean over the rows of all processes, differentiable."""
+    def agree_to_go_on(self, weights: Sequence[Tensor], device: torch.device) -> None:
+        """Raise `ProcessError` unless weights and random numbers are alike in all processes."""
+        if self.many:
+            named = {str(i): weight for i, weight in enumerate(weights)}
+            random = checksum(random_state(device))
+            self.agree({"random numbers": random, "weights after an epoch": checksum(named)})
 
-    def __init__(self, group: Group, weight: float) -> None:
-        self.group, self.weight = group, weight
 
-    def __call__(self, mean: Tensor) -> Tensor:
-        return _Sum.apply(mean * self.weight, self.group)  # type: ignore[no-any-return]
+def checksum(tensors: Mapping[str, Tensor]) -> str:
+    """Compute sha256, in hexadecimal, over names and contents."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 class _Sum(torch.autograd.Function):
@@ -209,8 +222,3 @@ class _Sum(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> Any:  # type: ignore[override]
         return context.group.add(gradient.detach().clone())(), None
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:12]}..."

@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 
@@ -15,19 +15,20 @@ from lowerbound.data import Batch, Data
 from lowerbound.errors import DataError, NonFiniteError
 from lowerbound.objectives import Objective
 from lowerbound.seeding import random_state, seeded, set_random_state
-from lowerbound.training.agreement import agree_to_begin, agree_to_go_on
 from lowerbound.training.callbacks import Callback, Step
 from lowerbound.training.choices import choose, for_team
 from lowerbound.training.execution import Execution
 from lowerbound.training.guard import Guard, UnstableError
 from lowerbound.training.history import Epoch, Fit, Terms
-from lowerbound.training.place import Place
+from lowerbound.training.place import Place, sum_dtype
 from lowerbound.training.progress import Progress
 from lowerbound.training.settings import Training
 from lowerbound.training.state import State, copied
-from lowerbound.training.step import Stepper
+from lowerbound.training.step import LOOK_EVERY, Stepper
 from lowerbound.training.team import Team
-from lowerbound.training.validation import judged
+
+#: Draws of z in one batch of validation: examples times samples.
+VALIDATION_BATCH = 500
 
 
 class Trainer:
@@ -46,11 +47,6 @@ class Trainer:
     Attributes:
         chosen: The way in which updates are executed, as it was chosen.
         whole: False in the middle of an update or a validation, when no state can be taken.
-
-    Raises:
-        DataError: There are no examples.
-        ProcessError: The processes differ in what they were given.
-        SettingError: The model has nothing to train, or a setting is not possible here.
     """
 
     def __init__(
@@ -73,8 +69,8 @@ class Trainer:
         self.validation_seed = int(torch.randint(2**31, ()))
         self.per_epoch = math.ceil(len(self.train) / training.batch_size)
         self.identity = [data.fingerprint, len(data.train), len(data.validation)]
-        agree_to_begin(
-            self.team, model, device,
+        self.team.agree_to_begin(
+            model, device,
             {"the settings of the training": training.to_json(), "the objective": repr(objective),
              "the seed": seed, "the data": self.identity},
         )  # fmt: skip
@@ -122,11 +118,7 @@ class Trainer:
             callback.on_state(self.state, last)
 
     def roll_back(self, error: UnstableError) -> None:
-        """Go back to the end of the last epoch; the random numbers are new ones.
-
-        Raises:
-            NonFiniteError: It was tried too often, also in float32.
-        """
+        """Go back to the end of the last epoch, with new random numbers, unless too often."""
         allowed = self.guard.roll_back()
         self.stepper.restore(self.good)
         self.place, self.whole = None, True
@@ -189,9 +181,9 @@ class Trainer:
         with closing(place.batches(self.train, self.training.batch_size)) as batches:
             for batch in batches:
                 self.whole = False
-                place.sums += self.update(batch)
+                place.sums += self._update(batch)
                 place.index += 1
-                if self.stepper.due():
+                if self.stepper.updates % LOOK_EVERY == 0:
                     self.stepper.settle()
                 place.seconds = time.perf_counter() - began
                 self.whole = True
@@ -208,8 +200,7 @@ class Trainer:
         self.stepper.settle()
         self._finish(number, place, callbacks)
 
-    def update(self, batch: Batch) -> Tensor:
-        """Learn from a batch, or from this process's share of it; see `Stepper`."""
+    def _update(self, batch: Batch) -> Tensor:
         if not self.team.many:
             return self.stepper(batch, self.fraction())
         with self.team.share(len(batch), self.objective.samples) as share:
@@ -242,19 +233,29 @@ class Trainer:
         self.progress.add(epoch, self.weights)
         self.guard.skipped = self.guard.rollbacks = 0
         self.place, self.good, self.whole = None, self.stepper.state(), True
-        agree_to_go_on(self.team, self.stepper.parameters, self.device)
+        self.team.agree_to_go_on(self.stepper.parameters, self.device)
         for callback in callbacks:
-            self.team.listen(partial(callback.on_epoch, epoch, self.snapshot))
+            self.team.listen(partial(callback.on_epoch, epoch, lambda: self.progress.weights))
         self.offer(callbacks)
 
     def validate(self) -> Terms:
         """Judge the averaged weights on the validation split, under the same noise each time."""
-        with self.stepper.average.applied(), seeded(self.validation_seed, self.device):
-            return judged(self.model, self.objective.criterion, self.validation, self.team)
-
-    def snapshot(self) -> Mapping[str, Tensor]:
-        """Give the weights that would be kept if training ended now."""
-        return self.progress.weights
+        criterion, examples = self.objective.criterion, self.validation
+        sums = torch.zeros(3, dtype=sum_dtype(self.device), device=self.device)
+        size = max(1, VALIDATION_BATCH // criterion.samples)
+        self.model.eval()
+        applied = self.stepper.average.applied()
+        with torch.no_grad(), applied, seeded(self.validation_seed, self.device):
+            for start in range(0, len(examples), size):
+                count = min(size, len(examples) - start)
+                with self.team.share(count, criterion.samples) as share:
+                    rows = slice(start + share.rows.start, start + share.rows.stop)
+                    found = criterion(self.model, examples.batch(rows))
+                if share.counts:
+                    sums += torch.stack([found.value, found.distortion, found.rate]).sum(dim=1)
+        self.model.train()
+        bound, distortion, rate = (self.team.group.add(sums)() / len(examples)).tolist()
+        return Terms(bound, -(distortion + rate), distortion, rate)
 
     def state(self) -> State:
         """Copy everything that going on needs; taking it changes no number."""
@@ -278,11 +279,7 @@ class Trainer:
         )
 
     def restore(self, state: State) -> None:
-        """Go on from a state, before training has begun; `resume` checks that it fits.
-
-        Raises:
-            ValueError: It is no such state; likewise `KeyError`, `TypeError` and `RuntimeError`.
-        """
+        """Go on from a state that fits, before training has begun."""
         self.stepper.restore(state.part("stepper"))
         self.guard.restore(state.part("guard"))
         self.progress.restore(state.part("progress"))
