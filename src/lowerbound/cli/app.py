@@ -27,6 +27,7 @@ from lowerbound.cli import (
     score,
     traverse,
 )
+from lowerbound.cli.common import option
 from lowerbound.cli.console import say
 
 HELP = """Variational autoencoders: train one on your data, know how good it is, put it to use.
@@ -78,8 +79,7 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[
-        bool,
-        typer.Option("--debug", help="Show the traceback of an error; works after a command too."),
+        bool, option("--debug", None, "Show the traceback of an error; works after a command too.")
     ] = False,
 ) -> None:
     """Take the options of the whole program; `main` has already acted on --debug."""

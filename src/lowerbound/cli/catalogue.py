@@ -46,7 +46,11 @@ def command(
         say_json({**about(recipe), "settings": listed})
         return
     show(recipe)
-    show_limits(recipe)
+    if recipe.avoid:
+        say(f"when not to choose it\n  {recipe.avoid}")
+    if recipe.differs:
+        say(f"how it differs from its source\n  {recipe.differs}")
+    say()
     for group, title in (
         ("model", "the model"),
         ("objective", "the objective"),
@@ -83,14 +87,13 @@ def say_indented(text: str, indent: int, hanging: int = 0) -> None:
 
 
 def choices(setting: "Setting") -> dict[str, str]:
-    """Return what a slot can hold: the first line of what each builder says of itself, by name."""
+    """List the builders of a slot, each with the first line of its docstring."""
     if setting.slot is None:
         return {}
-    said = {
-        name: (inspect.getdoc(builder) or "").partition("\n")[0]
-        for name, builder in setting.slot.builders.items()
-    }
-    return {**({"auto": "What suits the data."} if setting.slot.auto else {}), **said}
+    said = {"auto": "Whatever suits the data."} if setting.slot.auto else {}
+    for name, builder in setting.slot.builders.items():
+        said[name] = (inspect.getdoc(builder) or "").partition("\n")[0]
+    return said
 
 
 #: Defaults that `fit` replaces by what suits the number of examples or the schema.
@@ -102,38 +105,19 @@ def show(recipe: "Recipe") -> None:
     from lowerbound.cli.console import say
 
     say(f"{recipe.name}  ({recipe.title}, {recipe.year})")
-    say(f"  {recipe.formula}")
-    say(f"  {recipe.use}")
-    say(f"  {recipe.source}")
-    say()
-
-
-def show_limits(recipe: "Recipe") -> None:
-    """Say when not to choose a recipe, and how it departs from its source."""
-    from lowerbound.cli.console import say
-
-    for title, words in (
-        ("when not to choose it", recipe.avoid),
-        ("how it differs from its source", recipe.differs),
-    ):
-        if words:
-            say(title)
-            say(f"  {words}")
-    say()
+    say(f"  {recipe.formula}\n  {recipe.use}\n  {recipe.source}\n")
 
 
 def about(recipe: "Recipe") -> dict[str, Any]:
-    """Return what the catalogue says of a recipe."""
+    """Collect the words of the catalogue on a recipe."""
     names = ("name", "title", "year", "source", "formula", "use", "avoid", "differs")
     return {key: getattr(recipe, key) for key in names}
 
 
 def setting_json(setting: "Setting", builder: str | None = None) -> dict[str, Any]:
-    """Return name, type, default and group of a setting, and whether data changes the default.
+    """Collect name, type, default and group of a setting, and whether data changes the default.
 
-    Args:
-        setting: The setting.
-        builder: The name of the part that has it; None for settings of no part.
+    `builder` is the name of the part that has it, None for settings of no part.
     """
     return {
         "name": setting.name,

@@ -1,4 +1,4 @@
-"""What certify found, as a person reads it."""
+"""Results of certify, as a person reads them."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -49,7 +49,7 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def certificate_row(certificate: "Certificate") -> tuple[str, ...]:
-    """One part as text."""
+    """Write one part as text."""
     errors = certificate.standard_errors
     return (
         certificate.name,
@@ -63,7 +63,7 @@ def certificate_row(certificate: "Certificate") -> tuple[str, ...]:
 
 
 def certificates_in_markdown(certificates: "Sequence[Certificate]") -> str:
-    """The table of parts, then each failure."""
+    """Write the table of parts, then each failure."""
     lines = in_markdown((*HEADINGS[:-1], "verdict"), map(certificate_row, certificates))
     for certificate in certificates:
         if certificate.failure is not None:
@@ -72,16 +72,11 @@ def certificates_in_markdown(certificates: "Sequence[Certificate]") -> str:
 
 
 def in_markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table."""
+    """Write the lines of a Markdown table."""
     lines = [f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}"]
     return lines + [f"| {' | '.join(map(escaped, row))} |" for row in rows]
 
 
 def escaped(text: str) -> str:
-    r"""Text that breaks no table.
-
-    Example:
-        >>> escaped("q(z|x)")
-        'q(z\\|x)'
-    """
+    """Escape text so that it breaks no table."""
     return clean(text).replace("|", "\\|")

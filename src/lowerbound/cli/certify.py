@@ -4,18 +4,17 @@ import importlib
 import json as json_format
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lowerbound.cli.common import Force, Json, out_option
+from lowerbound.cli.common import Force, Json, option, out_option
 from lowerbound.errors import LowerboundError, SettingError, UnknownNameError
 
 if TYPE_CHECKING:
-    from lowerbound.testing.certify import Certificate, Part
+    from lowerbound.testing.certify import Part
 
 KINDS = ("prior", "posterior", "likelihood", "objective")
 FORMS = (".json", ".md")
@@ -27,11 +26,10 @@ def command(
         typer.Argument(metavar="PART", help="Names, kinds or MODULE:NAME; all if left out."),
     ] = None,
     kind: Annotated[
-        str | None,
-        typer.Option("--as", metavar="KIND", help="prior, posterior, likelihood or objective."),
+        str | None, option("--as", "KIND", "prior, posterior, likelihood or objective.")
     ] = None,
     planted: Annotated[
-        bool, typer.Option("--planted", help="Plant errors instead, and see each one caught.")
+        bool, option("--planted", None, "Plant errors instead, and see each one caught.")
     ] = False,
     out: Annotated[Path | None, out_option("Write the table too: .json or .md.")] = None,
     force: Force = False,
@@ -53,13 +51,10 @@ def command(
       lowerbound certify my_parts:StudentPosterior --as posterior
       lowerbound certify --planted --out planted.md
     """
-    from lowerbound.cli.certificates import (
-        certificates_in_markdown,
-        show_certificates,
-    )
+    from lowerbound.cli.certificates import certificates_in_markdown, show_certificates
     from lowerbound.cli.console import say_json, working
     from lowerbound.cli.output import check_output, form_of
-    from lowerbound.cli.planted import corpus, missed, outcomes_in_markdown, show_outcomes
+    from lowerbound.cli.planted import corpus, outcomes_in_markdown, show_outcomes
 
     names = names or []
     if planted and (names or kind is not None):
@@ -77,7 +72,8 @@ def command(
         with working("planting errors") as progress:
             results = try_corpus(progress=progress)
         show: Callable[..., None] = show_outcomes
-        markdown, bad = outcomes_in_markdown(results), missed(results)
+        markdown = outcomes_in_markdown(results)
+        bad = [f"{outcome.check}: {outcome.words}" for outcome in results if not outcome.caught]
         summary = {"planted": len(results), "caught": len(results) - len(bad), "missed": len(bad)}
         document = {**summary, "errors": [vars(result) for result in results]}
     else:
@@ -86,10 +82,15 @@ def command(
         chosen = chosen_parts(names, kind)
         with working("certifying") as progress:
             results = certify_parts(chosen, progress)
-        show, markdown, bad = show_certificates, certificates_in_markdown(results), failed(results)
+        show, markdown = show_certificates, certificates_in_markdown(results)
+        bad = [result.name for result in results if result.failure is not None]
         document = {"failed": len(bad), "parts": [result.to_json() for result in results]}
     if out is not None:
-        write(out, document, markdown)
+        from lowerbound.runs import write_atomically
+
+        is_markdown = out.suffix.lower() == ".md"
+        text = markdown if is_markdown else json_format.dumps(document, indent=1)
+        write_atomically(out, f"{text.rstrip()}\n".encode())
     if json:
         say_json(document)
     else:
@@ -109,12 +110,7 @@ def chosen_parts(names: Sequence[str], kind: str | None) -> "list[Part]":
 
 
 def own_part(name: str, kind: str | None) -> "Part":
-    """Return a part of one's own, from MODULE:NAME.
-
-    Raises:
-        SettingError: There is no such module, or it does not say what kind of part it is.
-        UnknownNameError: The module has no such name.
-    """
+    """Make a part of one's own, from MODULE:NAME."""
     from lowerbound.core.conditional import Conditional
     from lowerbound.likelihoods import Cells
     from lowerbound.networks import MLP
@@ -129,7 +125,9 @@ def own_part(name: str, kind: str | None) -> "Part":
 
     thing: Any = imported(name)
     if kind is None:
-        kind = kind_of(thing, {"likelihood": Cells, "objective": Objective})
+        of, bases = thing if isinstance(thing, type) else type(thing), (Cells, Objective)
+        kinds = zip(("likelihood", "objective"), bases, strict=True)
+        kind = next((word for word, base in kinds if issubclass(of, base)), None)
     if kind is None:
         raise SettingError(f"what is {name}? say --as {', '.join(KINDS[:-1])} or {KINDS[-1]}")
     if kind == "objective":
@@ -149,59 +147,30 @@ def own_part(name: str, kind: str | None) -> "Part":
     )
 
 
-def kind_of(thing: Any, bases: dict[str, type]) -> str | None:
-    """Return the kind of a class or an object, where its class says so."""
-    kind = thing if isinstance(thing, type) else type(thing)
-    return next((name for name, base in bases.items() if issubclass(kind, base)), None)
-
-
 def imported(name: str) -> Any:
-    """What MODULE:NAME means, the current directory first."""
+    """Import MODULE:NAME, from the current directory first, as `python -m` does."""
     module_name, _, attribute = name.partition(":")
     if not all(part.isidentifier() for part in module_name.split(".")) or not attribute:
         raise SettingError(f"{name!r} is no MODULE:NAME")
-    with current_directory_first():
-        try:
-            module = importlib.import_module(module_name)
-        except ModuleNotFoundError as error:
-            if error.name and not module_name.startswith(error.name):
-                raise SettingError(
-                    f"{module_name} imports {error.name!r}, which is not there"
-                ) from error
-            raise SettingError(
-                f"no module {module_name!r} here or among the installed ones; PART is MODULE:NAME"
-            ) from error
-        # whatever a module of the user's does when it is imported
-        except (Exception, SystemExit) as error:
-            why = " ".join(f"{type(error).__name__}: {error}".split())
-            raise SettingError(f"{module_name} cannot be imported: {why}") from error
-    if not hasattr(module, attribute):
-        public = [key for key in vars(module) if not key.startswith("_")]
-        raise UnknownNameError(f"part in {module_name}", attribute, public)
-    return getattr(module, attribute)
-
-
-@contextmanager
-def current_directory_first() -> Iterator[None]:
-    """Let modules of the current directory be imported, as `python -m` does."""
     here = os.getcwd()
     sys.path.insert(0, here)
     importlib.invalidate_caches()
     try:
-        yield
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and not module_name.startswith(error.name):
+            raise SettingError(
+                f"{module_name} imports {error.name!r}, which is not there"
+            ) from error
+        raise SettingError(
+            f"no module {module_name!r} here or among the installed ones; PART is MODULE:NAME"
+        ) from error
+    except (Exception, SystemExit) as error:  # whatever a module of the user's does
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        raise SettingError(f"{module_name} cannot be imported: {why}") from error
     finally:
         sys.path.remove(here)
-
-
-def failed(certificates: "Sequence[Certificate]") -> list[str]:
-    """Names of the parts that failed."""
-    return [certificate.name for certificate in certificates if certificate.failure is not None]
-
-
-def write(path: Path, document: dict[str, Any], markdown: str) -> None:
-    """A table in Markdown, or the document in JSON."""
-    from lowerbound.runs import write_atomically
-
-    is_markdown = path.suffix.lower() == ".md"
-    text = markdown if is_markdown else json_format.dumps(document, indent=1)
-    write_atomically(path, f"{text.rstrip()}\n".encode())
+    if not hasattr(module, attribute):
+        public = [key for key in vars(module) if not key.startswith("_")]
+        raise UnknownNameError(f"part in {module_name}", attribute, public)
+    return getattr(module, attribute)

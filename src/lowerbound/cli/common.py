@@ -41,9 +41,7 @@ def command_of(
 ) -> Callable[..., None]:
     """Make a command whose parameters are the fields of a dataclass, of which `run` gets one.
 
-    Args:
-        options: Whose fields are annotated as the parameters of a command are.
-        run: Does the work; its docstring is the command's help.
+    Its help is the docstring of `run`.
     """
 
     def command(context: typer.Context, **values: Any) -> None:
@@ -69,16 +67,12 @@ def option(name: str, metavar: str | None, help: str) -> typer.models.OptionInfo
 
 
 def out_option(help: str) -> typer.models.OptionInfo:
-    """The option that says where a result goes."""
+    """Describe the option that says where a result goes."""
     return typer.Option("--out", "-o", metavar="PATH", help=help)
 
 
 def settings_from(pairs: list[str]) -> dict[str, str]:
-    """Settings from "key=value" texts.
-
-    Raises:
-        SettingError: There is no equals sign, or a key comes twice.
-    """
+    """Read settings from "key=value" texts."""
     found: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
@@ -92,11 +86,7 @@ def settings_from(pairs: list[str]) -> dict[str, str]:
 
 
 def device_of(name: str) -> str:
-    """The device that `name` means, if this machine has it.
-
-    Raises:
-        SettingError: No such device; the message names those there are.
-    """
+    """Find the device that `name` means, and refuse one that this machine has not."""
     import torch
 
     from lowerbound.processes.launch import local_device, told
@@ -116,46 +106,26 @@ def device_of(name: str) -> str:
     raise SettingError(f"device {name!r} is not available; available here: {', '.join(there)}")
 
 
-def seed_of(seed: int | None, *, default: int | None = None) -> int:
-    """The seed to use: the one given, else the default, else a fresh one.
-
-    Raises:
-        SettingError: It is out of range.
-    """
+def seed_of(seed: int | None) -> int:
+    """Check a seed; without one, draw it afresh, the same one for several processes."""
+    from lowerbound.processes import current
     from lowerbound.seeding import fresh_seed
 
     if seed is None:
-        return _same(fresh_seed()) if default is None else default
+        return int(current().tell(str(fresh_seed()))[0])
     if not 0 <= seed < 2**63:
         raise SettingError(f"--seed must be a whole number in [0, 2^63), got {seed}")
     return seed
 
 
-def _same(seed: int) -> int:
-    """The seed of process 0, where there are several."""
-    from lowerbound.processes import current
-
-    return int(current().tell(str(seed))[0])
-
-
 def given(context: typer.Context, name: str) -> bool:
-    """Whether an option stands on the command line."""
+    """Tell whether an option stands on the command line."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 
 
 def refuse_beside(context: typer.Context, option: str, allowed: Container[str], why: str) -> None:
-    """Refuse what would not be heeded beside an option.
-
-    Args:
-        context: Of the command line.
-        option: As it is written.
-        allowed: Names of the parameters that may stand beside it.
-        why: What the option does instead.
-
-    Raises:
-        SettingError: Something else stands there; names it.
-    """
+    """Refuse all parameters but the `allowed` ones beside an option, and say `why`."""
     for parameter in context.command.params:
         name = parameter.name or ""
         if name not in allowed and given(context, name):
@@ -166,12 +136,7 @@ def refuse_beside(context: typer.Context, option: str, allowed: Container[str], 
 
 
 def open_run(path: Path, device: str = "cpu", *, refitted: bool = True) -> "Run":
-    """Load a run onto a device.
-
-    Raises:
-        SettingError: No such device.
-        RunError: The run cannot be read.
-    """
+    """Load a run onto a device."""
     from lowerbound.runs import load
 
     return load(path, device=device_of(device), refitted=refitted)

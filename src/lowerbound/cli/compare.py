@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lowerbound.cli.common import Device, Json, device_of, seed_of
+from lowerbound.cli.common import Device, Json, device_of, option, seed_of
 from lowerbound.errors import SettingError
 
 if TYPE_CHECKING:
@@ -17,13 +17,10 @@ def command(
         list[Path], typer.Argument(metavar="RUN RUN...", help="Directories of trained runs.")
     ],
     source: Annotated[
-        str | None,
-        typer.Option("--data", metavar="DATA", help="Compare on this; their own test if left out."),
+        str | None, option("--data", "DATA", "Compare on this; their own test if left out.")
     ] = None,
-    samples: Annotated[
-        int, typer.Option("--samples", metavar="K", help="Draws of z for each example.")
-    ] = 100,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the draws.")] = 0,
+    samples: Annotated[int, option("--samples", "K", "Draws of z for each example.")] = 100,
+    seed: Annotated[int, option("--seed", "N", "Of the draws.")] = 0,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -60,6 +57,7 @@ def command(
 def show_comparison(comparison: "Comparison") -> None:
     """Print the verdicts first, then the figures they rest on."""
     from lowerbound.cli.console import say, wrapped
+    from lowerbound.cli.figures import plus_minus
 
     for difference in comparison.differences:
         say(wrapped(f"{difference.verdict}."))
@@ -69,8 +67,8 @@ def show_comparison(comparison: "Comparison") -> None:
     )
     for run in comparison.runs:
         say(
-            f"  {run.run} ({run.recipe}): log p(x) at least {_figure(run.log_likelihood)}, "
-            f"ELBO {_figure(run.elbo)}"
+            f"  {run.run} ({run.recipe}): log p(x) at least {plus_minus(run.log_likelihood)}, "
+            f"ELBO {plus_minus(run.elbo)}"
         )
     for difference in comparison.differences:
         say(f"\n{difference.first} minus {difference.second}")
@@ -84,9 +82,3 @@ def show_comparison(comparison: "Comparison") -> None:
     say()
     for note in (comparison.correction, *comparison.notes):
         say(wrapped(f"Note: {note}."))
-
-
-def _figure(estimate) -> str:  # type: ignore[no-untyped-def]
-    from lowerbound.cli.figures import plus_minus
-
-    return plus_minus(estimate)

@@ -1,4 +1,4 @@
-"""What is printed: results on stdout, all else on stderr, text from outside made harmless."""
+"""Printing: results on stdout, all else on stderr, text from outside made harmless."""
 
 import json
 import math
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 
-#: Whether nothing but results of its own failure is for this process to print.
+#: True if this process prints nothing but why it failed.
 _muted = False
 
 
@@ -27,7 +27,7 @@ def mute() -> None:
 
 
 def clean(text: object) -> str:
-    """The text with every control, bidirectional or otherwise unprintable character escaped.
+    """Escape every control, bidirectional or otherwise unprintable character.
 
     Example:
         >>> clean("a" + chr(27) + "[31mb") == "a" + chr(92) + "x1b[31mb"
@@ -42,17 +42,17 @@ def clean(text: object) -> str:
 
 
 def say(text: object = "") -> None:
-    """Lines of a result, on stdout."""
+    """Print lines of a result on stdout."""
     _echo(text, err=False)
 
 
 def tell(text: object = "") -> None:
-    """Lines about what is going on, on stderr."""
+    """Print lines about the course of things on stderr."""
     _echo(text, err=True)
 
 
 def wrapped(text: object, *, stderr: bool = False) -> str:
-    """A sentence broken between words at the width of the terminal, unbroken elsewhere."""
+    """Break a sentence between words at the width of the terminal; elsewhere leave it."""
     stream = sys.stderr if stderr else sys.stdout
     if not stream.isatty():
         return str(text)
@@ -61,31 +61,31 @@ def wrapped(text: object, *, stderr: bool = False) -> str:
 
 
 def paragraph(text: object) -> None:
-    """Sentences of a result, on stdout, broken between words: at most 79 letters a line."""
+    """Print sentences of a result on stdout, in lines of at most 79 letters."""
     width = min(shutil.get_terminal_size().columns - 1, 79) if sys.stdout.isatty() else 79
     say(textwrap.fill(str(text), max(width, 20), break_on_hyphens=False))
 
 
 def warn(text: object) -> None:
-    """One line on stderr about something that may be wrong."""
+    """Print one line on stderr about something that may be wrong."""
     tell(f"warning: {_one_line(text)}")
 
 
 def complain(text: object) -> None:
-    """The one line on stderr that says why a command failed."""
+    """Print the one line on stderr that says why a command failed."""
     with suppress(OSError, ValueError):
         typer.echo(clean(f"error: {_one_line(text)}"), err=True)
 
 
 def say_json(value: Mapping[str, Any] | list[Any]) -> None:
-    """One JSON document on stdout; numbers that JSON does not have become null."""
+    """Print one JSON document on stdout; numbers that JSON does not have become null."""
     if _muted:
         return
     typer.echo(json.dumps(_finite(value), indent=1, allow_nan=False, ensure_ascii=True))
 
 
 def show(thing: "RenderableType") -> None:
-    """Anything that rich can draw, on stdout."""
+    """Print anything that rich can draw on stdout."""
     if _muted:
         return
     screen = console()
@@ -96,14 +96,14 @@ def show(thing: "RenderableType") -> None:
 
 
 def console(*, stderr: bool = False) -> "Console":
-    """A rich console that takes no string for markup."""
+    """Make a rich console that takes no string for markup."""
     from rich.console import Console
 
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
 class Work:
-    """How far a piece of work is: called with (done, in all); `rename` says what it is now."""
+    """Progress of a piece of work: called with (done, in all); `rename` gives it a new name."""
 
     def __init__(self, what: str, update: Callable[[str], None] = lambda text: None) -> None:
         self.what, self._update = what, update
@@ -112,22 +112,18 @@ class Work:
         self._update(f"{self.what}  {done / max(total, 1):.0%}")
 
     def stage(self, what: str, done: int, total: int) -> None:
-        """So far is a stage that has a name of its own."""
+        """Tell how far a stage of it is."""
         self._update(f"{self.what}: {what}  {f'{done / total:.0%}' if total else f'{done:,}'}")
 
     def rename(self, what: str) -> None:
-        """Another stage begins."""
+        """Begin another stage."""
         self.what = what
         self._update(what)
 
 
 @contextmanager
 def working(what: str, *, quiet: bool = False) -> Iterator[Work]:
-    """A spinner on stderr while something takes time, where stderr is a terminal.
-
-    Yields:
-        What to call with (done, in all).
-    """
+    """Turn a spinner on stderr while something takes time, where stderr is a terminal."""
     screen = console(stderr=True)
     if quiet or _muted or not screen.is_terminal:
         yield Work(what)
@@ -139,14 +135,14 @@ def working(what: str, *, quiet: bool = False) -> Iterator[Work]:
 
 
 def prepare_streams() -> None:
-    """A character that a stream's encoding lacks is escaped instead of ending the command."""
+    """Escape characters that a stream's encoding lacks, instead of ending the command."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
 def leave_the_pipe() -> int:
-    """Nobody reads stdout any more: be silent, as any tool before `| head` is."""
+    """Be silent when nobody reads stdout any more, as any tool before `| head` is."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""`lowerbound data`: what would be learned from."""
+"""`lowerbound data`: the data that would be learned from."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -77,15 +77,8 @@ def command(
         data = read(source, stream=stream, progress=work.stage, **reading)
         assembly = assemble("auto", data.schema, examples=len(data.train), seed=0)
     if json:
-        say_json(
-            {
-                **about(data),
-                "likelihood": assembly.settings["likelihood"],
-                "network": assembly.settings["network"],
-                "latents": assembly.settings["latents"],
-                "words": list(assembly.words),
-            }
-        )
+        chosen = {name: assembly.settings[name] for name in ("likelihood", "network", "latents")}
+        say_json({**about(data), **chosen, "words": list(assembly.words)})
         return
     counts = data.split["counts"]
     say(f"{data.source}: {sum(counts.values()):,} examples")
@@ -100,7 +93,7 @@ def command(
 
 
 def about(data: "Data") -> dict[str, Any]:
-    """What a data set is, as JSON values."""
+    """Describe a data set in JSON values."""
     from lowerbound.data.schema_json import to_json
 
     schema = data.schema
@@ -126,7 +119,7 @@ def about(data: "Data") -> dict[str, Any]:
 
 
 def list_named(json: bool) -> None:
-    """The named sets, whether they are here, and how to get them."""
+    """List the named sets, whether they are here, and how to get them."""
     from lowerbound.cli.console import say, say_json
     from lowerbound.data import named_sets
 

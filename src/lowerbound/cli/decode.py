@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lowerbound.cli.common import Device, Force, RunPath, Seed, open_run, out_option, seed_of
+from lowerbound.cli.common import (
+    Device,
+    Force,
+    RunPath,
+    Seed,
+    open_run,
+    option,
+    out_option,
+    seed_of,
+)
 from lowerbound.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,7 +31,7 @@ def command(
         out_option("decoded.png, .npy, a folder (images); .csv, .parquet, .npy (other data)."),
     ] = None,
     draw: Annotated[
-        bool, typer.Option("--draw/--mean", help="Draw x from p(x|z), or give its mean.")
+        bool, option("--draw/--mean", None, "Draw x from p(x|z), or give its mean.")
     ] = False,
     force: Force = False,
     seed: Seed = None,
@@ -52,11 +61,7 @@ def command(
 
 
 def read_latents(path: Path) -> "Tensor":
-    """Latent vectors `(N, D)` from a file; of named columns, those called z0, z1, ...
-
-    Raises:
-        DataError: It cannot be read as such.
-    """
+    """Read latent vectors `(N, D)` from a file; of named columns, those called z0, z1, ..."""
     import re
 
     import numpy as np

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lowerbound.cli.common import Device, Json, RunPath, device_of
+from lowerbound.cli.common import Device, Json, RunPath, device_of, option
 
 if TYPE_CHECKING:
     from lowerbound.doctor import Examination
@@ -13,15 +13,12 @@ if TYPE_CHECKING:
 def command(
     path: RunPath,
     source: Annotated[
-        str | None,
-        typer.Option("--data", metavar="DATA", help="Where the run's data is, if it has moved."),
+        str | None, option("--data", "DATA", "Where the run's data is, if it has moved.")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Look at the record only: no data, no evaluation.")
+        bool, option("--quick", None, "Look at the record only: no data, no evaluation.")
     ] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 if anything is ill.")
-    ] = False,
+    strict: Annotated[bool, option("--strict", None, "Exit with 1 if anything is ill.")] = False,
     device: Device = "auto",
     json: Json = False,
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lowerbound.cli.common import Device, Force, RunPath, open_run, out_option
+from lowerbound.cli.common import Device, Force, RunPath, open_run, option, out_option
 
 FORMS = (".npy", ".csv", ".parquet")
 
@@ -15,7 +15,7 @@ def command(
     source: Annotated[str, typer.Argument(metavar="DATA", help="Examples to encode.")],
     out: Annotated[Path, out_option("z.npy, z.csv or z.parquet.")] = Path("z.npy"),
     scale: Annotated[
-        bool, typer.Option("--scale", help="Add the posterior standard deviations, s0, s1, ...")
+        bool, option("--scale", None, "Add the posterior standard deviations, s0, s1, ...")
     ] = False,
     force: Force = False,
     device: Device = "auto",

@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from lowerbound.cli.common import Device, Json, RunPath, open_run, seed_of
+from lowerbound.cli.common import Device, Json, RunPath, open_run, option, seed_of
 from lowerbound.errors import SettingError, UnknownNameError
 
 #: What --full asks for where nothing else is said.
@@ -15,44 +13,32 @@ SPLITS = ("test", "validation", "train")
 def command(
     path: RunPath,
     source: Annotated[
-        str | None,
-        typer.Option("--data", metavar="DATA", help="Other data; the run's own if left out."),
+        str | None, option("--data", "DATA", "Other data; the run's own if left out.")
     ] = None,
     samples: Annotated[
-        int | None,
-        typer.Option("--samples", metavar="K", help="Draws of z for each example (100)."),
+        int | None, option("--samples", "K", "Draws of z for each example (100).")
     ] = None,
     split: Annotated[
-        str | None,
-        typer.Option("--split", metavar="NAME", help="test (if left out), validation or train."),
+        str | None, option("--split", "NAME", "test (if left out), validation or train.")
     ] = None,
-    ais: Annotated[
-        int,
-        typer.Option("--ais", metavar="N", help="Tighten N bounds by annealing."),
-    ] = 0,
-    gaps: Annotated[
-        int, typer.Option("--gaps", metavar="N", help="Optimise q(z|x) for N examples.")
-    ] = 0,
+    ais: Annotated[int, option("--ais", "N", "Tighten N bounds by annealing.")] = 0,
+    gaps: Annotated[int, option("--gaps", "N", "Optimise q(z|x) for N examples.")] = 0,
     simulated: Annotated[
-        int,
-        typer.Option("--simulated", metavar="N", help="Hold N simulated examples between bounds."),
+        int, option("--simulated", "N", "Hold N simulated examples between bounds.")
     ] = 0,
-    quality: Annotated[
-        int, typer.Option("--quality", metavar="N", help="Compare N samples with the data.")
-    ] = 0,
+    quality: Annotated[int, option("--quality", "N", "Compare N samples with the data.")] = 0,
     features: Annotated[
         str,
-        typer.Option(
+        option(
             "--features",
-            metavar="SPACE",
-            help="Where to compare: auto, pixels, pca, classifier, or an Inception .safetensors.",
+            "SPACE",
+            "Where to compare: auto, pixels, pca, classifier, or an Inception .safetensors.",
         ),
     ] = "auto",
     full: Annotated[
-        bool,
-        typer.Option("--full", help="All of it: 5000 draws, and 100 examples (1000 samples) each."),
+        bool, option("--full", None, "All of it: 5000 draws, and 100 examples (1000 samples) each.")
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the draws.")] = 0,
+    seed: Annotated[int, option("--seed", "N", "Of the draws.")] = 0,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -107,20 +93,10 @@ def command(
         examples = read_for(str(source), run.schema) if data is None else data
     with working("evaluating") as work:
         evaluation = evaluate(
-            run.model,
-            examples,
-            samples=samples or 100,
-            ais=ais,
-            gaps=gaps,
-            simulated=simulated,
-            quality=0 if data is None else quality,
-            features=features,
-            seed=seed,
-            name=source or "data",
-            split=split,
-            progress=work,
-            stage=work.rename,
-        )
+            run.model, examples, samples=samples or 100, ais=ais, gaps=gaps, simulated=simulated,
+            quality=0 if data is None else quality, features=features, seed=seed,
+            name=source or "data", split=split, progress=work, stage=work.rename,
+        )  # fmt: skip
     if json:
         about = {"run": str(path), "recipe": run.spec.recipe, "seed": seed}
         say_json({**about, **evaluation.to_json()})

@@ -8,15 +8,8 @@ import torch
 from torch import Tensor
 
 from lowerbound.applications.pictures import legible_sheet, to_image, to_pixels
-from lowerbound.cli.output import (
-    FOLDER,
-    check_output,
-    form_of,
-    write_array,
-    write_folder,
-    write_picture,
-    write_table,
-)
+from lowerbound.cli import output
+from lowerbound.cli.output import FOLDER
 from lowerbound.data.table import columns_of
 from lowerbound.errors import SettingError
 
@@ -47,8 +40,8 @@ def place(
     """
     known = forms(schema)
     path = Path(f"{name}{known[0]}") if out is None else out
-    form = form_of(path, known)
-    check_output(path, form, force=force, source=source)
+    form = output.form_of(path, known)
+    output.check_output(path, form, force=force, source=source)
     return path, form
 
 
@@ -75,26 +68,25 @@ def write_examples(
     columns: int | None = None,
     rows: "Source | None" = None,
 ) -> None:
-    """Write `(N, *event)` examples.
+    """Write `(N, *event)` examples, draws or means, in the units of the data.
 
     Args:
         path: Where.
         form: From `place`.
-        x: In the units of the data: draws, or means, which lie between the levels.
-        schema: What the data is.
+        x: The examples.
+        schema: That of the data.
         columns: Pictures in a row of a sheet.
         rows: The examples that they were made of, which may have names.
     """
     if form == ".png":
-        write_picture(path, legible_sheet(to_pixels(x, schema), columns))
+        output.write_picture(path, legible_sheet(to_pixels(x, schema), columns))
     elif form == FOLDER:
-        write_folder(path, [to_image(pixels) for pixels in to_pixels(x, schema)])
+        output.write_folder(path, [to_image(pixels) for pixels in to_pixels(x, schema)])
+    elif form == ".npy":
+        output.write_array(path, unpacked(x, schema))
     else:
-        if form == ".npy":
-            write_array(path, unpacked(x, schema))
-        else:
-            first, table = named(rows), columns_of(stored(x, schema), schema)
-            write_table(path, first | table, header=schema.is_table or bool(first))
+        first, table = named(rows), columns_of(stored(x, schema), schema)
+        output.write_table(path, first | table, header=schema.is_table or bool(first))
 
 
 def named(rows: "Source | None") -> dict[str, np.ndarray]:

@@ -4,11 +4,11 @@ import errno
 
 from lowerbound.errors import LowerboundError, SettingError
 
-DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 
 def describe_failure(error: BaseException) -> tuple[str, int]:
-    """The line a user reads, and the exit code; an empty line where there is nothing to say."""
+    """Give the line that a user reads, empty if none, and the exit code."""
     if isinstance(error, SystemExit):
         return "", error.code if isinstance(error.code, int) else int(error.code is not None)
     if isinstance(error, KeyboardInterrupt):
@@ -35,7 +35,7 @@ def describe_failure(error: BaseException) -> tuple[str, int]:
 
 
 def _usage(error: BaseException) -> str:
-    """What typer's own complaint comes to, in one line; empty when it is none of typer's."""
+    """Put typer's own complaint into one line; empty when it is none of typer's."""
     import typer
 
     # typer brings its own copy of click or imports it, by version: the parent is right in both
@@ -49,8 +49,7 @@ def _usage(error: BaseException) -> str:
         message = error.format_message().strip()  # type: ignore[attr-defined]
         message = " ".join(message.split()).rstrip(".")
         message = message[:1].lower() + message[1:]
-    context = getattr(error, "ctx", None)
-    path = getattr(context, "command_path", "lowerbound")
+    path = getattr(getattr(error, "ctx", None), "command_path", "lowerbound")
     message = message.replace(". Did you mean", "; did you mean")
     return message if message.endswith("?") else f"{message}; see {path} --help"
 

@@ -17,19 +17,60 @@ def show_evaluation(evaluation: "Evaluation", *, brief: bool = False) -> None:
         f"{clean(evaluation.data)}: {evaluation.examples:,} examples ({evaluation.split}), "
         f"{evaluation.samples:,} draws of z for each; ± is one standard error"
     )
-    table([*_bounds(evaluation), *_latents(evaluation), *_generalisation(evaluation)])
+    table(_headlines(evaluation))
     if evaluation.bits_per_dimension_reason:
         paragraph(f"No bits per dimension: {evaluation.bits_per_dimension_reason}.")
     if not brief:
-        _show_ladder(evaluation)
+        say("Bound on log p(x) by draws of z:")
+        ladder = ((rung.samples, rung.bound) for rung in evaluation.ladder)
+        table([(f"  {count:,}", f"{bound.mean:,.2f}", _draws(bound)) for count, bound in ladder])
     _show_convergence(evaluation)
-    _show_tightened(evaluation)
-    _show_gaps(evaluation)
-    _show_simulated(evaluation)
-    _show_quality(evaluation)
+    if (found := evaluation.tightened) is not None:
+        say(
+            f"\nAnnealed importance sampling, {found.examples:,} examples, {found.chains} ways of "
+            f"{found.temperatures:,} steps:"
+        )
+        table(
+            [
+                ("log p(x), at least", plus_minus(found.annealed), NATS),
+                ("  by plain weighting", plus_minus(found.importance_weighted), NATS),
+                ("  gain", plus_minus(found.gain), NATS),
+                ("  acceptance", f"{found.acceptance:.0%}", "65 % is best"),
+            ]
+        )
+    if (gaps := evaluation.gaps) is not None:
+        say(f"\nWhere the ELBO is loose, {gaps.examples:,} examples:")
+        table(
+            [
+                ("amortisation gap", plus_minus(gaps.amortisation), "one encoder for all; or more"),
+                ("approximation gap", plus_minus(gaps.approximation), "the family of q, about"),
+                ("ELBO of the encoder", plus_minus(gaps.encoder), NATS),
+                ("ELBO of the best q found", plus_minus(gaps.optimised), NATS),
+                ("log p(x), at least", plus_minus(gaps.log_likelihood), NATS),
+            ]
+        )
+    if (own := evaluation.simulated) is not None:
+        low, high = own.interval
+        say(f"\nlog p(x) of {own.examples:,} examples simulated from the model:")
+        table(
+            [
+                ("at most", f"{own.upper.mean:,.2f}", _draws(own.upper)),
+                ("at least", f"{own.lower.mean:,.2f}", _draws(own.lower)),
+                ("at least, plain weighting", f"{own.importance_weighted.mean:,.2f}", NATS),
+                ("the truth lies between", f"{low:,.2f} and {high:,.2f}", "± 3 errors over draws"),
+            ]
+        )
+    if evaluation.quality is not None:
+        say("\nHow good samples are:")
+        first, *lines, features, nearest = evaluation.quality.lines()
+        paragraph(first)
+        for line in lines:
+            say(line)
+        paragraph(features)
+        paragraph(nearest)
 
 
-#: What is in a row, its figure, its unit.
+#: The name of a figure, the figure, its unit.
 Row = tuple[str, str, str]
 
 
@@ -52,7 +93,7 @@ def table(rows: list[Row]) -> None:
 NATS = "nats per example"
 
 
-def _bounds(evaluation: "Evaluation") -> list[Row]:
+def _headlines(evaluation: "Evaluation") -> list[Row]:
     rows = [
         ("log p(x), at least", plus_minus(evaluation.log_likelihood), NATS),
         ("ELBO", plus_minus(evaluation.elbo), NATS),
@@ -62,50 +103,24 @@ def _bounds(evaluation: "Evaluation") -> list[Row]:
     if evaluation.bits_per_dimension is not None:
         bits = plus_minus(evaluation.bits_per_dimension, 4)
         rows.append(("bits per dimension", bits, "from log p(x)"))
-    return rows
-
-
-def _latents(evaluation: "Evaluation") -> list[Row]:
     used = f"{evaluation.active_units} of {evaluation.latents}"
-    about = f"variance of the mean > {evaluation.threshold:g}"
-    rows = [("active latent units", used, about)]
-    if evaluation.information is not None:
-        told = evaluation.information.mutual_information
-        apart = evaluation.information.mismatch
-        of = f"nats, {evaluation.information.examples:,} examples mixed"
-        rows += [
-            ("  I(x; z)", from_to(told), of),
-            ("  KL(q(z) || p(z))", from_to(apart), of),
-        ]
+    rows.append(("active latent units", used, f"variance of the mean > {evaluation.threshold:g}"))
+    if (told := evaluation.information) is not None:
+        of = f"nats, {told.examples:,} examples mixed"
+        rows.append(("  I(x; z)", from_to(told.mutual_information), of))
+        rows.append(("  KL(q(z) || p(z))", from_to(told.mismatch), of))
+    if (seen := evaluation.generalisation) is not None:
+        examples = f"{seen.examples:,} training examples"
+        rows.append(("training ELBO", plus_minus(seen.elbo), examples))
+        rows.append(("  above the held-out one by", plus_minus(seen.gap), NATS))
     return rows
-
-
-def _generalisation(evaluation: "Evaluation") -> list[Row]:
-    seen = evaluation.generalisation
-    if seen is None:
-        return []
-    return [
-        ("training ELBO", plus_minus(seen.elbo), f"{seen.examples:,} training examples"),
-        ("  above the held-out one by", plus_minus(seen.gap), NATS),
-    ]
-
-
-def _show_ladder(evaluation: "Evaluation") -> None:
-    say("Bound on log p(x) by draws of z:")
-    table(
-        [
-            (f"  {rung.samples:,}", f"{rung.bound.mean:,.2f}", _draws(rung.bound))
-            for rung in evaluation.ladder
-        ]
-    )
 
 
 def _show_convergence(evaluation: "Evaluation") -> None:
     from lowerbound.evaluation.estimate import NORMAL_FROM
 
     stated = evaluation.convergence
-    sentence = f"{stated.words[:1].upper()}{stated.words[1:]}."
-    paragraph(sentence)
+    paragraph(f"{stated.words[:1].upper()}{stated.words[1:]}.")
     heavy = stated.heavy_tailed
     tails = "" if heavy is None else f"; {heavy:.0%} of the examples have heavy-tailed weights"
     paragraph(f"Effective sample size, median: {stated.effective_samples:,.1f}{tails}.")
@@ -120,86 +135,14 @@ def _draws(estimate: "Estimate") -> str:
     return "" if estimate.draw_error is None else f"± {estimate.draw_error:.3f} over draws"
 
 
-def _show_tightened(evaluation: "Evaluation") -> None:
-    found = evaluation.tightened
-    if found is None:
-        return
-    say(
-        f"\nAnnealed importance sampling, {found.examples:,} examples, {found.chains} ways of "
-        f"{found.temperatures:,} steps:"
-    )
-    table(
-        [
-            ("log p(x), at least", plus_minus(found.annealed), NATS),
-            ("  by plain weighting", plus_minus(found.importance_weighted), NATS),
-            ("  gain", plus_minus(found.gain), NATS),
-            ("  acceptance", f"{found.acceptance:.0%}", "65 % is best"),
-        ]
-    )
-
-
-def _show_gaps(evaluation: "Evaluation") -> None:
-    found = evaluation.gaps
-    if found is None:
-        return
-    say(f"\nWhere the ELBO is loose, {found.examples:,} examples:")
-    table(
-        [
-            ("amortisation gap", plus_minus(found.amortisation), "one encoder for all; or more"),
-            ("approximation gap", plus_minus(found.approximation), "the family of q, about"),
-            ("ELBO of the encoder", plus_minus(found.encoder), NATS),
-            ("ELBO of the best q found", plus_minus(found.optimised), NATS),
-            ("log p(x), at least", plus_minus(found.log_likelihood), NATS),
-        ]
-    )
-
-
-def _show_simulated(evaluation: "Evaluation") -> None:
-    found = evaluation.simulated
-    if found is None:
-        return
-    low, high = found.interval
-    say(f"\nlog p(x) of {found.examples:,} examples simulated from the model:")
-    table(
-        [
-            ("at most", f"{found.upper.mean:,.2f}", _draws(found.upper)),
-            ("at least", f"{found.lower.mean:,.2f}", _draws(found.lower)),
-            ("at least, plain weighting", f"{found.importance_weighted.mean:,.2f}", NATS),
-            (
-                "the truth lies between",
-                f"{low:,.2f} and {high:,.2f}",
-                "± 3 errors over draws",
-            ),
-        ]
-    )
-
-
-def _show_quality(evaluation: "Evaluation") -> None:
-    if evaluation.quality is None:
-        return
-    say("\nHow good samples are:")
-    first, *table, features, nearest = evaluation.quality.lines()
-    paragraph(first)
-    for line in table:
-        say(line)
-    paragraph(features)
-    paragraph(nearest)
-
-
 def from_to(between: "Between") -> str:
-    """Two estimates from either side, the smaller one first, neither below 0.
-
-    Example:
-        >>> from lowerbound.evaluation import Between, Estimate
-        >>> from_to(Between(Estimate(0.01, 0.1), Estimate(-0.02, 0.1)))
-        '0.00 to 0.01'
-    """
+    """Write two estimates from either side, the smaller one first, neither below 0."""
     low, high = sorted(max(0.0, side.mean) for side in (between.lower, between.upper))
     return f"{low:,.2f} to {high:,.2f}"
 
 
 def plus_minus(estimate: "Estimate", places: int = 2) -> str:
-    """Mean and standard error.
+    """Write mean and standard error.
 
     Example:
         >>> from lowerbound.evaluation import Estimate

@@ -4,12 +4,7 @@ from dataclasses import replace
 
 import typer
 
-from lowerbound.cli.common import (
-    command_of,
-    given,
-    refuse_beside,
-    seed_of,
-)
+from lowerbound.cli.common import command_of, given, refuse_beside, seed_of
 from lowerbound.cli.fit_options import FitOptions
 from lowerbound.cli.reading import reads_data
 from lowerbound.errors import SettingError

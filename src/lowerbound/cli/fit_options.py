@@ -63,20 +63,16 @@ class FitOptions:
     ] = False
 
     def settings(self) -> dict[str, str]:
-        """Collect the settings of the recipe, from options of their own and from --set.
-
-        Raises:
-            SettingError: One is given twice, or two exclude each other.
-        """
+        """Collect the settings of the recipe, from options of their own and from --set."""
         settings = settings_from(self.setting or [])
         for name in ("latents", "likelihood", "epochs", "minutes"):
-            value = getattr(self, name)
-            if value is not None and name in settings:
+            if (value := getattr(self, name)) is None:
+                continue
+            if name in settings:
                 raise SettingError(
                     f"--{name} and --set {name}= say the same thing; give one of them"
                 )
-            if value is not None:
-                settings[name] = str(value)
+            settings[name] = str(value)
         if "epochs" in settings and "minutes" in settings:
             raise SettingError("--epochs and --minutes exclude each other; give one of them")
         return settings

@@ -103,13 +103,9 @@ def lost(result: Fit | Epoch) -> str:
 
 def saved(directory: RunDirectory) -> str:
     """Say where a finished run is, and how much of it only a longer training would need."""
-    size = directory.state.size()
-    if not size:
-        return f"saved in {directory.path}"
-    return (
-        f"saved in {directory.path}; {directory.state.path} ({size / 2**20:,.1f} MiB) serves "
-        "--resume alone and may be deleted"
-    )
+    words, size = f"saved in {directory.path}", directory.state.size()
+    own = f"; {directory.state.path} ({size / 2**20:,.1f} MiB)"
+    return f"{words}{own} serves --resume alone and may be deleted" if size else words
 
 
 def summary(

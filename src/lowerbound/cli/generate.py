@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from lowerbound.cli.common import Device, Force, RunPath, Seed, open_run, out_option, seed_of
+from lowerbound.cli.common import (
+    Device,
+    Force,
+    RunPath,
+    Seed,
+    open_run,
+    option,
+    out_option,
+    seed_of,
+)
 
 
 def command(
@@ -16,8 +25,7 @@ def command(
         out_option("samples.png, .npy, a folder (images); .csv, .parquet, .npy (other data)."),
     ] = None,
     draw: Annotated[
-        bool | None,
-        typer.Option("--draw/--mean", help="Draw x from p(x|z), or give its mean."),
+        bool | None, option("--draw/--mean", None, "Draw x from p(x|z), or give its mean.")
     ] = None,
     force: Force = False,
     seed: Seed = None,

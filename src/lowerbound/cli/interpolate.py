@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lowerbound.cli.common import Device, Force, RunPath, open_run, out_option
+from lowerbound.cli.common import Device, Force, RunPath, open_run, option, out_option
 from lowerbound.errors import SettingError
 
 
@@ -15,13 +15,9 @@ def command(
         str | None,
         typer.Argument(metavar="DATA", help="Examples; the run's own test split if left out."),
     ] = None,
-    start: Annotated[
-        int, typer.Option("--from", metavar="I", help="Index of the first, from 0.")
-    ] = 0,
-    end: Annotated[int, typer.Option("--to", metavar="J", help="Index of the last, from 0.")] = 1,
-    steps: Annotated[
-        int, typer.Option("--steps", metavar="N", help="Points on the way, both ends included.")
-    ] = 8,
+    start: Annotated[int, option("--from", "I", "Index of the first, from 0.")] = 0,
+    end: Annotated[int, option("--to", "J", "Index of the last, from 0.")] = 1,
+    steps: Annotated[int, option("--steps", "N", "Points on the way, both ends included.")] = 8,
     out: Annotated[
         Path | None,
         out_option("interpolation.png, .npy, a folder (images); .csv, .parquet, .npy (other)."),

@@ -19,11 +19,7 @@ FOLDER = "a folder"
 
 
 def form_of(path: Path | str, known: Sequence[str]) -> str:
-    """Tell what a name's suffix asks for: one of `known`, such as ".npy" or `FOLDER`.
-
-    Raises:
-        SettingError: Another suffix; names those there are.
-    """
+    """Read from a name's suffix which of the `known` forms, such as ".npy" or `FOLDER`, it is."""
     text = os.fspath(path)
     suffix = Path(text).suffix.lower()
     is_folder = not suffix or text.endswith(("/", os.sep)) or Path(text).is_dir()
@@ -36,17 +32,16 @@ def form_of(path: Path | str, known: Sequence[str]) -> str:
 
 
 def check_output(path: Path, form: str, *, force: bool, source: str | None = None) -> None:
-    """Refuse, before any work is done, what could not be written in the end.
+    """Refuse, before any work is done, a place that could not be written in the end.
 
-    Raises:
-        OutputError: It exists and `force` is not set, it is the file being read (`source`), it is
-            a folder that holds other things than pictures of ours, or its place cannot be written.
+    It exists and `force` is not set, it is the file being read (`source`), it is a folder that
+    holds other things than pictures of ours, or it cannot be written.
     """
     if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
         raise OutputError(f"{path} is the data being read; choose another --out")
-    if form != FOLDER and path.is_dir():
-        raise OutputError(f"{path} is a directory; choose another name")
-    if form == FOLDER and path.is_dir():
+    if path.is_dir():
+        if form != FOLDER:
+            raise OutputError(f"{path} is a directory; choose another name")
         here = os.listdir(path)
         if not here:
             return
@@ -62,22 +57,15 @@ def write_array(path: Path, values: np.ndarray) -> None:
 
 
 def write_table(path: Path, columns: Mapping[str, np.ndarray], *, header: bool = True) -> None:
-    """Write a `.csv` or `.parquet` file; numbers are written so that they read back the same.
+    """Write columns `(N,)`, with None and nan for gaps, as a `.csv` or `.parquet` file.
 
-    Args:
-        path: Where.
-        columns: Arrays `(N,)` by name; None and nan are gaps.
-        header: Whether a CSV file begins with the names.
+    Numbers are written so that they read back the same. Without `header`, CSV has no names.
     """
     if path.suffix.lower() == ".parquet":
         import pyarrow.parquet
 
-        table = pyarrow.table(
-            {
-                name: column.tolist() if column.dtype == object else column
-                for name, column in columns.items()
-            }
-        )
+        plain = {k: v.tolist() if v.dtype == object else v for k, v in columns.items()}
+        table = pyarrow.table(plain)
         write_atomically(path, lambda file: pyarrow.parquet.write_table(table, file))
         return
     text = io.StringIO(newline="")

@@ -15,11 +15,7 @@ TESTS = Path(__file__).parents[3] / "tests"
 
 
 def corpus() -> Any:
-    """Import the package of planted errors from the checkout that this package runs from.
-
-    Raises:
-        LowerboundError: The package is installed without its repository.
-    """
+    """Import the package of planted errors from the checkout that this package runs from."""
     if not (TESTS / "planted" / "__init__.py").is_file():
         raise LowerboundError(
             "the planted errors are not installed, they live in the repository's tests/planted; "
@@ -30,11 +26,6 @@ def corpus() -> Any:
         return importlib.import_module("planted")
     finally:
         sys.path.remove(str(TESTS))
-
-
-def missed(outcomes: Sequence[Any]) -> list[str]:
-    """Name the errors that were not seen, or not for their reason."""
-    return [f"{outcome.check}: {outcome.words}" for outcome in outcomes if not outcome.caught]
 
 
 def show_outcomes(outcomes: Sequence[Any]) -> None:

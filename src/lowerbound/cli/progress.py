@@ -1,6 +1,7 @@
-"""How far a training is: a bar on a terminal, a line now and then elsewhere; always on stderr."""
+"""Progress of a training: a bar on a terminal, a line now and then elsewhere; always on stderr."""
 
 import time
+from datetime import timedelta
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
@@ -68,14 +69,10 @@ class TrainingProgress(Callback):
         if self.begun_at is None:
             self.begun_at = step.fraction
         gone = (step.fraction - self.begun_at) / max(1.0 - self.begun_at, 1e-9)
-        left = time_left(now - self.began, gone)
         self.bar.update(
-            self.task,
-            completed=step.fraction,
-            epoch=self._epoch(step.epoch),
-            numbers=numbers,
-            left=left,
-        )
+            self.task, completed=step.fraction, epoch=self._epoch(step.epoch), numbers=numbers,
+            left=time_left(now - self.began, gone),
+        )  # fmt: skip
 
     def on_epoch(self, epoch: Epoch, best: object) -> None:
         """Take the new numbers; without a terminal, print them if the last line is old."""
@@ -110,7 +107,7 @@ class TrainingProgress(Callback):
 
 
 def time_left(elapsed: float, fraction: float) -> str:
-    """How long it will take, from how long it took so far.
+    """Estimate the time that is left from the time it took so far.
 
     Example:
         >>> time_left(60.0, 0.25)
@@ -118,10 +115,8 @@ def time_left(elapsed: float, fraction: float) -> str:
     """
     if fraction <= 0.0 or elapsed < 1.0:
         return ""
-    seconds = round(elapsed * (1.0 - fraction) / fraction)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02} left" if hours else f"{minutes}:{seconds:02} left"
+    text = str(timedelta(seconds=round(elapsed * (1.0 - fraction) / fraction)))
+    return f"{text.removeprefix('0:').removeprefix('0')} left"
 
 
 def _line(epoch: Epoch) -> str:

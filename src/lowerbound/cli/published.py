@@ -37,11 +37,9 @@ def list_entries(name: str | None, results: Path | None, json: bool) -> None:
 def about(entry: Entry, runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Collect what the list says of an entry; JSON values."""
     speaking = told(entry, runs)
-    run = (
-        ""
-        if not speaking
-        else (f" ({max(r['updates'] for r in speaking):,} updates run of {entry.budget:,})")
-    )
+    run = ""
+    if speaking:
+        run = f" ({max(r['updates'] for r in speaking):,} updates run of {entry.budget:,})"
     return {
         "name": entry.name,
         "title": entry.title,

@@ -11,22 +11,21 @@ SHARED = ("fit", "evaluate", "encode", "generate")
 
 
 def several() -> bool:
-    """Whether this process is one of several."""
+    """Tell whether this process is one of several."""
     told = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
     return all(name in os.environ for name in told) and os.environ["WORLD_SIZE"] != "1"
 
 
 def restarted() -> bool:
-    """Whether the launcher has started these processes before, and one of them failed."""
+    """Tell whether the launcher starts these processes anew, after one of them failed."""
     return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") not in ("", "0")
 
 
 @contextmanager
 def taking_part(arguments: Sequence[str]) -> Iterator[bool]:
-    """Inside, a shared command is run by all processes together, and process 0 alone prints.
+    """Let all processes run a shared command together, and process 0 alone print.
 
-    Yields:
-        Whether this process is to run the command.
+    Yields True if this process is to run the command.
     """
     if not several():
         yield True
@@ -45,11 +44,7 @@ def taking_part(arguments: Sequence[str]) -> Iterator[bool]:
 
 
 def where(error: BaseException) -> str | None:
-    """What to put before the line that says why this process failed.
-
-    Returns:
-        None where another process has failed before and says why.
-    """
+    """Name the process that failed, for its error line; None if another failed first."""
     if getattr(error, "silent", False):
         return None
     rank = os.environ.get("RANK", "0")

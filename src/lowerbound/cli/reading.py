@@ -6,72 +6,59 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-import typer
-
+from lowerbound.cli.common import option
 from lowerbound.errors import SettingError
 
 
 def _options(
     binarize: Annotated[
-        bool, typer.Option("--binarize", help="Make every value 0 or 1, cut at half of its range.")
+        bool, option("--binarize", None, "Make every value 0 or 1, cut at half of its range.")
     ] = False,
     binarize_dynamic: Annotated[
         bool,
-        typer.Option(
+        option(
             "--binarize-dynamic",
-            help="Draw every value 0 or 1, its grey level the chance: anew each time in training.",
+            None,
+            "Draw every value 0 or 1, its grey level the chance: anew each time in training.",
         ),
     ] = False,
     image_size: Annotated[
-        str | None,
-        typer.Option("--image-size", metavar="HxW", help="Fit picture files to this size."),
+        str | None, option("--image-size", "HxW", "Fit picture files to this size.")
     ] = None,
     fit: Annotated[
-        str | None,
-        typer.Option("--fit", metavar="HOW", help="crop, pad or stretch pictures of other sizes."),
+        str | None, option("--fit", "HOW", "crop, pad or stretch pictures of other sizes.")
     ] = None,
     pages: Annotated[
-        str | None,
-        typer.Option(
-            "--pages", metavar="HOW", help="Of pictures with pages: first, examples or channels."
-        ),
+        str | None, option("--pages", "HOW", "Of pictures with pages: first, examples or channels.")
     ] = None,
     channels: Annotated[
-        int | None,
-        typer.Option("--channels", metavar="N", help="Of pictures: 1 grey, 3 colour, 4 all bands."),
+        int | None, option("--channels", "N", "Of pictures: 1 grey, 3 colour, 4 all bands.")
     ] = None,
     intensity: Annotated[
         str | None,
-        typer.Option(
-            "--intensity", metavar="HOW", help="Of deep pixels: bytes, LOW:HIGH, levels or reals."
-        ),
+        option("--intensity", "HOW", "Of deep pixels: bytes, LOW:HIGH, levels or reals."),
     ] = None,
     axes: Annotated[
-        str | None,
-        typer.Option("--axes", metavar="AXES", help="Of an array: hw, chw, hwc, tc, ct or flat."),
+        str | None, option("--axes", "AXES", "Of an array: hw, chw, hwc, tc, ct or flat.")
     ] = None,
     files: Annotated[
-        str | None,
-        typer.Option("--files", metavar="HOW", help="Of a folder of arrays: examples or rows."),
+        str | None, option("--files", "HOW", "Of a folder of arrays: examples or rows.")
     ] = None,
     header: Annotated[
         bool | None,
-        typer.Option("--header/--no-header", help="Whether the first row names the columns."),
+        option("--header/--no-header", None, "Whether the first row names the columns."),
     ] = None,
     decimal: Annotated[
-        str | None, typer.Option("--decimal", metavar="SIGN", help="Of numbers in text: . or ,")
+        str | None, option("--decimal", "SIGN", "Of numbers in text: . or ,")
     ] = None,
     row_names: Annotated[
-        str | None,
-        typer.Option("--row-names", metavar="COLUMN", help="That names the rows; none for none."),
+        str | None, option("--row-names", "COLUMN", "That names the rows; none for none.")
     ] = None,
     gaps: Annotated[
-        list[str] | None,
-        typer.Option("--gaps", metavar="COLUMN=CODE", help="Missing where so; may be repeated."),
+        list[str] | None, option("--gaps", "COLUMN=CODE", "Missing where so; may be repeated.")
     ] = None,
     kinds: Annotated[
-        list[str] | None,
-        typer.Option("--kinds", metavar="COLUMN=KIND", help="Of a column; may be repeated."),
+        list[str] | None, option("--kinds", "COLUMN=KIND", "Of a column; may be repeated.")
     ] = None,
 ) -> dict[str, Any]:
     if binarize and binarize_dynamic:
@@ -80,18 +67,13 @@ def _options(
     told: dict[str, Any] = {
         "binarize": "dynamic" if binarize_dynamic else binarize or None,
         "image_size": image_size_of(image_size),
-        "fit": fit,
-        "pages": pages,
-        "channels": channels,
-        "axes": axes,
-        "files": files,
-        "header": header,
-        "decimal": decimal,
+        "fit": fit, "pages": pages, "channels": channels, "axes": axes, "files": files,
+        "header": header, "decimal": decimal,
         "row_names": "" if row_names == "none" else row_names,
         "gaps": _pairs(gaps, "--gaps a=9999") or None,
         "kinds": {name: many[-1] for name, many in kinds_of.items()} or None,
         **_intensity(intensity),
-    }
+    }  # fmt: skip
     return {name: value for name, value in told.items() if value is not None}
 
 
@@ -99,11 +81,7 @@ SIGNATURE = inspect.signature(_options)
 
 
 def reads_data(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of reading, in place of its parameter `reading`.
-
-    Args:
-        command: Takes `reading`, keyword arguments of `lowerbound.data.reading.reading`.
-    """
+    """Give a command the options of reading, in place of its parameter `reading`."""
     own = inspect.signature(command)
     at = list(own.parameters).index("reading")
     parameters = list(own.parameters.values())
@@ -121,11 +99,7 @@ def reads_data(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def image_size_of(text: str | None) -> tuple[int, int] | None:
-    """Read (height, width) from "HxW" or from one number for both.
-
-    Raises:
-        SettingError: It is neither.
-    """
+    """Read (height, width) from "HxW" or from one number for both."""
     if text is None:
         return None
     found = re.fullmatch(r"\s*(\d{1,6})\s*(?:[xX×,]\s*(\d{1,6}))?\s*", text)

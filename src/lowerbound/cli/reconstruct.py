@@ -1,4 +1,4 @@
-"""`lowerbound reconstruct`: what the model keeps of examples."""
+"""`lowerbound reconstruct`: examples as the model keeps them."""
 
 from pathlib import Path
 from typing import Annotated

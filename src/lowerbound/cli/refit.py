@@ -2,24 +2,21 @@
 
 from typing import Annotated
 
-import typer
-
-from lowerbound.cli.common import Device, Json, RunPath, open_run
+from lowerbound.cli.common import Device, Json, RunPath, open_run, option
 
 
 def command(
     path: RunPath,
     prior: Annotated[
-        str, typer.Option("--prior", metavar="NAME", help="The prior that is fitted: mixture.")
+        str, option("--prior", "NAME", "The prior that is fitted: mixture.")
     ] = "mixture",
     source: Annotated[
-        str | None,
-        typer.Option("--data", metavar="DATA", help="Where the run's data is now, if it moved."),
+        str | None, option("--data", "DATA", "Where the run's data is now, if it moved.")
     ] = None,
     undo: Annotated[
-        bool, typer.Option("--undo", help="Go back to the prior that the run was trained with.")
+        bool, option("--undo", None, "Go back to the prior that the run was trained with.")
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the draws.")] = 0,
+    seed: Annotated[int, option("--seed", "N", "Of the draws.")] = 0,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -63,13 +60,8 @@ def command(
         return
     write_prior(directory, found)
     if json:
-        say_json(
-            {
-                "run": str(path), "prior": found.prior, "settings": found.settings,
-                "gain": found.gain, "error": found.error,
-                "tried": [list(one) for one in found.tried],
-            }
-        )  # fmt: skip
+        told = {name: getattr(found, name) for name in ("prior", "settings", "gain", "error")}
+        say_json({"run": str(path), **told, "tried": [list(one) for one in found.tried]})
         return
     say(found.words)
     tell(f"next:\n  lowerbound evaluate {path}\n  lowerbound generate {path}")

@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from lowerbound.cli.common import Device, Force, RunPath, open_run, out_option
+from lowerbound.cli.common import Device, Force, RunPath, open_run, option, out_option
 from lowerbound.errors import DataError
 
 FORMS = (".html",)
@@ -14,9 +12,7 @@ FORMS = (".html",)
 def command(
     path: RunPath,
     out: Annotated[Path | None, out_option("RUN/report.html if left out.")] = None,
-    samples: Annotated[
-        int, typer.Option("--samples", metavar="K", help="Draws of z for each test example.")
-    ] = 100,
+    samples: Annotated[int, option("--samples", "K", "Draws of z for each test example.")] = 100,
     force: Force = False,
     device: Device = "auto",
 ) -> None:

@@ -2,10 +2,7 @@
 
 import typer
 
-from lowerbound.cli.common import (
-    command_of,
-    refuse_beside,
-)
+from lowerbound.cli.common import command_of, refuse_beside
 from lowerbound.cli.reproduce_options import ReproduceOptions
 from lowerbound.errors import SettingError
 

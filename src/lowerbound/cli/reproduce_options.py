@@ -40,11 +40,7 @@ class ReproduceOptions:
     out: Annotated[Path | None, out_option("Of the runs; runs/reproduce/NAME.")] = None
     results: Annotated[
         Path | None,
-        option(
-            "--results",
-            "FOLDER",
-            "Of the figures; in a checkout benchmarks/results.",
-        ),
+        option("--results", "FOLDER", "Of the figures; in a checkout benchmarks/results."),
     ] = None
     resume: Annotated[bool, option("--resume", None, "Go on with what was interrupted.")] = False
     force: Annotated[bool, option("--force", None, "Replace old runs at --out.")] = False
@@ -55,11 +51,7 @@ class ReproduceOptions:
     ] = False
 
     def each_seed(self) -> tuple[int, ...]:
-        """Read the seeds.
-
-        Raises:
-            SettingError: One is no whole number, or comes twice.
-        """
+        """Read the seeds: whole numbers, none of them twice."""
         text = self.seeds
         parts = [part.strip() for part in text.split(",") if part.strip()]
         if not parts or not all(part.isdecimal() and len(part) < 19 for part in parts):

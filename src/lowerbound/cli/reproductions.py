@@ -23,7 +23,7 @@ from lowerbound.training import Callback, Fit, Training
 
 
 def train_and_judge(options: ReproduceOptions) -> int:
-    """Train and evaluate under each seed, record, compare; the exit code."""
+    """Train and evaluate under each seed, record, compare; return the exit code."""
     entry = entry_named(str(options.name))
     options = replace(options, device=device_of(options.device))
     check(entry, options)
@@ -45,11 +45,7 @@ def train_and_judge(options: ReproduceOptions) -> int:
 
 
 def check(entry: Entry, options: ReproduceOptions) -> None:
-    """Refuse what cannot be, before minutes are spent.
-
-    Raises:
-        SettingError: No budget was given, or two, or an impossible number.
-    """
+    """Refuse a missing, double or impossible budget before minutes are spent."""
     given = [options.epochs is not None, options.minutes is not None, options.full]
     if sum(given) > 1:
         raise SettingError("--epochs, --minutes and --full exclude each other; give one of them")
@@ -85,7 +81,7 @@ def check(entry: Entry, options: ReproduceOptions) -> None:
 def one(
     entry: Entry, options: ReproduceOptions, data: Any, seed: int, out: Path, place: Path
 ) -> int:
-    """One seed; the exit code if a signal ended it."""
+    """Train and evaluate under one seed; return the exit code if a signal ended it."""
     screen = TrainingProgress()
     stopper = StopOnSignal(first=screen.close)
     watchers: list[Callback] = [stopper, *([] if options.quiet else [screen])]
@@ -93,10 +89,7 @@ def one(
         watchers.append(Pause(options.pause_after))
     with stopper.listening():
         try:
-            if entry.is_linear:
-                training, result, judge = exactly(entry, options, data, seed, watchers)
-            else:
-                training, result, judge = drawn(entry, options, data, seed, out, watchers)
+            training, result, judge = learn(entry, options, data, seed, out, watchers)
         finally:
             screen.close()
     if stopper.code:
@@ -104,14 +97,9 @@ def one(
     with working("evaluating on the test images", quiet=options.quiet) as progress:
         judged = judge(progress)
     run = record(
-        entry,
-        training,
-        result,
-        judged,
-        seed=seed,
-        device=options.device,
-        settings=options.settings(),
-    )
+        entry, training, result, judged,
+        seed=seed, device=options.device, settings=options.settings(),
+    )  # fmt: skip
     path = add(entry, place, run, shlex.join(command_line()))
     tell(f"seed {seed}: {judged['figure']:.2f} nats; recorded in {path}")
     if options.settings() and entry.most_updates is None:
@@ -121,50 +109,41 @@ def one(
     return 0
 
 
-#: Training settings, how it went, and what evaluates the model, given what to tell of progress.
-Trained = tuple[Training, Fit, Callable[[Any], dict[str, Any]]]
-
-
-def exactly(
-    entry: Entry, options: ReproduceOptions, data: Any, seed: int, watchers: Sequence[Callback]
-) -> Trained:
-    """Train a linear entry, which takes seconds and writes no run."""
-    training = linear.training_of(entry, options.epochs, options.settings())
-    model, result = linear.train(
-        entry, data, training, seed=seed, device=options.device, callbacks=watchers
-    )
-    return (
-        training,
-        result,
-        lambda progress: linear.judge(model, data, int(entry.settings["latents"])),
-    )
-
-
-def drawn(
+def learn(
     entry: Entry,
     options: ReproduceOptions,
     data: Any,
     seed: int,
     out: Path,
     watchers: Sequence[Callback],
-) -> Trained:
-    """Train any other entry, as a run."""
+) -> tuple[Training, Fit, Callable[[Any], dict[str, Any]]]:
+    """Train an entry; return settings, result, and an evaluation, given where to tell progress.
+
+    A linear one takes seconds and writes no run.
+    """
+    if entry.is_linear:
+        training = linear.training_of(entry, options.epochs, options.settings())
+        model, result = linear.train(
+            entry, data, training, seed=seed, device=options.device, callbacks=watchers
+        )
+        latents = int(entry.settings["latents"])
+        return training, result, lambda progress: linear.judge(model, data, latents)
     assembly, result = train(
         entry, data, out, seed=seed, epochs=options.epochs, minutes=options.minutes,
         settings=options.settings(), resume=options.resume, force=options.force,
         device=options.device, callbacks=watchers, command=command_line(),
     )  # fmt: skip
-    return (
-        assembly.training,
-        result,
-        lambda progress: evaluate(
+
+    def judge(progress: Any) -> dict[str, Any]:
+        return evaluate(
             entry, assembly, data, options.test_images, device=options.device, progress=progress
-        ),
-    )
+        )
+
+    return assembly.training, result, judge
 
 
 def compared(entry: Entry, runs: list[dict[str, Any]]) -> str:
-    """Ours beside theirs, in words."""
+    """Put ours beside theirs, in words."""
     published = entry.published
     if not runs:
         return f"{entry.name}: published {published.figure:g}; not run under its own settings"

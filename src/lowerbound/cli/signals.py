@@ -9,7 +9,7 @@ from typing import Any
 from lowerbound.cli.console import tell
 from lowerbound.training import Callback, StopTraining
 
-#: What each signal is called in a run's `result`, and in the message.
+#: The word for each signal in a run's `result`, and in the message.
 REASONS = {
     name: word
     for name, word in (("SIGINT", "interrupted"), ("SIGTERM", "terminated"), ("SIGHUP", "hung up"))

@@ -56,7 +56,8 @@ def train(options: FitOptions) -> int:
             assembly = assemble(
                 options.model, data.schema, settings, examples=count, seed=options.seed
             )
-    assembly = with_refit(assembly, options)
+    if options.refit is not None:
+        assembly = replace(assembly, refit=options.refit)
     introduce(assembly, data, options, informer(options))
     if options.explain:
         return explain(assembly, data, options)
@@ -101,18 +102,17 @@ def go_on(options: FitOptions) -> int:
     options = replace(
         options, seed=found.spec.seed, model=found.spec.recipe, out=path, device=device_of(device)
     )
-    found = replace(found, assembly=with_refit(found.assembly, options))
-    introduce(found.assembly, found.data, options, inform)
+    assembly = found.assembly
+    if options.refit is not None:
+        assembly = replace(assembly, refit=options.refit)
+    introduce(assembly, found.data, options, inform)
     if options.explain:
-        return explain(found.assembly, found.data, options)
+        return explain(assembly, found.data, options)
     inform(f"going on with {path} after {done} finished epoch{'s' * (done != 1)}")
     return to_the_end(
-        options,
-        found.assembly,
-        found.data,
-        lambda saving: RunWriter.going_on(found, command=command_line(), **saving),
-        found.state,
-    )
+        options, assembly, found.data,
+        lambda saving: RunWriter.going_on(found, command=command_line(), **saving), found.state,
+    )  # fmt: skip
 
 
 def explain(assembly: Assembly, data: Data, options: FitOptions) -> int:
@@ -152,11 +152,6 @@ def to_the_end(
         return 130
 
 
-def with_refit(assembly: Assembly, options: FitOptions) -> Assembly:
-    """Heed --refit or --no-refit."""
-    return assembly if options.refit is None else replace(assembly, refit=options.refit)
-
-
 def refitted(options: FitOptions, data: Data, out: Path, result: Fit) -> Fit:
     """Fit a better prior to the encodings, write it, and put it under the model."""
     group, found = current(), None
@@ -173,12 +168,7 @@ def refitted(options: FitOptions, data: Data, out: Path, result: Fit) -> Fit:
 
 
 def check_before_reading(options: FitOptions, settings: dict[str, str]) -> None:
-    """Refuse what is wrong whatever the data is.
-
-    Raises:
-        SettingError: A recipe, a setting or a value that cannot be.
-        OutputError: The run cannot be written there.
-    """
+    """Refuse a recipe, a setting or a place that is wrong whatever the data is."""
     recipe = recipe_named(options.model)
     check_values(recipe, check_settings(recipe, settings))
     if not current().first:
@@ -194,8 +184,7 @@ def learn(
 ) -> tuple[Fit, int, Path]:
     """Train, and write the run if this process is the first.
 
-    Returns:
-        The result; the exit code if a signal ended it; and where the run is.
+    Returns the result, the exit code if a signal ended it, and where the run is.
     """
     screen = TrainingProgress()
     stopper = StopOnSignal(first=screen.close)
@@ -289,7 +278,7 @@ def conclude(options: FitOptions, assembly: Assembly, data: Data, out: Path, res
 def informer(options: FitOptions) -> Callable[[object], None]:
     """Choose where the course of a training is told."""
     if options.quiet or (options.explain and options.json):
-        return _silent
+        return lambda text: None
     return say if options.explain else tell  # what was asked for stands on stdout
 
 
@@ -305,7 +294,3 @@ def free_name(wanted: str) -> Path:
 def command_line() -> list[str]:
     """Give the command as it was typed."""
     return ["lowerbound", *(os.fsencode(word).decode("utf-8", "replace") for word in sys.argv[1:])]
-
-
-def _silent(text: object) -> None:
-    """Say nothing."""

@@ -1,11 +1,9 @@
-"""`lowerbound traverse`: what single latent units do."""
+"""`lowerbound traverse`: the effect of single latent units."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from lowerbound.cli.common import Device, Force, RunPath, open_run, out_option
+from lowerbound.cli.common import Device, Force, RunPath, open_run, option, out_option
 from lowerbound.errors import SettingError
 
 if TYPE_CHECKING:
@@ -18,15 +16,10 @@ SHOWN, LOOKED_AT = 8, 500
 def command(
     path: RunPath,
     units: Annotated[
-        str | None,
-        typer.Option(
-            "--units", metavar="0,3,...", help="Which units; the most active if left out."
-        ),
+        str | None, option("--units", "0,3,...", "Which units; the most active if left out.")
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", metavar="N", help="Points for each unit.")] = 9,
-    reach: Annotated[
-        float, typer.Option("--reach", metavar="R", help="From -R to R standard deviations.")
-    ] = 3.0,
+    steps: Annotated[int, option("--steps", "N", "Points for each unit.")] = 9,
+    reach: Annotated[float, option("--reach", "R", "From -R to R standard deviations.")] = 3.0,
     out: Annotated[
         Path | None,
         out_option("traversal.png, .npy, a folder (images); .csv, .parquet, .npy (other data)."),
@@ -43,7 +36,10 @@ def command(
       lowerbound traverse runs/one
       lowerbound traverse runs/one --units 0,3,7 --steps 11 --out units.png
     """
-    chosen = None if units is None else units_of(units)
+    try:
+        chosen = None if units is None else [int(part) for part in units.split(",")]
+    except ValueError:
+        raise SettingError(f"--units takes numbers with commas between, got {units!r}") from None
     if steps < 2:
         raise SettingError(f"--steps must be a whole number of at least 2, got {steps}")
     if not 0 < reach < float("inf"):
@@ -70,20 +66,8 @@ def command(
     say(target)
 
 
-def units_of(text: str) -> list[int]:
-    """Unit numbers from "0,3,7".
-
-    Raises:
-        SettingError: It is no such list.
-    """
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise SettingError(f"--units takes numbers with commas between, got {text!r}") from None
-
-
 def most_active(run: "Run") -> list[int]:
-    """The units with the highest rate on the run's test split, highest first."""
+    """Find the units with the highest rate on the run's test split, highest first."""
     from lowerbound.cli.sources import own_data
     from lowerbound.evaluation.evidence import evidence
 

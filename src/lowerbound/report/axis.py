@@ -18,7 +18,7 @@ class Axis:
         label: Quantity and unit.
         low: Smallest value shown.
         high: Largest value shown, above `low`.
-        whole: Whether only whole numbers have ticks.
+        whole: True if only whole numbers have ticks.
 
     Example:
         >>> Axis("z", 0.0, 4.0).at(1.0, 100, 200)
@@ -34,21 +34,21 @@ class Axis:
     def over(
         cls, label: str, values: Iterable[float], *, pad: float = 0.04, whole: bool = False
     ) -> "Axis":
-        """An axis that shows all finite values, with a little room at both ends."""
+        """Make an axis that shows all finite values, with a little room at both ends."""
         low, high = span(values)
         room = pad * (high - low)
         return cls(label, low - room, high + room, whole)
 
     def at(self, value: float, start: float, end: float) -> float:
-        """Where a value lies between two pixels."""
+        """Place a value between two pixels."""
         return start + (value - self.low) / (self.high - self.low) * (end - start)
 
     def shows(self, value: float) -> bool:
-        """Whether a value lies on the axis."""
+        """Tell whether a value lies on the axis."""
         return self.low <= value <= self.high
 
     def ticks(self, about: int = 5) -> list[float]:
-        """Round values on the axis, about so many."""
+        """Choose round values on the axis, about so many."""
         step = nice_step((self.high - self.low) / max(1, about))
         if self.whole:
             step = max(1.0, round(step))
@@ -56,7 +56,7 @@ class Axis:
         return [index * step for index in range(first, last + 1)]
 
     def fitting(self, pixels: float, about: int = 5) -> list[tuple[float, str]]:
-        """Ticks and their labels, as many as stand side by side in so many pixels."""
+        """Choose ticks and their labels, as many as fit side by side into some pixels."""
         ticks: list[float] = []
         labels: list[str] = []
         for count in range(about, 0, -1):
@@ -70,23 +70,13 @@ class Axis:
 
 
 def nice_step(rough: float) -> float:
-    """The smallest of 1, 2, 2.5, 5 times a power of ten that is at least `rough`.
-
-    Example:
-        >>> [nice_step(x) for x in (0.9, 1.4, 2.2, 30.0)]
-        [1.0, 2.0, 2.5, 50.0]
-    """
+    """Find the smallest of 1, 2, 2.5, 5 times a power of ten that is at least `rough`."""
     power = 10.0 ** math.floor(math.log10(rough))
     return power * next(m for m in (1, 2, 2.5, 5, 10) if m * power >= rough * (1 - 1e-9))
 
 
 def tick_labels(ticks: Sequence[float]) -> list[str]:
-    """Labels with the same number of decimals; large and small ones share a power of ten.
-
-    Example:
-        >>> tick_labels([-0.5, 0.0, 0.5]), tick_labels([0.0, 2e6])
-        (['−0.5', '0', '0.5'], ['0', '2×10⁶'])
-    """
+    """Label ticks with the same number of decimals; large and small ones share a power of ten."""
     largest = max((abs(tick) for tick in ticks), default=0.0)
     if largest == 0:
         return ["0" for _ in ticks]
@@ -102,17 +92,17 @@ def tick_labels(ticks: Sequence[float]) -> list[str]:
 
 
 def signed(text: str) -> str:
-    """With a minus sign instead of a hyphen."""
+    """Put a minus sign in place of a hyphen."""
     return text.replace("-", "−")
 
 
 def number(value: float, digits: int = 4) -> str:
-    """A number for a person: so many significant digits, no exponent where it can be avoided."""
+    """Write a number for a person, without an exponent where it can be avoided."""
     return numbers([value], digits)[0]
 
 
 def numbers(values: Sequence[float], digits: int = 4) -> list[str]:
-    """Numbers that stand in one column: the same decimals, so many digits for the largest.
+    """Write numbers of one column with the same decimals, and `digits` digits for the largest.
 
     Example:
         >>> numbers([1234.5, -0.25]), numbers([3.0, 2.0]), numbers([1.5e-7])
@@ -135,7 +125,7 @@ def numbers(values: Sequence[float], digits: int = 4) -> list[str]:
 
 
 def span(values: Iterable[float]) -> tuple[float, float]:
-    """Smallest and largest finite value, made two where they are one; 0 and 1 without any."""
+    """Find the smallest and largest finite value, made two where they are one; 0, 1 without any."""
     finite = [value for value in values if math.isfinite(value) and abs(value) < 1e100]
     if not finite:
         return 0.0, 1.0
@@ -147,7 +137,7 @@ def span(values: Iterable[float]) -> tuple[float, float]:
 
 
 def settled(values: Sequence[float], *, times: float = 4.0) -> tuple[float, float]:
-    """The range of a rising curve without its beginning.
+    """Find the range of a rising curve without its beginning.
 
     From the top, down to `times` as far below it as the median is: the steep start of a training
     would otherwise squash everything that comes after.

@@ -7,7 +7,7 @@ from lowerbound.report.markup import Html, element, joined
 
 #: Most marks of a curve that tell their values when pointed at.
 MOST_HOVERS = 200
-#: Height of the lowest bar, in pixels: of what is next to nothing, but there.
+#: Height of the lowest bar, in pixels: of a value next to nothing, but there.
 LEAST = 2.0
 
 Points = Sequence[tuple[float, float]]
@@ -19,14 +19,11 @@ class Chart:
     Args:
         x: The horizontal axis.
         y: The vertical axis; its label stands above it.
-        name: What is shown, for those who cannot see it.
+        name: A description for those who cannot see it.
         width: Of the whole, in pixels at full size.
         height: Of the whole.
-        about: How many ticks on each axis.
+        about: Number of ticks on each axis.
         x_ticks: Places and labels instead of the axis's own.
-
-    Attributes:
-        left: Where the plot begins, in pixels; likewise `right`, `top` and `bottom`.
     """
 
     def __init__(
@@ -53,15 +50,15 @@ class Chart:
         self._over: list[Html] = []
 
     def across(self, value: float) -> float:
-        """The pixel of a value of x."""
+        """Place a value of x, in pixels."""
         return self.x.at(value, self.left, self.right)
 
     def up(self, value: float) -> float:
-        """The pixel of a value of y."""
+        """Place a value of y, in pixels."""
         return self.y.at(value, self.bottom, self.top)
 
     def line(self, points: Points, class_: str) -> None:
-        """A curve."""
+        """Draw a curve."""
         if len(points) == 1:
             self.dots(points, class_, radius=3.0)
         path = " ".join(f"{self.across(x):.1f},{self.up(y):.1f}" for x, y in points)
@@ -70,13 +67,13 @@ class Chart:
     def dots(
         self, points: Points, class_: str, title: str | None = None, *, radius: float = 2.5
     ) -> None:
-        """Marks of one kind, with one name."""
+        """Draw marks of one kind, with one name."""
         circles = [element("circle", cx=self.across(x), cy=self.up(y), r=radius) for x, y in points]
         named = [element("title", title)] if title else []
         self._marks.append(element("g", *named, *circles, class_=f"dots {class_}"))
 
     def hovers(self, points: Points, titles: Sequence[str]) -> None:
-        """Invisible marks that tell their value when pointed at."""
+        """Draw invisible marks that tell their value when pointed at."""
         every = max(1, -(-len(points) // MOST_HOVERS))
         for (x, y), title in list(zip(points, titles, strict=True))[::-1][::every]:
             if self.x.shows(x) and self.y.shows(y):
@@ -88,47 +85,31 @@ class Chart:
     def bar(
         self, start: float, end: float, value: float, class_: str, title: str | None = None
     ) -> None:
-        """A bar from zero, high enough to be seen."""
+        """Draw a bar from zero, high enough to be seen."""
         base, tip = self.up(max(0.0, self.y.low)), self.up(value)
-        self._marks.append(
-            element(
-                "rect",
-                *([element("title", title)] if title else []),
-                x=self.across(start),
-                y=min(tip, base - LEAST),
-                width=max(0.1, self.across(end) - self.across(start)),
-                height=max(LEAST, base - tip),
-                class_=f"bar {class_}",
-            )
-        )
+        named = [element("title", title)] if title else []
+        left, y = self.across(start), min(tip, base - LEAST)
+        width, height = max(0.1, self.across(end) - left), max(LEAST, base - tip)
+        place = {"x": left, "y": y, "width": width, "height": height}
+        self._marks.append(element("rect", *named, **place, class_=f"bar {class_}"))
 
     def text(self, x: float, y: float, text: str, class_: str = "", anchor: str = "middle") -> None:
-        """Words at a pixel, above all marks."""
+        """Write words at a pixel, above all marks."""
         self._over.append(
             element("text", text, x=x, y=y, text_anchor=anchor, class_=f"note {class_}".strip())
         )
 
     def svg(self, class_: str = "") -> Html:
-        """The chart."""
-        box = {
-            "x": self.left,
-            "y": self.top,
-            "width": self.right - self.left,
-            "height": self.bottom - self.top,
-        }
+        """Put the chart together."""
+        width, height = self.right - self.left, self.bottom - self.top
+        box = {"x": self.left, "y": self.top, "width": width, "height": height}
         # an inner svg clips what lies outside the plot, and keeps the coordinates
         view = " ".join(f"{value:g}" for value in box.values())
         marks = element("svg", *self._marks, viewBox=view, **box)
         return element(
-            "svg",
-            self._frame(),
-            marks,
-            *self._over,
-            viewBox=f"0 0 {self.width} {self.height}",
-            role="img",
-            aria_label=self.name,
-            class_=f"chart {class_}".strip(),
-        )
+            "svg", self._frame(), marks, *self._over, viewBox=f"0 0 {self.width} {self.height}",
+            role="img", aria_label=self.name, class_=f"chart {class_}".strip(),
+        )  # fmt: skip
 
     def _frame(self) -> Html:
         parts = []
@@ -141,9 +122,7 @@ class Chart:
         base = {"x1": self.left, "x2": self.right, "y1": self.bottom, "y2": self.bottom}
         parts.append(element("line", class_="base", **base))
         for value, label in self._columns:
-            x = self.across(value)
-            reach = len(label) * CHARACTER / 2
-            x = min(x, self.width - reach)
+            x = min(self.across(value), self.width - len(label) * CHARACTER / 2)
             parts.append(
                 element("text", label, x=x, y=self.bottom + 16, text_anchor="middle", class_="tick")
             )

@@ -1,4 +1,4 @@
-"""Tables and vectors: what rows and columns look like, and what the model makes of them."""
+"""Tables and vectors: drawn rows, and columns as they are and as the model has them."""
 
 from dataclasses import dataclass
 from itertools import islice
@@ -24,7 +24,7 @@ SEED = 0
 
 
 def _cells(column: np.ndarray) -> list[str]:
-    """The cells of a column as they are shown: words as they are, numbers short."""
+    """Write the cells of a column: words as they are, numbers short."""
     if column.dtype.kind == "f":
         return numbers([float(value) for value in column])
     return ["" if value is None else str(value) for value in column]
@@ -32,26 +32,21 @@ def _cells(column: np.ndarray) -> list[str]:
 
 @dataclass(frozen=True)
 class Columns:
-    """Makes panels of the columns of one run.
-
-    Args:
-        run: Of a table or vectors.
-        test: Held-out examples, or None.
-    """
+    """Maker of panels of the columns of a run and its held-out examples."""
 
     run: Run
     test: Examples | None
 
     @property
     def names(self) -> list[str]:
-        """What the model's own columns are called, those left out as constant not among them."""
+        """Names of the model's own columns, those left out as constant not among them."""
         schema = self.run.schema
         if schema.is_table:
             return [field.name for field in schema.fields]
         return [f"x[{', '.join(map(str, place))}]" for place in np.ndindex(schema.shape)]
 
     def samples(self) -> Panel:
-        """A few drawn rows."""
+        """Show a few drawn rows."""
         schema = self.run.schema
         x = generate(self.run.model, ROWS, seed=SEED).double()
         if len(schema.shape) == 1:
@@ -71,7 +66,7 @@ class Columns:
         return Panel("Samples", element("div", table, class_="scroll"), caption)
 
     def histograms(self) -> Panel | Missing:
-        """Held-out data against draws, column by column."""
+        """Compare held-out data with draws, column by column."""
         if self.test is None:
             return Missing("The comparison of columns needs the data.")
         drawn = generate(self.run.model, DRAWS, seed=SEED).double().flatten(1).numpy()
@@ -93,7 +88,7 @@ class Columns:
         return Panel("Columns", element("div", *charts, class_="small"), caption, legend)
 
     def reconstructions(self) -> Panel | Missing:
-        """Values as they are against values as they come back."""
+        """Show values as they are against values as they come back."""
         if self.test is None:
             return Missing("Reconstructions need the data.")
         total = min(len(self.test), POINTS)
@@ -119,7 +114,7 @@ class Columns:
         return Panel("Reconstructions", element("div", *charts, class_="small"), caption)
 
     def _known(self, index: int) -> np.ndarray:
-        """Observed held-out values of a column."""
+        """Take the observed held-out values of a column."""
         if self.test is None:
             return np.empty(0)
         values = self.test.x.flatten(1)[:, index].double()
@@ -155,7 +150,7 @@ class Columns:
 
 
 def distance(real: np.ndarray, made: np.ndarray) -> float:
-    """Kolmogorov-Smirnov distance: the largest gap between the two distribution functions."""
+    """Compute the Kolmogorov-Smirnov distance: the largest gap of two distribution functions."""
     if not len(real) or not len(made):
         return 0.0
     places = np.concatenate([real, made])

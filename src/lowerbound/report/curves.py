@@ -1,4 +1,4 @@
-"""How the training went: the bound over epochs, and distortion against rate."""
+"""The course of the training: the bound over epochs, and distortion against rate."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ PER_EXAMPLE = "nats per example"
 
 
 def learning_curves(history: Sequence[Epoch]) -> Panel | Missing:
-    """The bound on training and held-out examples after each epoch."""
+    """Draw the bound on training and held-out examples after each epoch."""
     curves = {
         "train": [(float(e.epoch), e.train.bound) for e in history],
         "held-out": [(float(e.epoch), e.held_out.bound) for e in history],
@@ -33,8 +33,7 @@ def learning_curves(history: Sequence[Epoch]) -> Panel | Missing:
     if best is not None and math.isfinite(best.held_out.bound):
         place = (float(best.epoch), best.held_out.bound)
         chart.dots([place], "held-out", radius=4.5)
-        words = f"best: epoch {best.epoch}, {number(best.held_out.bound)}"
-        _below(chart, curves, place, words)
+        _below(chart, curves, place, f"best: epoch {best.epoch}, {number(best.held_out.bound)}")
     for name, points in curves.items():
         chart.hovers(points, [f"epoch {x:.0f}, {name}: {number(y, 6)} nats" for x, y in points])
     cut = {x for points in curves.values() for x, y in points if not chart.y.shows(y)}
@@ -51,7 +50,7 @@ def learning_curves(history: Sequence[Epoch]) -> Panel | Missing:
 
 
 def rate_distortion(history: Sequence[Epoch]) -> Panel | Missing:
-    """The way of the training through the plane of rate and distortion."""
+    """Draw the way of the training through the plane of rate and distortion."""
     curves = {
         "train": _finite([(e.train.rate, e.train.distortion) for e in history]),
         "held-out": _finite([(e.held_out.rate, e.held_out.distortion) for e in history]),
@@ -70,16 +69,15 @@ def rate_distortion(history: Sequence[Epoch]) -> Panel | Missing:
         chart.line(points, name)
         chart.dots(points[-1:], name, f"{name}, last epoch", radius=4.5)
     for name, points in curves.items():
-        epochs = range(1, len(points) + 1)
         titles = [
             f"epoch {n}, {name}: rate {number(r)}, distortion {number(d)}, ELBO {number(-r - d)}"
-            for n, (r, d) in zip(epochs, points, strict=True)
+            for n, (r, d) in enumerate(points, start=1)
         ]
         chart.hovers(points, titles)
     return Panel(
         "Distortion against rate",
         chart.svg(),
-        "Rate is what the latents carry, distortion what is still missing once they are known. "
+        "Rate: nats that the latents carry; distortion: nats still missing once they are known. "
         "Along a dotted line the ELBO is the same; nearer to the lower left it is higher. Dots: "
         "the last epoch.",
         LEGEND,
@@ -92,7 +90,7 @@ def _below(
     place: tuple[float, float],
     words: str,
 ) -> None:
-    """Words next to a point, lower than all curves are there."""
+    """Write words next to a point, lower than all curves are there."""
     x, width = chart.across(place[0]), len(words) * CHARACTER
     right = x > (chart.left + chart.right) / 2
     start, end = (x - width, x) if right else (x, x + width)
@@ -103,7 +101,7 @@ def _below(
 
 
 def _equal_elbos(chart: Chart) -> None:
-    """Dotted lines along which distortion + rate is the same round number."""
+    """Draw dotted lines along which distortion + rate is the same round number."""
     x, y = chart.x, chart.y
     costs = Axis("", y.low + x.low, y.high + x.high).ticks(7)
     placed: list[float] = []

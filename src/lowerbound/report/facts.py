@@ -1,4 +1,4 @@
-"""What was fitted on what, in words."""
+"""Facts about a run, in words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ STOPPED = {
 
 @dataclass(frozen=True)
 class Fact:
-    """A name and what it is; `detail` is shown when pointed at."""
+    """A name and a value; `detail` is shown when pointed at."""
 
     name: str
     value: str
@@ -28,7 +28,7 @@ class Fact:
 
 
 def title_of(run: Run) -> str:
-    """What was fitted, in words."""
+    """Name the model that was fitted."""
     try:
         title = recipe_named(run.spec.recipe).title
     except SettingError:
@@ -37,39 +37,37 @@ def title_of(run: Run) -> str:
 
 
 def source_of(run: Run) -> str:
-    """What it was fitted on, in words."""
+    """Name the data it was fitted on."""
     return str(run.spec.data.get("source", "unknown data")).strip("'")
 
 
 def facts(run: Run) -> list[Fact]:
-    """Where the run came from."""
+    """Collect where the run came from."""
     spec, data, result = run.spec, run.spec.data, run.spec.result
+    sha256 = data.get("fingerprint")
+    prior = "" if run.refit is None else f"{run.refit.words}; the curves are from before"
     found = [
-        Fact("Data", source_of(run), _fingerprint(data)),
+        Fact("Data", source_of(run), f"sha256 {sha256}" if sha256 else ""),
         Fact("Example", run.schema.describe()),
         *_splits(data.get("split")),
         Fact("Recipe", f"{spec.recipe}, {_source(spec.recipe)}".rstrip(", ")),
         Fact("Training", _training(result)),
-        Fact(
-            "Prior", "" if run.refit is None else f"{run.refit.words}; the curves are from before"
-        ),
+        Fact("Prior", prior),
         Fact("Seed", str(spec.seed)),
         Fact("Versions", ", ".join(f"{name} {v}" for name, v in spec.versions.items())),
+        Fact("Run written", _written(run)),
     ]
-    written = _written(run)
-    if written:
-        found.append(Fact("Run written", written))
     return [fact for fact in found if fact.value]
 
 
 def notes(run: Run) -> list[str]:
-    """What the reader of the data did that its owner should know."""
+    """List what the reader of the data noted for its owner."""
     listed = run.spec.data.get("notes")
     return [str(note) for note in listed] if isinstance(listed, list) else []
 
 
 def doubts(run: Run, data: Data | None, evaluation: Evaluation | None) -> list[str]:
-    """What keeps this report from being taken at face value."""
+    """List the reasons not to take this report at face value."""
     found = []
     if not run.spec.result:
         found.append(
@@ -88,9 +86,7 @@ def doubts(run: Run, data: Data | None, evaluation: Evaluation | None) -> list[s
 
 
 def _splits(split: Any) -> list[Fact]:
-    if not isinstance(split, Mapping):
-        return []
-    counts = split.get("counts")
+    counts = split.get("counts") if isinstance(split, Mapping) else None
     if not isinstance(counts, Mapping):
         return []
     words = ", ".join(
@@ -115,7 +111,7 @@ def _training(result: Mapping[str, Any]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time as a person says it.
+    """Write a time as a person says it.
 
     Example:
         >>> duration(34.98), duration(754), duration(9000)
@@ -129,11 +125,6 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def _fingerprint(data: Mapping[str, Any]) -> str:
-    value = data.get("fingerprint")
-    return f"sha256 {value}" if value else ""
 
 
 def _source(recipe: str) -> str:

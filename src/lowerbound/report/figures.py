@@ -1,4 +1,4 @@
-"""How good it came out: the figures of merit, rounded to what their errors allow."""
+"""The figures of merit, rounded as their errors allow."""
 
 import math
 from dataclasses import dataclass
@@ -9,15 +9,9 @@ from lowerbound.report.axis import number, signed
 
 @dataclass(frozen=True)
 class Headline:
-    """One figure of merit.
+    """One figure of merit: rounded mean, standard error or "", unit, and meaning in a sentence.
 
-    Attributes:
-        name: What it is.
-        value: The mean, rounded to what its error allows.
-        error: The standard error, or empty.
-        unit: What it is counted in.
-        about: What it means, in a sentence.
-        exact: Unrounded, for who points at it.
+    `exact` is the unrounded mean, shown when pointed at.
     """
 
     name: str
@@ -29,7 +23,7 @@ class Headline:
 
 
 def headlines(evaluation: Evaluation) -> list[Headline]:
-    """The figures of merit."""
+    """Collect the figures of merit."""
     found = [
         _headline(
             "Log-likelihood, at least", evaluation.log_likelihood,
@@ -49,21 +43,19 @@ def headlines(evaluation: Evaluation) -> list[Headline]:
         why = evaluation.bits_per_dimension_reason or "not known"
         found.append(Headline("Bits per dimension", "–", "", "", f"Not defined: {why}."))
     found += [
-        _headline("Rate", evaluation.rate, "KL(q(z|x) ∥ p(z)): what the latents carry."),
-        _headline("Distortion", evaluation.distortion, "−E[log p(x|z)]: what they leave open."),
+        _headline("Rate", evaluation.rate, "KL(q(z|x) ∥ p(z)): nats that the latents carry."),
+        _headline("Distortion", evaluation.distortion, "−E[log p(x|z)]: nats left open."),
         Headline(
-            "Active units",
-            f"{evaluation.active_units:,}",
-            "",
+            "Active units", f"{evaluation.active_units:,}", "",
             f"of {evaluation.latents:,} latents",
-            f"Those whose posterior mean has a variance over {evaluation.threshold:g}.",
+            f"Units whose posterior mean has a variance over {evaluation.threshold:g}.",
         ),
     ]  # fmt: skip
     return found
 
 
 def rounded(estimate: Estimate) -> tuple[str, str]:
-    """Mean and standard error, to two significant digits of the error.
+    """Round mean and standard error to two significant digits of the error.
 
     Example:
         >>> rounded(Estimate(-2101.904, 18.693)), rounded(Estimate(3.8294, 0.0339))

@@ -22,7 +22,7 @@ _RULES = (
 
 
 def pretty(text: str) -> Html:
-    """The formula in HTML; anything that is no formula comes out escaped.
+    """Write a formula in HTML; anything that is no formula comes out escaped.
 
     Example:
         >>> pretty("E_q[log p(x|z)]")

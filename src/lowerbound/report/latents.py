@@ -1,4 +1,4 @@
-"""What the latent space looks like: where examples lie in it, and what each unit carries."""
+"""The latent space: where examples lie in it, and how much each unit carries."""
 
 import math
 from collections.abc import Sequence
@@ -30,12 +30,12 @@ MANY = 512
 
 @dataclass(frozen=True)
 class Latents:
-    """What is known of the latent units.
+    """The latent units as far as they are known.
 
     Attributes:
-        units: How many there are.
+        units: Their number.
         rates: Of each unit, nats; None where they cannot be told apart.
-        active: Which units are active; None without examples.
+        active: True for units that are active; None without examples.
         means: Posterior means of some held-out examples, `(N, D)`; None without examples.
         examples: Those examples.
     """
@@ -48,7 +48,7 @@ class Latents:
 
     @property
     def order(self) -> list[int]:
-        """Units, those that carry most first."""
+        """The units, those that carry most first."""
         if self.rates is not None:
             strength: Sequence[float] = self.rates
         elif self.means is not None and len(self.means) > 1:
@@ -59,7 +59,7 @@ class Latents:
 
 
 def latents_of(run: Run, test: Examples | None, evaluation: Evaluation | None) -> Latents:
-    """Look at some held-out examples."""
+    """Find rates, activity and posterior means on some held-out examples."""
     units = units_of(run.model.latents)
     rates = None if evaluation is None else evaluation.unit_rate
     if test is None:
@@ -77,7 +77,7 @@ def latents_of(run: Run, test: Examples | None, evaluation: Evaluation | None) -
 
 
 def unit_bars(latents: Latents) -> Panel | Missing:
-    """The rate of each unit, sorted."""
+    """Draw the rate of each unit, sorted."""
     if latents.rates is None:
         return Missing(
             "The rate of single units is not shown: without the data it is not known, and a "
@@ -101,7 +101,7 @@ def unit_bars(latents: Latents) -> Panel | Missing:
         title = f"unit {unit}: {number(latents.rates[unit], 3)} nats{', inactive' if idle else ''}"
         class_ = "idle" if idle else "active"
         chart.bar(place - half, place + half, latents.rates[unit], class_, title)
-    caption = "What each unit tells about an example, averaged: its KL(q ∥ p)."
+    caption = "The nats that each unit tells about an example, on average: its KL(q ∥ p)."
     if latents.active is not None:
         idle = latents.units - sum(latents.active)
         caption += (
@@ -119,7 +119,7 @@ def unit_bars(latents: Latents) -> Panel | Missing:
 
 
 def latent_map(latents: Latents) -> Panel | Missing:
-    """Posterior means of held-out examples in two dimensions."""
+    """Draw posterior means of held-out examples in two dimensions."""
     means, examples = latents.means, latents.examples
     if means is None or examples is None:
         return Missing("The map of the latent space needs the data.")
@@ -135,8 +135,8 @@ def latent_map(latents: Latents) -> Panel | Missing:
         labels = (f"component 1 ({parts[0]:.0%})", f"component 2 ({parts[1]:.0%})")
         words = (
             "Its axes are the first two principal components of these means, which hold "
-            f"{parts[0] + parts[1]:.0%} of their variance; what lies on top of each other here "
-            "may be far apart in the others."
+            f"{parts[0] + parts[1]:.0%} of their variance; points on top of each other here may "
+            "be far apart in the others."
         )
     x = Axis.over(labels[0], points[:, 0].tolist())
     y = Axis.over(labels[1], points[:, 1].tolist())
@@ -151,7 +151,7 @@ def latent_map(latents: Latents) -> Panel | Missing:
 
 
 def principal(means: Tensor) -> tuple[Tensor, tuple[float, float]]:
-    """The first two principal components `(N, 2)`, and the part of the variance each holds."""
+    """Find the first two principal components `(N, 2)` and the part of the variance of each."""
     centred = means - means.mean(dim=0)
     with seeded(0):
         if centred.shape[1] > MANY:
@@ -168,7 +168,7 @@ def principal(means: Tensor) -> tuple[Tensor, tuple[float, float]]:
 
 
 def _colour(chart: Chart, points: Tensor, examples: Examples) -> tuple[tuple[str, str], ...]:
-    """Draw the points, one colour and form a class; the legend."""
+    """Draw the points, one colour and form a class; return the legend."""
     rows: list[tuple[float, float]] = [(x, y) for x, y in points.tolist()]
     if examples.label is None:
         chart.dots(rows, "class-0")

@@ -1,4 +1,4 @@
-"""HTML and SVG that cannot be broken out of: whatever is put in is escaped, once."""
+"""HTML and SVG that cannot be broken out of: all text put in is escaped, once."""
 
 from dataclasses import dataclass
 from html import escape
@@ -14,12 +14,12 @@ class Html(str):
     __slots__ = ()
 
     def __html__(self) -> str:
-        """What jinja2 asks for before it escapes."""
+        """Return the text for jinja2, which asks before it escapes."""
         return str(self)
 
 
 def element(name: str, *children: str, **attributes: Any) -> Html:
-    """One element.
+    """Write one element.
 
     Args:
         name: Its tag.
@@ -42,7 +42,7 @@ def element(name: str, *children: str, **attributes: Any) -> Html:
 
 
 def joined(parts: list[Html]) -> Html:
-    """Elements one after the other."""
+    """Write elements one after the other."""
     return Html("".join(parts))
 
 
@@ -52,13 +52,9 @@ def _text(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Panel:
-    """Something to look at.
+    """A chart, pictures or a table, with its caption.
 
-    Attributes:
-        title: What it is, in few words.
-        body: A chart, pictures or a table.
-        caption: What to see in it.
-        legend: Swatch class and name of each kind of mark.
+    The legend has the swatch class and the name of each kind of mark.
     """
 
     title: str
@@ -69,6 +65,6 @@ class Panel:
 
 @dataclass(frozen=True)
 class Missing:
-    """Why there is nothing to look at, in a sentence."""
+    """The reason, in a sentence, why there is nothing to look at."""
 
     why: str

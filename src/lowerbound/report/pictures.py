@@ -27,41 +27,36 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Gallery:
-    """Makes pictures of the examples of one run.
-
-    Args:
-        run: Of images.
-        test: Held-out examples, or None.
-    """
+    """Maker of pictures of a run of images and its held-out examples."""
 
     run: Run
     test: Examples | None
 
     @property
     def few(self) -> bool:
-        """Whether pictures are large, so that fewer are shown."""
+        """True if pictures are large, so that fewer are shown."""
         channels, height, width = self.run.schema.shape
         return channels * min(height, LONGEST) * min(width, LONGEST) > LARGE
 
     def samples(self, draw: bool) -> Panel:
-        """New images, from the prior."""
+        """Show new images, from the prior."""
         count = 24 if self.few else 60
         x = generate(self.run.model, count, draw=draw, seed=SEED)
         if draw:
             caption = (
-                "x drawn from p(x|z), for the first of the same z: what the model says that data "
-                "looks like, noise included."
+                "x drawn from p(x|z), for the first of the same z: data as the model has it, "
+                "noise included."
             )
             x = x[: count // 2]
-            return Panel("Draws", self.grid(x, "draw"), caption)
+            return Panel("Draws", self._box(self.cells(x, "draw"), "pictures"), caption)
         caption = (
             "z drawn from the prior; shown are means of p(x|z), as papers do. They are smoother "
             "than data, because a mean leaves out the noise of the likelihood."
         )
-        return Panel("Samples", self.grid(x, "sample"), caption)
+        return Panel("Samples", self._box(self.cells(x, "sample"), "pictures"), caption)
 
     def reconstructions(self) -> Panel | Missing:
-        """Held-out images above what the model makes of them."""
+        """Show held-out images above their reconstructions."""
         if self.test is None:
             return Missing("Reconstructions need the data.")
         some = self.test.select(torch.tensor(self._spread(8 if self.few else 16)))
@@ -73,13 +68,13 @@ class Gallery:
             for above, below in zip(originals, rebuilt, strict=True)
         ]
         caption = (
-            "Above: held-out examples. Below: the mean of p(x|z) at the posterior mean of z. What "
-            "is lost did not fit through the latents."
+            "Above: held-out examples. Below: the mean of p(x|z) at the posterior mean of z. "
+            "Details that are lost did not fit through the latents."
         )
         return Panel("Reconstructions", self._box(pairs, "pictures"), caption)
 
     def interpolations(self) -> Panel | Missing:
-        """Ways between held-out images."""
+        """Show ways between held-out images."""
         if self.test is None or len(self.test) < 2:
             return Missing("Interpolations need two held-out examples.")
         index = self._spread(8)
@@ -97,7 +92,7 @@ class Gallery:
         return Panel("Interpolations", joined(rows), caption)
 
     def traversals(self, units: Sequence[int], rates: Sequence[float] | None) -> Panel:
-        """What single latent units do."""
+        """Show the effect of single latent units."""
         units = list(units)[: 6 if self.few else 8]
         frames = traverse(self.run.model, units, reach=3.0, steps=7 if self.few else 9)
         rows = []
@@ -106,17 +101,13 @@ class Gallery:
             label = element("div", f"z{unit}", element("small", rate), class_="unit")
             rows.append(self._strip(frames[row], f"unit {unit}", label))
         caption = (
-            "Each row moves one unit from −3 to +3 standard deviations of the prior and leaves "
-            "the others at 0; the units that carry most come first."
+            "Each row moves one unit from −3 to +3 standard deviations about the centre of the "
+            "prior and leaves the others there; the units that carry most come first."
         )
         return Panel("Latent traversals", joined(rows), caption)
 
-    def grid(self, x: Tensor, name: str) -> Html:
-        """Many pictures that flow with the width of the page."""
-        return self._box(self.cells(x, name), "pictures")
-
     def cells(self, x: Tensor, name: str, labels: Examples | None = None) -> list[Html]:
-        """One `<img>` for each example."""
+        """Make one `<img>` for each example."""
         cells = []
         for index, pixels in enumerate(self._pixels(x)):
             image = to_image(pixels)
@@ -127,7 +118,7 @@ class Gallery:
         return cells
 
     def _pixels(self, x: Tensor):  # type: ignore[no-untyped-def]
-        """Bytes; reals are spread over the range of the data, not over that of `x`."""
+        """Turn examples into bytes; reals are spread over the range of the data, not of `x`."""
         x = torch.nan_to_num(x.double())
         if self.run.schema.levels is None:
             known = x if self.test is None else torch.nan_to_num(self.test.x.double())
@@ -155,14 +146,14 @@ class Gallery:
         return element("div", *cells, class_=class_, style=style)
 
     def _spread(self, count: int) -> list[int]:
-        """Indices all over the held-out examples; the same for the same data."""
+        """Choose indices all over the held-out examples, alike for the same data."""
         total = 0 if self.test is None else len(self.test)
         count = min(count, total)
         return [i * total // count for i in range(count)]
 
 
 def class_name(examples: Examples, label: int) -> str:
-    """What a class is called."""
+    """Name a class."""
     names = examples.label_names
     return names[label] if names is not None and 0 <= label < len(names) else f"class {label}"
 

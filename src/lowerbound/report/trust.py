@@ -1,4 +1,4 @@
-"""How far the figures can be trusted, and what they say of the model, in sentences and a table."""
+"""Trust in the figures and their meaning, in sentences and a table."""
 
 from lowerbound.evaluation import Estimate, Evaluation
 from lowerbound.evaluation.estimate import NORMAL_FROM
@@ -7,7 +7,7 @@ from lowerbound.report.figures import rounded
 
 
 def rungs(evaluation: Evaluation) -> list[tuple[str, str, str]]:
-    """Draws of z, the bound on log p(x) they give, its error over draws."""
+    """List draws of z, the bound on log p(x) they give, and its error over draws."""
     rows = []
     for rung in evaluation.ladder:
         value, error = rounded(Estimate(rung.bound.mean, rung.bound.draw_error))
@@ -16,7 +16,7 @@ def rungs(evaluation: Evaluation) -> list[tuple[str, str, str]]:
 
 
 def sentences(evaluation: Evaluation) -> list[str]:
-    """Whether the bound has converged, what the rate is spent on, and the gap to training."""
+    """Say whether the bound has converged, where the rate goes, and the gap to training."""
     stated = evaluation.convergence
     found = [f"{stated.words[:1].upper()}{stated.words[1:]}."]
     heavy = stated.heavy_tailed
@@ -51,6 +51,6 @@ def sentences(evaluation: Evaluation) -> list[str]:
 
 
 def _between(one: float, other: float) -> str:
-    """The smaller one first, neither below 0."""
+    """Write the smaller one first, neither below 0."""
     low, high = sorted(max(0.0, value) for value in (one, other))
     return f"{number(low, 3)} to {number(high, 3)}"

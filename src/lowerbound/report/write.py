@@ -15,7 +15,7 @@ from lowerbound.report import again, facts, figures, trust
 from lowerbound.report.columns import Columns
 from lowerbound.report.curves import learning_curves, rate_distortion
 from lowerbound.report.formula import pretty
-from lowerbound.report.latents import Latents, latent_map, latents_of, unit_bars
+from lowerbound.report.latents import latent_map, latents_of, unit_bars
 from lowerbound.report.markup import Html, Missing, Panel
 from lowerbound.report.pictures import Gallery
 from lowerbound.runs import Run
@@ -34,12 +34,9 @@ def write_report(
 
     Args:
         run: The run.
-        data: What it was trained on, of which the test split is shown; None if it is not at hand.
-        evaluation: How good the model is; None if nobody measured.
-        path: Where to write; `report.html` in the run's directory if None.
-
-    Returns:
-        Where the report is.
+        data: Its data, of which the test split is shown; None if it is not at hand.
+        evaluation: The figures of the model; None if nobody measured.
+        path: Where to write, and the result; `report.html` in the run's directory if None.
 
     Raises:
         OutputError: The place cannot be written.
@@ -50,10 +47,20 @@ def write_report(
 
 
 def render(run: Run, data: Data | None, evaluation: Evaluation | None) -> str:
-    """The text of the report."""
+    """Write the text of the report."""
     test, why = _held_out(run, data)
     found = _attempt(lambda: latents_of(run, test, evaluation))
-    shown = _of_images(run, test, found) if run.schema.is_image else _of_columns(run, test)
+    makers: list[Callable[[], Panel | Missing]]
+    if run.schema.is_image:
+        gallery = Gallery(run, test)
+        makers = [
+            lambda: gallery.samples(draw=False), lambda: gallery.samples(draw=True),
+            gallery.reconstructions, gallery.interpolations,
+            lambda: _about(found, lambda of: gallery.traversals(of.order, of.rates)),
+        ]  # fmt: skip
+    else:
+        columns = Columns(run, test)
+        makers = [columns.samples, columns.histograms, columns.reconstructions]
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -71,22 +78,16 @@ def render(run: Run, data: Data | None, evaluation: Evaluation | None) -> str:
         rungs=[] if evaluation is None else trust.rungs(evaluation),
         sentences=[] if evaluation is None else trust.sentences(evaluation),
         model=_model(run),
-        curves=[
-            learning_curves(run.history),
-            rate_distortion(run.history),
-        ],
-        shown=shown,
-        latents=[
-            _about(found, latent_map),
-            _about(found, unit_bars),
-        ],
+        curves=[learning_curves(run.history), rate_distortion(run.history)],
+        shown=[_attempt(make) for make in makers],
+        latents=[_about(found, latent_map), _about(found, unit_bars)],
         command=again.command_of(run),
         snippet=again.snippet_of(run),
     )
 
 
 def _held_out(run: Run, data: Data | None) -> tuple[Examples | None, str]:
-    """The examples to show, or why there are none."""
+    """Take the examples to show, or say why there are none."""
     if data is None:
         return None, "The data was not at hand: whatever needs held-out examples is left out."
     if data.schema.shape != run.schema.shape or data.schema.kind != run.schema.kind:
@@ -100,30 +101,8 @@ def _held_out(run: Run, data: Data | None) -> tuple[Examples | None, str]:
     return data.test.load() if few else data.test.few(MOST_SHOWN), ""
 
 
-def _of_images(run: Run, test: Examples | None, latents: Any) -> list[Panel | Missing]:
-    gallery = Gallery(run, test)
-
-    def traversals(found: Latents) -> Panel:
-        return gallery.traversals(found.order, found.rates)
-
-    return [
-        _attempt(lambda: gallery.samples(draw=False)),
-        _attempt(lambda: gallery.samples(draw=True)),
-        _attempt(gallery.reconstructions),
-        _attempt(gallery.interpolations),
-        _about(latents, traversals),
-    ]
-
-
-def _of_columns(run: Run, test: Examples | None) -> list[Panel | Missing]:
-    columns = Columns(run, test)
-    return [
-        _attempt(columns.samples), _attempt(columns.histograms), _attempt(columns.reconstructions)
-    ]  # fmt: skip
-
-
 def _attempt(make: Callable[[], Any]) -> Any:
-    """What `make` makes, or the reason why it cannot be made."""
+    """Make something, or give the reason why it cannot be made."""
     try:
         return make()
     except LowerboundError as error:
@@ -135,7 +114,7 @@ def _about(found: Any, make: Callable[[Any], Any]) -> Any:
 
 
 def _model(run: Run) -> dict[str, Any]:
-    """The model and its objective, in formulas and words."""
+    """Describe the model and its objective, in formulas and words."""
     model, criterion = run.model, run.objective.criterion
     factors = [
         (factor.name, pretty(factor.symbol), pretty(factor.formula), factor.parameters)
@@ -172,7 +151,7 @@ def _model(run: Run) -> dict[str, Any]:
 
 
 def _joint(groups: list[str]) -> str:
-    """The joint law as the product that it is, from the top.
+    """Write the joint law as a product, from the top.
 
     Example:
         >>> _joint(["z2", "z1"])

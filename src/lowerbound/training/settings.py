@@ -67,7 +67,9 @@ class Training:
 
     def __post_init__(self) -> None:
         optional = ("minutes", "clip", "patience")
-        given = {k: v for k, v in vars(self).items() if v is not None or k not in optional}
+        given: dict[str, Any] = {
+            k: v for k, v in vars(self).items() if v is not None or k not in optional
+        }
         for name in given.keys() & {"epochs", "batch_size", "patience"}:
             value = given[name]
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
