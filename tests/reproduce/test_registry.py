@@ -13,6 +13,7 @@ from lowerbound.errors import DataError, UnknownNameError
 from lowerbound.objectives import ELBO, IWAE, DReG, StickingTheLanding
 from lowerbound.reproduce import Published, entries, entry_named
 from lowerbound.reproduce.cost import cost, operations
+from lowerbound.reproduce.entry import EXAMPLES
 from lowerbound.reproduce.registry import PLACES, read_rows
 
 MNIST = Schema((Field("image", "binary", (1, 28, 28), 2),), (1, 28, 28))
@@ -28,7 +29,7 @@ def test_every_name_is_there_once_and_a_wrong_one_meets_its_neighbours():
 
 @pytest.mark.parametrize("entry", DRAWN, ids=lambda entry: entry.name)
 def test_every_entry_is_a_recipe_with_settings_that_it_has(entry):
-    made = assemble(entry.recipe, MNIST, entry.settings, examples=entry.examples, seed=0)
+    made = assemble(entry.recipe, MNIST, entry.settings, examples=EXAMPLES[entry.data], seed=0)
     assert made.training.epochs == entry.epochs
     assert made.training.patience is None  # the whole budget is run
     assert entry.published.address.startswith("https://")

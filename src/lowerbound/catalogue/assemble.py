@@ -1,7 +1,7 @@
 """From a recipe's name, a schema and some settings to everything that `fit` needs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -29,12 +29,12 @@ class Assembly:
     Attributes:
         recipe: The recipe.
         model: The model, freshly initialised.
-        objective: What is maximised.
-        training: How.
+        objective: The bound to maximise.
+        training: The settings of its training.
         settings: The model's and the objective's settings, all of them, as JSON values.
-        words: Why it was chosen so, one sentence each.
-        refit: Whether a better prior is to be fitted after training: where "auto" was asked for and
-            no other prior.
+        words: The reasons for the choices, one sentence each.
+        refit: True if a better prior is to be fitted after training: where "auto" was asked for
+            and no other prior.
     """
 
     recipe: Recipe
@@ -58,15 +58,12 @@ def assemble(
 
     Args:
         name: Of the recipe.
-        schema: What the data is.
-        settings: Of model, objective and training, by name, as text or in their own types; what
-            is not given is chosen.
+        schema: That of the data.
+        settings: Of model, objective and training, by name, as text or in their own types; others
+            are chosen.
         examples: Training examples there are; sets defaults of epochs, batch size and patience,
             and how hidden layers start.
         seed: Of the initial weights; None for a fresh one.
-
-    Returns:
-        The assembly.
 
     Raises:
         UnknownNameError: No such recipe or setting; names its neighbours.
@@ -137,12 +134,7 @@ def arguments_of(known: Mapping[str, Setting], resolved: Mapping[str, Any]) -> d
 
 
 def check_values(recipe: Recipe, given: Mapping[str, Any]) -> None:
-    """Raise `SettingError` for values that are wrong whatever the data is.
-
-    Args:
-        recipe: Whose settings they are.
-        given: As `check_settings` returns them.
-    """
+    """Raise `SettingError` for values, from `check_settings`, that suit no data."""
     known = settings_of(recipe)
     Training(**{name: value for name, value in given.items() if known[name].group == "training"})
     latents = given.get("latents")
@@ -165,11 +157,11 @@ def check_values(recipe: Recipe, given: Mapping[str, Any]) -> None:
 
 
 def build(name: str, schema: Schema, **settings: Any) -> tuple[Model, Objective]:
-    """The model and the objective of a recipe, for data of a schema.
+    """Build the model and the objective of a recipe, for data of a schema.
 
     Args:
         name: Of the recipe.
-        schema: What the data is, such as `lowerbound.read(...).schema`.
+        schema: That of the data, such as `lowerbound.read(...).schema`.
         **settings: Of model and objective, such as `latents=16`.
 
     Raises:
@@ -188,10 +180,10 @@ def build(name: str, schema: Schema, **settings: Any) -> tuple[Model, Objective]
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with tuples as lists, as JSON has them."""
+    """Turn tuples into lists, as JSON has them."""
     return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
 
 
 def training_to_json(training: Training) -> dict[str, Any]:
-    """The settings of a training as JSON values."""
-    return plain({entry.name: getattr(training, entry.name) for entry in fields(training)})
+    """Write the settings of a training as JSON values."""
+    return training.to_json()

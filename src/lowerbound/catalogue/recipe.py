@@ -1,4 +1,4 @@
-"""What a recipe is: a function that assembles parts, and where it comes from."""
+"""Recipes: functions that assemble parts, and their sources."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -53,12 +53,7 @@ _RECIPES: dict[str, Recipe] = {}
 
 
 def recipe(name: str, **about: Any) -> Callable[[Build], Build]:
-    """Enter a function in the catalogue under a name.
-
-    Args:
-        name: As given to `--model`.
-        **about: The other attributes of `Recipe`, save `build`.
-    """
+    """Enter a function in the catalogue under a name, with the other attributes of `Recipe`."""
 
     def enter(build: Build) -> Build:
         _RECIPES[name] = Recipe(name=name, build=build, **about)
@@ -73,11 +68,7 @@ def recipes() -> tuple[Recipe, ...]:
 
 
 def recipe_named(name: str) -> Recipe:
-    """Return one recipe.
-
-    Raises:
-        UnknownNameError: There is none of that name; names its neighbours.
-    """
+    """Return one recipe; `UnknownNameError` names the neighbours of an unknown one."""
     if name not in _RECIPES:
         raise UnknownNameError("recipe", name, _RECIPES)
     return _RECIPES[name]

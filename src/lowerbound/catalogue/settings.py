@@ -1,4 +1,4 @@
-"""Settings by name: which there are, and from text or JSON to their types."""
+"""Settings by name: a list of them, and their types from text or JSON."""
 
 import inspect
 import types
@@ -22,7 +22,7 @@ class Setting:
         kind: Its type.
         default: Its value when nobody changes it.
         group: "model" (a part), "objective" (the recipe's own) or "training".
-        meaning: What it is, as the docstring of its function says.
+        meaning: Its line in the docstring of its function.
         slot: The slot that it fills; None for other settings.
         builders: The setting as each builder has it, which may differ in its default, by the name
             of the builder; empty for settings of no builder.
@@ -43,17 +43,12 @@ def settings_of(recipe: Recipe) -> dict[str, Setting]:
     They are read from signatures: of the recipe, of what it hands `**parts` on to, and of every
     builder that a slot can hold.
     """
-    found: dict[str, Setting] = {}
-    own = _keywords(recipe.build)
+    listed: list[Setting] = []
     if any(p.kind is p.VAR_KEYWORD for p in inspect.signature(recipe.build).parameters.values()):
-        for setting in _keywords(recipe.parts):
-            found[setting.name] = setting
-            for inner in _of_builders(setting):
-                found[inner.name] = inner
-    for setting in own:
-        found[setting.name] = replace(setting, group="model" if setting.slot else "objective")
-        for inner in _of_builders(setting):
-            found[inner.name] = inner
+        listed += _keywords(recipe.parts)
+    for setting in _keywords(recipe.build):
+        listed.append(replace(setting, group="model" if setting.slot else "objective"))
+    found = {one.name: one for setting in listed for one in (setting, *_of_builders(setting))}
     hints, means = get_type_hints(Training), meanings(Training)
     for entry in fields(Training):
         name = entry.name
@@ -63,7 +58,7 @@ def settings_of(recipe: Recipe) -> dict[str, Setting]:
 
 
 def _keywords(function: Callable[..., Any]) -> list[Setting]:
-    """The keyword-only arguments of a function, as settings of the model."""
+    """Read the keyword-only arguments of a function, as settings of the model."""
     # of a class only what makes it: torch's own annotations are text that would be evaluated
     made: Any = function.__init__ if isinstance(function, type) else function
     hints, means = get_type_hints(made, include_extras=True), meanings(function)
@@ -81,7 +76,7 @@ def _keywords(function: Callable[..., Any]) -> list[Setting]:
 
 
 def _of_builders(setting: Setting) -> list[Setting]:
-    """The settings of everything that a slot can hold, under the slot's name."""
+    """Read the settings of all builders of a slot, under the slot's name."""
     if setting.slot is None:
         return []
     found: dict[str, dict[str, Setting]] = {}
@@ -98,12 +93,7 @@ def each_of(setting: Setting) -> list[tuple[str | None, Setting]]:
 
 
 def meanings(documented: Any) -> dict[str, str]:
-    """What the section "Args" of a docstring says of each name.
-
-    Example:
-        >>> meanings(Training)["average"].partition(",")[0]
-        'Decay of the exponential moving average of the weights'
-    """
+    """Read the section "Args" of a docstring, by name."""
     _, _, section = (inspect.getdoc(documented) or "").partition("\nArgs:\n")
     found: dict[str, str] = {}
     name = ""
@@ -191,10 +181,7 @@ def _check_builder(known: Mapping[str, Setting], found: Mapping[str, Any], name:
 
 
 def convert(name: str, value: Any, kind: Any) -> Any:
-    """One value in its type.
-
-    Raises:
-        SettingError: It cannot be.
+    """Convert one value to its type; `SettingError` if it cannot be.
 
     Example:
         >>> convert("hidden", "400,400", tuple[int, ...])
@@ -246,6 +233,6 @@ def _boolean(name: str, value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """The value on one short line, however long it is."""
+    """Show a value on one short line, however long it is."""
     text = repr(value)
     return text if len(text) <= 100 else f"{text[:97]}..."

@@ -17,7 +17,7 @@ class Slot:
     Attributes:
         name: Of the argument, such as "prior".
         builders: By name: the keyword-only arguments of each are its settings.
-        auto: Whether "auto" leaves the choice to the data.
+        auto: True if "auto" leaves the choice to the data.
     """
 
     name: str
@@ -30,11 +30,7 @@ class Slot:
         return (*(("auto",) if self.auto else ()), *self.builders)
 
     def check(self, name: str) -> str:
-        """Return the name if there is one of it.
-
-        Raises:
-            UnknownNameError: There is none; names its neighbours.
-        """
+        """Return the name; `UnknownNameError` if there is no builder of it."""
         if name not in self.names:
             raise UnknownNameError(self.name, name, self.names)
         return name
@@ -42,12 +38,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Choice:
-    """A builder by name, and its settings.
-
-    Attributes:
-        name: Of the builder.
-        settings: Its keyword arguments.
-    """
+    """A builder by name, and its settings, which are its keyword arguments."""
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -58,10 +58,9 @@ def fit(context: typer.Context, options: FitOptions) -> None:
         raise SettingError("missing argument 'DATA'; see lowerbound fit --help")
     from lowerbound.cli.ranks import restarted
     from lowerbound.cli.train import go_on, train
-    from lowerbound.runs.writer import check_interval, check_updates
+    from lowerbound.runs.writer import check_saving
 
-    check_interval(options.save_every)
-    check_updates(options.save_every_updates)
+    check_saving(options.save_every, options.save_every_updates)
     seed_of(options.seed)
     out = options.out
     if options.resume is None and restarted() and out is not None and (out / "spec.json").is_file():

@@ -1,7 +1,9 @@
 """The estimator: every choice is left to the catalogue, every answer is in the form of X."""
 
 import copy
+import sys
 import warnings
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +14,7 @@ from sklearn.base import (
     DensityMixin,
     TransformerMixin,
 )
-from sklearn.utils import check_array
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from lowerbound import catalogue
@@ -23,12 +25,31 @@ from lowerbound.data import Examples
 from lowerbound.estimator import parameters, runs
 from lowerbound.estimator.examples import checked, data_of, examples_of
 from lowerbound.estimator.form import Form
-from lowerbound.estimator.seeds import seed_of
-from lowerbound.estimator.verbose import EpochLines
 from lowerbound.evaluation import score
 from lowerbound.runs import Spec
 from lowerbound.runs.load import spec_of
-from lowerbound.training import Fit, fit
+from lowerbound.seeding import fresh_seed
+from lowerbound.training import Callback, Epoch, Fit, fit
+
+
+class EpochLines(Callback):
+    """One line an epoch on stderr."""
+
+    def on_epoch(self, epoch: Epoch, best: object) -> None:
+        """Write it."""
+        sys.stderr.write(
+            f"epoch {epoch.epoch}: bound {epoch.train.bound:.3f} train, "
+            f"{epoch.held_out.bound:.3f} validation, nats per example\n"
+        )
+
+
+def seed_of(random_state: Any) -> int:
+    """Make a seed of what scikit-learn allows; None leaves numpy's global state alone."""
+    if random_state is None:
+        return fresh_seed()
+    if isinstance(random_state, Integral) and not isinstance(random_state, bool):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseEstimator):
@@ -36,7 +57,7 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
 
     It passes scikit-learn's `check_estimator`, without exceptions. X may be `(N, D)`, grey images
     `(N, H, W)`, or images `(N, H, W, C)` or `(N, C, H, W)` with C 1 or 3: numbers, booleans, a
-    tensor or a table with named columns. What the cells are is read off as `lowerbound.read` does:
+    tensor or a table with named columns. Kinds of cells are recognised as `lowerbound.read` does:
     uint8 are levels and keep a discrete likelihood, cells that are all 0 or 1 are binary, other
     numbers are real. Columns that never vary are left out of the model and put back on output.
 
@@ -57,14 +78,14 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         samples: Draws of z for each example in `score_samples`.
         random_state: Seed of splitting, training and scoring; None for a fresh one.
         device: Where to train, such as "cuda"; None for the CPU.
-        verbose: Whether to report every epoch on stderr.
+        verbose: True to report every epoch on stderr.
 
     Attributes:
         model_: The trained `VAE`, with the weights of the best epoch.
-        schema_: What X was taken for.
+        schema_: The schema that X was taken to have.
         history_: One `Epoch` an epoch.
         n_iter_: Epochs that were run.
-        notes_: What was noticed in X, one sentence each.
+        notes_: Remarks on X, one sentence each.
         result_: The `Fit`: why training stopped, which epoch was best.
         spec_: The `Spec`: every setting and choice, the seed, the split.
         n_features_in_: Columns of X, or cells of an image.
@@ -133,14 +154,9 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         form = Form.of(X, data.schema)
         try:
             result = fit(
-                assembly.model,
-                assembly.objective,
-                data,
-                assembly.training,
-                seed=seed,
-                device=self.device,
-                callbacks=[EpochLines()] if self.verbose else [],
-            )
+                assembly.model, assembly.objective, data, assembly.training, seed=seed,
+                device=self.device, callbacks=[EpochLines()] if self.verbose else [],
+            )  # fmt: skip
         except KeyboardInterrupt as interrupt:
             kept: Fit | None = getattr(interrupt, "fit", None)
             if kept is not None and kept.best is not None:
@@ -151,7 +167,7 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         return self
 
     def transform(self, X) -> np.ndarray:
-        """Posterior means of z, `(N, latents)`; no noise, and no row depends on another.
+        """Encode X: posterior means of z, `(N, latents)`; no noise, no row depends on another.
 
         Computed in float64, so that a row's result does not depend on how many others come along.
         """
@@ -159,7 +175,7 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         return z.astype("f4" if self._form.dtype in (np.float16, np.float32) else "f8")
 
     def inverse_transform(self, X) -> np.ndarray:
-        """Means of p(x|z), in the units and the shape of the data.
+        """Decode z: means of p(x|z), in the units and the shape of the data.
 
         Args:
             X: Latent vectors z, `(N, latents)`.
@@ -169,7 +185,7 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         return self._form.restore(decode(self.model_, torch.tensor(z)), self.schema_)
 
     def reconstruct(self, X) -> np.ndarray:
-        """There and back: means of p(x|z) at the posterior mean of each example, like X."""
+        """Encode and decode: means of p(x|z) at the posterior mean of each example, like X."""
         z = self._encode(self._examples(X))
         return self._form.restore(decode(self.model_, torch.from_numpy(z)), self.schema_)
 
@@ -177,7 +193,7 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         """Draw new examples, z ~ p(z) and x ~ p(x|z), in the units and the shape of X.
 
         Args:
-            n_samples: How many.
+            n_samples: Their number.
             random_state: Seed of the draws; None for fresh ones at every call.
         """
         check_is_fitted(self)
@@ -186,7 +202,7 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         return values.astype(self._form.dtype) if self.schema_.is_discrete else values
 
     def score_samples(self, X) -> np.ndarray:
-        """Importance-weighted lower bound on log p(x) of each example, `(N,)`, nats.
+        """Compute the importance-weighted lower bound on log p(x) of each row, `(N,)`, nats.
 
         A density for real X, a probability for discrete X. The noise follows from `random_state`
         and the contents of the example: the same row always gets the same score, to the bit. A
@@ -199,7 +215,7 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         return found.log_likelihood.numpy()
 
     def score(self, X, y=None) -> float:  # type: ignore[override]
-        """Mean of `score_samples`: nats per example, higher is better; y is ignored."""
+        """Average `score_samples`: nats per example, higher is better; y is ignored."""
         return float(self.score_samples(X).mean())
 
     def save(self, path, force=False) -> None:
@@ -218,7 +234,7 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
 
     @classmethod
     def load(cls, path, *, device="cpu") -> Self:
-        """Read a run: what `save` wrote, or `lowerbound fit`.
+        """Read a run that `save` or `lowerbound fit` wrote.
 
         A `random_state` that was a generator is the seed it gave. Of a run that no estimator wrote
         the parameters are those of its recipe and settings, and grey images are `(N, H, W)`.
@@ -249,7 +265,7 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         return units_of(self.model_.latents)
 
     def _examples(self, X) -> Examples:
-        """X as the model stores it."""
+        """Convert X into the form that the model stores."""
         check_is_fitted(self)
         return examples_of(checked(self, X, reset=False), self.schema_)
 
@@ -257,7 +273,7 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         return encode(copy.deepcopy(self.model_).double(), examples).mean.numpy()
 
     def _keep(self, form: Form, spec: Spec, result: Fit, better: Refit | None) -> None:
-        """Set the attributes that hold what was learned."""
+        """Set the attributes that hold the result."""
         self._form = form
         self.refit_ = better
         model = result.model if better is None else apply(result.model, better)

@@ -18,15 +18,9 @@ from lowerbound.errors import DataError
 
 
 def checked(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
-    """X as a finite numeric array, `(N, D)` or with the axes of images, by scikit-learn.
+    """Check X by scikit-learn: a finite numeric array, `(N, D)` or with the axes of images.
 
-    Args:
-        estimator: Of scikit-learn; its names and number of features are set, or compared.
-        X: What the caller gave.
-        reset: Whether to set them, as `fit` does.
-
-    Raises:
-        ValueError: It is no such array, or other than at fit; likewise `TypeError`.
+    The estimator's names and number of features are set (`reset`), or compared.
     """
     if isinstance(X, str | bytes | os.PathLike):
         raise DataError(
@@ -49,7 +43,7 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
 
 
 def data_of(X: np.ndarray, names: np.ndarray | None, seed: int) -> Data:
-    """X in a training and a validation part, with its schema; there is no test part."""
+    """Split X into a training and a validation part, with its schema; there is no test part."""
     columns = None if names is None else tuple(names)
     data = build(_raw(X, Reading(), columns), seed=seed, test=False)
     width = data.schema.dimensions + len(data.schema.constants)
@@ -59,7 +53,7 @@ def data_of(X: np.ndarray, names: np.ndarray | None, seed: int) -> Data:
 
 
 def examples_of(X: np.ndarray, schema: Schema) -> Examples:
-    """X as a model of this schema stores it; warns of columns that never varied and now do."""
+    """Convert X for a model of this schema; warn of columns that never varied and now do."""
     examples, notes = coerce(_raw(X, reading(schema.reading, recorded=True)), schema)
     for note in notes if X.ndim == 2 else ():
         warnings.warn(str(note), stacklevel=4)

@@ -1,4 +1,4 @@
-"""The form of X at fit, so that what the model gives comes back in it."""
+"""The form of X at fit, so that results of the model come back in it."""
 
 import math
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from lowerbound.data import Schema
 
 @dataclass(frozen=True)
 class Form:
-    """What an example of X looked like.
+    """The form of an example of X.
 
     Args:
         shape: Of one example: `(D,)`, `(H, W)`, `(T, C)`, `(H, W, C)` or `(C, H, W)`.
         dtype: The number type of the cells.
-        white: What a binary cell that is stored as 1 was in X: 1, or 255 in images.
+        white: The value in X of a binary cell that is stored as 1: 1, or 255 in images.
     """
 
     shape: tuple[int, ...]
@@ -26,7 +26,7 @@ class Form:
 
     @classmethod
     def of(cls, X: np.ndarray, schema: Schema) -> Self:
-        """The form of `X`, `(N, ...)`, which was taken for what `schema` says."""
+        """Take the form of `X`, `(N, ...)`, which has this schema."""
         white = 255 if X.ndim > 2 and schema.kind == "binary" and X.max() == 255 else 1
         return cls(X.shape[1:], X.dtype.newbyteorder("="), white)
 
@@ -46,7 +46,7 @@ class Form:
         return cls(shape, np.dtype(dtype))
 
     def restore(self, x: Tensor, schema: Schema) -> np.ndarray:
-        """From the shape and levels of the model, `(N, *event)`, to those of X."""
+        """Turn the shape and levels of the model, `(N, *event)`, into those of X."""
         values = x.numpy()
         if len(self.shape) == 1:
             return schema.unpack(values)
@@ -59,27 +59,20 @@ class Form:
         return np.ascontiguousarray(values).reshape(-1, *self.shape)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Write it as plain values."""
         return {"shape": list(self.shape), "dtype": self.dtype.str, "white": self.white}
 
     @classmethod
     def from_json(cls, document: Any, schema: Schema) -> Self:
-        """What `to_json` wrote; trusts nothing.
-
-        Raises:
-            ValueError: Its values are impossible, or contradict the schema; likewise `TypeError`
-                and `KeyError`.
-        """
+        """Read what `to_json` wrote, and trust nothing."""
         shape, white = tuple(document["shape"]), document["white"]
         dtype = np.dtype(str(document["dtype"]))
         if not all(type(size) is int for size in shape):
             raise ValueError(f"impossible shape {shape}")
         if dtype.kind not in "biuf" or white not in (1, 255):
             raise ValueError(f"impossible cells of type {dtype} and white {white!r}")
-        form = cls(shape, dtype, white)
         flat = len(schema.shape) == 1 and schema.reading.axes is None
-        if not 1 <= len(shape) <= (1 if flat else 3) or math.prod(shape) != schema.dimensions + len(
-            schema.constants
-        ):
+        cells = schema.dimensions + len(schema.constants)
+        if not 1 <= len(shape) <= (1 if flat else 3) or math.prod(shape) != cells:
             raise ValueError(f"shape {shape} does not fit {schema.describe()}")
-        return form
+        return cls(shape, dtype, white)

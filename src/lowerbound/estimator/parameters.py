@@ -8,26 +8,15 @@ import numpy as np
 from lowerbound.errors import SettingError
 from lowerbound.runs import Spec
 
-#: Arguments that are settings of the catalogue under the same name, and what says "choose".
+#: Arguments that are settings of the catalogue under the same name; their values for "choose".
 SHORTCUTS: dict[str, Any] = {
-    "latents": None,
-    "likelihood": "auto",
-    "epochs": None,
-    "minutes": None,
-    "batch_size": None,
+    "latents": None, "likelihood": "auto", "epochs": None, "minutes": None, "batch_size": None,
     "learning_rate": None,
-}
+}  # fmt: skip
 
 
 def settings_of(params: Mapping[str, Any]) -> dict[str, Any]:
-    """All that is given to the catalogue.
-
-    Args:
-        params: Of the estimator, by name.
-
-    Raises:
-        SettingError: `settings` is no dictionary, or says again what another argument says.
-    """
+    """Collect the settings for the catalogue from the estimator's parameters."""
     settings = params["settings"]
     if settings is not None and not isinstance(settings, Mapping):
         raise SettingError(f"settings must be a dictionary by name, got {settings!r}")
@@ -55,17 +44,17 @@ def of_spec(spec: Spec) -> dict[str, Any]:
 
 
 def own(value: Any) -> Any:
-    """A number of numpy's, as a grid or a range has them, as one of Python's."""
+    """Turn a number of numpy's, as a grid or a range has them, into one of Python's."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def to_json(params: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Parameters as JSON values; a random generator as the seed that it gave."""
+    """Write parameters as JSON values; a random generator as the seed that it gave."""
     return {name: _plain(value, seed) for name, value in params.items()}
 
 
 def from_json(params: Mapping[str, Any]) -> dict[str, Any]:
-    """What `to_json` wrote, as parameters: sequences are tuples."""
+    """Read what `to_json` wrote: sequences are tuples."""
     return {name: _tuples(value) for name, value in params.items()}
 
 

@@ -1,4 +1,4 @@
-"""A fitted estimator on disk: a run like any other, which also says what it was fitted as."""
+"""A fitted estimator on disk: a run like any other, with the parameters of the estimator."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from lowerbound.training import Fit
 
 
 def with_entry(spec: Spec, **values: Any) -> Spec:
-    """The spec with these values, and no others, under `data.estimator`."""
+    """Put these values, and no others, under `data.estimator` of a spec."""
     return replace(spec, data={**spec.data, "estimator": values})
 
 
@@ -35,12 +35,9 @@ def save(
         path: The run's directory.
         params: The parameters of the estimator.
         spec: With the form of X under `data.estimator`.
-        result: What the training came to.
+        result: That of the training.
         refit: The prior that was fitted after it; None for the model's own.
         force: Replace a run that is there.
-
-    Raises:
-        OutputError: The place is taken or cannot be written.
     """
     entry = {**spec.data["estimator"], "params": parameters.to_json(params, spec.seed)}
     runs.save(path, with_entry(spec, **entry), result, force=force)
@@ -53,15 +50,8 @@ def load(
 ) -> tuple[dict[str, Any], Form, Spec, Fit, Refit | None]:
     """Read the parameters, the form of X, the spec, result and refitted prior of an estimator.
 
-    A run that no estimator wrote has those that make the same choices.
-
-    Args:
-        path: The run's directory.
-        names: Of the parameters that an estimator has.
-        device: Where to put the model.
-
-    Raises:
-        RunError: There is no run, or it is damaged.
+    A run that no estimator wrote has those that make the same choices. `names` are those of the
+    parameters that an estimator has.
     """
     run = runs.load(path, device=device, refitted=False)
     refit = runs.read_prior(runs.RunDirectory(path))
@@ -81,7 +71,7 @@ def load(
         seconds = float(outcome.get("seconds", 0.0))
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise RunError(
-            f"{path} is damaged: what it says of the estimator is wrong; fit again"
+            f"{path} is damaged: its record of the estimator is wrong; fit again"
         ) from error
     result = Fit(run.model, run.history, next(iter(best), None), stopped, spec.seed, seconds)
     return params, form, spec, result, refit

@@ -47,7 +47,7 @@ def joined() -> Iterator[Group]:
 
     Yields:
         The group; `ALONE` where no launcher has started several. An error that leaves the block
-        gets an attribute `silent`: whether another process has failed before and says why.
+        gets an attribute `silent`: True if another process has failed before and says why.
 
     Raises:
         SettingError: The launcher's variables make no sense.
@@ -62,7 +62,7 @@ def joined() -> Iterator[Group]:
             _initialise()
         store = _store("watch", host=False)
     except ValueError as error:
-        raise SettingError(f"what the launcher told is not usable: {error}") from error
+        raise SettingError(f"the launcher's variables are not usable: {error}") from error
     except RuntimeError as error:
         where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         raise ProcessError(

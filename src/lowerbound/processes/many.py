@@ -22,11 +22,12 @@ class Many(Group):
     def __init__(self) -> None:
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
         #: The device of messages: nccl alone sends no tensor of the CPU.
-        only_nccl = str(dist.get_backend()) == "nccl" and "cpu:" not in str(_config())
+        # torch's table of backends by device has no public name
+        table = dist.get_backend_config() if hasattr(dist, "get_backend_config") else ""
+        only_nccl = str(dist.get_backend()) == "nccl" and "cpu:" not in str(table)
         self.device = torch.device("cuda" if only_nccl else "cpu")
 
     def add(self, tensor: Tensor) -> Callable[[], Tensor]:
-        """See `Group.add`."""
         there = tensor.to(self.device) if tensor.device.type == "cpu" else tensor
         with met():
             work = dist.all_reduce(there, async_op=True)
@@ -40,7 +41,6 @@ class Many(Group):
         return wait
 
     def copy_from_first(self, tensors: Sequence[Tensor]) -> None:
-        """See `Group.copy_from_first`."""
         for tensor in tensors:
             there = tensor.to(self.device) if tensor.device.type == "cpu" else tensor
             with met():
@@ -49,16 +49,13 @@ class Many(Group):
                 tensor.copy_(there)
 
     def gather(self, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
-        """See `Group.gather`."""
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         return [load(part) if part else {} for part in self._bytes(save(plain) if plain else b"")]
 
     def tell(self, text: str) -> list[str]:
-        """See `Group.tell`."""
         return [part.decode() for part in self._bytes(text.encode())]
 
     def meet(self) -> None:
-        """See `Group.meet`."""
         self.add(torch.zeros(1))()
 
     def _bytes(self, mine: bytes) -> list[bytes]:
@@ -82,9 +79,8 @@ class Many(Group):
 def default() -> Group:
     """Find the group that one training is shared over.
 
-    Returns:
-        The group of the `together` block around it; outside of one, all processes of
-        `torch.distributed` where its process group is initialised.
+    It is the group of the `together` block around it; outside of one, all processes of
+    `torch.distributed` where its process group is initialised.
     """
     found = chosen()
     if found is not None:
@@ -100,19 +96,10 @@ def met() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if isinstance(error, ProcessError) or not _is_about_others(error):
+        words = ("gloo", "connection", "nccl", "socket", "timed out", "timeout", "broken pipe")
+        known = isinstance(error, dist.DistError) or any(w in str(error).lower() for w in words)
+        if isinstance(error, ProcessError) or not known:
             raise
         raise ProcessError(
             "lost the other processes: one of them was killed, or its host or network is gone"
         ) from error
-
-
-def _is_about_others(error: RuntimeError) -> bool:
-    words = ("gloo", "connection", "nccl", "socket", "timed out", "timeout", "broken pipe")
-    text = str(error).lower()
-    return isinstance(error, dist.DistError) or any(word in text for word in words)
-
-
-def _config() -> object:
-    """Give torch's table of backends by device, which has no public name."""
-    return dist.get_backend_config() if hasattr(dist, "get_backend_config") else ""

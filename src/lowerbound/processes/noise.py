@@ -159,16 +159,8 @@ _DRAWS: dict[Any, _Draw] = {
     **dict.fromkeys((torch.randn, torch.rand), _made),
     **dict.fromkeys((torch.randn_like, torch.rand_like, torch.randint_like), _like),
     **dict.fromkeys(
-        (
-            Tensor.normal_,
-            Tensor.uniform_,
-            Tensor.exponential_,
-            Tensor.log_normal_,
-            Tensor.cauchy_,
-            Tensor.geometric_,
-            Tensor.random_,
-        ),
-        _filled,
+        (Tensor.normal_, Tensor.uniform_, Tensor.exponential_, Tensor.log_normal_, Tensor.cauchy_,
+         Tensor.geometric_, Tensor.random_), _filled,
     ),
     torch.randint: _sized,
     **dict.fromkeys((torch.bernoulli, Tensor.bernoulli, torch.normal), _of_cells),
@@ -177,18 +169,9 @@ _DRAWS: dict[Any, _Draw] = {
         _dropped,
     ),
     **dict.fromkeys(
-        (
-            torch.poisson,
-            torch.binomial,
-            torch.multinomial,
-            Tensor.multinomial,
-            torch._standard_gamma,  # pyright: ignore[reportPrivateImportUsage]
-            torch._sample_dirichlet,  # pyright: ignore[reportPrivateImportUsage]
-            Tensor.bernoulli_,
-            functional.alpha_dropout,
-            functional.feature_alpha_dropout,
-            functional.rrelu,
-        ),
-        _own,
+        (torch.poisson, torch.binomial, torch.multinomial, Tensor.multinomial, Tensor.bernoulli_,
+         torch._standard_gamma,  # pyright: ignore[reportPrivateImportUsage]
+         torch._sample_dirichlet,  # pyright: ignore[reportPrivateImportUsage]
+         functional.alpha_dropout, functional.feature_alpha_dropout, functional.rrelu), _own,
     ),
-}
+}  # fmt: skip

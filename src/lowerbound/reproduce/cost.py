@@ -1,4 +1,4 @@
-"""How long the whole budget of an entry takes: measured where it was run, else computed."""
+"""Cost of the whole budget of an entry: measured where it was run, else computed."""
 
 import statistics
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from lowerbound.reproduce.entry import Entry
 
-#: What a computed cost assumes: seconds of an update beside its arithmetic, and operations a
+#: Assumptions of a computed cost: seconds of an update beside its arithmetic, and operations a
 #: second that small products reach. Two cores without AVX-512; one current accelerator, whose
 #: updates are bound by the launch of their kernels.
 CORES = (2e-3, 60e9)
@@ -16,7 +16,7 @@ ACCELERATOR = (3e-4, 2e13)
 
 @dataclass(frozen=True)
 class Cost:
-    """The whole budget in seconds, and whether it was measured (and scaled) or computed."""
+    """The whole budget in seconds, measured (and scaled) or computed."""
 
     seconds: float
     measured: bool
@@ -30,12 +30,9 @@ class Cost:
 
 
 def cost(entry: Entry, runs: list[dict[str, Any]], *, accelerator: bool) -> Cost:
-    """The whole budget on two cores, or on an accelerator.
+    """Find the cost of the whole budget on two cores, or on an accelerator.
 
-    Args:
-        entry: Of the registry.
-        runs: What is recorded of it: their seconds for an update, scaled to all updates.
-        accelerator: Of which kind of machine.
+    Seconds for an update of the recorded runs are scaled to all updates.
     """
     seen = [
         run["seconds"] / run["updates"]
@@ -51,13 +48,7 @@ def cost(entry: Entry, runs: list[dict[str, Any]], *, accelerator: bool) -> Cost
 
 
 def operations(entry: Entry) -> float:
-    """Multiplications and additions of one update: forward once, backward twice as many.
-
-    Example:
-        >>> from lowerbound.reproduce import entry_named
-        >>> f"{operations(entry_named('burda-vae-1-dynamic')):.2g}"
-        '5e+07'
-    """
+    """Count multiplications and additions of one update: forward once, backward twice as many."""
     hidden, latents = entry.model["hidden"], int(entry.model["latents"])
     encoder = [entry.dimensions, *hidden, 2 * latents]
     decoder = [latents, *reversed(hidden), entry.dimensions]

@@ -1,16 +1,16 @@
 """A published figure, and all that it takes to get it again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
-#: What an entry is trained on.
+#: Data that entries are trained on.
 Source = Literal["mnist-dynamic", "mnist-static", "iris", "breast-cancer", "digits", "mnist-pixels"]
 
 
 @dataclass(frozen=True)
 class Published:
-    """What the source says.
+    """The figure of a source.
 
     Attributes:
         figure: Nats per example; an upper bound on -log p(x), or log p(x) where `of` says so.
@@ -33,15 +33,15 @@ class Entry:
         name: As given to `lowerbound reproduce`.
         title: In words.
         published: The figure of the source.
-        data: What it is trained and evaluated on.
-        protocol: How data is prepared, split and evaluated, in a sentence or two.
+        data: The data that it is trained and evaluated on.
+        protocol: Preparation, split and evaluation of the data, in a sentence or two.
         recipe: Of the catalogue.
         model: Settings of the model that differ from the recipe's own.
         training: Settings of objective and training that do; with them `epochs`, the whole
             published budget.
         samples: Draws `K` of the importance-weighted bound that is told.
         differs: Where we depart from the source, in a sentence or two.
-        others: What other implementations got: (figure, who and how).
+        others: Figures of other implementations: (figure, who and how).
         most_updates: For an entry that asks how near few updates come: the most it may make.
             Settings of the optimiser are then free.
         tolerance: So many nats worse than published still counts as the published figure.
@@ -57,7 +57,7 @@ class Entry:
     training: Mapping[str, Any]
     samples: int = 5000
     differs: str = ""
-    others: tuple[tuple[float, str], ...] = field(default_factory=tuple)
+    others: tuple[tuple[float, str], ...] = ()
     most_updates: int | None = None
     tolerance: float = 0.3
 
@@ -85,19 +85,14 @@ class Entry:
         return int(self.training["batch_size"])
 
     @property
-    def examples(self) -> int:
-        """Training examples."""
-        return EXAMPLES[self.data]
-
-    @property
     def dimensions(self) -> int:
         """Cells of an example."""
-        return DIMENSIONS.get(self.data, PIXELS)
+        return DIMENSIONS.get(self.data, 784)
 
     @property
     def updates(self) -> int:
         """The whole budget in updates."""
-        return self.epochs * -(-self.examples // self.batch_size)
+        return self.epochs * -(-EXAMPLES[self.data] // self.batch_size)
 
     @property
     def budget(self) -> int:
@@ -106,20 +101,15 @@ class Entry:
 
     @property
     def is_linear(self) -> bool:
-        """Whether the figure is an exact maximum of the likelihood, no measurement."""
+        """True if the figure is an exact maximum of the likelihood, no measurement."""
         return self.recipe == "linear"
 
 
-#: Cells of an example of each source.
+#: Cells of an example of each source; the others are of MNIST.
 DIMENSIONS: Mapping[str, int] = {"iris": 4, "breast-cancer": 30, "digits": 64}
-PIXELS = 784
 
 #: Training examples of each source.
 EXAMPLES: Mapping[str, int] = {
-    "mnist-dynamic": 59_600,
-    "mnist-static": 50_000,
-    "mnist-pixels": 60_000,
-    "iris": 150,
-    "breast-cancer": 569,
-    "digits": 1_797,
-}
+    "mnist-dynamic": 59_600, "mnist-static": 50_000, "mnist-pixels": 60_000,
+    "iris": 150, "breast-cancer": 569, "digits": 1_797,
+}  # fmt: skip

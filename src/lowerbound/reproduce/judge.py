@@ -26,7 +26,7 @@ def judge(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """The importance-weighted bound on -log p(x), averaged over the test images.
+    """Average the importance-weighted bound on -log p(x) over the test images.
 
     With fewer `images` than there are, every image gets `FEW` draws, and some chosen at random get
     all of them: what these gain on average is added to the mean over all. The error is that of
@@ -36,13 +36,13 @@ def judge(
         model: A trained model.
         examples: The test images.
         samples: Draws `K` of the bound.
-        images: How many get `samples` draws; all if None.
+        images: The number of images with `samples` draws; all if None.
         seed: Of draws and choice.
         progress: Called with (done, in all).
 
     Returns:
-        JSON values: `figure` in nats; `standard_error_images`, what taking only some of the images
-        leaves open; `elbo`, `rate`, `distortion`, `active_units` and how they were taken.
+        JSON values: `figure` in nats; `standard_error_images`, the error of taking only some of
+        the images; `negative_elbo`, `rate`, `distortion`, `active_units`.
     """
     count = len(examples)
     some = count if images is None else min(images, count)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 from torch import Tensor
@@ -20,23 +20,13 @@ from lowerbound.seeding import seeded
 from lowerbound.testing import LinearGaussian
 from lowerbound.training import Callback, Fit, Training, fit
 
-#: Settings of an entry that are those of its training.
-_TRAINING = Training.__dataclass_fields__
-
 
 def training_of(
     entry: Entry, epochs: int | None = None, settings: Mapping[str, Any] | None = None
 ) -> Training:
-    """The training of a linear entry.
-
-    Raises:
-        UnknownNameError: A setting that a training does not have.
-        SettingError: An impossible value.
-    """
-    from typing import get_type_hints
-
+    """Collect the training settings of a linear entry."""
     kinds = get_type_hints(Training)
-    chosen = {name: value for name, value in entry.settings.items() if name in _TRAINING}
+    chosen = {name: value for name, value in entry.settings.items() if name in kinds}
     for name, value in (settings or {}).items():
         if name not in kinds:
             raise UnknownNameError("setting", name, kinds)
@@ -55,11 +45,7 @@ def train(
     device: torch.device | str = "cpu",
     callbacks: Sequence[Callback] = (),
 ) -> tuple[VAE, Fit]:
-    """Train the linear VAE of an entry by `fit`.
-
-    Returns:
-        The model, in the precision of the data, and how it went.
-    """
+    """Train the linear VAE of an entry, in the precision of the data, by `fit`."""
     latents, samples = int(entry.settings["latents"]), int(entry.settings["samples"])
     with seeded(seed):
         model = linear_vae(data, latents)
@@ -70,25 +56,24 @@ def train(
 
 
 def linear_vae(data: Data, latents: int) -> VAE:
-    """N(0, I), a linear encoder with diagonal covariance, a linear decoder with one noise scale."""
+    """Make N(0, I), a linear encoder with diagonal covariance, a linear decoder with one scale."""
     width, location, unit = data.schema.dimensions, data.schema.mean, data.schema.scale
     if location is None or unit is None:  # every linear entry has both
         raise ValueError("a linear VAE needs data that was measured")
     encoder = MLP((width,), (2, latents), hidden=())
     decoder = MLP((latents,), (1, width), hidden=())
+    law = likelihoods.Gaussian(likelihoods.SharedScale(), location, unit)
     model = VAE(
         priors.StandardNormal(latents),
         posteriors.DiagonalGaussian(encoder),
-        likelihoods.Fields(
-            decoder, likelihoods.Gaussian(likelihoods.SharedScale(), location, unit)
-        ),
+        likelihoods.Fields(decoder, law),
         View(location, unit),
     )
     return model.to(data.schema.dtype)
 
 
 def judge(model: Model, data: Data, latents: int) -> dict[str, Any]:
-    """The exact evidence of a trained decoder beside the maximum; JSON values, as `judge.judge`."""
+    """Set the exact evidence of a trained decoder beside the maximum; as `judge.judge`."""
     x = data.test.load().x.double()
     mean, covariance = x.mean(dim=0), torch.cov(x.T, correction=0)
     weight, bias, scale = decoder_of(model)
@@ -125,7 +110,7 @@ def decoder_of(model: Model) -> tuple[Tensor, Tensor, Tensor]:
 def mean_evidence(
     weight: Tensor, bias: Tensor, scale: Tensor, mean: Tensor, covariance: Tensor
 ) -> float:
-    """The mean of log N(x; b, W W^T + s^2 I) over data of a mean and a covariance, nats.
+    """Compute the mean of log N(x; b, W W^T + s^2 I) over data of a mean and covariance, nats.
 
     -1/2 [X log 2 pi + log |C| + tr(C^-1 (S + (m - b)(m - b)^T))]: no row is looked at again.
     """
@@ -139,7 +124,7 @@ def mean_evidence(
 
 
 def angle(one: Tensor, other: Tensor) -> float:
-    """The largest principal angle between two column spaces, degrees."""
+    """Compute the largest principal angle between two column spaces, degrees."""
     one, other = torch.linalg.qr(one).Q, torch.linalg.qr(other).Q
     outside = other - one @ (one.T @ other)  # its sine: a cosine near 1 would be rounded
     return math.degrees(math.asin(min(1.0, float(torch.linalg.matrix_norm(outside, 2)))))

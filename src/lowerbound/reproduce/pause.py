@@ -8,11 +8,8 @@ from lowerbound.training import Callback, Epoch, StopTraining
 class Pause(Callback):
     """Ends training after the first epoch that ends later than so many minutes from its start.
 
-    What there is then was trained by the beginning of the schedule, and can be gone on with. The
-    last epoch is no pause.
-
-    Args:
-        minutes: Of wall-clock time, this sitting alone.
+    The weights were then trained by the beginning of the schedule, and training can go on from
+    them. The last epoch is no pause.
     """
 
     def __init__(self, minutes: float) -> None:
@@ -21,7 +18,7 @@ class Pause(Callback):
         self._epochs: int | None = None
 
     def on_start(self, epochs: int | None, per_epoch: int) -> None:
-        """The clock starts."""
+        """Start the clock."""
         self._began, self._epochs = time.monotonic(), epochs
 
     def on_epoch(self, epoch: Epoch, best: object) -> None:

@@ -18,21 +18,10 @@ def prepare(
     minutes: float | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Assembly:
-    """The model with its first weights, the objective and the training of an entry.
+    """Assemble the model with its first weights, the objective and the training of an entry.
 
-    A shorter budget keeps the shape of the schedule: it is a function of the fraction done.
-
-    Args:
-        entry: Of the registry.
-        data: Of the entry.
-        seed: Of the first weights.
-        epochs: A smaller budget; the whole if both are None.
-        minutes: Likewise, by the clock.
-        settings: Others than the entry's, as text or in their own types.
-
-    Raises:
-        SettingError: A setting that cannot be, or a budget above the whole one.
-        UnknownNameError: No such setting.
+    The budget is the whole one unless `epochs` or `minutes` say less. A shorter budget keeps the
+    shape of the schedule: it is a function of the fraction done.
     """
     chosen = {**entry.settings, **(settings or {})}
     if epochs is not None:

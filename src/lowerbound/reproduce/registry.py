@@ -1,7 +1,7 @@
 """Reader of the published figures, which are data: a TOML file for each source.
 
 The files are `benchmarks/reproduce/*.toml` of the repository; an installed package holds them in
-`reproduce/rows`. A row may be `like` another, and then says only what differs.
+`reproduce/rows`. A row may be `like` another, and then has only the differences.
 """
 
 import tomllib
@@ -24,11 +24,7 @@ def entries() -> tuple[Entry, ...]:
 
 
 def entry_named(name: str) -> Entry:
-    """Find one published figure.
-
-    Raises:
-        UnknownNameError: There is none of that name; names its neighbours.
-    """
+    """Find one published figure; `UnknownNameError` names the neighbours of an unknown one."""
     known = {entry.name: entry for entry in entries()}
     if name not in known:
         raise UnknownNameError("published figure", name, known)
@@ -36,11 +32,7 @@ def entry_named(name: str) -> Entry:
 
 
 def read_rows(folder: Path) -> tuple[Entry, ...]:
-    """Read the rows of every TOML file of a folder.
-
-    Raises:
-        DataError: There are none, or a row cannot be read; names the file or the row.
-    """
+    """Read the rows of every TOML file of a folder."""
     paths = sorted(folder.glob("*.toml"))
     if not paths:
         raise DataError(f"no rows of published figures in {str(folder)!r}; install lowerbound anew")
@@ -58,7 +50,7 @@ def read_rows(folder: Path) -> tuple[Entry, ...]:
 
 
 def _whole(name: str, rows: Mapping[str, dict[str, Any]], seen: tuple[str, ...] = ()) -> dict:
-    """A row with what it takes from the row it is like; tables are joined, the rest replaced."""
+    """Complete a row from the row that it is like; tables are joined, the rest replaced."""
     row = {key: value for key, value in rows[name].items() if key != "like"}
     like = rows[name].get("like")
     if like is None:
@@ -76,22 +68,16 @@ def _whole(name: str, rows: Mapping[str, dict[str, Any]], seen: tuple[str, ...] 
 
 def _entry(name: str, row: dict[str, Any]) -> Entry:
     try:
-        return Entry(
-            **{
-                **row,
-                "name": name,
-                "published": Published(**_values(row["published"])),
-                "model": _values(row["model"]),
-                "training": _values(row["training"]),
-                "others": tuple((figure, source) for figure, source in row.get("others", ())),
-            }
-        )
+        tables = {key: _values(row[key]) for key in ("published", "model", "training")}
+        others = tuple((figure, source) for figure, source in row.get("others", ()))
+        whole = {**row, **tables, "name": name, "others": others}
+        return Entry(**{**whole, "published": Published(**tables["published"])})
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"the published figure {name!r} cannot be read: {error}") from error
 
 
 def _values(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as the library has them: TOML has neither None nor tuples."""
+    """Turn values into those of the library: TOML has neither None nor tuples."""
     return {
         key: None if value == "none" else tuple(value) if isinstance(value, list) else value
         for key, value in table.items()

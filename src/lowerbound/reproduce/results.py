@@ -1,4 +1,4 @@
-"""What was measured: one file an entry, with command, seed, versions and machine of every run."""
+"""Results: one file an entry, with command, seed, versions and machine of every run."""
 
 import datetime
 import json
@@ -18,7 +18,7 @@ IN_CHECKOUT, ELSEWHERE = Path("benchmarks/results"), Path("runs/reproduce/result
 
 
 def folder(given: Path | None = None) -> Path:
-    """Where results are kept: as given; inside a checkout with the other measurements."""
+    """Find where results are kept: as given; inside a checkout with the other measurements."""
     if given is not None:
         return given
     here = Path.cwd()
@@ -29,16 +29,12 @@ def folder(given: Path | None = None) -> Path:
 
 
 def file_of(entry: Entry, place: Path) -> Path:
-    """The file of an entry."""
+    """Name the file of an entry."""
     return place / f"reproduce-{entry.name}.json"
 
 
 def runs_of(entry: Entry, place: Path) -> list[dict[str, Any]]:
-    """Every run recorded of an entry; empty if there is none.
-
-    Raises:
-        RunError: The file is damaged.
-    """
+    """Read every run recorded of an entry."""
     path = file_of(entry, place)
     try:
         found = json.loads(path.read_bytes())["runs"]
@@ -50,11 +46,7 @@ def runs_of(entry: Entry, place: Path) -> list[dict[str, Any]]:
 
 
 def add(entry: Entry, place: Path, run: Mapping[str, Any], command: str) -> Path:
-    """Write a run into the file of its entry, in place of one of the same seed, budget and model.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
+    """Write a run into the file of its entry, in place of one of the same seed, budget, model."""
     from lowerbound.runs.spec import current_machine, current_versions  # imported here: torch
 
     made = {
@@ -65,20 +57,17 @@ def add(entry: Entry, place: Path, run: Mapping[str, Any], command: str) -> Path
         "machine": current_machine(),
     }
     runs = [old for old in runs_of(entry, place) if _key(old) != _key(made)]
+    source = entry.published
     record = {
         "entry": entry.name,
         "title": entry.title,
         "published": {
-            "figure": entry.published.figure,
-            "source": entry.published.source,
-            "address": entry.published.address,
-            "active_units": entry.published.active,
-            "epochs": entry.epochs,
-            "updates": entry.budget,
+            "figure": source.figure, "source": source.source, "address": source.address,
+            "active_units": source.active, "epochs": entry.epochs, "updates": entry.budget,
         },
         "unit": "nats per example",
         "runs": [*runs, made],
-    }
+    }  # fmt: skip
     path = file_of(entry, place)
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -97,7 +86,7 @@ def _key(run: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def told(entry: Entry, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The runs that speak for an entry, one for each seed, all of one budget and one setting.
+    """Choose the runs that speak for an entry, one a seed, all of one budget and one setting.
 
     They are those of the largest budget, among those of the very model that the entry describes.
     Runs under changed settings speak only for an entry whose optimiser is free, and there those of
@@ -113,24 +102,23 @@ def told(entry: Entry, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if not groups:
         return []
     free = entry.most_updates is not None
-    chosen = min(groups.values(), key=lambda group: _rank(list(group.values()), free))
+
+    def rank(group: dict[int, dict[str, Any]]) -> tuple[float, float]:  # less is better
+        mean = figure(list(group.values()))[0]
+        return (mean, 0.0) if free else (-min(run["updates"] for run in group.values()), mean)
+
+    chosen = min(groups.values(), key=rank)
     return [chosen[seed] for seed in sorted(chosen)]
 
 
-def _rank(runs: list[dict[str, Any]], free: bool) -> tuple[float, float]:
-    """Less is better: by figure alone, or by updates and then by figure."""
-    mean = figure(runs)[0]
-    return (mean, 0.0) if free else (-min(run["updates"] for run in runs), mean)
-
-
 def figure(runs: list[dict[str, Any]]) -> tuple[float, float | None]:
-    """The mean over seeds, and their standard deviation, None for a single one; nats."""
+    """Compute the mean over seeds and their standard deviation, None for a single one; nats."""
     values = [run["evaluation"]["figure"] for run in runs]
     return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None
 
 
 def state(entry: Entry, runs: list[dict[str, Any]]) -> State:
-    """How far an entry is, from the runs that speak for it; never from anything typed in.
+    """Judge how far an entry is from the runs that speak for it, never from anything typed in.
 
     An entry is reproduced only when every one of them made the whole budget, was evaluated on all
     test images, and the mean is no worse than published by more than the entry's tolerance.

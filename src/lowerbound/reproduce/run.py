@@ -18,7 +18,7 @@ from lowerbound.runs.load import spec_of
 from lowerbound.runs.resume import state_of
 from lowerbound.training import Callback, Fit, Training, fit
 
-#: How a training ends that used its budget up.
+#: Ends of a training that used its budget up.
 ENDS = ("epochs", "minutes")
 
 
@@ -52,9 +52,6 @@ def train(
         device: Where to train.
         callbacks: Watch the training.
         command: The command line, recorded.
-
-    Returns:
-        What was trained, and how it went.
 
     Raises:
         RunError: The run to go on with is damaged.
@@ -110,7 +107,7 @@ def record(
     device: str,
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What is kept of one run: budget run of budget published, figures, settings; JSON values."""
+    """Write the record of one run: budget run and published, figures, settings; JSON values."""
     told = {name: getattr(training, name) for name in entry.settings if hasattr(training, name)}
     return {
         "seed": seed,
@@ -141,7 +138,7 @@ def evaluate(
     device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """The entry's evaluation of a trained model, with the seconds that it took."""
+    """Evaluate a trained model as the entry says, with the seconds that it took."""
     began = time.perf_counter()
     model = assembly.model.to(device)
     found = judge(model, data.test.load(), entry.samples, images, progress=progress)

@@ -7,17 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lowerbound.data import (
-    Data,
-    Examples,
-    Field,
-    Raw,
-    Reading,
-    Schema,
-    arranged,
-    build,
-    named_sets,
-)
+from lowerbound.data import Data, Examples, Field, Raw, Reading, Schema, arranged, build, named_sets
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError, SettingError
@@ -34,16 +24,10 @@ PIXELS = 784
 
 
 def load(source: Source, path: str | Path | None = None) -> Data:
-    """The data of an entry, ready to train on.
+    """Load the data of an entry, ready to train on.
 
-    Args:
-        source: Of the entry.
-        path: Where it is: a folder of MNIST's four IDX files, or what holds the static
-            binarisation. MNIST is looked for, and fetched, as `read("mnist")` does if None.
-
-    Raises:
-        DataError: It is not at hand; the message says what to do.
-        SettingError: A path is given for data that comes with a package.
+    `path` is a folder of MNIST's four IDX files, or what holds the static binarisation. Without it
+    MNIST is looked for, and fetched, as `read("mnist")` does.
     """
     if path is not None and source in _PACKAGED:
         raise SettingError(f"{source} comes with scikit-learn; leave --data out")
@@ -141,7 +125,7 @@ def _pixels(path: Path | None) -> Data:
 
 
 def _rows(x: torch.Tensor, name: str) -> Data:
-    """All rows as training and test: the maximum of a likelihood is one of these alone."""
+    """Take all rows as training and test: the maximum of a likelihood is one of these alone."""
     rows, width = Examples(x), x.shape[1]
     location, unit = x.double().mean(dim=0), float(x.double().std())
     field = Field("x", "real", (width,), mean=tuple(location.tolist()), scale=(unit,) * width)
@@ -151,7 +135,7 @@ def _rows(x: torch.Tensor, name: str) -> Data:
     return Data(schema, rows, Examples(x[:LOOKED_AT]), rows, source=name)
 
 
-#: What needs no path.
+#: Sources that need no path.
 _PACKAGED = ("iris", "breast-cancer", "digits")
 _LOADERS: dict[Source, Callable[[Path | None], Data]] = {
     "mnist-dynamic": _dynamic,

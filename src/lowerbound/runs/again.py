@@ -18,7 +18,7 @@ def read_again(
         path: The run, for messages.
         spec: Of the run.
         source: Where the data is now; where the run says if None.
-        remedy: What to do where it cannot be read.
+        remedy: The advice of the message where it cannot be read.
 
     Returns:
         The data. Its fingerprint differs from the run's if it has changed since.
@@ -44,16 +44,7 @@ def read_again(
 
 
 def read_if_own(path: Path, spec: Spec, source: str) -> Data | None:
-    """Read a source in the split of a run if it holds exactly what the run was trained on.
-
-    Args:
-        path: The run, for messages.
-        spec: Of the run.
-        source: A named set or a path.
-
-    Returns:
-        None for other data, and for data that cannot be read.
-    """
+    """Read a source in the split of a run if it holds exactly the data of the run, else None."""
     if location_of(source) == recorded(spec)[0]:
         return read_again(path, spec)
     try:

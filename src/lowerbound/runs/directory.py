@@ -1,4 +1,4 @@
-"""The directory of a run: which files it has, and how an old one makes way for a new one."""
+"""The directory of a run: its files, and the way in which an old one makes room for a new one."""
 
 import json
 import os
@@ -35,57 +35,35 @@ class RunDirectory:
     directory, such as a person's notes, stay there.
 
     Args:
-        path: The directory.
-        keep: How many states of its training are kept.
-
-    Attributes:
-        path: The directory as it is called now.
-        state: Its states.
+        path: The directory; the attribute is its present name.
+        keep: States of its training that are kept.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, keep: int = 2) -> None:
-        self.path = Path(path)
-        self.state = StateDirectory(self.path / "state", keep)
         self._replaces: Path | None = None
+        self._move(Path(path), keep)
 
-    @property
-    def spec_path(self) -> Path:
-        """What the run is."""
-        return self.path / "spec.json"
-
-    @property
-    def weights_path(self) -> Path:
-        """The best weights."""
-        return self.path / "weights.safetensors"
-
-    @property
-    def metrics_path(self) -> Path:
-        """One line an epoch."""
-        return self.path / "metrics.jsonl"
-
-    @property
-    def report_path(self) -> Path:
-        """For people."""
-        return self.path / "report.html"
+    def _move(self, path: Path, keep: int) -> None:
+        self.path = path
+        self.state = StateDirectory(path / "state", keep)
+        self.spec_path, self.report_path = path / "spec.json", path / "report.html"
+        self.weights_path = path / "weights.safetensors"
+        self.metrics_path = path / "metrics.jsonl"
 
     def is_run(self) -> bool:
-        """Whether it holds a run, complete or not."""
+        """Tell whether it holds a run, complete or not."""
         return self.spec_path.is_file()
 
     def check_free(self, *, force: bool = False) -> None:
         """Raise `OutputError` unless a new run may be made here.
 
-        Args:
-            force: An old run may be replaced; anything else that is here never is.
-
-        Raises:
-            OutputError: The directory exists (and is not a run, or `force` is not set), another
-                process is training the run, or the directory cannot be made.
+        With `force` an old run may be replaced unless another process is training it; anything
+        else that is here never is.
         """
         if os.path.lexists(self.path):
             if not self.path.is_dir():
                 raise OutputError(f"{self.path} exists and is no directory; choose another --out")
-            empty = not any(not _LEFT.match(path.name) for path in self.path.iterdir())
+            empty = all(_LEFT.match(path.name) for path in self.path.iterdir())
             if not empty and not force:
                 raise OutputError(
                     f"{self.path} exists; choose another --out, or --force to replace it"
@@ -103,16 +81,13 @@ class RunDirectory:
             raise OutputError(f"cannot write {self.path}: {parent} is not writable")
 
     def create(self, spec: Spec, *, force: bool = False) -> None:
-        """Begin a run. An old one stays in its place until the new one has weights of its own.
-
-        Raises:
-            OutputError: As `check_free`, or the disk is full.
-        """
+        """Begin a run. An old one stays in its place until the new one has weights of its own."""
         self.check_free(force=force)
         try:
             if self.is_run():
                 self._replaces = self.path
-                self._move(self.path.with_name(f"{self.path.name}.new-{os.getpid()}"))
+                beside = self.path.with_name(f"{self.path.name}.new-{os.getpid()}")
+                self._move(beside, self.state.keep)
             self.path.mkdir(parents=True, exist_ok=True)
             self.tidy()
             self.write_spec(spec)
@@ -134,7 +109,7 @@ class RunDirectory:
             with suppress(OSError):
                 path.rmdir()
         if self._replaces is not None:
-            self._move(self._replaces)
+            self._move(self._replaces, self.state.keep)
             self._replaces = None
 
     def write_spec(self, spec: Spec) -> None:
@@ -157,7 +132,7 @@ class RunDirectory:
                 os.rename(aside, there)
             raise cannot_write(there, error) from error
         self._replaces = None
-        self._move(there)
+        self._move(there, self.state.keep)
         for path in aside.iterdir():
             if path.name not in _OWN and not _LEFT.match(path.name):
                 with suppress(OSError):
@@ -197,7 +172,7 @@ class RunDirectory:
             raise cannot_write(self.metrics_path, error) from error
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """All whole lines of `metrics.jsonl`; a last one cut short by a kill is left out."""
+        """Read all whole lines of `metrics.jsonl`; a last one cut short by a kill is left out."""
         if not self.metrics_path.is_file():
             return []
         records = []
@@ -217,17 +192,8 @@ class RunDirectory:
                 with suppress(OSError):
                     path.unlink()
 
-    def _move(self, path: Path) -> None:
-        """It is called so now."""
-        self.path = path
-        self.state = StateDirectory(path / "state", self.state.keep)
-
     def read_spec(self) -> Spec:
-        """Read `spec.json`.
-
-        Raises:
-            RunError: There is no such directory, it is no run, or the spec is damaged.
-        """
+        """Read `spec.json`."""
         if not self.path.is_dir():
             what = "is not the directory of a run" if self.path.exists() else "does not exist"
             raise RunError(

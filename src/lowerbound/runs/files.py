@@ -19,8 +19,7 @@ def write_atomically(path: Path, write: bytes | Callable[[BinaryIO], object]) ->
         write: The contents, or a function that writes them to an open binary file.
 
     Raises:
-        OutputError: The place cannot be written or the disk is full; what was there before is
-            untouched.
+        OutputError: The place cannot be written or the disk is full; an old file is untouched.
     """
     temporary = None
     try:
@@ -47,7 +46,7 @@ def write_atomically(path: Path, write: bytes | Callable[[BinaryIO], object]) ->
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
-    """The one line that says why a file could not be written, and what to do."""
+    """Say in one line why a file could not be written, and the remedy."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return OutputError(
             f"cannot write {path}: no space left; free some and try again (what was saved before "
@@ -60,12 +59,7 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
 def check_new(path: Path, *, force: bool = False) -> None:
     """Raise `OutputError` if writing to `path` would overwrite something, or cannot work.
 
-    Args:
-        path: A file or directory that is about to be written.
-        force: Overwriting was asked for.
-
-    Raises:
-        OutputError: It exists and `force` is not set, or its directory is missing or not writable.
+    With `force` it may overwrite.
     """
     if os.path.lexists(path) and not force:
         raise OutputError(f"{path} exists; choose another name, or --force to overwrite it")

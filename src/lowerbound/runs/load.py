@@ -1,5 +1,6 @@
-"""Runs: what is written of one, and the way back into the model that it holds."""
+"""Runs as they are read: the way back from the files of a run to its model."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,9 @@ class Run:
     Attributes:
         path: Its directory.
         model: The model, in evaluation mode.
-        objective: What it was trained on.
-        schema: What its data is.
-        spec: How it came about.
+        objective: The bound that it was trained on.
+        schema: That of its data.
+        spec: Its settings and origin.
         history: One record an epoch.
         refit: The prior that was fitted after training, which the model has; None for its own.
     """
@@ -72,25 +73,18 @@ def load(path: str | Path, *, device: torch.device | str = "cpu", refitted: bool
             model = apply(model, refit)
         except SettingError as error:
             raise RunError(f"{error}; undo it with: lowerbound refit {path} --undo") from error
-    history = tuple(_epochs(directory))
+    history = []
+    for record in directory.read_metrics():
+        with suppress(TypeError, KeyError, ValueError):
+            history.append(Epoch.from_json(record))
     return Run(
-        directory.path, model.to(device).eval(), assembly.objective, spec.schema, spec, history,
-        refit,
+        directory.path, model.to(device).eval(), assembly.objective, spec.schema, spec,
+        tuple(history), refit,
     )  # fmt: skip
 
 
 def _rebuild(spec: Spec) -> Assembly:
     return assemble(spec.recipe, spec.schema, {**spec.settings, **spec.training}, seed=0)
-
-
-def _epochs(directory: RunDirectory) -> list[Epoch]:
-    epochs = []
-    for record in directory.read_metrics():
-        try:
-            epochs.append(Epoch.from_json(record))
-        except (TypeError, KeyError, ValueError):
-            continue
-    return epochs
 
 
 def spec_of(
@@ -103,15 +97,9 @@ def spec_of(
     begun_from: dict[str, Any] | None = None,
     **options: Any,
 ) -> Spec:
-    """The spec of a training that is about to begin; see `describe_data`."""
+    """Write the spec of a training that is about to begin; see `describe_data`."""
     return Spec(
-        recipe=assembly.recipe.name,
-        settings=assembly.settings,
-        training=training_to_json(assembly.training),
-        schema=data.schema,
-        data=describe_data(data, options, location),
-        seed=seed,
-        refit={"prior": "mixture"} if assembly.refit else {},
-        command=command or [],
-        begun_from=begun_from or {},
-    )
+        assembly.recipe.name, assembly.settings, training_to_json(assembly.training), data.schema,
+        describe_data(data, options, location), seed, command=command or [],
+        refit={"prior": "mixture"} if assembly.refit else {}, begun_from=begun_from or {},
+    )  # fmt: skip

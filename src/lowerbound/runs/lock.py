@@ -17,14 +17,7 @@ NAME = ".lock"
 
 
 class Lock:
-    """Held by the process that writes a run, until it lets go or ends in whatever way.
-
-    Args:
-        directory: Of the run; it exists.
-
-    Raises:
-        OutputError: Another process holds it, or the directory is not writable.
-    """
+    """A lock held by the process that writes a run, until it lets go or ends in whatever way."""
 
     def __init__(self, directory: Path) -> None:
         self._file: int | None = None
@@ -41,11 +34,7 @@ class Lock:
             os.close(file)
 
     def release(self, directory: Path | None = None) -> None:
-        """Let go; it does no harm twice.
-
-        Args:
-            directory: Where the run is now, if it was moved.
-        """
+        """Let go, also twice; `directory` is where the run is now, if it was moved."""
         if self._file is None:
             return
         with suppress(OSError):
@@ -55,7 +44,7 @@ class Lock:
 
 
 def _locked(path: Path) -> int:
-    """The file, opened and locked."""
+    """Open and lock a file."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
@@ -72,7 +61,7 @@ def _locked(path: Path) -> int:
 
 
 def _is(file: int, path: Path) -> bool:
-    """Whether an open file is the one that has this name now."""
+    """Tell whether an open file is the one that has this name now."""
     try:
         return os.path.samestat(os.fstat(file), os.stat(path))
     except OSError:

@@ -1,4 +1,4 @@
-"""Where the data of a run came from: what is recorded, and how much of a record is believed."""
+"""The origin of a run's data: the record of it, and how much of a record is believed."""
 
 import os
 from collections.abc import Mapping
@@ -19,34 +19,26 @@ def location_of(source: str) -> str:
 def describe_data(
     data: Data, options: Mapping[str, Any] | None = None, location: str | None = None
 ) -> dict[str, Any]:
-    """What a run records of its data.
+    """Write the record of a run's data.
 
     Args:
         data: The data.
         options: The other arguments it was read with.
-        location: What `read` was given: a named set or a whole path; None if it was an array.
+        location: The argument of `read`: a named set or a whole path; None if it was an array.
     """
-    return {
-        "source": data.source,
-        "location": location,
-        "fingerprint": data.fingerprint,
-        "split": data.split,
-        "notes": [str(note) for note in data.notes],
-        "options": dict(options or {}),
-    }
+    found = {"source": data.source, "location": location, "fingerprint": data.fingerprint}
+    notes = [str(note) for note in data.notes]
+    return {**found, "split": data.split, "notes": notes, "options": dict(options or {})}
 
 
 def recorded(spec: Spec) -> tuple[str | None, dict[str, Any]]:
-    """Where a run's data was, and the arguments of `read` that give the same split again.
+    """Find where a run's data was, and the arguments of `read` that give the same split again.
 
-    A spec may be a stranger's: what is not of the right type is left out, and no other argument
-    is ever taken from it.
-
-    Args:
-        spec: Of the run.
+    A spec may be a stranger's: values of a wrong type are left out, and no other argument is ever
+    taken from it.
 
     Returns:
-        What `read` was given, None if it was an array; and its other arguments by name.
+        The source that `read` was given, None if it was an array; and its other arguments by name.
     """
     options, split = spec.data.get("options"), spec.data.get("split")
     location = spec.data.get("location")

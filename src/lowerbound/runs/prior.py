@@ -19,28 +19,15 @@ def prior_path(directory: RunDirectory) -> Path:
 
 
 def write_prior(directory: RunDirectory, refit: Refit) -> None:
-    """Write a refitted prior beside the weights, which stay as they are.
-
-    Raises:
-        OutputError: The place cannot be written; what was there before is untouched.
-    """
-    about = {
-        "prior": refit.prior,
-        "settings": refit.settings,
-        "gain": refit.gain,
-        "error": refit.error,
-        "tried": [list(one) for one in refit.tried],
-        "weights": read_header(directory.weights_path)["sha256"],
-    }
+    """Write a refitted prior beside the weights, which stay as they are."""
+    about = {name: getattr(refit, name) for name in ("prior", "settings", "gain", "error")}
+    about["tried"] = [list(one) for one in refit.tried]
+    about["weights"] = read_header(directory.weights_path)["sha256"]
     write_weights(prior_path(directory), refit.tensors, refit=json.dumps(about, sort_keys=True))
 
 
 def read_prior(directory: RunDirectory) -> Refit | None:
-    """Read the refitted prior of a run; None where there is none for its present weights.
-
-    Raises:
-        RunError: It is damaged or foreign; the message says how to do without it.
-    """
+    """Read the refitted prior of a run; None where there is none for its present weights."""
     path = prior_path(directory)
     if not path.is_file():
         return None

@@ -12,7 +12,7 @@ from lowerbound.runs.directory import RunDirectory
 from lowerbound.runs.spec import Spec
 from lowerbound.training import State, Training
 
-#: How a training ends by itself.
+#: Reasons for which a training ends by itself.
 FINISHED = ("epochs", "minutes", "patience")
 
 
@@ -22,12 +22,12 @@ class Resumption:
 
     Attributes:
         directory: The run's.
-        spec: How it came about.
+        spec: Its spec.
         assembly: Model, objective and training as they were; but for the length, if a new one was
             asked for.
-        data: What it was trained on, read again and found to be the same.
+        data: The data that it was trained on, read again and found to be the same.
         state: Where it goes on; None if the run was ended before it had one: it then begins again.
-        notes: What was noticed about its states, one sentence each.
+        notes: Faults of its states, one sentence each.
     """
 
     directory: RunDirectory
@@ -39,10 +39,7 @@ class Resumption:
 
 
 def load_state(path: str | Path) -> State:
-    """The newest whole state of a run, for `fit(resume=...)`.
-
-    Args:
-        path: The run's directory.
+    """Load the newest whole state of a run, for `fit(resume=...)`.
 
     Raises:
         RunError: There is no such run, it has no state, or every state is damaged.
@@ -59,11 +56,11 @@ def resume(
     minutes: float | None = None,
     source: Any = None,
 ) -> Resumption:
-    """Everything needed to go on with a run, taken from the run itself.
+    """Collect everything needed to go on with a run from the run itself.
 
     Args:
         path: The run's directory.
-        epochs: How many epochs it shall have in the end; what its spec says if None. Schedules of
+        epochs: The epochs it shall have in the end; those of its spec if None. Schedules of
             learning rate and warm-up are then those of that length, from where the run stands.
         minutes: Likewise for a run by the clock: minutes in the end, those already used included.
         source: Where the data is now; where the run says if None.
@@ -73,12 +70,6 @@ def resume(
         DataError: The data has changed, or cannot be read.
         FinishedError: The run is finished, and no other length is asked for.
         SettingError: The new length is impossible.
-
-    Example:
-        >>> resume("runs/none")
-        Traceback (most recent call last):
-        ...
-        lowerbound.errors.RunError: runs/none does not exist; fit one with: ...
     """
     directory = RunDirectory(path)
     spec = directory.read_spec()
@@ -108,11 +99,7 @@ def resume(
 
 
 def state_of(directory: RunDirectory) -> tuple[State, tuple[str, ...]]:
-    """The newest whole state of a run, and what was noticed about the others.
-
-    Raises:
-        RunError: Every state is damaged.
-    """
+    """Load the newest whole state of a run, and a sentence on each damaged one."""
     tensors, values, notes = directory.state.load()
     state = State(tensors, values)
     try:
@@ -123,7 +110,7 @@ def state_of(directory: RunDirectory) -> tuple[State, tuple[str, ...]]:
 
 
 def _untouched(directory: RunDirectory, spec: Spec) -> bool:
-    """Whether the run was ended before anything but its spec was written."""
+    """Tell whether the run was ended before anything but its spec was written."""
     begun = directory.weights_path.exists() or directory.read_metrics() or spec.result
     return not (begun or spec.begun_from)
 
@@ -171,7 +158,7 @@ def _check_ahead(path: Path, state: State, epochs: int | None, minutes: float | 
 
 
 def _readable(directory: RunDirectory, assembly: Assembly) -> bool:
-    """Whether the weights of a run are there and whole; if not, its state may have them."""
+    """Tell whether the weights of a run are there and whole; if not, its state may have them."""
     try:
         directory.read_weights(assembly.model.state_dict(keep_vars=True))
     except RunError:

@@ -1,4 +1,4 @@
-"""What `spec.json` says: everything needed to build a run's model again, and how it came about."""
+"""`spec.json`: everything needed to build a run's model again, and its origin."""
 
 import json
 import os
@@ -28,7 +28,7 @@ class Spec:
         recipe: Name in the catalogue.
         settings: The recipe's arguments, all of them, as plain JSON values.
         training: Settings of `Training`, likewise.
-        schema: What the data is.
+        schema: That of the data.
         data: source, fingerprint, split, notes and reading options.
         seed: Of initialisation, shuffling and noise.
         command: The command line, or empty.
@@ -54,30 +54,17 @@ class Spec:
     refit: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
-        """The contents of `spec.json`."""
-        values = {
-            "format": _FORMAT,
-            "format_version": FORMAT_VERSION,
-            "recipe": self.recipe,
-            "settings": self.settings,
-            "training": self.training,
-            "schema": self.schema.to_json(),
-            "data": self.data,
-            "seed": self.seed,
-            "command": self.command,
-            "versions": self.versions or current_versions(),
-            "result": self.result,
-        }
+        """Write the contents of `spec.json`."""
+        values = {"format": _FORMAT, "format_version": FORMAT_VERSION}
+        values |= {name: getattr(self, name) for name in _KINDS}
+        values["schema"] = self.schema.to_json()
+        values["versions"] = self.versions or current_versions()
         values |= {name: getattr(self, name) for name in _LATER if getattr(self, name)}
         return (json.dumps(values, indent=1, allow_nan=False) + "\n").encode()
 
     @classmethod
     def read(cls, path: Path) -> "Spec":
-        """Read and check `spec.json`.
-
-        Raises:
-            RunError: It is missing, truncated, foreign, of a newer format, or not to be believed.
-        """
+        """Read and check `spec.json`."""
         values = _read_json(path)
         if not isinstance(values, dict) or values.get("format") != _FORMAT:
             raise RunError(f"{path} was not written by lowerbound; give the directory of a run")
@@ -107,24 +94,18 @@ class Spec:
         return cls(**{**{name: values[name] for name in kinds}, "schema": schema})
 
 
+#: Entries of every spec, in their order in the file.
 _KINDS: dict[str, type] = {
-    "recipe": str,
-    "settings": dict,
-    "training": dict,
-    "schema": dict,
-    "data": dict,
-    "seed": int,
-    "command": list,
-    "versions": dict,
-    "result": dict,
-}
-#: What runs have since they can be resumed, where there is something to say.
+    "recipe": str, "settings": dict, "training": dict, "schema": dict, "data": dict, "seed": int,
+    "command": list, "versions": dict, "result": dict,
+}  # fmt: skip
+#: Entries that are written where there is something to say.
 _LATER: dict[str, type] = {"begun_from": dict, "resumed": list, "refit": dict}
 _WORDS = {str: "text", dict: "table", int: "whole number", list: "list"}
 
 
 def current_versions() -> dict[str, str]:
-    """Of Python and the packages that numbers depend on."""
+    """Collect the versions of Python and the packages that numbers depend on."""
     found = {"python": platform.python_version(), "lowerbound": __version__}
     for package in ("torch", "numpy", "safetensors"):
         try:
@@ -135,7 +116,7 @@ def current_versions() -> dict[str, str]:
 
 
 def current_machine() -> dict[str, Any]:
-    """What a figure was measured on."""
+    """Describe the machine that a figure is measured on."""
     import torch
 
     return {
@@ -165,9 +146,9 @@ def _read_json(path: Path) -> Any:
         values = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"{path} cannot be read; give the directory of a run") from error
-    except (json.JSONDecodeError, RecursionError, ValueError) as error:
-        if isinstance(error, RunError):
-            raise
+    except RunError:
+        raise
+    except (RecursionError, ValueError) as error:
         raise RunError(f"{path} is truncated or damaged; restore it, or fit again") from error
     if _depth(values) > _DEEPEST:
         raise RunError(f"{path} is damaged: it is nested too deeply")
@@ -183,8 +164,6 @@ def _depth(value: Any) -> int:
     while todo:
         inner, depth = todo.pop()
         deepest = max(deepest, depth)
-        if isinstance(inner, dict):
-            todo += [(v, depth + 1) for v in inner.values()]
-        elif isinstance(inner, list):
-            todo += [(v, depth + 1) for v in inner]
+        if isinstance(inner, dict | list):
+            todo += [(v, depth + 1) for v in (inner.values() if isinstance(inner, dict) else inner)]
     return deepest

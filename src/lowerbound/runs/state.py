@@ -31,7 +31,7 @@ class StateDirectory:
 
     Args:
         path: The directory; made by the first `save`.
-        keep: How many states are kept, at least 1.
+        keep: States that are kept, at least 1.
     """
 
     def __init__(self, path: Path, keep: int = 2) -> None:
@@ -39,18 +39,13 @@ class StateDirectory:
         self._good = self._numbers()
 
     def exists(self) -> bool:
-        """Whether there is a state, whole or damaged."""
+        """Tell whether there is a state, whole or damaged."""
         return bool(self._numbers())
 
     def save(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
-        """Write a state, then remove those that are too old.
+        """Write a state, contiguous tensors on the CPU and JSON values; remove those too old.
 
-        Args:
-            tensors: By name, contiguous, on the CPU.
-            values: Plain JSON values.
-
-        Raises:
-            OutputError: It cannot be written; the states saved before are as they were.
+        If it cannot be written, the states saved before are as they were.
         """
         try:
             self.path.mkdir(exist_ok=True)
@@ -88,14 +83,11 @@ class StateDirectory:
         return sum(path.stat().st_size for path in self._files())
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any], tuple[str, ...]]:
-        """The newest state that is whole.
+        """Load the newest state that is whole.
 
         Returns:
             Its tensors by name, on the CPU; its values; and a sentence for each newer one that is
             damaged.
-
-        Raises:
-            RunError: There is none.
         """
         numbers, notes = self._numbers(), []
         for number in reversed(numbers):
@@ -130,9 +122,9 @@ class StateDirectory:
             if hashlib.sha256(text.encode()).hexdigest() != record["sha256"]:
                 raise RunError(f"{path} is damaged: its checksum is wrong")
             values = json.loads(text)
+        except RunError:
+            raise
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            if isinstance(error, RunError):
-                raise
             raise RunError(f"{path} is truncated or damaged") from error
         path = self._file(number, "safetensors")
         if not path.is_file():
@@ -146,7 +138,7 @@ class StateDirectory:
             raise RunError(f"{path} is damaged") from error
 
     def _numbers(self) -> list[int]:
-        """Of all states with a record, ascending."""
+        """List the numbers of all states with a record, ascending."""
         found = (re.fullmatch(r"(\d{8})\.json", path.name) for path in self._files())
         return sorted(int(match.group(1)) for match in found if match)
 

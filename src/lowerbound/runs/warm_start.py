@@ -17,7 +17,7 @@ from lowerbound.training import Training
 def warm_start(
     path: str | Path, data: Data, settings: dict[str, Any] | None = None, *, seed: int | None = None
 ) -> tuple[Assembly, Data, dict[str, Any]]:
-    """A run's model with its weights, ready to be trained on other data of the same schema.
+    """Prepare a run's model with its weights for a training on other data of the same schema.
 
     Recipe, sizes and objective are those of the run; the training is a new one. Where the schema
     measures the data (the mean and the standard deviation of a column), the run's stay in force:
@@ -25,13 +25,12 @@ def warm_start(
 
     Args:
         path: The run whose weights are taken.
-        data: What to train on.
+        data: The data to train on.
         settings: Of the training and the objective, by name, as text or in their own types.
         seed: Of the assembly; None for a fresh one.
 
     Returns:
-        The assembly; the data under the run's schema; and what the new run's spec records as
-        `begun_from`.
+        The assembly; the data under the run's schema; and `begun_from` of the new run's spec.
 
     Raises:
         RunError: The run cannot be loaded.
@@ -49,9 +48,9 @@ def warm_start(
     had = run.spec.settings
     given = check_settings(new.recipe, settings or {})
     changed = [name for name in given if name in had and new.settings[name] != had[name]]
-    objective = _of_objective(new)
+    known = settings_of(new.recipe)
     for name in changed:
-        if name not in objective:
+        if known[name].group != "objective":
             raise SettingError(
                 f"{name} is {had[name]!r} in {run.path}, whose model --from takes; leave it out"
             )
@@ -67,7 +66,7 @@ def warm_start(
 
 
 def difference(old: Schema, new: Schema) -> str:
-    """Where two schemas part, in words; empty if the weights for one do for the other."""
+    """Say where two schemas part; empty if the weights for one do for the other."""
     if (old.shape, old.kind) != (new.shape, new.kind):
         return f"it is {new.describe()}, and they were trained on {old.describe()}"
     for one, other in zip(old.fields, new.fields, strict=False):
@@ -84,8 +83,3 @@ def difference(old: Schema, new: Schema) -> str:
     if old.precision != new.precision:
         return f"it is {new.precision}, and they are for {old.precision}"
     return ""
-
-
-def _of_objective(assembly: Assembly) -> set[str]:
-    known = settings_of(assembly.recipe)
-    return {name for name, setting in known.items() if setting.group == "objective"}

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,6 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], **more: str) -> Non
         path: The file.
         tensors: By name.
         **more: Further texts for the header.
-
-    Raises:
-        OutputError: The place cannot be written; what was there before is untouched.
     """
     tied = ties(tensors)
     plain = {n: t.detach().cpu().contiguous() for n, t in tensors.items() if n not in tied}
@@ -64,7 +62,7 @@ def ties(tensors: Mapping[str, Tensor]) -> dict[str, str]:
 
 
 def _ordered(data: bytes) -> bytes:
-    """The same file with its metadata in one order: the same weights give the same bytes."""
+    """Put the metadata of a file into one order: the same weights give the same bytes."""
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
@@ -90,18 +88,10 @@ def read_weights(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor
     """
     if not path.is_file():
         raise RunError(f"{path} is missing: the run is not complete; fit it again")
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != "lowerbound-weights":
-                raise RunError(f"{path} was not written by lowerbound; fit the model again")
-            tied = _tied(path, metadata, ties(expected))
-            _compare(path, file, {n: t for n, t in expected.items() if n not in tied})
-            tensors = {name: file.get_tensor(name) for name in expected if name not in tied}
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        if isinstance(error, RunError):
-            raise
-        raise RunError(f"{path} is truncated or damaged; restore it, or fit again") from error
+    with _opened(path) as (file, metadata):
+        tied = _tied(path, metadata, ties(expected))
+        _compare(path, file, {n: t for n, t in expected.items() if n not in tied})
+        tensors = {name: file.get_tensor(name) for name in expected if name not in tied}
     if _digest(tensors, tied) != metadata.get("sha256"):
         raise RunError(f"{path} is damaged: its checksum is wrong; restore it, or fit again")
     for name, tensor in tensors.items():
@@ -124,31 +114,32 @@ def _tied(path: Path, metadata: Mapping[str, str], known: Mapping[str, str]) -> 
 
 
 def read_header(path: Path) -> dict[str, str]:
-    """Read what the header of a file of weights says.
+    """Read the header of a file of weights."""
+    with _opened(path) as (_, metadata):
+        return metadata
 
-    Raises:
-        RunError: It is missing, truncated or foreign.
-    """
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, str]]]:
+    """Open a file of weights, with its header; any fault of it is a `RunError`."""
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
+            if metadata.get("format") != "lowerbound-weights":
+                raise RunError(f"{path} was not written by lowerbound; fit the model again")
+            yield file, dict(metadata)
+    except RunError:
+        raise
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise RunError(f"{path} is truncated or damaged; restore it, or fit again") from error
-    if metadata.get("format") != "lowerbound-weights":
-        raise RunError(f"{path} was not written by lowerbound; fit the model again")
-    return dict(metadata)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Put the weights of a file into a model of the same make.
-
-    Raises:
-        RunError: As `read_weights`.
-    """
+    """Put the weights of a file into a model of the same make; see `read_weights`."""
     model.load_state_dict(read_weights(path, model.state_dict(keep_vars=True)))
 
 
-def _compare(path: Path, file, expected: Mapping[str, Tensor]) -> None:  # type: ignore[no-untyped-def]
+def _compare(path: Path, file: Any, expected: Mapping[str, Tensor]) -> None:
     names = set(file.keys())
     if names != set(expected):
         odd = sorted(names ^ set(expected))[0]
@@ -166,15 +157,9 @@ def _compare(path: Path, file, expected: Mapping[str, Tensor]) -> None:  # type:
 
 
 _KINDS = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
-}
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
+    "I64": torch.int64, "I32": torch.int32, "U8": torch.uint8, "BOOL": torch.bool,
+}  # fmt: skip
 
 
 def _digest(tensors: Mapping[str, Tensor], tied: Mapping[str, str]) -> str:

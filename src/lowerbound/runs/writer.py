@@ -37,8 +37,8 @@ class RunWriter(Callback):
         save_every: Seconds between two states, at least 0: 0 saves one after every update.
         save_every_updates: Also save one after every so many updates, at least 1; None for time
             alone.
-        keep: How many states are kept, at least 1; of a finished training one.
-        keep_state: Whether a finished training keeps its last state, from which it could be made
+        keep: States that are kept, at least 1; of a finished training one.
+        keep_state: True if a finished training keeps its last state, from which it could be made
             longer.
 
     Raises:
@@ -73,20 +73,10 @@ class RunWriter(Callback):
         keep_state: bool = True,
         command: list[str],
     ) -> "RunWriter":
-        """The writer of a run that is taken up again.
+        """Make the writer of a run that is taken up again.
 
-        Its metrics become those of the state it goes on from, and its spec says so.
-
-        Args:
-            resumption: What is taken up.
-            save_every: As above.
-            save_every_updates: As above.
-            keep_state: As above.
-            command: The command line, or empty.
-
-        Raises:
-            OutputError: The run cannot be written, or another process is writing it.
-            SettingError: As above.
+        Its metrics become those of the state it goes on from, and its spec says so, with the
+        command line. `OutputError` if another process is writing the run.
         """
         writer = cls.__new__(cls)
         writer.directory, state = resumption.directory, resumption.state
@@ -111,14 +101,14 @@ class RunWriter(Callback):
 
     def _ready(self, save_every: float, save_every_updates: int | None, keep_state: bool) -> None:
         self.keep_state = keep_state
-        self.save_every = check_interval(save_every)
-        self.save_every_updates = check_updates(save_every_updates)
+        check_saving(save_every, save_every_updates)
+        self.save_every, self.save_every_updates = save_every, save_every_updates
         self._updates = 0
         self._weights_saved, self._state_saved = -math.inf, time.monotonic()
         self._begun = False
 
     def on_step(self, step: Step) -> None:
-        """Count it."""
+        """Count an update."""
         self._updates += 1
 
     def on_epoch(self, epoch: Epoch, best: Snapshot) -> None:
@@ -132,19 +122,15 @@ class RunWriter(Callback):
 
     def on_state(self, state: Callable[[], State], last: bool) -> None:
         """Save the state if the last one is long ago, or no other will come."""
-        if last or self._due():
+        counted = self.save_every_updates is not None and self._updates >= self.save_every_updates
+        if last or counted or time.monotonic() - self._state_saved >= self.save_every:
             self._updates = 0
             now = state()
             self.directory.state.save(now.tensors, now.values)
             self._state_saved = time.monotonic()
 
-    def _due(self) -> bool:
-        """Tell whether the last state is long ago."""
-        counted = self.save_every_updates is not None and self._updates >= self.save_every_updates
-        return counted or time.monotonic() - self._state_saved >= self.save_every
-
     def finish(self, fit: Fit) -> None:
-        """Save what the training came to, and let go of the run."""
+        """Save the result of the training, and let go of the run."""
         self.directory.write_weights(fit.model.state_dict())
         result: dict[str, Any] = {
             "stopped": fit.stopped,
@@ -168,26 +154,12 @@ class RunWriter(Callback):
         self.directory.abandon()
 
 
-def check_interval(seconds: float) -> float:
-    """The seconds themselves.
-
-    Raises:
-        SettingError: They are no number of at least 0.
-    """
+def check_saving(seconds: float, updates: int | None) -> None:
+    """Raise `SettingError` unless states can be saved so often."""
     if not (math.isfinite(seconds) and seconds >= 0):
         raise SettingError(f"save-every is a number of seconds of at least 0, got {seconds!r}")
-    return seconds
-
-
-def check_updates(count: int | None) -> int | None:
-    """The number of updates itself.
-
-    Raises:
-        SettingError: It is none of at least 1.
-    """
-    if count is not None and count < 1:
-        raise SettingError(f"save-every-updates is a whole number of at least 1, got {count!r}")
-    return count
+    if updates is not None and updates < 1:
+        raise SettingError(f"save-every-updates is a whole number of at least 1, got {updates!r}")
 
 
 def save(path: str | Path, spec: Spec, fit: Fit, *, force: bool = False) -> None:
