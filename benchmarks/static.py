@@ -32,7 +32,7 @@ import lowerbound as lb
 from lowerbound.distributions import Independent
 from lowerbound.reproduce import Entry, entry_named
 from lowerbound.reproduce.judge import judge
-from lowerbound.reproduce.prepare import prepare
+from lowerbound.reproduce.run import prepare
 from lowerbound.reproduce.sources import load
 
 REQUIREMENT = "pythae==0.1.2"

@@ -19,7 +19,7 @@ import lowerbound
 from lowerbound.catalogue import Recipe, recipes
 from lowerbound.catalogue.settings import each_of, settings_of
 from lowerbound.cli.catalogue import default_in_words, setting_json
-from lowerbound.report.formula import pretty
+from lowerbound.report.markup import pretty
 from lowerbound.reproduce import entries
 
 sys.path.insert(0, str(Path(__file__).parent))

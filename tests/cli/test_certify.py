@@ -139,7 +139,7 @@ def test_planted_errors_are_counted_and_a_missed_one_fails(lowerbound, monkeypat
 def test_without_a_checkout_one_line_says_where_the_planted_errors_are(
     lowerbound, monkeypatch, tmp_path
 ) -> None:
-    monkeypatch.setattr("lowerbound.cli.planted.TESTS", tmp_path)
+    monkeypatch.setattr("lowerbound.cli.certificates.TESTS", tmp_path)
     done = lowerbound("certify", "--planted")
     assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
     assert "tests/planted" in done.err and "pip install -e ." in done.err

@@ -19,8 +19,8 @@ from lowerbound.report import write_report
 from lowerbound.report.again import snippet_of
 from lowerbound.report.facts import facts
 from lowerbound.report.figures import rounded
-from lowerbound.report.formula import pretty
 from lowerbound.report.latents import Latents, principal
+from lowerbound.report.markup import pretty
 from lowerbound.report.write import render
 from lowerbound.runs import Run
 from lowerbound.runs.load import spec_of

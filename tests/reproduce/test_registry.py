@@ -41,7 +41,7 @@ def test_the_table_of_the_paper_is_the_paper_s():
     one = entry_named("burda-vae-1-dynamic")
     assert one.epochs == sum(3**stage for stage in range(8)) == 3280
     assert one.updates == 3280 * 2980
-    made = assemble(one.recipe, MNIST, one.settings, examples=one.examples, seed=0)
+    made = assemble(one.recipe, MNIST, one.settings, examples=EXAMPLES[one.data], seed=0)
     assert made.training.schedule(0.0) == 1.0
     assert made.training.schedule(1.0) == pytest.approx(0.1)
     assert made.training.epsilon == 1e-4

@@ -11,8 +11,7 @@ from lowerbound.evaluation import evidence
 from lowerbound.likelihoods.bernoulli import LEAST
 from lowerbound.reproduce import entry_named
 from lowerbound.reproduce.judge import judge
-from lowerbound.reproduce.prepare import prepare
-from lowerbound.reproduce.run import evaluate, record, train
+from lowerbound.reproduce.run import evaluate, prepare, record, train
 from lowerbound.runs import load
 from lowerbound.training import Callback, StopTraining
 

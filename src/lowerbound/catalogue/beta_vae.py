@@ -33,7 +33,7 @@ def beta_vae(
     """Assemble a VAE that is trained with its rate weighted by beta.
 
     Args:
-        schema: What the data is.
+        schema: That of the data.
         beta: Weight of the rate, nats against nats.
         samples: Draws of z for each example.
         beta_warm_up: Fraction of the training over which the weight of the rate rises to beta.

@@ -34,7 +34,7 @@ def flat(
     """Assemble prior, posterior and likelihood for data of a schema.
 
     Args:
-        schema: What the data is.
+        schema: That of the data.
         latents: Number of latent units; from the data if none.
         prior: p(z), the law that latents are drawn from.
         posterior: q(z|x), the law that stands for p(z|x).

@@ -17,7 +17,7 @@ from lowerbound.objectives import IWAE, DReG, Objective
     source="Burda, Grosse & Salakhutdinov, arXiv 1509.00519",
     formula=IWAE.formula,
     use="A higher likelihood from the same networks, for `samples` times the work.",
-    avoid="When q(z|x) is what is wanted: as `samples` grows, the encoder's gradient drowns in "
+    avoid="When q(z|x) itself is wanted: as `samples` grows, the encoder's gradient drowns in "
     "noise (Rainforth et al., arXiv 1802.04537); gradient=dreg takes the noise away.",
     differs="As vae; under a warm-up the weights are p(x|z) (p(z) / q(z|x))^beta, where the paper "
     "does not anneal.",
@@ -33,7 +33,7 @@ def iwae(
     """Assemble a VAE that is trained on a tighter bound.
 
     Args:
-        schema: What the data is.
+        schema: That of the data.
         samples: Draws of z for each example, of which the bound is made.
         gradient: "total"; "path", without the score of q(z|x); or "dreg", doubly reparameterised
             (`DReG`).

@@ -49,7 +49,7 @@ def laws_for(schema: Schema, likelihood: Choice) -> dict[tuple[int, ...], Cells]
     """Build the law of every cell.
 
     Args:
-        schema: What the data is.
+        schema: That of the data.
         likelihood: One law for all cells, or "auto" for the default of each kind; settings reach
             the laws that have them.
 

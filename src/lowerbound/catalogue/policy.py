@@ -11,10 +11,10 @@ from lowerbound.networks import Init
 
 #: Latent units beyond this are not chosen by themselves: the ELBO leaves those it cannot use idle.
 MOST_LATENTS = 32
-#: Images of up to so many cells get an MLP: on two cores it is far ahead after the same minutes
+#: Images of up to this many cells get an MLP: on two cores it is far ahead after the same minutes
 #: (benchmarks/results/networks.json). Beyond, its first layer outgrows a convolutional pair.
 SMALL_IMAGE = 1024
-#: With fewer training examples hidden layers start small. A choice between what was measured:
+#: With fewer training examples hidden layers start small. A choice between two measurements:
 #: 1,439 digits do not gain from even ones, 5,400 garments do (benchmarks/results/starts.json).
 ENOUGH = 3000
 #: Updates after which a model of default size is usually trained; sets the default of `epochs`.
@@ -57,7 +57,7 @@ def choose(
     """Choose a recipe and every setting that is left open, and say why.
 
     Args:
-        schema: What the data is.
+        schema: That of the data.
         examples: Training examples there are; None for very many.
         recipe: Of the catalogue, or "auto".
         given: Settings that are already decided, by their full names; None and "auto" are not.

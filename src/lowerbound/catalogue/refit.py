@@ -26,7 +26,7 @@ FEWEST = 100
 MOST, MOST_JUDGED = 20_000, 5_000
 #: With fewer encodings a unit, mixtures without correlations are tried, too.
 FEW = 50
-#: Rounds of expectation maximisation; more change the fourth digit of what is gained.
+#: Rounds of expectation maximisation; more change the fourth digit of the gain.
 ROUNDS = 20
 #: A unit's variance in a component is at least this share of its variance over all encodings.
 LEAST_SHARE = 1e-4
@@ -78,7 +78,7 @@ def refit(
 
     Args:
         model: Trained.
-        data: What it was trained on.
+        data: That of its training.
         prior: "mixture".
         seed: Of the draws and of the fit.
         progress: Called with (fits done, fits in all at most).

@@ -17,7 +17,7 @@ from lowerbound.objectives import ELBO, Objective, StickingTheLanding
     source="as vae",
     formula=ELBO.formula,
     use="The default: a recipe whose likelihood, networks and sizes follow from the schema.",
-    avoid="To repeat a published result: say what is wanted, since the choices follow the data.",
+    avoid="To repeat a published result: give every setting, since the choices follow the data.",
     differs="As vae.",
 )
 @recipe(
@@ -43,7 +43,7 @@ def vae(
     """Assemble a VAE that is trained on the ELBO.
 
     Args:
-        schema: What the data is.
+        schema: That of the data.
         samples: Draws of z for each example.
         gradient: "total", with the rate in closed form, or "path", without the score of q(z|x)
             (`StickingTheLanding`).

@@ -63,7 +63,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _without_debug(arguments: list[str]) -> tuple[bool, list[str]]:
-    """Whether --debug is among the options, before or after the command; and the rest."""
+    """Tell whether --debug is among the options, before or after the command; give the rest."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     options = [argument for argument in arguments[:end] if argument != "--debug"]
     return len(options) < end, options + arguments[end:]

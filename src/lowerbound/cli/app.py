@@ -91,7 +91,7 @@ _COMMANDS: tuple[tuple[str, Any, str], ...] = (
     ("evaluate", evaluate, "How good a run is, with standard errors."),
     ("score", score, "The bound of each row, as a table."),
     ("compare", compare, "Which of several runs is better, and how sure that is."),
-    ("doctor", doctor, "What is wrong with a run, and what to try."),
+    ("doctor", doctor, "Faults of a run, and remedies."),
     ("certify", certify, "Whether parts keep their promises, in numbers."),
     ("reproduce", reproduce, "A published figure, and ours beside it."),
     ("refit", refit, "A better prior for a run: samples from where encodings lie."),
@@ -101,7 +101,7 @@ _COMMANDS: tuple[tuple[str, Any, str], ...] = (
     ("encode", encode, "From examples to latent vectors."),
     ("decode", decode, "From latent vectors to examples."),
     ("interpolate", interpolate, "The way from one example to another."),
-    ("traverse", traverse, "What single latent units do."),
+    ("traverse", traverse, "The effect of single latent units."),
 )
 
 
@@ -117,7 +117,7 @@ app.add_typer(
     _data,
     name="data",
     help=_help(data.command),
-    short_help="What data is, and what would be chosen for it.",
+    short_help="Kind and size of data, and the choices for it.",
 )
 for _name, _module, _about in _COMMANDS:
     app.command(_name, help=_help(_module.command), short_help=_about)(_module.command)

@@ -51,10 +51,15 @@ def command(
       lowerbound certify my_parts:StudentPosterior --as posterior
       lowerbound certify --planted --out planted.md
     """
-    from lowerbound.cli.certificates import certificates_in_markdown, show_certificates
+    from lowerbound.cli.certificates import (
+        certificates_in_markdown,
+        corpus,
+        outcomes_in_markdown,
+        show_certificates,
+        show_outcomes,
+    )
     from lowerbound.cli.console import say_json, working
     from lowerbound.cli.output import check_output, form_of
-    from lowerbound.cli.planted import corpus, outcomes_in_markdown, show_outcomes
 
     names = names or []
     if planted and (names or kind is not None):

@@ -27,9 +27,9 @@ def command(
     """State which of several runs is better, on the same held-out examples.
 
     Differences are paired: mean, standard error and 95 % interval of log p(x) and ELBO, example by
-    example. What one of the runs was trained or validated on is left out, and runs whose figures
-    are not of the same thing are refused. Of more than two runs, the best is set against each of
-    the others, under Bonferroni's correction for all pairs.
+    example. Examples that one of the runs was trained or validated on are left out, and runs whose
+    figures are not of the same thing are refused. Of more than two runs, the best is set against
+    each of the others, under Bonferroni's correction for all pairs.
 
     Examples:
       lowerbound compare runs/one runs/two

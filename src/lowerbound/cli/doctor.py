@@ -1,4 +1,4 @@
-"""`lowerbound doctor`: what is wrong with a run, and what to try."""
+"""`lowerbound doctor`: faults of a run, and remedies."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -71,10 +71,7 @@ def write_examples(
     """Write `(N, *event)` examples, draws or means, in the units of the data.
 
     Args:
-        path: Where.
         form: From `place`.
-        x: The examples.
-        schema: That of the data.
         columns: Pictures in a row of a sheet.
         rows: The examples that they were made of, which may have names.
     """

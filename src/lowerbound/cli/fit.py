@@ -9,7 +9,7 @@ from lowerbound.cli.fit_options import FitOptions
 from lowerbound.cli.reading import reads_data
 from lowerbound.errors import SettingError
 
-#: What may be said beside --resume; everything else is the run's.
+#: Options beside --resume; everything else is the run's.
 BESIDE_RESUME = {
     "resume", "epochs", "minutes", "save_every", "save_every_updates", "keep_state", "device",
     "refit", "report", "explain", "json", "quiet",
@@ -44,8 +44,9 @@ def fit(context: typer.Context, options: FitOptions) -> None:
     --resume RUN goes on with a training that was interrupted, in whatever way, as if it had not
     been: to the same weights, on the same machine. Data and settings are those of the run. With
     --epochs N or --minutes M, larger than before, also a finished run goes on; its learning rate
-    and warm-up then follow the schedule of the new length, and so go up again at first. What this
-    needs is in RUN/state, which --no-state leaves out of a finished run; it may also be deleted.
+    and warm-up then follow the schedule of the new length, and so go up again at first. The state
+    that this needs is in RUN/state, which --no-state leaves out of a finished run; it may also be
+    deleted.
 
     Under torchrun several processes train one model, each on its share of every batch. Processes
     that torchrun starts anew (--max-restarts) go on with the run at --out from its last state.

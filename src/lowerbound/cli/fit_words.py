@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def introduce(
     assembly: Assembly, data: Data, options: "FitOptions", inform: Callable[[object], None]
 ) -> None:
-    """Tell what was found in the data, what was chosen for it, and the model."""
+    """Describe the data, the choices for it, and the model."""
     counts = data.split["counts"]
     inform(
         f"{data.source}: {counts['train']:,} training, {counts['validation']:,} validation, "

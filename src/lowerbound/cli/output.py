@@ -1,4 +1,4 @@
-"""Where results go: the suffix of the name decides; nothing is overwritten without being asked."""
+"""Files of results: the suffix of the name decides; nothing is overwritten without being asked."""
 
 import csv
 import io

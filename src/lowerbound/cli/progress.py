@@ -14,7 +14,7 @@ LOOK, LINE = 0.25, 5.0
 
 
 class TrainingProgress(Callback):
-    """Shows epoch, bound, rate, distortion, examples a second and the time left.
+    """A display of epoch, bound, rate, distortion, examples a second and the time left.
 
     The numbers are those of the validation split after the last epoch; during the first epoch,
     those of the training examples so far.

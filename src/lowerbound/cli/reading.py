@@ -4,80 +4,39 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
+from inspect import Parameter
 from typing import Annotated, Any
 
 from lowerbound.cli.common import option
 from lowerbound.errors import SettingError
 
-
-def _options(
-    binarize: Annotated[
-        bool, option("--binarize", None, "Make every value 0 or 1, cut at half of its range.")
-    ] = False,
-    binarize_dynamic: Annotated[
-        bool,
-        option(
-            "--binarize-dynamic",
-            None,
-            "Draw every value 0 or 1, its grey level the chance: anew each time in training.",
-        ),
-    ] = False,
-    image_size: Annotated[
-        str | None, option("--image-size", "HxW", "Fit picture files to this size.")
-    ] = None,
-    fit: Annotated[
-        str | None, option("--fit", "HOW", "crop, pad or stretch pictures of other sizes.")
-    ] = None,
-    pages: Annotated[
-        str | None, option("--pages", "HOW", "Of pictures with pages: first, examples or channels.")
-    ] = None,
-    channels: Annotated[
-        int | None, option("--channels", "N", "Of pictures: 1 grey, 3 colour, 4 all bands.")
-    ] = None,
-    intensity: Annotated[
-        str | None,
-        option("--intensity", "HOW", "Of deep pixels: bytes, LOW:HIGH, levels or reals."),
-    ] = None,
-    axes: Annotated[
-        str | None, option("--axes", "AXES", "Of an array: hw, chw, hwc, tc, ct or flat.")
-    ] = None,
-    files: Annotated[
-        str | None, option("--files", "HOW", "Of a folder of arrays: examples or rows.")
-    ] = None,
-    header: Annotated[
-        bool | None,
-        option("--header/--no-header", None, "Whether the first row names the columns."),
-    ] = None,
-    decimal: Annotated[
-        str | None, option("--decimal", "SIGN", "Of numbers in text: . or ,")
-    ] = None,
-    row_names: Annotated[
-        str | None, option("--row-names", "COLUMN", "That names the rows; none for none.")
-    ] = None,
-    gaps: Annotated[
-        list[str] | None, option("--gaps", "COLUMN=CODE", "Missing where so; may be repeated.")
-    ] = None,
-    kinds: Annotated[
-        list[str] | None, option("--kinds", "COLUMN=KIND", "Of a column; may be repeated.")
-    ] = None,
-) -> dict[str, Any]:
-    if binarize and binarize_dynamic:
-        raise SettingError("--binarize and --binarize-dynamic exclude each other; give one of them")
-    kinds_of = _pairs(kinds, "--kinds a=count")
-    told: dict[str, Any] = {
-        "binarize": "dynamic" if binarize_dynamic else binarize or None,
-        "image_size": image_size_of(image_size),
-        "fit": fit, "pages": pages, "channels": channels, "axes": axes, "files": files,
-        "header": header, "decimal": decimal,
-        "row_names": "" if row_names == "none" else row_names,
-        "gaps": _pairs(gaps, "--gaps a=9999") or None,
-        "kinds": {name: many[-1] for name, many in kinds_of.items()} or None,
-        **_intensity(intensity),
-    }  # fmt: skip
-    return {name: value for name, value in told.items() if value is not None}
-
-
-SIGNATURE = inspect.signature(_options)
+#: Name, type, place holder and help of each option.
+_OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
+    ("binarize", bool, None, "Make every value 0 or 1, cut at half of its range."),
+    ("binarize-dynamic", bool, None,
+     "Draw every value 0 or 1, its grey level the chance: anew each time in training."),
+    ("image-size", str, "HxW", "Fit picture files to this size."),
+    ("fit", str, "HOW", "crop, pad or stretch pictures of other sizes."),
+    ("pages", str, "HOW", "Of pictures with pages: first, examples or channels."),
+    ("channels", int, "N", "Of pictures: 1 grey, 3 colour, 4 all bands."),
+    ("intensity", str, "HOW", "Of deep pixels: bytes, LOW:HIGH, levels or reals."),
+    ("axes", str, "AXES", "Of an array: hw, chw, hwc, tc, ct or flat."),
+    ("files", str, "HOW", "Of a folder of arrays: examples or rows."),
+    ("header/--no-header", bool | None, None, "Whether the first row names the columns."),
+    ("decimal", str, "SIGN", "Of numbers in text: . or ,"),
+    ("row-names", str, "COLUMN", "That names the rows; none for none."),
+    ("gaps", list[str], "COLUMN=CODE", "Missing where so; may be repeated."),
+    ("kinds", list[str], "COLUMN=KIND", "Of a column; may be repeated."),
+)  # fmt: skip
+_PARAMETERS = {
+    name.partition("/")[0].replace("-", "_"): Parameter(
+        name.partition("/")[0].replace("-", "_"),
+        Parameter.KEYWORD_ONLY,
+        default=False if kind is bool else None,
+        annotation=Annotated[kind if kind is bool else kind | None, option(f"--{name}", *about)],
+    )
+    for name, kind, *about in _OPTIONS
+}
 
 
 def reads_data(command: Callable[..., None]) -> Callable[..., None]:
@@ -85,17 +44,42 @@ def reads_data(command: Callable[..., None]) -> Callable[..., None]:
     own = inspect.signature(command)
     at = list(own.parameters).index("reading")
     parameters = list(own.parameters.values())
-    parameters[at : at + 1] = SIGNATURE.parameters.values()
-    parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
+    parameters[at : at + 1] = _PARAMETERS.values()
+    parameters = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in parameters]
 
     @functools.wraps(command)
     def with_options(**given: Any) -> None:
-        told = {name: given.pop(name) for name in SIGNATURE.parameters if name in given}
-        command(**given, reading=_options(**told))
+        told = {name: given.pop(name) for name in _PARAMETERS if name in given}
+        command(**given, reading=_reading(**told))
 
     with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     del with_options.__wrapped__  # the signature, not the command's
     return with_options
+
+
+def _reading(
+    *,
+    binarize: bool = False,
+    binarize_dynamic: bool = False,
+    image_size: str | None = None,
+    intensity: str | None = None,
+    gaps: list[str] | None = None,
+    kinds: list[str] | None = None,
+    **told: Any,
+) -> dict[str, Any]:
+    """Turn options as they were typed into arguments of `lowerbound.data.reading.reading`."""
+    if binarize and binarize_dynamic:
+        raise SettingError("--binarize and --binarize-dynamic exclude each other; give one of them")
+    if told.get("row_names") == "none":
+        told["row_names"] = ""
+    told |= {
+        "binarize": "dynamic" if binarize_dynamic else binarize or None,
+        "image_size": image_size_of(image_size),
+        "gaps": _pairs(gaps, "--gaps a=9999") or None,
+        "kinds": {k: many[-1] for k, many in _pairs(kinds, "--kinds a=count").items()} or None,
+        **_intensity(intensity),
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def image_size_of(text: str | None) -> tuple[int, int] | None:

@@ -6,7 +6,7 @@ from lowerbound.cli.common import command_of, refuse_beside
 from lowerbound.cli.reproduce_options import ReproduceOptions
 from lowerbound.errors import SettingError
 
-#: What may be said beside --list.
+#: Options beside --list.
 BESIDE_LIST = {"list_all", "name", "results", "json", "quiet"}
 
 

@@ -15,9 +15,8 @@ from lowerbound.cli.signals import StopOnSignal
 from lowerbound.cli.train import command_line
 from lowerbound.errors import SettingError
 from lowerbound.reproduce import Entry, entry_named, linear
-from lowerbound.reproduce.pause import Pause
 from lowerbound.reproduce.results import add, figure, folder, runs_of, state, told
-from lowerbound.reproduce.run import evaluate, record, train
+from lowerbound.reproduce.run import Pause, evaluate, record, train
 from lowerbound.reproduce.sources import load
 from lowerbound.training import Callback, Fit, Training
 

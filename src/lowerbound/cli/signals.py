@@ -22,7 +22,7 @@ class AtOnce(SystemExit):
 
 
 class StopOnSignal(Callback):
-    """Ends training after the update during which a signal came.
+    """An end of training after the update during which a signal came.
 
     Args:
         first: Called when the signal comes, before anything is printed.
@@ -43,7 +43,7 @@ class StopOnSignal(Callback):
             raise StopTraining(REASONS[signal.Signals(self.number).name])
 
     def on_epoch(self, epoch: object, best: object) -> None:
-        """Likewise, after the validation."""
+        """Stop here if a signal came during the validation."""
         self.on_step(epoch)
 
     def take(self, number: int, frame: Any) -> None:

@@ -279,7 +279,7 @@ def informer(options: FitOptions) -> Callable[[object], None]:
     """Choose where the course of a training is told."""
     if options.quiet or (options.explain and options.json):
         return lambda text: None
-    return say if options.explain else tell  # what was asked for stands on stdout
+    return say if options.explain else tell  # an answer that was asked for stands on stdout
 
 
 def free_name(wanted: str) -> Path:

@@ -9,7 +9,7 @@ import torch
 from lowerbound.data import Data, Source, read_examples
 from lowerbound.errors import DataError, LowerboundError, SettingError
 from lowerbound.runs import Run
-from lowerbound.runs.again import read_again
+from lowerbound.runs.origin import read_again
 
 #: Examples that are hashed at a time.
 AT_ONCE = 4096

@@ -21,7 +21,7 @@ from lowerbound.doctor.symptoms import Symptoms
 from lowerbound.errors import DataError, RunError
 from lowerbound.objectives.objective import positive_samples
 from lowerbound.runs import Run, RunDirectory, Spec, load
-from lowerbound.runs.again import read_again
+from lowerbound.runs.origin import read_again
 from lowerbound.training import Epoch
 
 #: Examples of each split that the model is measured on.

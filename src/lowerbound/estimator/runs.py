@@ -32,12 +32,9 @@ def save(
     """Write a run that `load` can make the estimator of again.
 
     Args:
-        path: The run's directory.
-        params: The parameters of the estimator.
         spec: With the form of X under `data.estimator`.
         result: That of the training.
         refit: The prior that was fitted after it; None for the model's own.
-        force: Replace a run that is there.
     """
     entry = {**spec.data["estimator"], "params": parameters.to_json(params, spec.seed)}
     runs.save(path, with_entry(spec, **entry), result, force=force)

@@ -48,7 +48,7 @@ def same_noise(total: int, mine: slice, samples: int = 1) -> Iterator[None]:
 
 
 class _Rows(TorchFunctionMode):
-    """Turns a draw for some rows into a draw for all, and keeps those rows of it."""
+    """A mode that turns a draw for some rows into a draw for all, and keeps those rows of it."""
 
     def __init__(self, total: int, mine: slice, samples: int) -> None:
         super().__init__()

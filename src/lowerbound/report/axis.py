@@ -48,7 +48,7 @@ class Axis:
         return self.low <= value <= self.high
 
     def ticks(self, about: int = 5) -> list[float]:
-        """Choose round values on the axis, about so many."""
+        """Choose about this number of round values on the axis."""
         step = nice_step((self.high - self.low) / max(1, about))
         if self.whole:
             step = max(1.0, round(step))

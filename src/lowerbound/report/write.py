@@ -11,12 +11,11 @@ from lowerbound.data import Data, Examples
 from lowerbound.errors import LowerboundError
 from lowerbound.evaluation import Evaluation
 from lowerbound.objectives import BetaELBO
-from lowerbound.report import again, facts, figures, trust
+from lowerbound.report import again, facts, figures
 from lowerbound.report.columns import Columns
 from lowerbound.report.curves import learning_curves, rate_distortion
-from lowerbound.report.formula import pretty
 from lowerbound.report.latents import latent_map, latents_of, unit_bars
-from lowerbound.report.markup import Html, Missing, Panel
+from lowerbound.report.markup import Html, Missing, Panel, pretty
 from lowerbound.report.pictures import Gallery
 from lowerbound.runs import Run
 from lowerbound.runs.files import write_atomically
@@ -30,10 +29,9 @@ def write_report(
 ) -> Path:
     """Write the report of a run: one HTML file that needs nothing else, not even a network.
 
-    What cannot be shown is left out with a sentence. The same run gives the same file.
+    Parts that cannot be shown are left out with a sentence. The same run gives the same file.
 
     Args:
-        run: The run.
         data: Its data, of which the test split is shown; None if it is not at hand.
         evaluation: The figures of the model; None if nobody measured.
         path: Where to write, and the result; `report.html` in the run's directory if None.
@@ -75,8 +73,8 @@ def render(run: Run, data: Data | None, evaluation: Evaluation | None) -> str:
         doubts=facts.doubts(run, data, evaluation) + ([why] if why else []),
         evaluation=evaluation,
         headlines=[] if evaluation is None else figures.headlines(evaluation),
-        rungs=[] if evaluation is None else trust.rungs(evaluation),
-        sentences=[] if evaluation is None else trust.sentences(evaluation),
+        rungs=[] if evaluation is None else figures.rungs(evaluation),
+        sentences=[] if evaluation is None else figures.sentences(evaluation),
         model=_model(run),
         curves=[learning_curves(run.history), rate_distortion(run.history)],
         shown=[_attempt(make) for make in makers],

@@ -31,7 +31,6 @@ class Entry:
 
     Attributes:
         name: As given to `lowerbound reproduce`.
-        title: In words.
         published: The figure of the source.
         data: The data that it is trained and evaluated on.
         protocol: Preparation, split and evaluation of the data, in a sentence or two.

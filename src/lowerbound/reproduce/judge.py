@@ -33,8 +33,6 @@ def judge(
     the gain, which varies far less from image to image than log p(x) does.
 
     Args:
-        model: A trained model.
-        examples: The test images.
         samples: Draws `K` of the bound.
         images: The number of images with `samples` draws; all if None.
         seed: Of draws and choice.

@@ -7,19 +7,72 @@ from typing import Any
 
 import torch
 
-from lowerbound.catalogue import Assembly
+from lowerbound.catalogue import Assembly, assemble
 from lowerbound.data import Data
 from lowerbound.errors import RunError, SettingError
 from lowerbound.reproduce.entry import Entry
 from lowerbound.reproduce.judge import judge
-from lowerbound.reproduce.prepare import prepare
 from lowerbound.runs import Resumption, RunDirectory, RunWriter
 from lowerbound.runs.load import spec_of
 from lowerbound.runs.resume import state_of
-from lowerbound.training import Callback, Fit, Training, fit
+from lowerbound.training import Callback, Epoch, Fit, StopTraining, Training, fit
 
 #: Ends of a training that used its budget up.
 ENDS = ("epochs", "minutes")
+
+
+def prepare(
+    entry: Entry,
+    data: Data,
+    *,
+    seed: int,
+    epochs: int | None = None,
+    minutes: float | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Assembly:
+    """Assemble the model with its first weights, the objective and the training of an entry.
+
+    The budget is the whole one unless `epochs` or `minutes` say less. A shorter budget keeps the
+    shape of the schedule: it is a function of the fraction done.
+    """
+    chosen = {**entry.settings, **(settings or {})}
+    if epochs is not None:
+        chosen["epochs"] = epochs
+    if minutes is not None:
+        chosen["minutes"] = minutes
+    assembly = assemble(entry.recipe, data.schema, chosen, examples=len(data.train), seed=seed)
+    per_epoch = -(-len(data.train) // assembly.training.batch_size)
+    updates = assembly.training.epochs * per_epoch
+    if entry.most_updates is not None and minutes is None and updates > entry.most_updates:
+        raise SettingError(
+            f"{entry.name} may make {entry.most_updates:,} updates at most, and this is "
+            f"{updates:,}; give --epochs {entry.most_updates // per_epoch}, or a larger batch_size"
+        )
+    return assembly
+
+
+class Pause(Callback):
+    """An end of training after the first epoch that ends later than some minutes from its start.
+
+    The weights were then trained by the beginning of the schedule, and training can go on from
+    them. The last epoch is no pause.
+    """
+
+    def __init__(self, minutes: float) -> None:
+        self.minutes = minutes
+        self._began = time.monotonic()
+        self._epochs: int | None = None
+
+    def on_start(self, epochs: int | None, per_epoch: int) -> None:
+        """Start the clock."""
+        self._began, self._epochs = time.monotonic(), epochs
+
+    def on_epoch(self, epoch: Epoch, best: object) -> None:
+        """Stop here if the time is up."""
+        if epoch.epoch == self._epochs:
+            return
+        if time.monotonic() - self._began >= 60 * self.minutes:
+            raise StopTraining("paused")
 
 
 def train(
@@ -40,17 +93,11 @@ def train(
     """Train an entry under one seed, or go on with such a training.
 
     Args:
-        entry: Of the registry.
-        data: Of the entry.
         out: Directory of the run; a state is saved there every minute.
         seed: Of weights, shuffling and noise.
         epochs: A smaller budget; the whole if both are None.
-        minutes: Likewise, by the clock.
         settings: Others than the entry's.
         resume: Go on with the run at `out`, if there is one.
-        force: Replace it.
-        device: Where to train.
-        callbacks: Watch the training.
         command: The command line, recorded.
 
     Raises:

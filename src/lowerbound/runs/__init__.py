@@ -1,10 +1,16 @@
 """A trained model on disk: safetensors and JSON, written whole or not at all. No pickle."""
 
-from lowerbound.runs.again import has_changed, read_again, read_if_own
 from lowerbound.runs.directory import RunDirectory
 from lowerbound.runs.files import check_new, write_atomically
 from lowerbound.runs.load import Run, load
-from lowerbound.runs.origin import describe_data, location_of, recorded
+from lowerbound.runs.origin import (
+    describe_data,
+    has_changed,
+    location_of,
+    read_again,
+    read_if_own,
+    recorded,
+)
 from lowerbound.runs.prior import drop_prior, read_prior, write_prior
 from lowerbound.runs.resume import Resumption, load_state, resume
 from lowerbound.runs.spec import FORMAT_VERSION, Spec

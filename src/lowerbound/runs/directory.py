@@ -21,7 +21,7 @@ from lowerbound.runs.weights import read_weights, write_weights
 
 #: Files and folders of a run; anything else in its directory is its owner's.
 _OWN = {"spec.json", "weights.safetensors", "metrics.jsonl", "report.html", "state", LOCK}
-#: What a process that was killed may leave of a file it was writing.
+#: Remains of a file that a process was writing when it was killed.
 _LEFT = re.compile(
     r"\.(spec\.json|weights\.safetensors|prior\.safetensors|metrics\.jsonl|report\.html)\.|\.lock$"
 )
@@ -186,7 +186,7 @@ class RunDirectory:
         return records
 
     def tidy(self) -> None:
-        """Remove what was being written when a process was killed."""
+        """Remove files that were being written when a process was killed."""
         for path in self.path.iterdir():
             if _LEFT.match(path.name) and path.name != LOCK:
                 with suppress(OSError):

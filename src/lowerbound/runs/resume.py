@@ -7,8 +7,8 @@ from typing import Any
 from lowerbound.catalogue.assemble import Assembly, assemble
 from lowerbound.data import Data
 from lowerbound.errors import DataError, FinishedError, RunError, SettingError
-from lowerbound.runs.again import read_again
 from lowerbound.runs.directory import RunDirectory
+from lowerbound.runs.origin import read_again
 from lowerbound.runs.spec import Spec
 from lowerbound.training import State, Training
 
@@ -59,7 +59,6 @@ def resume(
     """Collect everything needed to go on with a run from the run itself.
 
     Args:
-        path: The run's directory.
         epochs: The epochs it shall have in the end; those of its spec if None. Schedules of
             learning rate and warm-up are then those of that length, from where the run stands.
         minutes: Likewise for a run by the clock: minutes in the end, those already used included.

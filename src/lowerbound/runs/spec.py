@@ -28,7 +28,6 @@ class Spec:
         recipe: Name in the catalogue.
         settings: The recipe's arguments, all of them, as plain JSON values.
         training: Settings of `Training`, likewise.
-        schema: That of the data.
         data: source, fingerprint, split, notes and reading options.
         seed: Of initialisation, shuffling and noise.
         command: The command line, or empty.

@@ -149,7 +149,7 @@ class StateDirectory:
         return self.path / f"{number:08}.{suffix}"
 
     def _tidy(self) -> None:
-        """Remove what is too old, damaged, or was being written when a process was killed."""
+        """Remove files that are too old, damaged, or were being written at a kill."""
         for path in self._files():
             match = _OURS.fullmatch(path.name)
             if match and (int(match.group(1)) not in self._good or match.group(3)):

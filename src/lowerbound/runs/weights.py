@@ -23,8 +23,6 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], **more: str) -> Non
     header says which names are one.
 
     Args:
-        path: The file.
-        tensors: By name.
         **more: Further texts for the header.
     """
     tied = ties(tensors)

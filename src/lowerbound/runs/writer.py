@@ -24,18 +24,17 @@ STATE_EVERY = 60.0
 
 
 class RunWriter(Callback):
-    """Writes a run while it is being trained.
+    """Writer of a run while it is being trained.
 
     Metrics are written every epoch, the best weights now and then. The state is saved at the end
     of the first epoch, whenever `save_every` seconds have passed, and when training ends in good
     order; saving changes no number.
 
     Args:
-        path: The run's directory.
         spec: From `spec_of`.
         force: Replace an old run; it is kept until the new one has weights.
         save_every: Seconds between two states, at least 0: 0 saves one after every update.
-        save_every_updates: Also save one after every so many updates, at least 1; None for time
+        save_every_updates: Also save one after this number of updates, at least 1; None for time
             alone.
         keep: States that are kept, at least 1; of a finished training one.
         keep_state: True if a finished training keeps its last state, from which it could be made

@@ -1,4 +1,4 @@
-"""Adam by the function behind `torch.optim`, without what is around it."""
+"""Adam by the function behind `torch.optim`, without the classes around it."""
 
 from collections.abc import Sequence
 from itertools import compress

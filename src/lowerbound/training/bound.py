@@ -58,7 +58,7 @@ class Compiled:
 
     def __init__(self, execution: Execution) -> None:
         options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": execution.graphs}
-        # what is compiled is kept with a function's code, only a few versions of each: hence a copy
+        # torch keeps compiled versions with a function's code, only a few of each: hence a copy
         own = types.FunctionType(without_trace.__code__.replace(), without_trace.__globals__)
         self._fast: Callable[..., tuple[Tensor, Tensor]] | None = torch.compile(
             own, dynamic=False, options=options

@@ -1,4 +1,4 @@
-"""Callbacks: they watch a training, and may end it."""
+"""Callbacks, which watch a training and may end it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ Snapshot = Callable[[], Mapping[str, Tensor]]
 
 
 class Callback:
-    """Watches a training. Override what is of interest; raise `StopTraining` to end it."""
+    """A watcher of a training. Override the methods of interest; raise `StopTraining` to end it."""
 
     def on_execution(self, execution: Execution) -> None:
         """Learn, once and before anything else, how updates will be executed.

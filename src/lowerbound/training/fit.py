@@ -73,7 +73,6 @@ def fit(
 
     Args:
         model: Anything with a `trace`; trained in place.
-        objective: The bound to maximise.
         data: A `Data`, or an array `(N, *event)`, which is then read and split as `read` does.
         training: Settings; the defaults if None.
         seed: Of shuffling and noise; None for a fresh one, told in the result. The caller's

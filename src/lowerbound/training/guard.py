@@ -24,7 +24,7 @@ class UnstableError(Exception):
 
 @dataclass
 class Guard:
-    """Counts the batches that are skipped and the times that training goes back.
+    """Counts of the batches that are skipped and the times that training goes back.
 
     A batch whose bound or gradient is not finite, or whose gradient is absurdly long, is skipped:
     no weight changes. Some in a row mean that the weights are at fault and not the batch.

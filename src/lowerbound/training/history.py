@@ -12,7 +12,7 @@ class Terms:
     """Means over examples, in nats.
 
     Attributes:
-        bound: The objective's value: what is maximised (train), or its criterion (held-out).
+        bound: The objective's value, which is maximised (train), or its criterion (held-out).
         elbo: -(distortion + rate), whatever the objective.
         distortion: -E_q[log p(x|z)].
         rate: KL(q(z|x) || p(z)).

@@ -24,10 +24,6 @@ class WarmUp:
 
     Raises:
         SettingError: `over` is outside [0, 1].
-
-    Example:
-        >>> [WarmUp(over=0.5)(done) for done in (0.0, 0.25, 0.5, 1.0)]
-        [0.0, 0.5, 1.0, 1.0]
     """
 
     over: float = 0.1

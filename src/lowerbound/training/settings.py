@@ -70,13 +70,14 @@ class Training:
         given: dict[str, Any] = {
             k: v for k, v in vars(self).items() if v is not None or k not in optional
         }
-        for name in given.keys() & {"epochs", "batch_size", "patience"}:
-            value = given[name]
+        for name in ("epochs", "batch_size", "patience"):
+            value = given.get(name, 1)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise SettingError(f"{name} must be a whole number of at least 1, got {value!r}")
-        for name in given.keys() & {"learning_rate", "epsilon", "minutes", "clip"}:
-            if not (_number(given[name]) and given[name] > 0):
-                raise SettingError(f"{name} must be a positive number, got {given[name]!r}")
+        for name in ("learning_rate", "epsilon", "minutes", "clip"):
+            value = given.get(name, 1.0)
+            if not (_number(value) and value > 0):
+                raise SettingError(f"{name} must be a positive number, got {value!r}")
         if not _number(self.weight_decay) or self.weight_decay < 0:
             raise SettingError(f"weight_decay must be at least 0, got {self.weight_decay!r}")
         for name in ("decay", "keep", "precision", "compile"):

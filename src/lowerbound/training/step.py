@@ -26,7 +26,7 @@ LOOK_EVERY = 64
 
 
 class Stepper:
-    """Takes a model up the mean bound of one batch after another.
+    """One step after another up the mean bound of a batch.
 
     A batch whose bound or gradient is not finite changes no weight; `guard` counts it. On a CPU
     that is known at once. On an accelerator the host would have to wait for each update to know
@@ -34,7 +34,7 @@ class Stepper:
 
     Args:
         model: On its device already; until `release`, its weights may lie in memory differently.
-        guard: Counts what was skipped.
+        guard: Counts the batches that are skipped.
         team: The processes that do so together; one if None.
     """
 

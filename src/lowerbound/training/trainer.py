@@ -20,8 +20,7 @@ from lowerbound.training.choices import choose, for_team
 from lowerbound.training.execution import Execution
 from lowerbound.training.guard import Guard, UnstableError
 from lowerbound.training.history import Epoch, Fit, Terms
-from lowerbound.training.place import Place, sum_dtype
-from lowerbound.training.progress import Progress
+from lowerbound.training.progress import Place, Progress, sum_dtype
 from lowerbound.training.settings import Training
 from lowerbound.training.state import State, copied
 from lowerbound.training.step import LOOK_EVERY, Stepper
@@ -36,10 +35,7 @@ class Trainer:
 
     Args:
         model: On `device` already; trained in place.
-        objective: The bound to maximise.
         data: Training and validation examples.
-        training: Settings.
-        device: Where to train.
         seed: The seed of the random state.
         execution: The way in which updates are executed; chosen if None.
         team: The processes that train it together; one if None.
