@@ -33,9 +33,11 @@ _PARAMETERS = {
         name.partition("/")[0].replace("-", "_"),
         Parameter.KEYWORD_ONLY,
         default=False if kind is bool else None,
-        annotation=Annotated[kind if kind is bool else kind | None, option(f"--{name}", *about)],
+        annotation=Annotated[
+            kind if kind is bool else kind | None, option(f"--{name}", metavar, help)
+        ],
     )
-    for name, kind, *about in _OPTIONS
+    for name, kind, metavar, help in _OPTIONS
 }
 
 
