@@ -5,13 +5,7 @@ from functools import singledispatch
 
 import torch
 from torch import Tensor
-from torch.distributions import (
-    Bernoulli,
-    Categorical,
-    Distribution,
-    MultivariateNormal,
-    Normal,
-)
+from torch.distributions import Bernoulli, Categorical, Distribution, MultivariateNormal, Normal
 
 from lowerbound.distributions.independent import Independent
 from lowerbound.distributions.levels import Levels

@@ -10,12 +10,7 @@ from lowerbound.evaluation.ladder import Convergence, Rung, convergence
 from lowerbound.evaluation.quality import SampleQuality, sample_quality
 from lowerbound.evaluation.sandwich import Sandwich, sandwich
 from lowerbound.evaluation.scores import Scores, score
-from lowerbound.evaluation.statement import (
-    ACTIVE_THRESHOLD,
-    Evaluation,
-    Generalisation,
-    Tightened,
-)
+from lowerbound.evaluation.statement import ACTIVE_THRESHOLD, Evaluation, Generalisation, Tightened
 from lowerbound.evaluation.tails import pareto_shape
 
 __all__ = [

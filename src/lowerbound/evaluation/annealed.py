@@ -179,9 +179,7 @@ class _Way:
 
     @torch.no_grad()
     def draw(
-        self,
-        count: int,
-        look: Callable[[str, Distribution, Distribution], None] | None = None,
+        self, count: int, look: Callable[[str, Distribution, Distribution], None] | None = None
     ) -> Tensor:
         """Draw z ~ q(z|x), all groups in a row, `(count, B, D)`; `look` at p and q of each."""
         drawn: dict[str, Tensor] = {}

@@ -207,12 +207,7 @@ def _tightened(
 
 
 def _quality(
-    model: Model,
-    data: Data,
-    held_out: Source,
-    count: int,
-    features: str | Path,
-    seed: int | None,
+    model: Model, data: Data, held_out: Source, count: int, features: str | Path, seed: int | None
 ) -> SampleQuality:
     _, samples = drawn_examples(model, count, seed=seed)
     # of data on disk a part is compared with, at random; of data in memory nothing changes

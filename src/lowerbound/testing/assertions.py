@@ -49,11 +49,7 @@ def check_close(
 
 
 def assert_mean(
-    samples: Tensor,
-    expected: Tensor | float,
-    *,
-    resolves: Tensor | float,
-    name: str = "the mean",
+    samples: Tensor, expected: Tensor | float, *, resolves: Tensor | float, name: str = "the mean"
 ) -> None:
     """Assert that independent samples have an expected mean.
 
@@ -79,11 +75,7 @@ def assert_mean(
 
 
 def assert_mean_at_most(
-    samples: Tensor,
-    limit: Tensor | float,
-    *,
-    resolves: Tensor | float,
-    name: str = "the mean",
+    samples: Tensor, limit: Tensor | float, *, resolves: Tensor | float, name: str = "the mean"
 ) -> None:
     """Assert that the mean of independent samples is at most a limit.
 
