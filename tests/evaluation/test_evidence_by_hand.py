@@ -10,10 +10,11 @@ from torch.distributions import Categorical, Normal
 
 from lowerbound.core import Model, Space, Trace
 from lowerbound.data import Batch, Examples
-from lowerbound.distributions import Independent
+from lowerbound.distributions import Columns, Independent, Product
 from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation import evidence
 from lowerbound.evaluation.evidence import chunk_sizes
+from lowerbound.evaluation.law import numbers_per_cell
 from lowerbound.testing.traces import made, with_rates
 
 MODULE = sys.modules[evidence.__module__]  # the function hides its module
@@ -167,6 +168,12 @@ def test_no_more_is_decoded_at_once_than_there_is_room_for(
 ):
     examples = Examples(torch.zeros(1, 1).expand(count, cells))
     assert chunk_sizes(Decoder(cells, per_cell, device), examples, samples) == expected
+
+
+def test_a_table_is_as_wide_as_its_columns_are_on_average():
+    reals = Columns(torch.arange(9), Normal(torch.zeros(1, 9), 1.0))
+    levels = Columns(torch.tensor([9]), Categorical(logits=torch.zeros(1, 1, 256)))
+    assert numbers_per_cell(Product([reals, levels])) == (9 + 256) // 10
 
 
 def test_there_is_room_for_what_is_documented():

@@ -182,12 +182,7 @@ def last_doubling(found: Evidence) -> float:
 
 
 def verdict(first: str, second: str, found: Paired) -> str:
-    """Which of two is better, in words.
-
-    Example:
-        >>> verdict("a", "b", Paired(3.1, 0.4, (2.3, 3.9), 0.95, 0.8, 100))
-        'a is better than b by 3.10 ± 0.40 nats per example'
-    """
+    """Which of two is better, in words."""
     if found.mean == 0 and found.standard_error == 0:
         return f"{first} and {second} are the same to the last digit"
     size = f"{abs(found.mean):,.2f} ± {found.standard_error:,.2f} nats per example"

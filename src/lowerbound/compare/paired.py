@@ -74,10 +74,6 @@ def student_quantile(probability: float, freedom: int) -> float:
     """Quantile of Student's t, to a hundredth from 4 degrees of freedom on, in the usual range.
 
     Source: Abramowitz & Stegun (1964), 26.7.5 (Cornish-Fisher expansion about the normal).
-
-    Example:
-        >>> student_quantile(0.975, 30)
-        2.04...
     """
     z = NormalDist().inv_cdf(probability)
     terms = (

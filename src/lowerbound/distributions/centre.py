@@ -23,10 +23,6 @@ def expected(distribution: Distribution) -> Tensor:
 
     Raises:
         SettingError: The family has no mean and none was registered.
-
-    Example:
-        >>> expected(Bernoulli(torch.tensor(0.75)))
-        tensor(0.7500)
     """
     try:
         return distribution.mean

@@ -136,10 +136,7 @@ def information(
 def _between(own: Tensor, prior: Tensor, every: Tensor) -> tuple[Between, Between]:
     """Bracket I(x; z) and KL(q(z) || p(z)).
 
-    Args:
-        own: log q(z_n|x_n), `(N,)`.
-        prior: log p(z_n), `(N,)`.
-        every: log q(z_n|x_m), `(N, N)`, rows are draws.
+    From log q(z_n|x_n) and log p(z_n), `(N,)`, and log q(z_n|x_m), `(N, N)`, whose rows are draws.
     """
     count = len(own)
     others = every.clone()

@@ -26,10 +26,6 @@ def heavy(samples: int) -> float:
     """The shape beyond which a mean of K weights is not to be trusted, min(1 - 1 / log10 K, 0.7).
 
     Source: Vehtari et al. (2024), section 3.2.4, arXiv 1507.02646.
-
-    Example:
-        >>> heavy(100), heavy(5000)
-        (0.5, 0.7)
     """
     return min(1 - 1 / math.log10(max(samples, 11)), HEAVY)
 

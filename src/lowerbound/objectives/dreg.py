@@ -36,10 +36,6 @@ class DReG(Objective):
     Source: Tucker, Lawson, Gu & Maddison (2019), equation 8, arXiv 1810.04152.
     Differs: under annealing (`beta` other than 1) the weights are p(x|z) (p(z) / q(z|x))^beta, as
         in `IWAE`, and the factor s_k^2 becomes s_k (1 - beta (1 - s_k)), by the same steps.
-
-    Example:
-        >>> DReG(samples=50).gradient
-        'path'
     """
 
     samples: int = 5

@@ -26,10 +26,6 @@ class IWAE(Objective):
     Source: Burda, Grosse & Salakhutdinov (2016), equation 8, arXiv 1509.00519.
     Differs: under annealing (`beta` other than 1) the weights are
         p(x|z) (p(z) / q(z|x))^beta; the paper does not anneal.
-
-    Example:
-        >>> IWAE(samples=50).samples
-        50
     """
 
     samples: int = 5

@@ -21,10 +21,6 @@ class StickingTheLanding(Objective):
         SettingError: `samples` is less than 1.
 
     Source: Roeder, Wu & Duvenaud (2017), equation 8, arXiv 1703.09194.
-
-    Example:
-        >>> StickingTheLanding(samples=2).gradient
-        'path'
     """
 
     samples: int = 1

@@ -20,6 +20,7 @@ from lowerbound.testing.calibration import (
     check_calibration,
     check_known_answer,
     check_known_gradient,
+    check_path_gradient,
 )
 from lowerbound.testing.cells import check_likelihood
 from lowerbound.testing.certify import Certificate, certify
@@ -30,7 +31,6 @@ from lowerbound.testing.models import check_model
 from lowerbound.testing.noise import cubature, given_noise
 from lowerbound.testing.objectives import check_importance_weighted, check_objective
 from lowerbound.testing.pairs import check_pair
-from lowerbound.testing.paths import check_path_gradient
 from lowerbound.testing.references import (
     BernoulliMixture,
     BetaBernoulli,

@@ -33,9 +33,6 @@ def check_close(
         name: What is compared, for the message and the ledger.
         tolerance: Relative to 1 + |expected|.
         unit: What both are counted in: "plain" where they are no log-densities, bounds or rates.
-
-    Raises:
-        AssertionError: A number differs by more, or is nan.
     """
     value, expected = value.detach().double(), expected.detach().double()
     distance = (value - expected).abs()
@@ -84,10 +81,6 @@ def assert_mean_at_most(
         limit: What the mean may not exceed.
         resolves: The excess that the sample must be able to see.
         name: What is compared.
-
-    Raises:
-        AssertionError: The mean exceeds the limit by more than 4.9 standard errors, or as in
-            `assert_mean`.
     """
     mean, error, limit = _moments(samples, limit, resolves, name)
     rounding = ROUNDING * (1 + limit.abs())
@@ -187,13 +180,6 @@ def assert_close_gradient(
         tolerance: Relative to the largest derivative of an input.
         step: Of the differences, relative to 1 + |input|.
         name: What is compared.
-
-    Raises:
-        AssertionError: The gradients differ, one is missing or not finite, or an input is not
-            float64, where differences say nothing.
-
-    Example:
-        >>> assert_close_gradient(torch.exp, [torch.linspace(-1, 1, 5, dtype=torch.float64)])
     """
     points = [x.detach().clone().requires_grad_() for x in inputs]
     if any(point.dtype != torch.float64 for point in points):

@@ -35,9 +35,6 @@ def check_bounds(model: Traceable, batch: Batch, objective: Objective | None = N
         batch: Some of its data, all observed.
         objective: What it is trained on; the ELBO if None.
 
-    Raises:
-        AssertionError: A bound is out of its place.
-
     Source: Burda, Grosse & Salakhutdinov (2016), theorem 1, arXiv 1509.00519.
 
     Example:

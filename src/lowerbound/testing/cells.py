@@ -49,9 +49,6 @@ def check_likelihood(likelihood: Conditional, z: Tensor, *, seed: int = 0) -> No
         likelihood: For small events, since each cell is integrated.
         z: Latents, `(K, B, D)`, at least 2 rows.
         seed: Of the draws.
-
-    Raises:
-        AssertionError: It breaks a rule; the message says which.
     """
     with seeded(seed):
         law = likelihood(z)

@@ -4,59 +4,57 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 
 from lowerbound.catalogue import assemble
 from lowerbound.core import Conditional
 from lowerbound.errors import UnknownNameError
+from lowerbound.evaluation import evidence
+from lowerbound.objectives import ELBO, IWAE, Annealed, DReG, FreeBits, StickingTheLanding
+from lowerbound.posteriors import DiagonalGaussian, FullGaussian
 from lowerbound.seeding import seeded
 from lowerbound.testing import table
 from lowerbound.testing.advice import explain
+from lowerbound.testing.calibration import (
+    check_calibration,
+    check_known_answer,
+    check_known_gradient,
+    check_path_gradient,
+)
 from lowerbound.testing.cells import check_likelihood
 from lowerbound.testing.conformance import check_posterior, check_prior
 from lowerbound.testing.evidence import check_evidence
-from lowerbound.testing.known_answers import REFERENCES
 from lowerbound.testing.ledger import Ledger
 from lowerbound.testing.models import check_model
-from lowerbound.testing.objectives import check_objective
+from lowerbound.testing.objectives import check_importance_weighted, check_objective
 from lowerbound.testing.pairs import check_pair
+from lowerbound.testing.references import (
+    BernoulliMixture,
+    BetaBernoulli,
+    CategoricalMixture,
+    LinearGaussian,
+    LinearGaussianChain,
+    SigmoidBeliefNet,
+)
+from lowerbound.testing.reparameterised import check_reparameterised
+from lowerbound.testing.wrappers import check_annealed, check_free_bits
 
 Kind = Literal["prior", "posterior", "likelihood", "network", "objective", "recipe", "reference"]
 
 #: Kinds, and what a group of them is called.
-KINDS: Mapping[str, Kind] = {
-    "priors": "prior",
-    "posteriors": "posterior",
-    "likelihoods": "likelihood",
-    "networks": "network",
-    "objectives": "objective",
-    "recipes": "recipe",
-    "references": "reference",
-}
+KINDS: Mapping[str, Kind] = {f"{kind}s": kind for kind in get_args(Kind)}
 
 #: Every kind of data, small: on these each recipe is certified.
 RECIPE_SCHEMAS = (
-    "binary 5",
-    "8-bit 1x1x1",
-    "ordinal 5",
-    "count 5",
-    "real 1",
-    "real-float64 5",
-    "mixed 6",
-)
+    "binary 5", "8-bit 1x1x1", "ordinal 5", "count 5", "real 1", "real-float64 5", "mixed 6"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Part:
-    """Something that climbs the ladder.
-
-    Attributes:
-        name: As in the table.
-        kind: What it is.
-        check: Raises AssertionError where it breaks a rule.
-    """
+    """Something that climbs the ladder; `check` raises AssertionError where it breaks a rule."""
 
     name: str
     kind: Kind
@@ -136,18 +134,11 @@ def certify_part(part: Part) -> Certificate:
         except AssertionError as error:
             failure = explain(str(error))
         except Exception as error:
-            failure = (
-                f"the ladder ended with {type(error).__name__}: {' '.join(str(error).split())}"
-            )
-    return Certificate(
-        part.name,
-        part.kind,
-        len(ledger.entries),
-        ledger.largest("nats"),
-        ledger.largest("standard errors"),
-        time.perf_counter() - began,
-        failure,
-    )
+            words = " ".join(str(error).split())
+            failure = f"the ladder ended with {type(error).__name__}: {words}"
+    found = ledger.largest("nats"), ledger.largest("standard errors")
+    seconds = time.perf_counter() - began
+    return Certificate(part.name, part.kind, len(ledger.entries), *found, seconds, failure)
 
 
 def parts(names: Sequence[str] = ()) -> tuple[Part, ...]:
@@ -226,9 +217,52 @@ def _recipe_part(name: str) -> Part:
     return Part(name, "recipe", check)
 
 
-def _every() -> tuple[Part, ...]:
-    from lowerbound.evaluation import evidence
+def _linear(posterior: Any, orthogonal: bool) -> Callable[[], None]:
+    def check() -> None:
+        reference = LinearGaussian.random(2, 4, orthogonal=orthogonal)
+        model = reference.vae(posterior)
+        check_known_answer(reference, model)
+        check_known_gradient(reference, model)
+        check_path_gradient(reference, model)
+        check_calibration(reference, model.posterior)
 
+    return check
+
+
+def _known(build: Callable[[], Any]) -> Callable[[], None]:
+    def check() -> None:
+        model = build()
+        check_known_answer(model, model)
+
+    return check
+
+
+def _wrapped() -> None:
+    check_free_bits(lambda nats: FreeBits(ELBO(2), nats))
+    check_annealed(lambda schedule: Annealed(ELBO(2), schedule))
+
+
+def _without_score() -> None:
+    check_reparameterised(StickingTheLanding, lambda samples: ELBO(samples, analytic=False))
+    check_reparameterised(DReG, IWAE)
+
+
+#: By name: a check of the library on a model that knows its answer.
+REFERENCES: Mapping[str, Callable[[], None]] = {
+    "LinearGaussian, diagonal": _linear(DiagonalGaussian, True),
+    "LinearGaussian, full": _linear(FullGaussian, False),
+    "LinearGaussianChain": _known(LinearGaussianChain),
+    "BetaBernoulli": _known(BetaBernoulli),
+    "BernoulliMixture": _known(lambda: BernoulliMixture(exact=True)),
+    "CategoricalMixture": _known(lambda: CategoricalMixture(exact=True)),
+    "SigmoidBeliefNet": _known(lambda: SigmoidBeliefNet((2,), 3, exact=True)),
+    "importance weights": lambda: check_importance_weighted(IWAE),
+    "gradients without the score": _without_score,
+    "free bits, annealing": _wrapped,
+}
+
+
+def _every() -> tuple[Part, ...]:
     claims = table.OBJECTIVES.items()
     return (
         *(prior_part(name, partial(table.prior_of, name)) for name in table.PRIORS),

@@ -41,9 +41,6 @@ def check_prior(prior: Conditional, *, seed: int = 0) -> None:
     Args:
         prior: Called without a context.
         seed: Of the draws.
-
-    Raises:
-        AssertionError: It breaks a rule; the message says which.
     """
     with seeded(seed):
         p = prior(None)
@@ -81,9 +78,6 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
         posterior: With a network; parameters of floating point.
         x: Some data, `(B, *event)`, at least 2 rows.
         seed: Of the draws.
-
-    Raises:
-        AssertionError: It breaks a rule; the message says which.
     """
     with seeded(seed):
         q = posterior(x)

@@ -146,12 +146,7 @@ SCHEMAS: Mapping[str, Schema] = {
 
 
 def example_batch(schema: Schema, rows: int = 4, *, seed: int = 0) -> Batch:
-    """Draw random data of a schema, in its dtype.
-
-    Example:
-        >>> example_batch(SCHEMAS["binary 5"], rows=2).x.shape
-        torch.Size([2, 5])
-    """
+    """Draw random data of a schema, in its dtype."""
     with seeded(seed):
         cells = [_cells(field, rows, schema.dtype) for field in schema.modelled]
     x = cells[0] if len(cells) == 1 else torch.cat(cells, dim=1)

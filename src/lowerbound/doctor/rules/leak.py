@@ -39,12 +39,7 @@ def leak(symptoms: Symptoms) -> Finding | None:
 
 
 def at_least(count: int, mean: float) -> float:
-    """Probability of so many or more events of a Poisson law, at least 1 event asked for.
-
-    Example:
-        >>> at_least(1, 0.5)
-        0.393...
-    """
+    """Probability of so many or more events of a Poisson law, at least 1 event asked for."""
     if mean <= 0:
         return 0.0
     # the terms from `count` on, each mean / k times the one before, until they vanish

@@ -73,10 +73,6 @@ def expected_coverage(samples: int, reference: int, k: int = NEIGHBOUR) -> float
         k: Which neighbour.
 
     Source: Naeem et al. (2020), section 3.3 and lemma 2, arXiv 2002.09797.
-
-    Example:
-        >>> round(expected_coverage(1000, 1000), 3)
-        0.969
     """
     missed = 1.0
     for i in range(1, k + 1):

@@ -79,10 +79,6 @@ def at_least(hits: int, of: int) -> float:
     """Probability of so many heads or more, at most `of`, in tosses of a fair coin.
 
     The share of hits in two halves of one law is at most as variable: Hoeffding (1956).
-
-    Example:
-        >>> at_least(9, 10)
-        0.0107...
     """
     logs = [
         math.lgamma(of + 1) - math.lgamma(k + 1) - math.lgamma(of - k + 1)

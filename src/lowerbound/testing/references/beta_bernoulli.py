@@ -1,6 +1,6 @@
 """The beta-Bernoulli model: a VAE without a Gaussian in it, and conjugate."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -74,14 +74,18 @@ class BetaBernoulli(Model):
 
     def log_evidence(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
         """log p(x) of the observed cells of each row, `(B,)`, nats, by Beta functions."""
-        prior = self.factors.prior.concentrations()  # type: ignore[operator]
+        prior = self._concentrations()
         after = prior + _counts(x.double(), observed)
         return (_log_beta(after) - _log_beta(prior)).sum(dim=-1)
 
     def posterior(self, x: Tensor, observed: Tensor | None = None) -> Independent:
         """p(z|x) of each row, batch `(B,)`, event `(D,)`."""
-        prior = self.factors.prior.concentrations()  # type: ignore[operator]
-        return _betas(prior + _counts(x.double(), observed))
+        return _betas(self._concentrations() + _counts(x.double(), observed))
+
+    def _concentrations(self) -> Tensor:
+        """Those of p(z), `(2, 1, D)`."""
+        law = self.factors.prior().base_dist
+        return torch.stack([law.concentration1, law.concentration0]).unsqueeze(1)
 
     def simulate(self, count: int, seed: int = 0) -> Joint:
         """Draw z ~ p(z), then x ~ p(x|z)."""
@@ -97,11 +101,8 @@ class _Prior(Conditional):
         super().__init__()
         self.log_concentrations = nn.Parameter(log_concentrations)
 
-    def concentrations(self) -> Tensor:
-        return self.log_concentrations.exp().unsqueeze(1)  # (2, 1, D)
-
     def forward(self, context: Tensor | None = None) -> Independent:
-        return _betas(self.concentrations().squeeze(1))
+        return _betas(self.log_concentrations.exp())
 
 
 class _Posterior(Conditional):
@@ -143,8 +144,8 @@ class _Coin(Bernoulli):
 class _Beta(Beta):
     """Beta whose draws have finite logarithms."""
 
-    def rsample(self, sample_shape=()) -> Tensor:  # type: ignore[no-untyped-def]
-        return super().rsample(sample_shape).clamp(EDGE, 1 - EDGE)
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:  # type: ignore[override]
+        return super().rsample(torch.Size(sample_shape)).clamp(EDGE, 1 - EDGE)
 
 
 def _betas(concentrations: Tensor) -> Independent:

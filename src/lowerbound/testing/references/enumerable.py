@@ -53,13 +53,13 @@ class Enumerable(Model):
         """See `Model.descend`."""
         joint = self.joint(Batch(self.support()[:1]) if batch is None else batch)
         p = OverStates(self.states, joint[1].squeeze(1))
-        z = choose("z", p, None if batch is None else _law(self.states, joint[2]))
+        z = choose("z", p, None if batch is None else OverStates(self.states, joint[2].T))
         return _Given(self, (z.unsqueeze(-2) == self.states).all(dim=-1).long().argmax(dim=-1))
 
     def trace(self, batch: Batch, samples: int = 1, gradient: Gradient = "total") -> Trace:
         """See `Model.trace`; its densities are read from tables, and draws have no path."""
         joint = self.joint(batch)
-        index = _law(self.states, joint[2]).sample_index(samples)
+        index = OverStates(self.states, joint[2].T).sample_index(samples)
         return self._at(joint, index.unsqueeze(1), gradient)
 
     def log_evidence(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
@@ -74,7 +74,7 @@ class Enumerable(Model):
 
     def posterior(self, x: Tensor) -> "OverStates":
         """p(z|x) of each row, batch `(B,)`, event `(D,)`."""
-        return _law(self.states, self.log_posterior(x))
+        return OverStates(self.states, self.log_posterior(x).T)
 
     def simulate(self, count: int, seed: int = 0) -> Joint:
         """Draw z ~ p(z), then x ~ p(x|z)."""
@@ -134,8 +134,8 @@ class Enumerable(Model):
             self.states[index],
             log_pz.expand_as(log_px).gather(0, index),
             still.gather(0, index),
-            _law(self.states, log_pz),
-            _law(self.states, log_q),
+            OverStates(self.states, log_pz.T),
+            OverStates(self.states, log_q.T),
             kl.reshape(1, -1, 1),
         )
         return Trace(log_px.gather(0, index), {"z": latent})
@@ -147,11 +147,6 @@ class OverStates(Distribution):
     Args:
         states: The vectors, `(M, D)`.
         log_probabilities: `(M,)`, or `(B, M)` for a batch of laws, normalised, nats.
-
-    Example:
-        >>> q = OverStates(torch.eye(2), torch.tensor([[0.25, 0.75]]).log())
-        >>> q.mean
-        tensor([[0.2500, 0.7500]])
     """
 
     has_rsample = False
@@ -233,17 +228,7 @@ def _(distribution: OverStates) -> OverStates:
 
 
 def every(levels: int, cells: int) -> Tensor:
-    """All vectors of whole numbers 0 ... levels - 1, `(levels^cells, cells)`, float64.
-
-    Example:
-        >>> every(2, 2).tolist()
-        [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
-    """
+    """All vectors of whole numbers 0 ... levels - 1, `(levels^cells, cells)`, float64."""
     count = torch.arange(levels**cells)
     places = levels ** torch.arange(cells).flip(0)
     return (count.unsqueeze(-1) // places % levels).double()
-
-
-def _law(states: Tensor, log_probabilities: Tensor) -> OverStates:
-    """From `(M, B)` to a law of batch `(B,)`."""
-    return OverStates(states, log_probabilities.T)

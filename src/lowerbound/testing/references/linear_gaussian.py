@@ -108,13 +108,6 @@ class LinearGaussian:
 
         Source: Tipping & Bishop (1999), equations 7 and 8; that a linear VAE has this optimum:
             Lucas et al. (2019), arXiv 1911.02469.
-
-        Example:
-            >>> reference = LinearGaussian.random(latents=2, dimensions=5)
-            >>> x = reference.simulate(100).x
-            >>> best = LinearGaussian.maximum_likelihood(x, latents=2)
-            >>> bool(best.log_evidence(x).mean() > reference.log_evidence(x).mean())
-            True
         """
         x = x.double()
         if not 1 <= latents < x.shape[1]:
@@ -175,23 +168,24 @@ class LinearGaussian:
             prior: Likewise, from the number of latents.
             likelihood: Likewise; a `Gaussian` with a fixed scale if None.
         """
-        encoder = MLP((self.dimensions,), self._parameters(posterior), hidden=()).double()
+        shape_of = getattr(posterior, "parameters_shape", posteriors.FullGaussian.parameters_shape)
+        encoder = MLP((self.dimensions,), shape_of(self.latents), hidden=()).double()
         decoder = MLP((self.latents,), (1, self.dimensions), hidden=()).double()
         gain, covariance = self._posterior()
         factor = torch.linalg.cholesky(covariance)
         rows = encoder.outputs[0]
+        weight, bias = encoder.parameters()
         with torch.no_grad():
-            weight = encoder.layers[0].weight.zero_()  # type: ignore[union-attr,operator]
-            weight[: self.latents] = gain
+            weight.zero_()[: self.latents] = gain
             shape = torch.zeros(rows, self.latents, dtype=torch.float64)
             shape[0] = -gain @ self.bias
             if rows == 2:
                 shape[1] = covariance.diagonal().log() / 2
             else:
                 shape[1:] = factor.tril(-1) + factor.diagonal().log().diag()
-            encoder.layers[0].bias.copy_(shape.flatten())  # type: ignore[union-attr,operator]
-            decoder.layers[0].weight.copy_(self.weight)  # type: ignore[union-attr,operator]
-            decoder.layers[0].bias.copy_(self.bias)  # type: ignore[union-attr,operator]
+            bias.copy_(shape.flatten())
+            for mine, known in zip(decoder.parameters(), (self.weight, self.bias), strict=True):
+                mine.copy_(known)
         law = self._likelihood(decoder) if likelihood is None else likelihood(decoder)
         return VAE(prior(self.latents), posterior(encoder), law).double()
 
@@ -204,28 +198,16 @@ class LinearGaussian:
         """M^-1 W^T and s^2 M^-1."""
         eye = torch.eye(self.latents, dtype=self.weight.dtype)
         precision = self.weight.T @ self.weight + self.scale.square() * eye
-        return torch.linalg.solve(
-            precision, self.weight.T
-        ), self.scale.square() * precision.inverse()
-
-    def _parameters(self, posterior: Around) -> tuple[int, int]:
-        shape = getattr(posterior, "parameters_shape", posteriors.FullGaussian.parameters_shape)
-        return shape(self.latents)
+        gain = torch.linalg.solve(precision, self.weight.T)
+        return gain, self.scale.square() * precision.inverse()
 
 
 def gaussian_evidence(
     mean: Tensor, covariance: Tensor, x: Tensor, observed: Tensor | None = None
 ) -> Tensor:
-    """log N(x; m, C), of the observed cells of each row: a marginal of a Gaussian is a Gaussian.
+    """Evaluate log N(x; m, C) of the observed cells of each row, `(B,)`, nats.
 
-    Args:
-        mean: m, `(X,)`.
-        covariance: C, `(X, X)`.
-        x: `(B, X)`; an unobserved cell may hold anything.
-        observed: Booleans that broadcast against x; None when all cells are observed.
-
-    Returns:
-        `(B,)`, nats.
+    A marginal of a Gaussian is a Gaussian; an unobserved cell of x, `(B, X)`, may hold anything.
     """
     known = torch.ones_like(x) if observed is None else observed.expand_as(x).to(x.dtype)
     centred = torch.where(known > 0, x - mean, 0.0)

@@ -6,7 +6,7 @@ from torch.nn.functional import logsigmoid, one_hot
 
 from lowerbound.core import Batch, View
 from lowerbound.seeding import seeded
-from lowerbound.testing.references.enumerable import Enumerable
+from lowerbound.testing.references.enumerable import Enumerable, every
 
 
 class BernoulliMixture(Enumerable):
@@ -46,9 +46,7 @@ class BernoulliMixture(Enumerable):
             wrong = [numbers[1], numbers[0].log_softmax(dim=-1) + outside]
         self.encoder_weight, self.encoder_bias = (nn.Parameter(number) for number in wrong)
         self.cells = cells
-        self.register_buffer(
-            "states", torch.arange(states).double().unsqueeze(-1), persistent=False
-        )
+        self.register_buffer("states", every(states, 1), persistent=False)
 
     def joint(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """See `Enumerable.joint`."""
@@ -79,14 +77,6 @@ class CategoricalMixture(Enumerable):
         seed: Of the parameters.
 
     Source: Goodman (1974), Biometrika 61(2), latent class analysis of polytomous items.
-
-    Example:
-        >>> model = CategoricalMixture(levels=5, exact=True)
-        >>> batch = Batch(torch.tensor([[4, 0, 2]]), torch.tensor([[True, False, True]]))
-        >>> weights = model.trace(batch, samples=5).log_weight
-        >>> evidence = model.log_evidence(batch.x, batch.observed)
-        >>> bool((weights - evidence).abs().max() < 1e-12)
-        True
     """
 
     def __init__(
@@ -108,9 +98,7 @@ class CategoricalMixture(Enumerable):
         self.prior_logits, self.cell_logits = (nn.Parameter(number) for number in numbers)
         self.encoder_bias, self.encoder_weight = (nn.Parameter(number) for number in wrong)
         self.cells, self.levels = cells, levels
-        self.register_buffer(
-            "states", torch.arange(states).double().unsqueeze(-1), persistent=False
-        )
+        self.register_buffer("states", every(states, 1), persistent=False)
 
     def joint(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """See `Enumerable.joint`."""
