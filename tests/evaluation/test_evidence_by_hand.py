@@ -116,9 +116,12 @@ def test_weights_of_some_chunks_are_summed_up_together(weights, at_once, chunks,
     monkeypatch.setattr(MODULE, "chunk_sizes", lambda *_: (3, 4))
     monkeypatch.setattr(MODULE, "WEIGHTS_AT_ONCE", weights)
     monkeypatch.setattr(MODULE, "BLOCK", at_once)
-    monkeypatch.setattr(
-        MODULE, "_columns", lambda some: taken.append([len(r.means) for r in some]) or columns(some)
-    )
+
+    def spied(some):
+        taken.append([len(means) for _, _, means, _ in some])
+        return columns(some)
+
+    monkeypatch.setattr(MODULE, "_columns", spied)
     table = torch.linspace(-3, 0, 4 * 29, dtype=F64).reshape(4, 29)
     found = evidence(Written(table, 0 * table, {}), Examples(torch.arange(29.0)[:, None]), 4)
     assert [len(some) for some in taken] == chunks

@@ -23,25 +23,14 @@ def analytic_kl(q: Distribution, p: Distribution) -> Tensor | None:
         the batch that the two broadcast to; nats, float64; None where no closed form is known.
 
     Source: Kingma & Welling (2014), appendix B, arXiv 1312.6114, for two diagonal Gaussians.
-
-    Example:
-        >>> q = Independent(Normal(torch.ones(1, 2), torch.ones(1, 2)), 1)
-        >>> p = Independent(Normal(torch.zeros(2), torch.ones(2)), 1)
-        >>> analytic_kl(q, p)
-        tensor([[0.5000, 0.5000]], dtype=torch.float64)
     """
-    if isinstance(q, Independent) and isinstance(p, Independent):
-        units = _of_units(q.base_dist, p.base_dist)
-        if units is None:
-            return None
-        axes = len(q.event_shape)
-        return accumulate(units, 0).flatten(start_dim=units.ndim - axes)
-    if (
-        isinstance(q, MultivariateNormal)
-        and isinstance(p, Independent)
-        and isinstance(p.base_dist, Normal)
-    ):
-        return _full_against_diagonal(q, p.base_dist).unsqueeze(-1)
+    base = p.base_dist if isinstance(p, Independent) else None
+    if isinstance(q, Independent) and base is not None:
+        units = _of_units(q.base_dist, base)
+        if units is not None:
+            return accumulate(units, 0).flatten(start_dim=units.ndim - len(q.event_shape))
+    if isinstance(q, MultivariateNormal) and isinstance(base, Normal):
+        return _full_against_diagonal(q, base).unsqueeze(-1)
     return None
 
 

@@ -8,7 +8,7 @@ from lowerbound.training import Epoch
 
 @dataclass(frozen=True)
 class Record:
-    """What the files of a run say.
+    """Record of a run in its files.
 
     Attributes:
         stopped: Why training ended, as in `Fit.stopped`; None while it goes on, or was cut off.
@@ -43,7 +43,7 @@ class Record:
 
     @property
     def held_out(self) -> list[float]:
-        """What the weights were judged by after each epoch, nats per example."""
+        """Bound by which the weights were judged after each epoch, nats per example."""
         return [epoch.held_out.bound for epoch in self.history]
 
     @property
@@ -56,7 +56,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Belief:
-    """What the model believes of some training and some validation examples; nats per example.
+    """Belief of a model on some training and some validation examples; nats per example.
 
     Attributes:
         rate: Mean rate of the validation examples.
@@ -98,7 +98,7 @@ class Belief:
     groups: Mapping[str, int] = field(default_factory=dict)
 
     def by_group(self) -> Iterator[tuple[str, slice]]:
-        """Where the units of each group are; all of them, without a name, where there is one."""
+        """Yield the place of the units of each group; all, without a name, where there is one."""
         if len(self.groups) < 2:
             yield "", slice(len(self.variances))
             return
@@ -110,7 +110,7 @@ class Belief:
 
 @dataclass(frozen=True)
 class Structure:
-    """How far the cells of the training examples depend on each other.
+    """Dependence of the cells of the training examples on each other.
 
     Attributes:
         correlation: Root mean square correlation between two different cells.
@@ -167,7 +167,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """How near held-out examples are to training examples.
+    """Distances of held-out examples to training examples.
 
     Attributes:
         held_out: Held-out examples looked at.

@@ -97,9 +97,8 @@ def evaluate(
         ("ais", ais, 1), ("gaps", gaps, 1), ("simulated", simulated, 2), ("quality", quality, 50)
     ):  # fmt: skip
         if isinstance(count, bool) or not isinstance(count, int) or 0 != count < least:
-            raise SettingError(
-                f"{what} must be 0 or a whole number of at least {least}, got {count!r}"
-            )
+            words = f"{what} must be 0 or a whole number of at least {least}"
+            raise SettingError(f"{words}, got {count!r}")
     whole = data if isinstance(data, Data) else None
     if quality and (why := why_no_quality(whole, split)):
         raise SettingError(f"samples are compared with training and held-out data: {why}")
@@ -139,10 +138,8 @@ def evaluate(
         stated = replace(stated, gaps=found_gaps)
     if simulated:
         begin("simulated examples")
-        between = sandwich(
-            model, simulated, annealing, samples=samples, seed=seed, progress=progress
-        )
-        stated = replace(stated, simulated=between)
+        told = {"samples": samples, "seed": seed, "progress": progress}
+        stated = replace(stated, simulated=sandwich(model, simulated, annealing, **told))
     if quality and whole is not None:
         begin("sample quality")
         held_out = examples if split != "train" else whole.test
@@ -151,7 +148,7 @@ def evaluate(
 
 
 def why_no_quality(data: Data | None, split: str | None = None) -> str | None:
-    """Why samples cannot be compared with this data, or None if they can."""
+    """Tell why samples cannot be compared with this data, or None if they can."""
     if data is None:
         return "these examples have no splits; give a Data"
     held_out = data.part(split) if split not in (None, "train") else data.test
@@ -166,7 +163,7 @@ def why_no_quality(data: Data | None, split: str | None = None) -> str | None:
 
 
 def chosen(examples: Source, count: int, seed: int | None) -> Examples:
-    """So many of the examples at random, in memory, or all if there are not more."""
+    """Load so many of the examples at random, or all if there are not more."""
     if count >= len(examples):
         return examples.load()
     with seeded(seed, stream="choice"):
