@@ -102,7 +102,6 @@ def compare_runs(
         data: What to compare on, as `Data` or anything `read` takes; the runs' own test examples
             if None. What a run was trained or validated on is left out.
         samples: Draws of z for each example.
-        seed: Of the draws, the same for each run.
         device: Where to put runs that are given by their directories.
         progress: Called with (runs done, runs in all).
 

@@ -84,7 +84,6 @@ def examine(
         quick: Judge by the record alone.
         samples: Draws of z for each example, at least 1; tails need 25.
         examples: Most examples of each split that the model is measured on, at least 2.
-        seed: Of the draws.
         device: Where to put a run that is given by its directory.
         progress: Called with what is being looked at.
 

@@ -15,33 +15,12 @@ from lowerbound.evaluation.tails import pareto_shape
 
 __all__ = [
     # the whole statement
-    "evaluate",
-    "Evaluation",
-    "Estimate",
-    "ACTIVE_THRESHOLD",
+    "evaluate", "Evaluation", "Estimate", "ACTIVE_THRESHOLD",
     # log p(x)
-    "evidence",
-    "Evidence",
-    "score",
-    "Scores",
-    "Rung",
-    "Convergence",
-    "convergence",
-    "pareto_shape",
-    "annealed",
-    "Annealed",
-    "Annealing",
-    "Tightened",
-    "sandwich",
-    "Sandwich",
+    "evidence", "Evidence", "score", "Scores", "Rung", "Convergence", "convergence",
+    "pareto_shape", "annealed", "Annealed", "Annealing", "Tightened", "sandwich", "Sandwich",
     # where it falls short
-    "gaps",
-    "Gaps",
-    "information",
-    "Information",
-    "Between",
-    "Generalisation",
+    "gaps", "Gaps", "information", "Information", "Between", "Generalisation",
     # samples
-    "sample_quality",
-    "SampleQuality",
-]
+    "sample_quality", "SampleQuality",
+]  # fmt: skip

@@ -106,7 +106,6 @@ def evidence(
     log p(x) >= E[log 1/K sum_k p(x, z_k) / q(z_k|x)], all from the same K draws.
 
     Args:
-        model: A model.
         examples: `N` examples, at least 1.
         samples: Draws `K` for each example, at most 10 million.
         seed: Of the draws; None for a fresh one.

@@ -87,11 +87,9 @@ def information(
     from the top down to each one tell is bracketed, too.
 
     Args:
-        model: A model.
         examples: `N` examples, at least 2; the first `most` are taken.
         most: At least 2; None for 2,000, or 500 where q of lower groups must be computed anew for
             every pair.
-        seed: Of the draws.
 
     Returns:
         Both quantities in nats.

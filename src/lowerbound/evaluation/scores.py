@@ -71,7 +71,6 @@ def score(
     not finite costs no other its score.
 
     Args:
-        model: A trained model.
         examples: `N` rows, at least 1.
         samples: Draws `K` of z for each.
         seed: With the contents of a row, it decides the noise.

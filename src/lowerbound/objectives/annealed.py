@@ -39,5 +39,4 @@ class Tempered(Wrapper):
     beta: float
 
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
-        """See `Objective.reduce`."""
         return self.objective.reduce(trace, self.beta * beta)

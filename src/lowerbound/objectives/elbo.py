@@ -14,7 +14,6 @@ def rate_of(trace: Trace, analytic: bool = True) -> Tensor:
     """Return KL(q(z|x) || p(z)) of each example, `(B,)`, nats.
 
     Args:
-        trace: Of a batch.
         analytic: Take a group's closed form where it has one; estimate the others from draws.
     """
     return mean_of_draws(rate_of_draws(trace, analytic))
@@ -108,7 +107,6 @@ class BetaELBO(Objective):
         return self.beta >= 1
 
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
-        """See `Objective.reduce`."""
         return ELBO(self.samples).reduce(trace, beta * self.beta)
 
 

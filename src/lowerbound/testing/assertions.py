@@ -77,10 +77,8 @@ def assert_mean_at_most(
     """Assert that the mean of independent samples is at most a limit.
 
     Args:
-        samples: As in `assert_mean`.
         limit: What the mean may not exceed.
         resolves: The excess that the sample must be able to see.
-        name: What is compared.
     """
     mean, error, limit = _moments(samples, limit, resolves, name)
     rounding = ROUNDING * (1 + limit.abs())
@@ -98,7 +96,6 @@ def assert_frequencies(
         samples: `(N,)`, independent draws.
         probabilities: `(L,)`.
         resolves: The discrepancy in a probability that the sample must be able to see.
-        name: What is compared.
 
     Raises:
         AssertionError: As `assert_mean`, level by level; or a draw is no such whole number.
@@ -133,7 +130,6 @@ def assert_uniform_ranks(
         draws: Posterior draws among which the truth was ranked.
         resolves: The discrepancy that must be seen in the mean of u (1/2 when uniform), and a
             third of it in its variance (1/12 when uniform).
-        name: What is compared.
 
     Raises:
         AssertionError: The ranks are not uniform, or too few to tell.
@@ -179,7 +175,6 @@ def assert_close_gradient(
         inputs: Where to differentiate; all float64.
         tolerance: Relative to the largest derivative of an input.
         step: Of the differences, relative to 1 + |input|.
-        name: What is compared.
     """
     points = [x.detach().clone().requires_grad_() for x in inputs]
     if any(point.dtype != torch.float64 for point in points):

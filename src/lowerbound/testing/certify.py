@@ -22,13 +22,19 @@ from lowerbound.testing.calibration import (
     check_known_answer,
     check_known_gradient,
     check_path_gradient,
+    check_reparameterised,
 )
 from lowerbound.testing.cells import check_likelihood
 from lowerbound.testing.conformance import check_posterior, check_prior
 from lowerbound.testing.evidence import check_evidence
 from lowerbound.testing.ledger import Ledger
 from lowerbound.testing.models import check_model
-from lowerbound.testing.objectives import check_importance_weighted, check_objective
+from lowerbound.testing.objectives import (
+    check_annealed,
+    check_free_bits,
+    check_importance_weighted,
+    check_objective,
+)
 from lowerbound.testing.pairs import check_pair
 from lowerbound.testing.references import (
     BernoulliMixture,
@@ -38,8 +44,6 @@ from lowerbound.testing.references import (
     LinearGaussianChain,
     SigmoidBeliefNet,
 )
-from lowerbound.testing.reparameterised import check_reparameterised
-from lowerbound.testing.wrappers import check_annealed, check_free_bits
 
 Kind = Literal["prior", "posterior", "likelihood", "network", "objective", "recipe", "reference"]
 

@@ -34,7 +34,6 @@ def check_evidence(evidence: Evidence, *, seed: int = 0) -> None:
 
     Args:
         evidence: Called as `evidence(model, examples, samples, seed=seed)`.
-        seed: Of the draws.
 
     Source: Burda, Grosse & Salakhutdinov (2016), equation 8, arXiv 1509.00519.
 

@@ -50,7 +50,6 @@ def check_model(
         model: A model. A copy is checked.
         batch: Some of its data, at least 3 rows, all observed.
         objective: What it is trained on; the ELBO if None.
-        seed: Of the draws.
     """
     objective = objective or ELBO(samples=2)
     with seeded(seed):

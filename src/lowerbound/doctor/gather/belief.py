@@ -8,8 +8,7 @@ from torch import Tensor
 from lowerbound.core import Model, flatten, on
 from lowerbound.data import Data, Examples, Schema
 from lowerbound.doctor.symptoms import Belief
-from lowerbound.evaluation import Estimate, evidence
-from lowerbound.evaluation.tails import heavy
+from lowerbound.evaluation import Estimate, convergence, evidence
 from lowerbound.seeding import seeded
 
 #: Draws for the training examples, of which the ELBO alone is wanted.
@@ -37,8 +36,7 @@ def belief_of(
     no_model, no_model_train = independent_cells(data.schema, _learned_from(data), held_out, train)
     gain = Estimate.of(found.elbo - no_model)
     train_gain = Estimate.of(learned.elbo - no_model_train)
-    tail = found.tail[~found.tail.isnan()]
-    half = max(1, found.samples // 2)
+    state = convergence(found.ladder, found.effective_samples, found.tail)
     variances = found.means.var(dim=0, unbiased=False)
     return Belief(
         rate=float(found.rate.mean()),
@@ -50,10 +48,10 @@ def belief_of(
         train_over_baseline=train_gain.mean,
         train_over_baseline_error=train_gain.standard_error or 0.0,
         spread=tuple(spread_of(model, train, seed).tolist()),
-        heavy=float((tail > heavy(samples)).double().mean()) if len(tail) else 0.0,
-        effective_samples=float(found.effective_samples.median()),
+        heavy=state.heavy_tailed or 0.0,
+        effective_samples=state.effective_samples,
         samples=samples,
-        last_doubling=float((found.log_likelihood - found.ladder[half]).mean()),
+        last_doubling=0.0 if state.gain is None else state.gain.mean,
         gap=float((found.log_likelihood - found.elbo).mean()),
         error=float(found.log_likelihood.std()) / len(data.validation) ** 0.5,
         examples=len(held_out),

@@ -25,32 +25,12 @@ from lowerbound.evaluation.quality.two_sample import TwoSample, two_sample_test
 
 __all__ = [
     # the whole
-    "SampleQuality",
-    "Against",
-    "sample_quality",
+    "SampleQuality", "Against", "sample_quality",
     # feature spaces
-    "CHOICES",
-    "FeatureSpace",
-    "feature_space",
-    "Pixels",
-    "PCA",
-    "Classifier",
-    "Inception",
-    "InceptionV3",
-    "load_inception",
+    "CHOICES", "FeatureSpace", "feature_space", "Pixels", "PCA", "Classifier", "Inception",
+    "InceptionV3", "load_inception",
     # measures
-    "frechet_distance",
-    "frechet_error",
-    "precision",
-    "recall",
-    "density",
-    "coverage",
-    "expected_coverage",
-    "TwoSample",
-    "two_sample_test",
-    "Memorisation",
-    "memorisation",
-    "mann_whitney",
-    "nearest",
-    "copies",
-]
+    "frechet_distance", "frechet_error", "precision", "recall", "density", "coverage",
+    "expected_coverage", "TwoSample", "two_sample_test", "Memorisation", "memorisation",
+    "mann_whitney", "nearest", "copies",
+]  # fmt: skip

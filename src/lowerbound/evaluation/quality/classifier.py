@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -72,7 +71,8 @@ class Classifier(FeatureSpace):
         seen, label = inputs(chosen.x), train.label[rows]
         aside = torch.arange(len(seen)) % HELD_OUT == 0
         found = perceptron(seen[~aside], label[~aside], HIDDEN, epochs=EPOCHS, seed=seed)
-        layers = tuple(map(_layer, found.coefs_[:-1], found.intercepts_[:-1]))
+        hidden = zip(found.coefs_[:-1], found.intercepts_[:-1], strict=True)
+        layers = tuple((torch.tensor(w).double(), torch.tensor(b).double()) for w, b in hidden)
         told = torch.from_numpy(found.predict(seen[aside].float().numpy()))
         accuracy = float((told == label[aside]).double().mean())
         fitted_on = len(seen) - int(aside.sum())
@@ -110,10 +110,6 @@ def can_classify(train: Examples) -> bool:
         return False
     classes = len(train.label.unique())
     return classes >= 2 and len(train) >= EXAMPLES_PER_CLASS * classes
-
-
-def _layer(weight: np.ndarray, bias: np.ndarray) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(weight).double(), torch.from_numpy(bias).double()
 
 
 def perceptron(x: Tensor, label: Tensor, hidden: tuple[int, ...], *, epochs: int, seed: int) -> Any:

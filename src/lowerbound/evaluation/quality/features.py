@@ -118,7 +118,6 @@ def feature_space(
         train: `N` examples, at least 2; give none here that are compared afterwards, because a
             space fitted on them makes them look unlike all others. `sample_quality` sees to that.
             Their `label` is what "classifier" learns.
-        schema: What an example is.
         choice: As above.
         seed: Of the choice of examples, the decomposition and the training.
         device: Where Inception runs; the others run on the CPU.

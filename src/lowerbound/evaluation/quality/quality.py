@@ -181,7 +181,6 @@ def sample_quality(
             compared with, the rest is what features are fitted on; nearest neighbours are looked
             for among all, or 50,000 of them.
         held_out: What it did not learn from, at least 50.
-        schema: What an example is.
         features: A choice of `feature_space`, or a space. One fitted on examples of `train` makes
             them look unlike samples and held-out examples alike; a choice is fitted on others.
         kind: "draws" from p(x|z), which are what the model says the data are, or "means" of it,

@@ -29,7 +29,6 @@ class SigmoidBeliefNet(Enumerable):
         cells: Number of binary cells of x.
         exact: Make q(z|x) the exact posterior, also where cells are unobserved; otherwise it is
             mean-field with random weights.
-        seed: Of the parameters.
 
     Raises:
         SettingError: There is no hidden layer, or the table of the exact posterior is too large.
@@ -75,7 +74,6 @@ class SigmoidBeliefNet(Enumerable):
             self.table = nn.Parameter((log_px + log_pz).log_softmax(dim=0).detach())
 
     def joint(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """See `Enumerable.joint`."""
         x = View()(batch).double()
         observed = torch.ones_like(x) if batch.observed is None else batch.observed.double()
         return *self._densities(x, observed), self._log_q(x, observed)
@@ -90,7 +88,6 @@ class SigmoidBeliefNet(Enumerable):
         return log_px, log_pz.unsqueeze(-1)
 
     def draw(self, state: Tensor) -> Tensor:
-        """See `Enumerable.draw`."""
         return torch.bernoulli(self._given(self.states[state][:, : self.hidden[0]], 0).sigmoid())
 
     def _given(self, parents: Tensor, level: int) -> Tensor:

@@ -30,7 +30,6 @@ class BetaBernoulli(Model):
         repeats: Observations of each unit; x has the event `(units, repeats)`.
         exact: Make q(z|x) the exact posterior where all cells are observed; otherwise it is
             another one.
-        seed: Of the parameters.
 
     Raises:
         SettingError: There are no units or no repeats.

@@ -36,7 +36,6 @@ class LinearGaussianChain(Model):
         order: In which the groups are inferred.
         exact: Make q(z|x) the exact posterior where all cells are observed; otherwise its weights
             are moved at random.
-        seed: Of the parameters.
 
     Raises:
         SettingError: There are fewer than two groups, or an order of another name.

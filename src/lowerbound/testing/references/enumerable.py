@@ -50,7 +50,6 @@ class Enumerable(Model):
     def descend(
         self, choose: Choose, batch: Batch | None = None, condition: Tensor | None = None
     ) -> Distribution:
-        """See `Model.descend`."""
         joint = self.joint(Batch(self.support()[:1]) if batch is None else batch)
         p = OverStates(self.states, joint[1].squeeze(1))
         z = choose("z", p, None if batch is None else OverStates(self.states, joint[2].T))

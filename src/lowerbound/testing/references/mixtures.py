@@ -19,7 +19,6 @@ class BernoulliMixture(Enumerable):
         cells: Number of binary cells of x.
         exact: Make q(z|x) the exact posterior where all cells are observed; otherwise it is
             another law.
-        seed: Of the parameters.
 
     Source: Lazarsfeld & Henry (1968), latent class analysis; Bishop (2006), section 9.3.3.
 
@@ -49,7 +48,6 @@ class BernoulliMixture(Enumerable):
         self.register_buffer("states", every(states, 1), persistent=False)
 
     def joint(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """See `Enumerable.joint`."""
         x = View()(batch).double()
         cells = x * logsigmoid(self.cell_logits.unsqueeze(1))
         cells = cells + (1 - x) * logsigmoid(-self.cell_logits.unsqueeze(1))
@@ -59,7 +57,6 @@ class BernoulliMixture(Enumerable):
         return cells.sum(dim=-1), self.prior_logits.log_softmax(dim=-1).unsqueeze(-1), log_q
 
     def draw(self, state: Tensor) -> Tensor:
-        """See `Enumerable.draw`."""
         return torch.bernoulli(self.cell_logits[state].sigmoid())
 
 
@@ -74,7 +71,6 @@ class CategoricalMixture(Enumerable):
         cells: Number of cells of x.
         levels: Number of values of a cell; with 2 it is a `BernoulliMixture`.
         exact: Make q(z|x) the exact posterior; otherwise it is another law.
-        seed: Of the parameters.
 
     Source: Goodman (1974), Biometrika 61(2), latent class analysis of polytomous items.
     """
@@ -101,7 +97,6 @@ class CategoricalMixture(Enumerable):
         self.register_buffer("states", every(states, 1), persistent=False)
 
     def joint(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """See `Enumerable.joint`."""
         known = one_hot(View()(batch).long(), self.levels).double()
         if batch.observed is not None:
             known = known * batch.observed.unsqueeze(-1)
@@ -111,6 +106,5 @@ class CategoricalMixture(Enumerable):
         return log_px, self.prior_logits.log_softmax(dim=-1).unsqueeze(-1), log_q
 
     def draw(self, state: Tensor) -> Tensor:
-        """See `Enumerable.draw`."""
         chance = self.cell_logits[state].softmax(dim=-1).flatten(end_dim=1)
         return chance.multinomial(1).reshape(len(state), self.cells)
