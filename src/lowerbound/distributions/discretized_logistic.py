@@ -99,7 +99,7 @@ class DiscretizedLogistic(Distribution):
 
 
 def _log_one_minus_exp(negative: Tensor) -> Tensor:
-    """log(1 - exp(t)) for t < 0, stable at both ends.
+    """Return log(1 - exp(t)) for t < 0, stable at both ends.
 
     Source: Maechler (2012), "Accurately computing log(1 - exp(-|a|))".
     """

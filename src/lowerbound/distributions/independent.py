@@ -47,7 +47,7 @@ def filled(value: Tensor, observed: Tensor, filler: float) -> Tensor:
 
 
 def _run(cells: int) -> int:
-    """How many of so many cells, a divisor, are summed in their own precision; 1 if few are."""
+    """Choose how many cells, a divisor, are summed in their own precision; 1 if few are."""
     return next((run for run in range(RUN, 1, -1) if cells > RUN and cells % run == 0), 1)
 
 

@@ -12,7 +12,7 @@ _GAUSSIAN = (Normal, CellNormal, SharedScaleNormal, UnitNormal)
 
 
 def analytic_kl(q: Distribution, p: Distribution) -> Tensor | None:
-    """KL(q || p) = E_q[log q - log p] in closed form.
+    """Return KL(q || p) = E_q[log q - log p] in closed form.
 
     Args:
         q: Batch `(B,)`, event `(D,)`.
@@ -45,7 +45,7 @@ def _of_units(q: Distribution, p: Distribution) -> Tensor | None:
 
 
 def _full_against_diagonal(q: MultivariateNormal, p: Normal) -> Tensor:
-    """KL(N(m, L L^T) || N(u, diag s^2)) = (|L/s|^2 + |(m-u)/s|^2 - D) / 2 - sum log(L_dd / s_d)."""
+    """Return (|L/s|^2 + |(m-u)/s|^2 - D) / 2 - sum log(L_dd / s_d), q = N(m, L L^T), p = N(u, s^2)."""
     factor = q._unbroadcasted_scale_tril.double() / p.scale.double().unsqueeze(-1)
     shift = (q.loc.double() - p.loc.double()) / p.scale.double()
     spread = factor.square().sum(dim=(-2, -1)) + shift.square().sum(dim=-1)

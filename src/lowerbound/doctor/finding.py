@@ -1,4 +1,4 @@
-"""What the doctor says: what was seen, and what to try."""
+"""A finding of the doctor, and its remedy."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -40,7 +40,7 @@ class Record:
 
     @property
     def learned(self) -> list[float]:
-        """The same quantity on the training examples, without warm-up or floor."""
+        """That bound on the training examples, without warm-up or floor."""
         if not self.annealed:
             return [epoch.train.bound for epoch in self.history]
         return [-(e.train.distortion + self.beta * e.train.rate) for e in self.history]

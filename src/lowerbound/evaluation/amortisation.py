@@ -110,7 +110,7 @@ def gaps(
 
 
 def _search(model: Model, batch: Batch, updates: int, samples: int) -> Tensor:
-    """ELBOs of the encoder's q and of the best one, and its weighted bound, `(3, B)`, nats."""
+    """Return ELBOs of the encoder's q and of the best, and its weighted bound, `(3, B)`, nats."""
     start = _start(model, batch)
     wanted = {n: [leaf.clone().requires_grad_() for leaf in group] for n, group in start.items()}
     leaves = [leaf for group in wanted.values() for leaf in group]
@@ -141,7 +141,7 @@ def _search(model: Model, batch: Batch, updates: int, samples: int) -> Tensor:
 
 @torch.no_grad()
 def _start(model: Model, batch: Batch) -> dict[str, list[Tensor]]:
-    """No change of the q of any group."""
+    """Return no change of the q of any group."""
     start: dict[str, list[Tensor]] = {}
 
     def look(name: str, p: Distribution, q: Distribution | None) -> Tensor:
@@ -158,7 +158,7 @@ def _start(model: Model, batch: Batch) -> dict[str, list[Tensor]]:
 
 
 def _trace(model: Model, batch: Batch, changes: Changes, draws: int) -> Trace:
-    """Densities at draws from the moved q of each group."""
+    """Trace draws from the moved q of each group."""
 
     def pick(name: str, p: Distribution, q: Distribution) -> tuple[Tensor, Distribution]:
         law = moved(q, *changes[name])
@@ -168,12 +168,12 @@ def _trace(model: Model, batch: Batch, changes: Changes, draws: int) -> Trace:
 
 
 def _elbo(model: Model, batch: Batch, changes: Changes) -> Tensor:
-    """The ELBO of the moved q, `(B,)`, nats."""
+    """Return the ELBO of the moved q, `(B,)`, nats."""
     return ELBO(DRAWS).reduce(_trace(model, batch, changes, DRAWS)).value
 
 
 def _weighted(model: Model, batch: Batch, changes: Changes, samples: int) -> Tensor:
-    """The importance-weighted bound with draws from the moved q, `(B,)`, nats."""
+    """Return the importance-weighted bound with draws from the moved q, `(B,)`, nats."""
     chunks = [
         _trace(model, batch, changes, min(DRAWS, samples - first)).log_weight.logsumexp(dim=0)
         for first in range(0, samples, DRAWS)

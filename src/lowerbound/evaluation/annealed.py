@@ -49,7 +49,7 @@ class Annealing:
             whole(name, getattr(self, name), least)
 
     def weights(self) -> Tensor:
-        """0 = b_0 < ... < b_T = 1 along a sigmoid: `(T + 1,)`, small steps at both ends.
+        """Return 0 = b_0 < ... < b_T = 1 along a sigmoid, `(T + 1,)`: small steps at both ends.
 
         Source: Wu et al. (2017), section 4.2 (the schedule of Grosse et al. 2015),
             arXiv 1611.04273.
@@ -214,7 +214,7 @@ class _Way:
         return log_weight, acceptance / max(1, len(steps) - 1)
 
     def pilot(self) -> list[Tensor]:
-        """Step lengths `(B,)` at each weight, found by chains that are then forgotten."""
+        """Return step lengths `(B,)` at each weight, found by chains that are then forgotten."""
         z = self.draw(2)
         log_step = torch.full_like(self.scale[:, 0], math.log(FIRST_STEP))
         steps = []
@@ -230,7 +230,7 @@ class _Way:
         return hamiltonian(self.density(weight), z, self.scale, step, self.annealing.leapfrog)
 
     def density(self, weight: float) -> Callable[[Tensor], Tensor]:
-        """(1 - b) log q(z|x) + b log p(x, z)."""
+        """Return (1 - b) log q(z|x) + b log p(x, z)."""
 
         def of(z: Tensor) -> Tensor:
             trace = self.at(z)

@@ -1,4 +1,4 @@
-"""What z tells of x, and how far the encodings of all data together are from the prior."""
+"""The information on x in z, and how far all encodings together are from the prior."""
 
 import math
 from collections.abc import Mapping

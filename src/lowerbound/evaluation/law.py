@@ -1,4 +1,4 @@
-"""The law p(x|z) of a model, looked at from outside: what it is of, and how large."""
+"""The law p(x|z) of a model, looked at from outside: its kind and its size."""
 
 import math
 

@@ -22,7 +22,7 @@ ACTIVE_THRESHOLD = 0.01
 
 @dataclass(frozen=True)
 class Generalisation:
-    """The same model on examples it was trained on.
+    """A model on examples it was trained on.
 
     Attributes:
         examples: How many of them.

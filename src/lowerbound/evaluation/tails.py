@@ -68,12 +68,12 @@ def pareto_shape(log_weight: Tensor) -> Tensor:
 
 
 def _shape(excess: Tensor) -> Tensor:
-    """The fit with the weight of ten draws of shape 0.5."""
+    """Fit with the weight of ten draws of shape 0.5."""
     return (_fit(excess) * len(excess) + 10 * 0.5) / (len(excess) + 10)
 
 
 def _fit(excess: Tensor) -> Tensor:
-    """The shape of `(n, B)` ascending exceedances: a posterior mean over a grid of scales."""
+    """Fit the shape of `(n, B)` ascending exceedances: a posterior mean over a grid of scales."""
     count = len(excess)
     points = 30 + int(math.sqrt(count))
     grid = torch.arange(1, points + 1, dtype=torch.float64).unsqueeze(-1) - 0.5

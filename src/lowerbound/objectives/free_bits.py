@@ -62,5 +62,5 @@ class FreeBits(Wrapper):
         return Bound(bound.value, bound.distortion, bound.rate - excess)
 
     def at(self, fraction: float) -> Objective:
-        """The floor over what the objective is at that fraction."""
+        """Return the floor over the objective in force at that fraction."""
         return FreeBits(self.objective.at(fraction), self.nats)

@@ -45,7 +45,7 @@ class Objective(ABC):
         return self.reduce(model.trace(batch, self.samples, self.gradient))
 
     def at(self, fraction: float) -> "Objective":
-        """The objective in force when this fraction, in [0, 1], of the training is done."""
+        """Return the objective in force when this fraction, in [0, 1], of the training is done."""
         return self
 
     @property
@@ -72,7 +72,7 @@ class Wrapper(Objective):
 
     @property
     def samples(self) -> int:  # type: ignore[override]
-        """Those of the objective inside."""
+        """Draws of the objective inside."""
         return self.objective.samples
 
     @property

@@ -1,4 +1,4 @@
-"""A failure in words: what should hold, what was found, and what usually is the cause."""
+"""A failure in words: the rule, the finding and the usual cause."""
 
 import re
 from dataclasses import dataclass

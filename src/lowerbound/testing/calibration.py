@@ -104,7 +104,7 @@ def check_path_gradient(reference: LinearGaussian, model: VAE) -> None:
 
 
 def _gradient(model: VAE, x: Tensor, kind: Gradient, samples: int = 1) -> Tensor:
-    """Of the drawn ELBO, for all parameters of the encoder in a row."""
+    """Take that of the drawn ELBO, for all parameters of the encoder in a row."""
     encoder = list(model.posterior.parameters())
     with seeded(0):
         bound = ELBO(samples, analytic=False, gradient=kind)(model, Batch(x))
@@ -184,7 +184,7 @@ def check_reparameterised(
 
 
 def nodes(samples: int) -> tuple[Tensor, Tensor]:
-    """Noise `(K, N, 1)` of `K` draws of one unit, and the weight `(N,)` of each combination."""
+    """Return noise `(K, N, 1)` of `K` draws of one unit, and weights `(N,)` of combinations."""
     points, weights = np.polynomial.hermite_e.hermegauss(NODES)
     point, weight = torch.tensor(points), torch.tensor(weights) / math.sqrt(2 * math.pi)
     noise = torch.cartesian_prod(*[point] * samples).reshape(-1, samples)
@@ -214,7 +214,7 @@ def _check_pair(
 def _gradients(
     objective: Objective, model: VAE, batch: Batch, weight: Tensor, beta: float = 1.0
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The value of each row, and the gradient of their weighted sum for each parameter."""
+    """Return the value of each row, and the gradient of their weighted sum for each parameter."""
     trace = model.trace(batch, objective.samples, objective.gradient)
     value = objective.reduce(trace, beta).value
     named = dict(model.named_parameters())

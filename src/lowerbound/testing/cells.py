@@ -1,4 +1,4 @@
-"""What a likelihood of independent cells must keep: run this on one of your own.
+"""Rules for a likelihood of independent cells: run this on one of your own.
 
 Example:
     >>> from lowerbound.likelihoods import Bernoulli, Fields
@@ -162,7 +162,7 @@ def _integrated(law: Distribution) -> tuple[Tensor, Tensor, str]:
 
 
 def _check_sum(law: Independent | Product, x: Tensor) -> None:
-    """log p(x) is the sum of what each cell says when it alone is observed."""
+    """Assert that log p(x) is the sum of those of each cell when it alone is observed."""
     cells = math.prod(law.event_shape)
     alone = torch.eye(cells, dtype=torch.bool).view(cells, *law.event_shape)
     total = sum((log_prob(law, x, mask) for mask in alone), start=torch.zeros(()).double())
@@ -172,7 +172,7 @@ def _check_sum(law: Independent | Product, x: Tensor) -> None:
 
 
 def _check_masked(likelihood: Conditional, z: Tensor, x: Tensor) -> None:
-    """Value and gradients are bit-equal whatever an unobserved cell holds, which has none."""
+    """Assert that value and gradients are bit-equal whatever an unobserved cell holds."""
     observed = torch.rand(x.shape) < 0.6
     observed.view(-1)[0], observed.view(-1)[-1] = False, True
     first: list[Tensor] = []
@@ -203,7 +203,7 @@ def _refusal(likelihood: Conditional, x: Tensor, observed: Tensor | None = None)
 
 
 def _check_refused(likelihood: Conditional, law: Independent | Product, x: Tensor) -> None:
-    """One impossible value in any cell is refused, unless it was not observed."""
+    """Assert that one impossible value in any cell is refused, unless it was not observed."""
     for cell, whole in enumerate(counted_cells(law).flatten().tolist()):
         hidden = torch.ones(x.shape, dtype=torch.bool)
         hidden.view(len(x), -1)[-1, cell] = False

@@ -67,7 +67,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Certificate:
-    """What was found of one part.
+    """Findings on one part.
 
     Attributes:
         name: As in the table.
@@ -89,7 +89,7 @@ class Certificate:
     failure: str | None
 
     def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain values."""
+        """Return a dictionary of plain values."""
         return asdict(self)
 
 
@@ -146,7 +146,7 @@ def certify_part(part: Part) -> Certificate:
 
 
 def parts(names: Sequence[str] = ()) -> tuple[Part, ...]:
-    """The parts of the table with these names or of these kinds; all if there are none.
+    """Return the parts of the table with these names or of these kinds; all if there are none.
 
     Raises:
         UnknownNameError: No part and no kind has such a name.

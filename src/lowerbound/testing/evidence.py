@@ -1,4 +1,4 @@
-"""What an estimate of log p(x) must keep, on a model whose evidence, rate and ELBO are known."""
+"""Rules for an estimate of log p(x), on a model whose evidence, rate and ELBO are known."""
 
 import math
 from collections.abc import Callable
@@ -69,7 +69,7 @@ def _check_exact(evidence: Evidence, reference: LinearGaussian, seed: int) -> No
 
 
 def _check_loose(evidence: Evidence, reference: LinearGaussian, seed: int) -> None:
-    """Copies of three examples are independent estimates of three numbers each."""
+    """Assert that copies of three examples are independent estimates of three numbers each."""
     model = _loosened(reference)
     few = reference.simulate(3, seed=1).x
     x = few.repeat(COPIES, 1)
@@ -101,7 +101,7 @@ def _check_loose(evidence: Evidence, reference: LinearGaussian, seed: int) -> No
 
 
 def _check_observed(evidence: Evidence, reference: LinearGaussian, seed: int) -> None:
-    """Three of four cells are observed: their evidence is that of a smaller model."""
+    """Assert that the evidence of three of four cells is that of a smaller model."""
     few = reference.simulate(1, seed=2).x
     observed = torch.tensor([[True, True, True, False]])
     weight, bias = reference.weight[:3], reference.bias[:3]
@@ -117,7 +117,7 @@ def _check_observed(evidence: Evidence, reference: LinearGaussian, seed: int) ->
 
 
 def _loosened(reference: LinearGaussian, factor: float = 1.3) -> VAE:
-    """The model with a posterior that is shifted and too wide: weights vary, but not wildly."""
+    """Shift and widen the posterior of the model: weights vary, but not wildly."""
     model = reference.vae(DiagonalGaussian)
     *_, bias = model.posterior.parameters()
     with torch.no_grad():

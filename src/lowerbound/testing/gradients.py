@@ -86,7 +86,7 @@ class _Calling(nn.Module):
 
 @torch.no_grad()
 def _grid(q: Distribution, latents: int) -> tuple[Tensor, Tensor]:
-    """Points `(N, B, D)` and the volume of one of them, `(B,)`."""
+    """Return points `(N, B, D)` and the volume of one of them, `(B,)`."""
     axis = torch.linspace(-9.0, 9.0, _POINTS[latents], dtype=torch.float64)
     unit = torch.cartesian_prod(*[axis] * latents).reshape(-1, latents)
     z = q.sample(torch.Size([4000])).double()

@@ -57,7 +57,7 @@ def check_density(q: Distribution, name: str, draws: int = DRAWS) -> None:
 
 
 def _check_draws(q: Distribution, z: Tensor, name: str) -> None:
-    """Stein's identities on draws `(N, ..., D)`, in units of their own spread."""
+    """Assert Stein's identities on draws `(N, ..., D)`, in units of their own spread."""
     spread = z.std(dim=0)
     if not bool((spread > 0).all()):
         raise AssertionError(f"{name}: the same draw again and again, draws must differ")

@@ -1,4 +1,4 @@
-"""What a whole model must keep: run this on a model of your own, with a batch of its data."""
+"""Rules for a whole model: run this on a model of your own, with a batch of its data."""
 
 import math
 
@@ -49,7 +49,7 @@ def check_model(
     Args:
         model: A model. A copy is checked.
         batch: Some of its data, at least 3 rows, all observed.
-        objective: What it is trained on; the ELBO if None.
+        objective: Of its training; the ELBO if None.
     """
     objective = objective or ELBO(samples=2)
     with seeded(seed):
@@ -68,7 +68,7 @@ def check_model(
 
 
 def traced(model: Model, batch: Batch, samples: int = 3, seed: int = 0) -> Trace:
-    """A trace under a seed of its own: the same noise for the same shapes."""
+    """Trace under a seed of its own: the same noise for the same shapes."""
     with seeded(seed):
         return model.trace(batch, samples)
 
@@ -99,7 +99,7 @@ def check_traces(model: Model, batch: Batch) -> None:
 
 
 def check_rows(model: Model, batch: Batch) -> None:
-    """Row i never sees row j, in densities and gradients; every row has its own noise."""
+    """Assert that row i never sees row j, and that every row has its own noise."""
     x = batch.x.clone()
     x[-1] = x[0]
     before = traced(model, batch)
@@ -125,7 +125,7 @@ def check_rows(model: Model, batch: Batch) -> None:
 
 
 def _check_noise(model: Model, x: Tensor) -> None:
-    """Rows that hold the same have draws of their own, and so have two draws of one row."""
+    """Assert that equal rows have draws of their own, and so have two draws of one row."""
     twins = Batch(torch.cat([x[:1], x]))
     trace = traced(model, twins)
     if not all(one.q.has_rsample for one in trace.latents.values()):
@@ -138,14 +138,14 @@ def _check_noise(model: Model, x: Tensor) -> None:
 
 
 def _by_rejection(q: Distribution) -> bool:
-    """Whether draws are proposed and rejected, so that they use up more or less noise."""
+    """Tell whether draws are proposed and rejected, and so use up more or less noise."""
     while hasattr(q, "base_dist"):
         q = q.base_dist  # type: ignore[attr-defined]
     return isinstance(q, Beta | Dirichlet | Gamma | InverseGamma | StudentT | VonMises)
 
 
 def check_masks(model: Model, batch: Batch, objective: Objective) -> None:
-    """Bound and gradient are bit-equal whatever an unobserved cell holds; it has no gradient."""
+    """Assert that bound and gradient are bit-equal whatever an unobserved cell holds."""
     x = batch.x if batch.x.is_floating_point() else batch.x.float()
     everything = torch.ones(x.shape, dtype=torch.bool)
     full = traced(model, Batch(x, everything))
@@ -179,7 +179,7 @@ def check_masks(model: Model, batch: Batch, objective: Objective) -> None:
 
 
 def check_factors(model: VAE, batch: Batch) -> None:
-    """The trace holds log p(x|z), log p(z) and log q(z|x) of the model's own parts."""
+    """Assert that the trace holds log p(x|z), log p(z) and log q(z|x) of the model's own parts."""
     trace = traced(model, batch)
     (latent,) = trace.latents.values()
     parts = {
@@ -192,7 +192,7 @@ def check_factors(model: VAE, batch: Batch) -> None:
 
 
 def check_rate(model: Model, batch: Batch) -> None:
-    """Closed forms of KL(q(z|x) || p(z)) are the mean of log q(z|x) - log p(z)."""
+    """Compare closed forms of KL(q(z|x) || p(z)) with the mean of log q(z|x) - log p(z)."""
     few = Batch(batch.x[:2])
     with torch.no_grad():
         samples = max(200, min(4000, 40_000 // math.prod(few.x.shape[1:])))
@@ -208,7 +208,7 @@ def check_rate(model: Model, batch: Batch) -> None:
 
 
 def check_extremes(model: Model, batch: Batch, objective: Objective) -> None:
-    """Data at the ends of its range, or a million units away, gives numbers and gradients."""
+    """Assert that data at the ends of its range, or far away, gives numbers and gradients."""
     for extreme in _extremes(model, batch):
         trace = traced(model, Batch(extreme))
         for name in _DENSITIES:

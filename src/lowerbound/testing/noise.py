@@ -40,7 +40,7 @@ def given_noise(noise: Tensor) -> Iterator[None]:
 
 
 def cubature(latents: int) -> Tensor:
-    """Noise `(2 D, 1, D)` whose equal-weight mean is exact for every polynomial of degree 3.
+    """Return noise `(2 D, 1, D)` whose equal-weight mean is exact for every polynomial of degree 3.
 
     The points ± sqrt(D) e_d: under them the ELBO of a linear Gaussian model, a quadratic function
     of the noise, has exactly its expectation, and so have its gradients.

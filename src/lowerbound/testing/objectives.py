@@ -1,4 +1,4 @@
-"""What an objective must keep, seen on a model whose every expectation is a finite sum."""
+"""Rules for an objective, on models whose every expectation is a finite sum, and its wrappers."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -167,7 +167,7 @@ def _check_units(objective: Objective, trace: Trace) -> None:
 
 
 def _check_groups(objective: Objective, trace: Trace) -> None:
-    """Units count alike in one group or in two, whose rate may vary with the draws."""
+    """Assert that units count alike in one group or in two, whose rate may vary with the draws."""
     if not trace.kl:
         return
     samples, rows = trace.log_px.shape
@@ -285,7 +285,7 @@ def check_annealed(build: Callable[[Callable[[float], float]], Objective]) -> No
 
 
 def _trace(kl: Tensor) -> Trace:
-    """Two draws of as many rows as `kl`, `(B, D)`, has."""
+    """Trace two draws of as many rows as `kl`, `(B, D)`, has."""
     with seeded(0):
         densities = torch.randn(3, 2, len(kl), dtype=torch.float64)
     return made(*densities, kl=kl.unsqueeze(0))

@@ -1,4 +1,4 @@
-"""What an encoder and its decoder must keep: run this on a pair of your own.
+"""Rules for an encoder and its decoder: run this on a pair of your own.
 
 Example:
     >>> from lowerbound.networks import BUILDERS

@@ -38,7 +38,7 @@ Laws = Cells | Mapping[tuple[int, ...], Cells]
 
 
 def _mixed(shape: tuple[int, ...]) -> Mapping[tuple[int, ...], Cells]:
-    """Columns of every kind in turn."""
+    """Lay out columns of every kind in turn."""
     kinds: list[Cells] = [
         likelihoods.NegativeBinomial(3.0),
         Gaussian(likelihoods.PerDimensionScale((1,), 0.4), 1000.0, 2.0),

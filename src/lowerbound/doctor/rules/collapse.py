@@ -19,7 +19,7 @@ FEWEST_UNITS = 8
 
 
 def collapse(symptoms: Symptoms) -> Finding | None:
-    """The latent says nothing, and there would be something to say."""
+    """Find latents that say nothing where there would be something to say."""
     record, belief = symptoms.record, symptoms.belief
     rate = belief.rate if belief else (record.kept.held_out.rate if record.kept else None)
     if rate is None:
@@ -52,7 +52,7 @@ def collapse(symptoms: Symptoms) -> Finding | None:
 
 
 def unused_units(symptoms: Symptoms) -> Finding | None:
-    """Most units idle, though not asked for by a weight of the rate."""
+    """Find most units idle, though not asked for by a weight of the rate."""
     belief = symptoms.belief
     if belief is None or len(belief.variances) < FEWEST_UNITS or collapse(symptoms):
         return None

@@ -21,7 +21,7 @@ SHOWN = 4
 
 
 def counted_data(symptoms: Symptoms) -> Finding | None:
-    """Real-valued data that take few values: illness once the scale is finer than their steps."""
+    """Find real-valued data of few values: illness once the scale is finer than their steps."""
     grid, cells = symptoms.grid, symptoms.cells
     few = [c for c in cells if 2 <= c.distinct <= min(FEW_VALUES, c.rows // SEEN)]
     narrow = [c for c in few if _narrow(c)] if grid is None else [c for c in cells if _narrow(c)]
@@ -61,7 +61,7 @@ def _narrow(cell: Cell) -> bool:
 
 
 def dispersion(symptoms: Symptoms) -> Finding | None:
-    """Standardised residuals of the training examples that are not of size one.
+    """Find standardised residuals of the training examples that are not of size one.
 
     With r^2 their mean square, a scale wrong by the factor 1/r costs (r^2 - 1 - log r^2) / 2 nats
     a cell. It is judged in training, where a learned scale matches its residuals once it has been
@@ -95,7 +95,7 @@ def dispersion(symptoms: Symptoms) -> Finding | None:
 
 
 def vanishing_scale(symptoms: Symptoms) -> Finding | None:
-    """Cells that a Gaussian of learned scale can predict exactly: the bound has no maximum.
+    """Find cells that a Gaussian of learned scale can predict exactly: the bound has no maximum.
 
     Constant in training, or a copy of another column. A scale that all cells share is held up by
     the others, and has vanished only once it is at its floor.

@@ -20,7 +20,7 @@ MATTERS = 0.05
 
 
 def worse_than_no_model(symptoms: Symptoms) -> Finding | None:
-    """The ELBO is below the log-likelihood of independent cells fitted to the training marginals.
+    """Find an ELBO below that of independent cells fitted to the training marginals.
 
     It need not be tested against less: a latent variable model contains the model of no latents,
     up to what its likelihood can express.
@@ -53,7 +53,7 @@ def worse_than_no_model(symptoms: Symptoms) -> Finding | None:
 
 
 def rate_too_high(symptoms: Symptoms) -> Finding | None:
-    """The aggregated posterior spreads beyond the prior, so that the prior generates elsewhere.
+    """Find an aggregated posterior beyond the prior, which then generates elsewhere.
 
     KL(q(z) || p(z)) is part of the rate and tells no example from another. A Gaussian unit whose
     mean square is s times that of the prior wastes (s - 1 - log s) / 2 nats of it.
@@ -83,7 +83,7 @@ def rate_too_high(symptoms: Symptoms) -> Finding | None:
 
 
 def heavy_tails(symptoms: Symptoms) -> Finding | None:
-    """The bound on log p(x) is short of it by more than its standard error admits.
+    """Find a bound on log p(x) that is short of it by more than its standard error admits.
 
     Heavy tails alone are the rule in some twenty dimensions of latents, and harm nothing where the
     bound is short by a little of a lot. As much as the last doubling of draws gained is missing at

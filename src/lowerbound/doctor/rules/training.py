@@ -37,7 +37,7 @@ FEWEST_TO_TURN = 5
 
 
 def under_training(symptoms: Symptoms) -> Finding | None:
-    """The held-out bound still rose when training ended.
+    """Find a held-out bound that still rose when training ended.
 
     The learning rate falls to nearly 0 at the end, and any curve flattens with it: what counts is
     the rise over the whole second half.
@@ -82,7 +82,7 @@ def _longer(epochs: int) -> str:
 
 
 def overfitting(symptoms: Symptoms) -> Finding | None:
-    """The gain does not hold on held-out examples, or the held-out bound has turned.
+    """Find a gain that does not hold on held-out examples, or a held-out bound that has turned.
 
     A training that ended for want of patience turns by design, and keeps its best epoch: there
     only the weights that were kept are judged.
@@ -103,7 +103,7 @@ def overfitting(symptoms: Symptoms) -> Finding | None:
 
 
 def _memorised(belief: Belief) -> str | None:
-    """Both gains are over the same independent cells, so that easy and hard examples cancel."""
+    """Compare gains over the same independent cells, so that easy and hard examples cancel."""
     learned, holds = belief.train_over_baseline, belief.over_baseline
     lost = learned - holds
     error = (belief.over_baseline_error**2 + belief.train_over_baseline_error**2) ** 0.5
@@ -134,7 +134,7 @@ def _turned(record: Record) -> str | None:
 
 
 def non_finite(symptoms: Symptoms) -> Finding | None:
-    """Training ended because a bound or a gradient was no number."""
+    """Find a training that ended because a bound or a gradient was no number."""
     if symptoms.record.stopped != "non-finite":
         return None
     count = len(symptoms.record.history)
@@ -147,7 +147,7 @@ def non_finite(symptoms: Symptoms) -> Finding | None:
 
 
 def spikes(symptoms: Symptoms) -> Finding | None:
-    """A steep fall in one epoch that was made good again, in training or on held-out examples."""
+    """Find steep falls in one epoch that were made good again, in training or held-out."""
     record = symptoms.record
     falls = _falls(record.held_out) or _falls(record.learned)
     if not falls:
@@ -168,7 +168,7 @@ def spikes(symptoms: Symptoms) -> Finding | None:
 
 
 def _falls(values: list[float]) -> list[tuple[int, float]]:
-    """Epochs, from 1, in which the value fell steeply and later rose past half of the fall."""
+    """List the epochs, from 1, in which it fell steeply and later rose past half of the fall."""
     if len(values) < FEWEST_TO_TURN:
         return []
     changes = [later - earlier for earlier, later in pairwise(values)]

@@ -1,4 +1,4 @@
-"""What can be judged, and what is refused with the remedy."""
+"""Checks of samples and data before they are judged, each refusal with its remedy."""
 
 from typing import Literal, get_args
 

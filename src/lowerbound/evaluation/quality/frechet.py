@@ -72,7 +72,7 @@ def frechet_error(a: Tensor, b: Tensor) -> float:
 
 
 def _root(x: Tensor) -> Tensor:
-    """R with R^T R the covariance of `x`, as small as it can be."""
+    """Return R with R^T R the covariance of `x`, as small as it can be."""
     centred = (x - x.mean(dim=0)) / math.sqrt(len(x) - 1)
     return torch.linalg.qr(centred, mode="r")[1]
 

@@ -42,7 +42,7 @@ class Against:
         value: Of the samples.
         null: Of as many held-out examples in the place of the samples: what a perfect model would
             score, up to chance.
-        unit: What it is counted in.
+        unit: Of the value.
         better: Whether a "lower" or a "higher" value is better, or one nearer to the "null".
         words: What it says, in a sentence.
         standard_error: How far `value` may be from that of endlessly many of the examples that

@@ -91,7 +91,7 @@ class SigmoidBeliefNet(Enumerable):
         return torch.bernoulli(self._given(self.states[state][:, : self.hidden[0]], 0).sigmoid())
 
     def _given(self, parents: Tensor, level: int) -> Tensor:
-        """Logits of layer `level` (0 is x) given the layer above it."""
+        """Return logits of layer `level` (0 is x) given the layer above it."""
         return parents @ self.weights[level].T + self.biases[level]
 
     def _log_q(self, x: Tensor, observed: Tensor) -> Tensor:
@@ -108,5 +108,5 @@ def _random(*shape: int) -> nn.Parameter:
 
 
 def _bernoulli(logits: Tensor, value: Tensor) -> Tensor:
-    """Log-probability of 0 or 1 under a logit, elementwise, nats."""
+    """Return the log-probability of 0 or 1 under a logit, elementwise, nats."""
     return value * logsigmoid(logits) + (1 - value) * logsigmoid(-logits)

@@ -72,17 +72,17 @@ class BetaBernoulli(Model):
         return self.factors.descend(choose, batch, condition)
 
     def log_evidence(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
-        """log p(x) of the observed cells of each row, `(B,)`, nats, by Beta functions."""
+        """Return log p(x) of the observed cells of each row, `(B,)`, nats, by Beta functions."""
         prior = self._concentrations()
         after = prior + _counts(x.double(), observed)
         return (_log_beta(after) - _log_beta(prior)).sum(dim=-1)
 
     def posterior(self, x: Tensor, observed: Tensor | None = None) -> Independent:
-        """p(z|x) of each row, batch `(B,)`, event `(D,)`."""
+        """Return p(z|x) of each row, batch `(B,)`, event `(D,)`."""
         return _betas(self._concentrations() + _counts(x.double(), observed))
 
     def _concentrations(self) -> Tensor:
-        """Those of p(z), `(2, 1, D)`."""
+        """Return those of p(z), `(2, 1, D)`."""
         law = self.factors.prior().base_dist
         return torch.stack([law.concentration1, law.concentration0]).unsqueeze(1)
 
@@ -148,7 +148,7 @@ class _Beta(Beta):
 
 
 def _betas(concentrations: Tensor) -> Independent:
-    """Independent units from their two concentrations, `(2, ..., D)`."""
+    """Make independent units from their two concentrations, `(2, ..., D)`."""
     return Independent(_Beta(concentrations[0], concentrations[1], validate_args=False), 1)
 
 
@@ -162,12 +162,12 @@ def _(distribution: Beta) -> Beta:
 
 
 def _counts(x: Tensor, observed: Tensor | None) -> Tensor:
-    """Observed successes and failures of each unit, `(2, B, D)`."""
+    """Count observed successes and failures of each unit, `(2, B, D)`."""
     known = torch.ones_like(x) if observed is None else observed.expand_as(x).double()
     success = torch.where(known > 0, x, 0.0).sum(dim=-1)
     return torch.stack([success, known.sum(dim=-1) - success])
 
 
 def _log_beta(concentrations: Tensor) -> Tensor:
-    """log B(a, b) of `(2, ...)`."""
+    """Return log B(a, b) of `(2, ...)`."""
     return torch.lgamma(concentrations).sum(dim=0) - torch.lgamma(concentrations.sum(dim=0))

@@ -143,20 +143,20 @@ class LinearGaussianChain(Model):
         return Inferred({name: law.mean for name, law in named.items()}, named)
 
     def log_evidence(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
-        """log p(x) of the observed cells of each row, `(B,)`, nats, by the marginal's density."""
+        """Return log p(x) of the observed cells of each row, `(B,)`, nats, by its marginal."""
         mean, covariance = self._moments()
         cells = slice(0, self.dimensions)
         return gaussian_evidence(mean[cells], covariance[cells, cells], x.double(), observed)
 
     def posterior(self, x: Tensor) -> MultivariateNormal:
-        """p(z|x) of each row, batch `(B,)`, event `(D,)`."""
+        """Return p(z|x) of each row, batch `(B,)`, event `(D,)`."""
         mean, covariance = self._moments()
         size = self.dimensions
         gain, within = _condition(covariance, range(size, len(mean)), range(size))
         return MultivariateNormal(mean[size:] + (x - mean[:size]) @ gain.T, within)
 
     def approximate(self, x: Tensor) -> MultivariateNormal:
-        """q(z|x) of each row as one Gaussian over all groups, batch `(B,)`, event `(D,)`."""
+        """Return q(z|x) of each row as one Gaussian over all groups, batch `(B,)`, event `(D,)`."""
         # z is affine in the noise: where each unit of noise alone leads are the columns of a factor
         size = sum(self.sizes)
         mean = self._infer(x, x.new_zeros(1, len(x), size))[0]
@@ -175,16 +175,16 @@ class LinearGaussianChain(Model):
         return Joint(torch.cat(values[1:], dim=-1), values[0])
 
     def _groups(self) -> list[int]:
-        """Groups in the order in which they are inferred; 0 is the one next to x."""
+        """Return the groups in the order in which they are inferred; 0 is the one next to x."""
         return list(range(len(self.sizes)))[:: 1 if self.order == "bottom-up" else -1]
 
     def _given(self, above: Tensor, level: int) -> Independent:
-        """The law of x (level 0), or of z_level, given the group above it."""
+        """Return the law of x (level 0), or of z_level, given the group above it."""
         mean = above @ self.weights[level].T + self.biases[level]
         return Independent(Normal(mean, self.log_scales[level].exp(), validate_args=False), 1)
 
     def _prior(self, group: int, groups: Sequence[Tensor]) -> Independent:
-        """p(z_l | z_{l+1}), `group` counted from 0."""
+        """Return p(z_l | z_{l+1}), `group` counted from 0."""
         if group + 1 < len(groups):
             return self._given(groups[group + 1], group + 1)
         zero = self.biases[group].new_zeros(self.sizes[group])
@@ -193,7 +193,7 @@ class LinearGaussianChain(Model):
     def _conditional(
         self, number: int, x: Tensor, groups: Sequence[Tensor], *, still: bool = False
     ) -> MultivariateNormal:
-        """The law that inference draws in step `number`, given what it conditions on."""
+        """Return the law that inference draws in step `number`, given what it conditions on."""
         parameters = (self.gains[number], self.offsets[number], self.factors[number])
         gain, offset, factor = (p.detach() if still else p for p in parameters)
         mean = self._inputs(number, x, groups) @ gain.T + offset
@@ -202,7 +202,7 @@ class LinearGaussianChain(Model):
         return MultivariateNormal(mean, scale_tril=whole, validate_args=False)
 
     def _inputs(self, number: int, x: Tensor, groups: Sequence[Tensor]) -> Tensor:
-        """What step `number` conditions on: x, the group inferred before it, or both."""
+        """Return the condition of step `number`: x, the group inferred before it, or both."""
         if number == 0:
             return x
         before = groups[self._groups()[number - 1]]
@@ -211,7 +211,7 @@ class LinearGaussianChain(Model):
         return torch.cat([x.expand(*before.shape[:-1], -1), before], dim=-1)
 
     def _infer(self, x: Tensor, noise: Tensor) -> Tensor:
-        """z as a function of x and of noise `(K, B, D)`."""
+        """Return z as a function of x and of noise `(K, B, D)`."""
         groups = list(noise.split(self.sizes, dim=-1))
         for number, group in enumerate(self._groups()):
             q = self._conditional(number, x, groups)
@@ -219,7 +219,7 @@ class LinearGaussianChain(Model):
         return torch.cat(groups, dim=-1)
 
     def _moments(self) -> tuple[Tensor, Tensor]:
-        """Mean and covariance of (x, z_1, ..., z_L), which are affine in independent noise."""
+        """Return mean and covariance of (x, z_1, ..., z_L), affine in independent noise."""
         top = self.sizes[-1]
         means = [torch.zeros(top, dtype=torch.float64)]
         size = self.dimensions + sum(self.sizes)
@@ -236,7 +236,7 @@ class LinearGaussianChain(Model):
 
     @torch.no_grad()
     def _exact(self, group: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Gain, offset and factor of the exact conditional of a group."""
+        """Return gain, offset and factor of the exact conditional of a group."""
         starts = list(accumulate((self.dimensions, *self.sizes)))
         places = [range(a, b) for a, b in pairwise(starts)]
         order = self._groups()
@@ -253,7 +253,7 @@ class LinearGaussianChain(Model):
 def _condition(
     covariance: Tensor, wanted: Sequence[int], given: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
-    """Gain and covariance of some cells of a Gaussian, given others."""
+    """Return gain and covariance of some cells of a Gaussian, given others."""
     wanted, given = list(wanted), list(given)
     across = covariance[wanted][:, given]
     gain = torch.linalg.solve(covariance[given][:, given], across.T).T

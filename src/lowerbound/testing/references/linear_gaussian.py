@@ -1,4 +1,4 @@
-"""What a reference model knows, and the first of them: the linear Gaussian model."""
+"""The protocol of a reference model, and the first of them: the linear Gaussian model."""
 
 import math
 from collections.abc import Callable
@@ -42,7 +42,7 @@ class Reference(Protocol):
         ...
 
     def log_evidence(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
-        """log p(x) of the observed cells of each row, `(B,)`, nats."""
+        """Return log p(x) of the observed cells of each row, `(B,)`, nats."""
         ...
 
 
@@ -81,7 +81,7 @@ class LinearGaussian:
     def random(
         cls, latents: int, dimensions: int, *, orthogonal: bool = False, seed: int = 0
     ) -> "LinearGaussian":
-        """A model drawn at random; with orthogonal columns of W its posterior is diagonal."""
+        """Draw a model at random; with orthogonal columns of W its posterior is diagonal."""
         with seeded(seed):
             weight = torch.randn(dimensions, latents, dtype=torch.float64)
             bias = torch.randn(dimensions, dtype=torch.float64)
@@ -92,7 +92,7 @@ class LinearGaussian:
 
     @classmethod
     def maximum_likelihood(cls, x: Tensor, latents: int) -> "LinearGaussian":
-        """The model of most likelihood for given data: probabilistic PCA.
+        """Fit the model of most likelihood to data: probabilistic PCA.
 
         W = U (L - s^2 I)^1/2 with the leading eigenvectors U and eigenvalues L of the covariance
         of x (divided by N), s^2 the mean of the eigenvalues left over, b the mean of x. The
@@ -144,13 +144,13 @@ class LinearGaussian:
         return Joint(z, z @ self.weight.T + self.bias + self.scale * noise)
 
     def log_evidence(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
-        """log p(x) of the observed cells of each row, `(B,)`, nats, by the marginal's density."""
+        """Return log p(x) of the observed cells of each row, `(B,)`, nats, by its marginal."""
         eye = torch.eye(self.dimensions, dtype=self.weight.dtype)
         covariance = self.weight @ self.weight.T + self.scale.square() * eye
         return gaussian_evidence(self.bias, covariance, x, observed)
 
     def posterior(self, x: Tensor) -> MultivariateNormal:
-        """p(z|x) of each row, batch `(B,)`."""
+        """Return p(z|x) of each row, batch `(B,)`."""
         gain, covariance = self._posterior()
         return MultivariateNormal((x - self.bias) @ gain.T, covariance)
 
@@ -160,7 +160,7 @@ class LinearGaussian:
         prior: Callable[[int], Conditional] = priors.StandardNormal,
         likelihood: Around | None = None,
     ) -> VAE:
-        """This model as a `VAE` in float64, its posterior exact.
+        """Return this model as a `VAE` in float64, its posterior exact.
 
         Args:
             posterior: `FullGaussian`, or `DiagonalGaussian`, which is exact where the columns of W
@@ -195,7 +195,7 @@ class LinearGaussian:
         return likelihoods.Fields(decoder, likelihoods.Gaussian(scale))
 
     def _posterior(self) -> tuple[Tensor, Tensor]:
-        """M^-1 W^T and s^2 M^-1."""
+        """Return M^-1 W^T and s^2 M^-1."""
         eye = torch.eye(self.latents, dtype=self.weight.dtype)
         precision = self.weight.T @ self.weight + self.scale.square() * eye
         gain = torch.linalg.solve(precision, self.weight.T)
