@@ -45,7 +45,7 @@ def _of_units(q: Distribution, p: Distribution) -> Tensor | None:
 
 
 def _full_against_diagonal(q: MultivariateNormal, p: Normal) -> Tensor:
-    """Return (|L/s|^2 + |(m-u)/s|^2 - D) / 2 - sum log(L_dd / s_d), q = N(m, L L^T), p = N(u, s^2)."""
+    """Return (|L/s|^2 + |(m-u)/s|^2 - D) / 2 - sum log(L_dd / s_d), q of L L^T, p of diag s^2."""
     factor = q._unbroadcasted_scale_tril.double() / p.scale.double().unsqueeze(-1)
     shift = (q.loc.double() - p.loc.double()) / p.scale.double()
     spread = factor.square().sum(dim=(-2, -1)) + shift.square().sum(dim=-1)

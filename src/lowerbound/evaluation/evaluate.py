@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,10 +32,8 @@ from lowerbound.seeding import fresh_seed, seeded
 TRAIN_SAMPLES = 10
 #: Most training examples for that.
 TRAIN_EXAMPLES = 5000
-
 #: Fewest held-out examples that samples are compared with, and half the fewest training ones.
 FEWEST_HELD_OUT = 50
-
 #: Most cells of training examples on disk that samples are compared with.
 QUALITY_CELLS = 2**26
 
@@ -120,31 +119,31 @@ def evaluate(
     begin("bounds on log p(x)")
     found = evidence(model, examples, samples, seed=seed, progress=progress)
     stated = summarize(found, examples, counts(law_of(model, examples)), name, split)
+    more: dict[str, Any] = {}
     if len(examples) > 1:
         with suppress(SettingError):  # not every model has a q(z)
-            stated = replace(stated, information=information(model, examples, seed=seed))
+            more["information"] = information(model, examples, seed=seed)
     if whole is not None and split != "train":
         begin("training examples")
-        stated = replace(stated, generalisation=_generalisation(model, whole, stated, seed))
+        more["generalisation"] = _generalisation(model, whole, stated, seed)
     if ais:
         begin("annealed importance sampling")
         some = chosen(examples, ais, seed)
-        tightened = _tightened(model, some, annealing or Annealing(), samples, seed, progress)
-        stated = replace(stated, tightened=tightened)
+        way = annealing or Annealing()
+        more["tightened"] = _tightened(model, some, way, samples, seed, progress)
     if gaps:
         begin("optimising q(z|x)")
         some = chosen(examples, gaps, seed)
-        found_gaps = search_gaps(model, some, samples=samples, seed=seed, progress=progress)
-        stated = replace(stated, gaps=found_gaps)
+        more["gaps"] = search_gaps(model, some, samples=samples, seed=seed, progress=progress)
     if simulated:
         begin("simulated examples")
-        told = {"samples": samples, "seed": seed, "progress": progress}
-        stated = replace(stated, simulated=sandwich(model, simulated, annealing, **told))
+        told: dict[str, Any] = {"samples": samples, "seed": seed, "progress": progress}
+        more["simulated"] = sandwich(model, simulated, annealing, **told)
     if quality and whole is not None:
         begin("sample quality")
         held_out = examples if split != "train" else whole.test
-        stated = replace(stated, quality=_quality(model, whole, held_out, quality, features, seed))
-    return stated
+        more["quality"] = _quality(model, whole, held_out, quality, features, seed)
+    return replace(stated, **more)
 
 
 def why_no_quality(data: Data | None, split: str | None = None) -> str | None:

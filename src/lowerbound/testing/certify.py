@@ -15,35 +15,14 @@ from lowerbound.evaluation import evidence
 from lowerbound.objectives import ELBO, IWAE, Annealed, DReG, FreeBits, StickingTheLanding
 from lowerbound.posteriors import DiagonalGaussian, FullGaussian
 from lowerbound.seeding import seeded
-from lowerbound.testing import table
+from lowerbound.testing import calibration, objectives, references, table
 from lowerbound.testing.advice import explain
-from lowerbound.testing.calibration import (
-    check_calibration,
-    check_known_answer,
-    check_known_gradient,
-    check_path_gradient,
-    check_reparameterised,
-)
 from lowerbound.testing.cells import check_likelihood
 from lowerbound.testing.conformance import check_posterior, check_prior
 from lowerbound.testing.evidence import check_evidence
 from lowerbound.testing.ledger import Ledger
 from lowerbound.testing.models import check_model
-from lowerbound.testing.objectives import (
-    check_annealed,
-    check_free_bits,
-    check_importance_weighted,
-    check_objective,
-)
 from lowerbound.testing.pairs import check_pair
-from lowerbound.testing.references import (
-    BernoulliMixture,
-    BetaBernoulli,
-    CategoricalMixture,
-    LinearGaussian,
-    LinearGaussianChain,
-    SigmoidBeliefNet,
-)
 
 Kind = Literal["prior", "posterior", "likelihood", "network", "objective", "recipe", "reference"]
 
@@ -200,7 +179,9 @@ def likelihood_part(name: str, build: Callable[[tuple[int, ...]], Any]) -> Part:
 
 def objective_part(name: str, build: Callable[[], Any], bound: bool, tight: bool) -> Part:
     """Return an objective and what it claims."""
-    return Part(name, "objective", lambda: check_objective(build(), bound=bound, tight=tight))
+    return Part(
+        name, "objective", lambda: objectives.check_objective(build(), bound=bound, tight=tight)
+    )
 
 
 def _check_network(name: str) -> None:
@@ -208,59 +189,50 @@ def _check_network(name: str) -> None:
         check_pair(table.NETWORKS[name]())
 
 
-def _recipe_part(name: str) -> Part:
-    def check() -> None:
-        for schema in RECIPE_SCHEMAS:
-            data = table.SCHEMAS[schema]
-            made = assemble(name, data, table.RECIPES[name], seed=0)
-            try:
-                check_model(made.model, table.example_batch(data), made.objective)
-            except AssertionError as error:
-                raise AssertionError(f"on {schema} data: {error}") from error
-
-    return Part(name, "recipe", check)
+def _check_recipe(name: str) -> None:
+    for schema in RECIPE_SCHEMAS:
+        data = table.SCHEMAS[schema]
+        made = assemble(name, data, table.RECIPES[name], seed=0)
+        try:
+            check_model(made.model, table.example_batch(data), made.objective)
+        except AssertionError as error:
+            raise AssertionError(f"on {schema} data: {error}") from error
 
 
-def _linear(posterior: Any, orthogonal: bool) -> Callable[[], None]:
-    def check() -> None:
-        reference = LinearGaussian.random(2, 4, orthogonal=orthogonal)
-        model = reference.vae(posterior)
-        check_known_answer(reference, model)
-        check_known_gradient(reference, model)
-        check_path_gradient(reference, model)
-        check_calibration(reference, model.posterior)
-
-    return check
+def _check_linear(posterior: Any, orthogonal: bool) -> None:
+    reference = references.LinearGaussian.random(2, 4, orthogonal=orthogonal)
+    model = reference.vae(posterior)
+    calibration.check_known_answer(reference, model)
+    calibration.check_known_gradient(reference, model)
+    calibration.check_path_gradient(reference, model)
+    calibration.check_calibration(reference, model.posterior)
 
 
-def _known(build: Callable[[], Any]) -> Callable[[], None]:
-    def check() -> None:
-        model = build()
-        check_known_answer(model, model)
-
-    return check
+def _check_known(build: Callable[..., Any], *arguments: object, **settings: object) -> None:
+    model = build(*arguments, **settings)
+    calibration.check_known_answer(model, model)
 
 
 def _wrapped() -> None:
-    check_free_bits(lambda nats: FreeBits(ELBO(2), nats))
-    check_annealed(lambda schedule: Annealed(ELBO(2), schedule))
+    objectives.check_free_bits(lambda nats: FreeBits(ELBO(2), nats))
+    objectives.check_annealed(lambda schedule: Annealed(ELBO(2), schedule))
 
 
 def _without_score() -> None:
-    check_reparameterised(StickingTheLanding, lambda samples: ELBO(samples, analytic=False))
-    check_reparameterised(DReG, IWAE)
+    calibration.check_reparameterised(StickingTheLanding, partial(ELBO, analytic=False))
+    calibration.check_reparameterised(DReG, IWAE)
 
 
 #: By name: a check of the library on a model that knows its answer.
 REFERENCES: Mapping[str, Callable[[], None]] = {
-    "LinearGaussian, diagonal": _linear(DiagonalGaussian, True),
-    "LinearGaussian, full": _linear(FullGaussian, False),
-    "LinearGaussianChain": _known(LinearGaussianChain),
-    "BetaBernoulli": _known(BetaBernoulli),
-    "BernoulliMixture": _known(lambda: BernoulliMixture(exact=True)),
-    "CategoricalMixture": _known(lambda: CategoricalMixture(exact=True)),
-    "SigmoidBeliefNet": _known(lambda: SigmoidBeliefNet((2,), 3, exact=True)),
-    "importance weights": lambda: check_importance_weighted(IWAE),
+    "LinearGaussian, diagonal": partial(_check_linear, DiagonalGaussian, True),
+    "LinearGaussian, full": partial(_check_linear, FullGaussian, False),
+    "LinearGaussianChain": partial(_check_known, references.LinearGaussianChain),
+    "BetaBernoulli": partial(_check_known, references.BetaBernoulli),
+    "BernoulliMixture": partial(_check_known, references.BernoulliMixture, exact=True),
+    "CategoricalMixture": partial(_check_known, references.CategoricalMixture, exact=True),
+    "SigmoidBeliefNet": partial(_check_known, references.SigmoidBeliefNet, (2,), 3, exact=True),
+    "importance weights": lambda: objectives.check_importance_weighted(IWAE),
     "gradients without the score": _without_score,
     "free bits, annealing": _wrapped,
 }
@@ -274,7 +246,7 @@ def _every() -> tuple[Part, ...]:
         *(likelihood_part(name, build) for name, build in table.LIKELIHOODS.items()),
         *(Part(name, "network", partial(_check_network, name)) for name in table.NETWORKS),
         *(objective_part(name, c.build, c.bound, c.tight) for name, c in claims),
-        *(_recipe_part(name) for name in table.RECIPES),
+        *(Part(name, "recipe", partial(_check_recipe, name)) for name in table.RECIPES),
         *(Part(name, "reference", check) for name, check in REFERENCES.items()),
         Part("evidence", "reference", lambda: check_evidence(evidence)),
     )

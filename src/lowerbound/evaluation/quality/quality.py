@@ -11,17 +11,8 @@ from torch import Tensor
 
 from lowerbound.data import Examples, Schema
 from lowerbound.errors import SettingError
-from lowerbound.evaluation.quality.checks import (
-    FEWEST,
-    LIMIT,
-    MOST,
-    Kind,
-    as_stored,
-    check_whole,
-    checked_samples,
-    checked_seed,
-    number_compared,
-)
+from lowerbound.evaluation.quality import checks
+from lowerbound.evaluation.quality.checks import FEWEST, LIMIT, MOST, Kind
 from lowerbound.evaluation.quality.features import feature_space
 from lowerbound.evaluation.quality.frechet import frechet_distance, frechet_error
 from lowerbound.evaluation.quality.memorisation import copies, memorisation
@@ -204,13 +195,13 @@ def sample_quality(
     Source: as each measure: `frechet_distance`, `precision`, `density`, `two_sample_test`,
         `memorisation`.
     """
-    chosen = checked_seed(seed)
+    chosen = checks.checked_seed(seed)
     if isinstance(most, bool) or not isinstance(most, int) or not FEWEST <= most <= LIMIT:
         raise SettingError(f"most must be from {FEWEST} to {LIMIT:,} samples, got {most!r}")
-    samples = checked_samples(samples, schema, kind)
+    samples = checks.checked_samples(samples, schema, kind)
     for what, examples in (("training", train), ("held-out", held_out)):
-        check_whole(what, examples, schema)
-    count = number_compared(len(samples), len(train), len(held_out), most)
+        checks.check_whole(what, examples, schema)
+    count = checks.number_compared(len(samples), len(train), len(held_out), most)
     order = some(len(train), len(train), chosen)
     reference, rest = train.x[order[:count]], train.select(order[count:])
     samples = samples[some(count, len(samples), chosen)]
@@ -294,7 +285,7 @@ def sample_quality(
             p_value=close.p_value,
         ),
         copies=Against(
-            float(copies(as_stored(samples, schema), train.x)),
+            float(copies(checks.as_stored(samples, schema), train.x)),
             float(copies(real, train.x)),
             "samples",
             "null",
