@@ -105,12 +105,17 @@ def examine(
     found = None if quick else _data_of(opened, data, facts)
     if found is not None:
         inform("looking for copies")
-        seen = structure_of(found), (), grid_of(found), neighbours_of(found)
-        symptoms = Symptoms(record, len(found.train), None, *seen)
+        symptoms = Symptoms(
+            record,
+            len(found.train),
+            structure=structure_of(found),
+            grid=grid_of(found),
+            neighbours=neighbours_of(found),
+        )
         looked += FROM_DATA
         if opened.run is not None and len(found.validation) < FEWEST_JUDGED:
-            few = f"{len(found.validation)} validation examples are too few to judge the model by"
-            facts.append(few)
+            count = len(found.validation)
+            facts.append(f"{count} validation examples are too few to judge the model by")
         elif opened.run is not None:
             inform("evaluating")
             model = opened.run.model
