@@ -48,7 +48,11 @@ def filled(value: Tensor, observed: Tensor, filler: float) -> Tensor:
 
 def _run(cells: int) -> int:
     """Choose how many cells, a divisor, are summed in their own precision; 1 if few are."""
-    return next((run for run in range(RUN, 1, -1) if cells > RUN and cells % run == 0), 1)
+    if cells > RUN:
+        for run in range(RUN, 1, -1):
+            if cells % run == 0:
+                return run
+    return 1
 
 
 class Independent(TorchIndependent):
