@@ -9,11 +9,10 @@ import torch
 from scipy import stats
 
 import lowerbound as lb
-from lowerbound.doctor.gather.baseline import independent_cells
-from lowerbound.doctor.gather.cells import grid_of
+from lowerbound.doctor.gather import some
+from lowerbound.doctor.gather.belief import independent_cells
+from lowerbound.doctor.gather.cells import grid_of, structure_of
 from lowerbound.doctor.gather.neighbours import neighbours_of
-from lowerbound.doctor.gather.some import some
-from lowerbound.doctor.gather.structure import structure_of
 
 
 def read(x: np.ndarray):

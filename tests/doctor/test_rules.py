@@ -9,7 +9,7 @@ from lowerbound.doctor import RULES, Symptoms
 from lowerbound.doctor.rules.collapse import collapse
 from lowerbound.doctor.rules.leak import at_least
 from lowerbound.doctor.rules.likelihood import counted_data
-from lowerbound.doctor.rules.overfitting import overfitting
+from lowerbound.doctor.rules.training import overfitting
 from lowerbound.doctor.symptoms import Belief, Cell, Grid, Neighbours, Record, Structure
 from lowerbound.training import Epoch, Terms
 

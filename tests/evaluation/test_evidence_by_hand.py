@@ -10,10 +10,11 @@ from torch.distributions import Categorical, Normal
 
 from lowerbound.core import Model, Space, Trace
 from lowerbound.data import Batch, Examples
-from lowerbound.distributions import Independent
+from lowerbound.distributions import Columns, Independent, Product
 from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation import evidence
 from lowerbound.evaluation.evidence import chunk_sizes
+from lowerbound.evaluation.law import numbers_per_cell
 from lowerbound.testing.traces import made, with_rates
 
 MODULE = sys.modules[evidence.__module__]  # the function hides its module
@@ -115,9 +116,12 @@ def test_weights_of_some_chunks_are_summed_up_together(weights, at_once, chunks,
     monkeypatch.setattr(MODULE, "chunk_sizes", lambda *_: (3, 4))
     monkeypatch.setattr(MODULE, "WEIGHTS_AT_ONCE", weights)
     monkeypatch.setattr(MODULE, "BLOCK", at_once)
-    monkeypatch.setattr(
-        MODULE, "_columns", lambda some: taken.append([len(r.means) for r in some]) or columns(some)
-    )
+
+    def spied(some):
+        taken.append([len(means) for _, _, means, _ in some])
+        return columns(some)
+
+    monkeypatch.setattr(MODULE, "_columns", spied)
     table = torch.linspace(-3, 0, 4 * 29, dtype=F64).reshape(4, 29)
     found = evidence(Written(table, 0 * table, {}), Examples(torch.arange(29.0)[:, None]), 4)
     assert [len(some) for some in taken] == chunks
@@ -167,6 +171,12 @@ def test_no_more_is_decoded_at_once_than_there_is_room_for(
 ):
     examples = Examples(torch.zeros(1, 1).expand(count, cells))
     assert chunk_sizes(Decoder(cells, per_cell, device), examples, samples) == expected
+
+
+def test_a_table_is_as_wide_as_its_columns_are_on_average():
+    reals = Columns(torch.arange(9), Normal(torch.zeros(1, 9), 1.0))
+    levels = Columns(torch.tensor([9]), Categorical(logits=torch.zeros(1, 1, 256)))
+    assert numbers_per_cell(Product([reals, levels])) == (9 + 256) // 10
 
 
 def test_there_is_room_for_what_is_documented():

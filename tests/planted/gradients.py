@@ -8,9 +8,8 @@ from torch import nn
 from lowerbound.data import Batch
 from lowerbound.models import VAE
 from lowerbound.testing.assertions import assert_close_gradient
-from lowerbound.testing.calibration import check_known_gradient
+from lowerbound.testing.calibration import check_known_gradient, check_path_gradient
 from lowerbound.testing.models import check_model
-from lowerbound.testing.paths import check_path_gradient
 from planted.altered import altered
 from planted.models import REFERENCE, exact_model, plant_trace, small_model
 from planted.subject import Subject

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lowerbound.core.trace import Bound, Trace
 from lowerbound.objectives import ELBO, IWAE, DReG, Objective, StickingTheLanding
-from lowerbound.testing.reparameterised import check_reparameterised
+from lowerbound.testing.calibration import check_reparameterised
 from planted.subject import Subject
 
 REPARAMETERISED = Subject(

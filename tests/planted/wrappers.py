@@ -9,8 +9,7 @@ import torch
 from lowerbound.core.trace import Bound, Trace
 from lowerbound.objectives import ELBO, Annealed, FreeBits, Objective
 from lowerbound.objectives.objective import Wrapper
-from lowerbound.testing.objectives import check_objective
-from lowerbound.testing.wrappers import check_annealed, check_free_bits
+from lowerbound.testing.objectives import check_annealed, check_free_bits, check_objective
 from planted.subject import Subject
 
 WRAPPERS = Subject(

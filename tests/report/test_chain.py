@@ -11,9 +11,9 @@ import lowerbound as lb
 from lowerbound.compare import compare_runs
 from lowerbound.data import Data
 from lowerbound.doctor import examine
+from lowerbound.doctor.gather import some
 from lowerbound.doctor.gather.belief import belief_of, spread_of
 from lowerbound.doctor.gather.cells import cells_of
-from lowerbound.doctor.gather.some import some
 from lowerbound.doctor.rules.collapse import unused_units
 from lowerbound.doctor.rules.rate import rate_too_high
 from lowerbound.doctor.symptoms import Record, Symptoms

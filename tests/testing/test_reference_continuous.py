@@ -59,7 +59,7 @@ def test_the_evidence_of_a_chain_is_its_marginal_gaussian(name):
 
 def test_the_evidence_of_a_beta_bernoulli_model_is_that_of_quadrature_and_of_scipy():
     model = BetaBernoulli(units=1, repeats=4)
-    a, b = model.factors.prior.concentrations().flatten().tolist()
+    a, b = model.factors.prior.log_concentrations.exp().flatten().tolist()
     for x in (torch.tensor([[[1.0, 1.0, 0.0, 1.0]]]), torch.zeros(1, 1, 4)):
         s = int(x.sum())
         integral, _ = quad(lambda z, s=s: beta.pdf(z, a, b) * z**s * (1 - z) ** (4 - s), 0, 1)

@@ -16,15 +16,13 @@ AT_ONCE = 4096
 
 
 def common_held_out(runs: Sequence[Run], data: Any = None) -> tuple[Source, str, tuple[str, ...]]:
-    """The examples to compare on: held out from the training and validation parts of every run.
+    """Choose the examples to compare on: held out from training and validation of every run.
 
-    Args:
-        runs: Of one schema.
-        data: A `Data`, of which the test part is taken, or anything `read` takes; the first
-            run's own data if None. What is exactly a run's own data is split as it was.
+    Of a `Data` the test part is taken; otherwise data are anything `read` takes, or the first run's
+    own if None. A run's very own data is split as it was.
 
     Returns:
-        Examples, what they are called, and what their owner should know.
+        Examples, their name, and notes for their owner.
 
     Raises:
         DataError: The data cannot be read, or does not fit.
@@ -36,14 +34,13 @@ def common_held_out(runs: Sequence[Run], data: Any = None) -> tuple[Source, str,
     seen: set[bytes] = set()
     for run in runs:
         own = _own(run, known)
-        if own is None:
-            notes.append(
-                f"what {run.path} was trained on cannot be read again: it may have seen some of "
-                "these examples"
-            )
+        if own is not None:
+            seen.update(_keys(own.train), _keys(own.validation))
             continue
-        for part in (own.train, own.validation):
-            seen.update(_keys(part))
+        notes.append(
+            f"the data {run.path} was trained on cannot be read again: it may have seen some of "
+            "these examples"
+        )
     kept = torch.tensor([key not in seen for key in keys], dtype=torch.bool)
     left_out = len(keys) - int(kept.sum())
     if left_out == len(keys):
@@ -93,7 +90,7 @@ def _candidates(
 
 
 def _own(run: Run, known: dict[str, Data]) -> Data | None:
-    """The very data that a run was trained on, or None if it is not there any more."""
+    """Return the very data that a run was trained on, or None if it is not there any more."""
     wanted = str(run.spec.data.get("fingerprint"))
     if wanted not in known:
         try:
@@ -105,7 +102,7 @@ def _own(run: Run, known: dict[str, Data]) -> Data | None:
 
 
 def _keys(part: Source) -> Iterator[bytes]:
-    """A hash of the contents of each example, the same in either precision of reals."""
+    """Hash the contents of each example, alike in either precision of reals."""
     for start in range(0, len(part), AT_ONCE):
         x = part.batch(slice(start, start + AT_ONCE)).x
         x = x.float() if x.is_floating_point() else x

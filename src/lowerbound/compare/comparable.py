@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from lowerbound.data import Schema
 from lowerbound.errors import SettingError
 from lowerbound.runs import Run
 
@@ -13,14 +12,9 @@ OTHER_PLACE = 1.0
 
 
 def check_comparable(runs: Sequence[Run], *, data_given: bool) -> None:
-    """Refuse runs whose log p(x) are not of the same thing.
+    """Raise SettingError for runs whose log p(x) are not of the same thing.
 
-    Args:
-        runs: At least 2.
-        data_given: Whether the data to compare on was named, so that the runs' own may differ.
-
-    Raises:
-        SettingError: With both sides and the remedy.
+    With `data_given` the data to compare on was named, so that the runs' own may differ.
     """
     if len(runs) < 2:
         raise SettingError("compare needs at least two runs; give another one")
@@ -29,7 +23,9 @@ def check_comparable(runs: Sequence[Run], *, data_given: bool) -> None:
         _check_schemas(first, other)
         if other.spec.data.get("fingerprint") == first.spec.data.get("fingerprint"):
             continue
-        if not data_given and not same_source(first, other):
+        place = first.spec.data.get("location")
+        same = bool(place) and place == other.spec.data.get("location")  # perhaps split otherwise
+        if not data_given and not same:
             raise SettingError(
                 f"{first.path} was trained on {_source(first)} and {other.path} on "
                 f"{_source(other)}, whose contents differ; name what to compare them on with "
@@ -37,12 +33,6 @@ def check_comparable(runs: Sequence[Run], *, data_given: bool) -> None:
             )
         if first.schema.kind == "real":
             _check_units(first, other)
-
-
-def same_source(first: Run, other: Run) -> bool:
-    """Whether two runs were read from the same place, perhaps split in another way."""
-    place = first.spec.data.get("location")
-    return isinstance(place, str) and bool(place) and place == other.spec.data.get("location")
 
 
 def _check_schemas(first: Run, other: Run) -> None:
@@ -60,12 +50,9 @@ def _check_schemas(first: Run, other: Run) -> None:
             f"{sides}: probabilities of different things (binarised or coarser data are easier to "
             "predict); fit both with the same levels"
         )
-    if a.columns != b.columns or _places(a) != _places(b):
+    places = [[column.position for column in schema.constants] for schema in (a, b)]
+    if a.columns != b.columns or places[0] != places[1]:
         raise SettingError(f"{sides}: their columns differ; fit both on the same columns")
-
-
-def _places(schema: Schema) -> tuple[int, ...]:
-    return tuple(column.position for column in schema.constants)
 
 
 def _check_units(first: Run, other: Run) -> None:
@@ -78,12 +65,12 @@ def _check_units(first: Run, other: Run) -> None:
     wrong = (ratio > OTHER_UNIT) | (ratio < 1 / OTHER_UNIT) | (shift > OTHER_PLACE)
     if bool(wrong.any()):
         place = int(wrong.nonzero()[0])
+        numbers = (t.flatten()[place] for t in (a.scale, a.mean, b.scale, b.mean))
+        spread, mean, other_spread, other_mean = (f"{float(number):.3g}" for number in numbers)
         raise SettingError(
             f"{first.path} and {other.path} were trained in different units: cell {place + 1} "
-            f"spreads over {float(a.scale.flatten()[place]):.3g} about "
-            f"{float(a.mean.flatten()[place]):.3g} in one, "
-            f"{float(b.scale.flatten()[place]):.3g} about {float(b.mean.flatten()[place]):.3g} "
-            "in the other, and a density depends on the unit; fit both in the same units"
+            f"spreads over {spread} about {mean} in one, {other_spread} about {other_mean} in the "
+            "other, and a density depends on the unit; fit both in the same units"
         )
 
 

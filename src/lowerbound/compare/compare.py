@@ -80,7 +80,7 @@ class Comparison:
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain values."""
+        """Return a dictionary of plain values."""
         return asdict(self)
 
 
@@ -102,7 +102,6 @@ def compare_runs(
         data: What to compare on, as `Data` or anything `read` takes; the runs' own test examples
             if None. What a run was trained or validated on is left out.
         samples: Draws of z for each example.
-        seed: Of the draws, the same for each run.
         device: Where to put runs that are given by their directories.
         progress: Called with (runs done, runs in all).
 
@@ -128,11 +127,10 @@ def compare_runs(
             progress(done + 1, len(loaded))
     names = [str(run.path) for run in loaded]
     standings = tuple(_standing(run, values) for run, values in zip(loaded, found, strict=True))
-    for standing in standings:
-        if not standing.converged:
-            notes += (f"log p(x) of {standing.run}: {standing.words}",)
-    if not all(standing.converged for standing in standings):
-        notes += ("what is missing from a bound widens the interval: more --samples narrow it",)
+    loose = [standing for standing in standings if not standing.converged]
+    notes += tuple(f"log p(x) of {standing.run}: {standing.words}" for standing in loose)
+    if loose:
+        notes += ("the shortfall of a bound widens the interval: more --samples narrow it",)
     if len(loaded) == 2:
         pairs, comparisons = [(0, 1)], 1
         correction = "one comparison, of the first run with the second: no correction"
@@ -153,18 +151,7 @@ def compare_runs(
 def difference(
     first: str, first_found: Evidence, second: str, second_found: Evidence, comparisons: int = 1
 ) -> Difference:
-    """The paired difference of two runs, and the verdict.
-
-    Args:
-        first: What the one is called.
-        first_found: Its figures, for `N` examples.
-        second: What the other is called.
-        second_found: Its figures for the same examples.
-        comparisons: How many are stated together.
-
-    Raises:
-        DataError: There are fewer than 5 examples.
-    """
+    """Take the paired difference of two runs, by name, on the same examples, with the verdict."""
     likelihood = paired(first_found.log_likelihood, second_found.log_likelihood, comparisons)
     missing = [last_doubling(found) for found in (first_found, second_found)]
     low, high = likelihood.interval
@@ -176,18 +163,13 @@ def difference(
 
 
 def last_doubling(found: Evidence) -> float:
-    """What the last doubling of draws gained, nats per example, at least 0; 0 for one draw."""
+    """Return the gain of the last doubling of draws, nats per example, at least 0."""
     half = max(1, found.samples // 2)
     return max(0.0, float((found.log_likelihood - found.ladder[half]).mean()))
 
 
 def verdict(first: str, second: str, found: Paired) -> str:
-    """Which of two is better, in words.
-
-    Example:
-        >>> verdict("a", "b", Paired(3.1, 0.4, (2.3, 3.9), 0.95, 0.8, 100))
-        'a is better than b by 3.10 ± 0.40 nats per example'
-    """
+    """Say in words which of two is better."""
     if found.mean == 0 and found.standard_error == 0:
         return f"{first} and {second} are the same to the last digit"
     size = f"{abs(found.mean):,.2f} ± {found.standard_error:,.2f} nats per example"
@@ -199,11 +181,5 @@ def verdict(first: str, second: str, found: Paired) -> str:
 
 def _standing(run: Run, found: Evidence) -> Standing:
     state = convergence(found.ladder, found.effective_samples, found.tail)
-    return Standing(
-        run=str(run.path),
-        recipe=run.spec.recipe,
-        log_likelihood=Estimate.of(found.log_likelihood),
-        elbo=Estimate.of(found.elbo),
-        converged=state.converged,
-        words=state.words,
-    )
+    bounds = Estimate.of(found.log_likelihood), Estimate.of(found.elbo)
+    return Standing(str(run.path), run.spec.recipe, *bounds, state.converged, state.words)

@@ -39,15 +39,10 @@ class Paired:
 
 
 def paired(first: Tensor, second: Tensor, comparisons: int = 1) -> Paired:
-    """The paired difference of two figures of the same examples.
+    """Take the paired difference of two figures of the same examples.
 
     Student's interval at 1 - 0.05 / comparisons (Bonferroni): of all intervals together, at most
-    5 % of the times one leaves out its truth.
-
-    Args:
-        first: `(N,)`, nats.
-        second: `(N,)`, nats, of the same examples in the same order.
-        comparisons: How many differences are stated together, at least 1.
+    5 % of the times one leaves out its truth. The figures are `(N,)`, nats, in the same order.
 
     Raises:
         DataError: There are fewer than 5 examples.
@@ -71,13 +66,9 @@ def paired(first: Tensor, second: Tensor, comparisons: int = 1) -> Paired:
 
 
 def student_quantile(probability: float, freedom: int) -> float:
-    """Quantile of Student's t, to a hundredth from 4 degrees of freedom on, in the usual range.
+    """Return the quantile of Student's t, to a hundredth from 4 degrees of freedom on.
 
     Source: Abramowitz & Stegun (1964), 26.7.5 (Cornish-Fisher expansion about the normal).
-
-    Example:
-        >>> student_quantile(0.975, 30)
-        2.04...
     """
     z = NormalDist().inv_cdf(probability)
     terms = (

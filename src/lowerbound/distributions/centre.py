@@ -5,13 +5,7 @@ from functools import singledispatch
 
 import torch
 from torch import Tensor
-from torch.distributions import (
-    Bernoulli,
-    Categorical,
-    Distribution,
-    MultivariateNormal,
-    Normal,
-)
+from torch.distributions import Bernoulli, Categorical, Distribution, MultivariateNormal, Normal
 
 from lowerbound.distributions.independent import Independent
 from lowerbound.distributions.levels import Levels
@@ -29,10 +23,6 @@ def expected(distribution: Distribution) -> Tensor:
 
     Raises:
         SettingError: The family has no mean and none was registered.
-
-    Example:
-        >>> expected(Bernoulli(torch.tensor(0.75)))
-        tensor(0.7500)
     """
     try:
         return distribution.mean

@@ -10,7 +10,7 @@ from lowerbound.errors import SettingError
 
 @singledispatch
 def detached(distribution: Distribution) -> Distribution:
-    """The same distribution, whose log-density has no gradient but that through the value.
+    """Return the distribution, its log-density without a gradient but that through the value.
 
     Register a new family with `detached.register`.
 
@@ -38,8 +38,5 @@ def _(distribution: Independent) -> Independent:
 
 @detached.register
 def _(distribution: MultivariateNormal) -> MultivariateNormal:
-    return MultivariateNormal(
-        distribution.loc.detach(),
-        scale_tril=distribution._unbroadcasted_scale_tril.detach(),
-        validate_args=False,
-    )
+    factor = distribution._unbroadcasted_scale_tril.detach()
+    return MultivariateNormal(distribution.loc.detach(), scale_tril=factor, validate_args=False)

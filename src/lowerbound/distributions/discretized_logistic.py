@@ -53,13 +53,12 @@ class DiscretizedLogistic(Distribution):
         return 2.0 / (self.levels - 1)
 
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
-        """The same distribution under a larger batch shape."""
-        return DiscretizedLogistic(
-            self.location.expand(batch_shape), self.log_scale.expand(batch_shape), self.levels
-        )
+        """Return the same distribution under a larger batch shape."""
+        location, log_scale = (p.expand(batch_shape) for p in (self.location, self.log_scale))
+        return DiscretizedLogistic(location, log_scale, self.levels)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log-mass of whole levels `value` in 0 ... levels - 1, elementwise, nats."""
+        """Return the log-mass of whole levels `value` in 0 ... levels - 1, elementwise, nats."""
         value = value.to(self.location.dtype)
         rate = torch.exp(-self.log_scale)
         centre = (value * self._step - 1.0 - self.location) * rate
@@ -71,13 +70,10 @@ class DiscretizedLogistic(Distribution):
         return below + above + width
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        """Levels as floating-point whole numbers, `sample_shape + batch_shape`."""
+        """Draw levels as floating-point whole numbers, `sample_shape + batch_shape`."""
         with torch.no_grad():
-            u = torch.rand(
-                torch.Size(sample_shape) + self.batch_shape,
-                dtype=self.location.dtype,
-                device=self.location.device,
-            )
+            shape = torch.Size(sample_shape) + self.batch_shape
+            u = torch.rand(shape, dtype=self.location.dtype, device=self.location.device)
             # u lies in [0, 1): only its lower end would give an infinite logit
             logit = u.clamp(min=torch.finfo(u.dtype).tiny).log() - (-u).log1p()
             continuous = self.location + self.log_scale.exp() * logit
@@ -103,7 +99,7 @@ class DiscretizedLogistic(Distribution):
 
 
 def _log_one_minus_exp(negative: Tensor) -> Tensor:
-    """log(1 - exp(t)) for t < 0, stable at both ends.
+    """Return log(1 - exp(t)) for t < 0, stable at both ends.
 
     Source: Maechler (2012), "Accurately computing log(1 - exp(-|a|))".
     """

@@ -47,7 +47,7 @@ def filled(value: Tensor, observed: Tensor, filler: float) -> Tensor:
 
 
 def _run(cells: int) -> int:
-    """How many of so many cells, a divisor, are summed in their own precision; 1 if few are."""
+    """Choose how many cells, a divisor, are summed in their own precision; 1 if few are."""
     if cells > RUN:
         for run in range(RUN, 1, -1):
             if cells % run == 0:
@@ -83,10 +83,9 @@ class Independent(TorchIndependent):
         super().__init__(base_distribution, reinterpreted_batch_ndims, validate_args=False)
 
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
-        """The same cells under a larger batch shape."""
-        base = self.base_dist.expand(
-            torch.Size(batch_shape) + self.event_shape[: self.reinterpreted_batch_ndims]
-        )
+        """Return the same cells under a larger batch shape."""
+        event = self.event_shape[: self.reinterpreted_batch_ndims]
+        base = self.base_dist.expand(torch.Size(batch_shape) + event)
         return Independent(base, self.reinterpreted_batch_ndims, self.filler)
 
     def cells(self, value: Tensor, observed: Tensor | None = None) -> Tensor:
@@ -98,13 +97,8 @@ class Independent(TorchIndependent):
         return torch.where(observed, cells, 0.0)
 
     def log_prob(self, value: Tensor, observed: Tensor | None = None) -> Tensor:
-        """Return the log-density of the observed cells.
+        """Return the log-density of the observed cells, `(...)`, nats, float64.
 
-        Args:
-            value: `(..., *event)`; a cell that was not observed may hold anything.
-            observed: Booleans that broadcast against `value`, or None when all are.
-
-        Returns:
-            `(...)`, nats, float64.
+        Of `value`, `(..., *event)`, a cell that was not observed may hold anything.
         """
         return accumulate(self.cells(value, observed), self.reinterpreted_batch_ndims)

@@ -31,5 +31,5 @@ class Levels(Categorical):
         return torch.arange(shares.shape[-1], dtype=shares.dtype, device=shares.device)
 
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
-        """The same levels under a larger batch shape."""
+        """Return the same levels under a larger batch shape."""
         return super().expand(batch_shape, self._get_checked_instance(Levels, _instance))

@@ -9,7 +9,7 @@ from lowerbound.errors import SupportError
 
 
 def log_prob(distribution: Distribution, value: Tensor, observed: Tensor | None = None) -> Tensor:
-    """Log-density of `value`, of its observed cells only where a mask is given.
+    """Return the log-density of `value`, of its observed cells only where a mask is given.
 
     Args:
         distribution: Event shape `(*event)`.

@@ -48,9 +48,8 @@ class NegativeBinomial(Distribution):
 
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
         """Return the same distribution under a larger batch shape."""
-        return NegativeBinomial(
-            self.log_mean.expand(batch_shape), self.log_size.expand(batch_shape)
-        )
+        log_mean, log_size = (p.expand(batch_shape) for p in (self.log_mean, self.log_size))
+        return NegativeBinomial(log_mean, log_size)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-mass of whole numbers from 0, elementwise, nats, float64."""

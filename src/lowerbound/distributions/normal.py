@@ -24,14 +24,14 @@ class CellNormal(Normal):
         Distribution.__init__(self, mean.shape, validate_args=False)
 
     def rsample(self, sample_shape=torch.Size()) -> Tensor:  # type: ignore[no-untyped-def]  # noqa: B008
-        """m + s e with e ~ N(0, 1), `(*sample_shape, *m.shape)`."""
+        """Draw m + s e with e ~ N(0, 1), `(*sample_shape, *m.shape)`."""
         shape = self._extended_shape(sample_shape)
         draw = torch_normal._standard_normal  # pyright: ignore[reportPrivateImportUsage]
         noise = draw(shape, dtype=self.loc.dtype, device=self.loc.device)
         return torch.addcmul(self.loc, noise, self.scale)
 
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
-        """The same cells under a larger batch shape."""
+        """Return the same cells under a larger batch shape."""
         return CellNormal(self.loc.expand(batch_shape), self.scale.expand(batch_shape))
 
 
@@ -44,11 +44,11 @@ class UnitNormal(CellNormal):
     """
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log-density of every cell, the shape of `value`, nats."""
+        """Return the log-density of every cell, the shape of `value`, nats."""
         return value.square() * -0.5 - LOG_NORMALIZER
 
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
-        """The same cells under a larger batch shape."""
+        """Return the same cells under a larger batch shape."""
         return UnitNormal(self.loc.expand(batch_shape), self.scale.expand(batch_shape))
 
 
@@ -67,24 +67,19 @@ class SharedScaleNormal(CellNormal):
         super().__init__(mean, scale.expand_as(mean))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log-density of every cell, `(..., *event)`, nats."""
+        """Return the log-density of every cell, `(..., *event)`, nats."""
         standardised = (value - self.loc) * self._shared.reciprocal()
         return standardised.square() * -0.5 - (self._shared.log() + LOG_NORMALIZER)
 
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
-        """The same cells under a larger batch shape."""
+        """Return the same cells under a larger batch shape."""
         return SharedScaleNormal(self.loc.expand(batch_shape), self._shared)
 
 
 def kl_to_unit(q: Normal, p: UnitNormal) -> Tensor:
-    """KL(N(m, s^2) || N(0, 1)) = (m^2 + s^2 - 1) / 2 - log s of every cell.
+    """Return KL(N(m, s^2) || N(0, 1)) = (m^2 + s^2 - 1) / 2 - log s of every cell, nats.
 
-    Args:
-        q: Cells of any shape.
-        p: Unit cells, whose numbers are known; torch's register of divergences asks for both.
-
-    Returns:
-        The shape of q, nats.
+    The numbers of p are known; torch's register of divergences asks for both.
 
     Source: Kingma & Welling (2014), appendix B, arXiv 1312.6114.
     """

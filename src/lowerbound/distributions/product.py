@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -65,20 +66,19 @@ class Product(Distribution):
         found = []
         for part in self.parts:
             own = value.index_select(-1, part.places)
-            known = None if observed is None else observed.index_select(-1, part.places)
-            if known is not None:
-                # filled inside the support before, dropped after: no value or gradient is left
-                own = filled(own, known, part.filler)
-            cells = part.law.log_prob(own)
-            found.append(cells if known is None else torch.where(known, cells, 0.0))
+            if observed is None:
+                found.append(part.law.log_prob(own))
+                continue
+            # filled inside the support before, dropped after: no value or gradient is left
+            known = observed.index_select(-1, part.places)
+            cells = part.law.log_prob(filled(own, known, part.filler))
+            found.append(torch.where(known, cells, 0.0))
         return self._in_order(found)
 
     def log_prob(self, value: Tensor, observed: Tensor | None = None) -> Tensor:
         """Return the log-density of the observed cells, `(...)`, nats, float64.
 
-        Args:
-            value: `(..., D)`; a cell that was not observed may hold anything.
-            observed: Booleans that broadcast against `value`, or None when all are.
+        Of `value`, `(..., D)`, a cell that was not observed may hold anything.
         """
         return accumulate(self.cells(value, observed), 1)
 
@@ -130,10 +130,8 @@ class _OfColumns(constraints.Constraint):
 
     def check(self, value: Tensor) -> Tensor:
         """Tell which examples are in it, `(...)`."""
-        inside = [
-            _support(part.law).check(value.index_select(-1, part.places)).all(dim=-1)
-            for part in self.law.parts
-        ]
+        columns = ((part.law, value.index_select(-1, part.places)) for part in self.law.parts)
+        inside = [_support(law).check(own).all(dim=-1) for law, own in columns]
         return torch.stack(inside).all(dim=0)
 
 
@@ -141,19 +139,8 @@ def _support(law: Distribution) -> constraints.Constraint:
     return constraints.real if law.support is None else law.support
 
 
-@centre.register
-def _(distribution: Product) -> Tensor:
-    return distribution.gather(centre)
-
-
-@expected.register
-def _(distribution: Product) -> Tensor:
-    return distribution.gather(expected)
-
-
-@spread.register
-def _(distribution: Product) -> Tensor:
-    return distribution.gather(spread)
+for _of in (centre, expected, spread):
+    _of.register(Product, partial(Product.gather, of=_of))
 
 
 @detached.register

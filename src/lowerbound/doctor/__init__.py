@@ -1,4 +1,4 @@
-"""What is wrong with a run, in plain words, and what to try."""
+"""The faults of a run, in plain words, with their remedies."""
 
 from lowerbound.doctor.examine import Examination, examine
 from lowerbound.doctor.finding import Finding

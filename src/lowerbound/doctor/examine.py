@@ -1,7 +1,7 @@
 """Reads a run and its data once, and asks every rule."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,12 @@ from typing import Any
 import torch
 
 from lowerbound.data import Data
-from lowerbound.doctor.finding import Finding, most_serious_first
+from lowerbound.doctor.finding import Finding
+from lowerbound.doctor.gather import some
 from lowerbound.doctor.gather.belief import belief_of
-from lowerbound.doctor.gather.cells import cells_of, grid_of
+from lowerbound.doctor.gather.cells import cells_of, grid_of, structure_of
 from lowerbound.doctor.gather.neighbours import neighbours_of
 from lowerbound.doctor.gather.record import record_of
-from lowerbound.doctor.gather.some import some
-from lowerbound.doctor.gather.structure import structure_of
 from lowerbound.doctor.rules import FROM_DATA, FROM_EPOCHS, FROM_RECORD, RULES
 from lowerbound.doctor.symptoms import Symptoms
 from lowerbound.errors import DataError, RunError
@@ -34,7 +33,7 @@ SAMPLES = 200
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found in a run, most serious first.
+    """Findings in a run, most serious first.
 
     Attributes:
         run: Its directory.
@@ -57,14 +56,10 @@ class Examination:
         return any(finding.severity == "ill" for finding in self.findings)
 
     def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain values, without the symptoms."""
-        return {
-            "run": self.run,
-            "ill": self.ill,
-            "facts": list(self.facts),
-            "findings": [asdict(finding) for finding in self.findings],
-            "looked": list(self.looked),
-        }
+        """Return a dictionary of plain values, without the symptoms."""
+        findings = [asdict(finding) for finding in self.findings]
+        plain = {"run": self.run, "ill": self.ill, "facts": list(self.facts)}
+        return {**plain, "findings": findings, "looked": list(self.looked)}
 
 
 def examine(
@@ -89,7 +84,6 @@ def examine(
         quick: Judge by the record alone.
         samples: Draws of z for each example, at least 1; tails need 25.
         examples: Most examples of each split that the model is measured on, at least 2.
-        seed: Of the draws.
         device: Where to put a run that is given by its directory.
         progress: Called with what is being looked at.
 
@@ -99,56 +93,51 @@ def examine(
     Raises:
         RunError: It is no run, or its spec or weights are damaged.
         DataError: `data` was given and is not of the run's kind and shape.
-
-    Example:
-        >>> import lowerbound as lb
-        >>> lb.doctor.examine("nowhere")
-        Traceback (most recent call last):
-        ...
-        lowerbound.errors.RunError: nowhere does not exist; fit one with: ...
     """
     positive_samples(samples)
     inform = progress or (lambda what: None)
     opened = _Opened.of(run, device)
     facts = list(opened.facts)
     record = record_of(opened.spec, opened.history)
-    train = _count(opened.spec)
-    if quick:
-        return _judged(opened, facts, Symptoms(record, train), FROM_RECORD)
-    inform("reading the data")
-    found = _data_of(opened, data, facts)
-    if found is None:
-        return _judged(opened, facts, Symptoms(record, train), FROM_RECORD)
-    inform("looking for copies")
-    seen: dict[str, Any] = {
-        "structure": structure_of(found),
-        "grid": grid_of(found),
-        "neighbours": neighbours_of(found),
-    }
-    symptoms = Symptoms(record, len(found.train), **seen)
-    if opened.run is None:
-        return _judged(opened, facts, symptoms, (*FROM_RECORD, *FROM_DATA))
-    if len(found.validation) < FEWEST_JUDGED:
-        facts.append(
-            f"{len(found.validation)} validation examples are too few to judge the model by"
+    symptoms, looked = Symptoms(record, _count(opened.spec)), FROM_RECORD
+    if not quick:
+        inform("reading the data")
+    found = None if quick else _data_of(opened, data, facts)
+    if found is not None:
+        inform("looking for copies")
+        symptoms = Symptoms(
+            record,
+            len(found.train),
+            structure=structure_of(found),
+            grid=grid_of(found),
+            neighbours=neighbours_of(found),
         )
-        return _judged(opened, facts, symptoms, (*FROM_RECORD, *FROM_DATA))
-    inform("evaluating")
-    model = opened.run.model
-    chosen, held_out = some(found.train, examples), some(found.validation, examples)
-    try:
-        belief = belief_of(model, found, chosen, held_out, samples, seed)
-    except DataError as error:
-        facts.append(f"the model could not be measured: {error}")
-        return _judged(opened, facts, symptoms, (*FROM_RECORD, *FROM_DATA))
-    cells = cells_of(model, found, chosen, seed)
-    symptoms = Symptoms(record, len(found.train), belief=belief, cells=cells, **seen)
-    return _judged(opened, facts, symptoms, tuple(RULES))
+        looked += FROM_DATA
+        if opened.run is not None and len(found.validation) < FEWEST_JUDGED:
+            count = len(found.validation)
+            facts.append(f"{count} validation examples are too few to judge the model by")
+        elif opened.run is not None:
+            inform("evaluating")
+            model = opened.run.model
+            chosen, held_out = some(found.train, examples), some(found.validation, examples)
+            try:
+                belief = belief_of(model, found, chosen, held_out, samples, seed)
+                cells = cells_of(model, found, chosen, seed)
+                symptoms, looked = replace(symptoms, belief=belief, cells=cells), tuple(RULES)
+            except DataError as error:
+                facts.append(f"the model could not be measured: {error}")
+    if not record.history:
+        facts.append("no epoch is recorded: how training went cannot be judged")
+        blind = FROM_EPOCHS if symptoms.belief else (*FROM_EPOCHS, "posterior collapse")
+        looked = tuple(name for name in looked if name not in blind)
+    findings = [told for name in looked if (told := RULES[name](symptoms)) is not None]
+    findings.sort(key=lambda finding: finding.severity != "ill")  # otherwise in order of looking
+    return Examination(str(opened.path), tuple(facts), tuple(findings), looked, symptoms)
 
 
 @dataclass(frozen=True)
 class _Opened:
-    """As much of a run as there is."""
+    """A run, as much of it as there is."""
 
     path: Path
     spec: Spec
@@ -159,23 +148,19 @@ class _Opened:
     @classmethod
     def of(cls, run: Run | str | PathLike[str], device: torch.device | str) -> "_Opened":
         if isinstance(run, Run):
-            return cls(
-                run.path, run.spec, run.history, run, tuple(_progress(run.spec, run.history))
-            )
+            facts = tuple(_progress(run.spec, run.history))
+            return cls(run.path, run.spec, run.history, run, facts)
         directory = RunDirectory(run)
         spec = directory.read_spec()
-        facts = []
         if directory.weights_path.exists():
-            loaded = load(directory.path, device=device)
-            history = loaded.history
-        else:
-            loaded, history = None, _epochs(directory)
-            facts.append("it has no weights yet: the record and the data are all there is to see")
-        return cls(directory.path, spec, history, loaded, (*_progress(spec, history), *facts))
+            return cls.of(load(directory.path, device=device), device)
+        history = _epochs(directory)
+        bare = "it has no weights yet: the record and the data are all there is to see"
+        return cls(directory.path, spec, history, None, (*_progress(spec, history), bare))
 
 
 def _progress(spec: Spec, history: tuple[Epoch, ...]) -> list[str]:
-    """How training ended, where it did not end by itself."""
+    """Tell how training ended, where it did not end by itself."""
     stopped, planned = spec.result.get("stopped"), spec.training.get("epochs")
     done = f"{len(history)} of {planned} epochs"
     if stopped is None:
@@ -186,7 +171,7 @@ def _progress(spec: Spec, history: tuple[Epoch, ...]) -> list[str]:
 
 
 def _epochs(directory: RunDirectory) -> tuple[Epoch, ...]:
-    """The whole records of a training in progress."""
+    """Read the whole records of a training in progress."""
     found = []
     for record in directory.read_metrics():
         try:
@@ -204,7 +189,7 @@ def _count(spec: Spec) -> int:
 
 
 def _data_of(opened: _Opened, given: Any, facts: list[str]) -> Data | None:
-    """The data, and what is to be said of it; None if it is not there and was not given."""
+    """Read the data, and add what is to be said of it; None if it is not there nor given."""
     try:
         found = given if isinstance(given, Data) else read_again(opened.path, opened.spec, given)
     except DataError as error:
@@ -224,16 +209,3 @@ def _data_of(opened: _Opened, given: Any, facts: list[str]) -> Data | None:
             "split may hold examples that the model was trained on"
         )
     return found
-
-
-def _judged(
-    opened: _Opened, facts: list[str], symptoms: Symptoms, looked: tuple[str, ...]
-) -> Examination:
-    if not symptoms.record.history:
-        facts = [*facts, "no epoch is recorded: how training went cannot be judged"]
-        blind = (*FROM_EPOCHS, *(("posterior collapse",) if symptoms.belief is None else ()))
-        looked = tuple(name for name in looked if name not in blind)
-    findings = [found for name in looked if (found := RULES[name](symptoms)) is not None]
-    return Examination(
-        str(opened.path), tuple(facts), most_serious_first(findings), looked, symptoms
-    )

@@ -1,4 +1,4 @@
-"""What the doctor says: what was seen, and what to try."""
+"""A finding of the doctor, and its remedy."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -22,8 +22,3 @@ class Finding:
     severity: Severity
     words: str
     remedy: str
-
-
-def most_serious_first(findings: list[Finding]) -> tuple[Finding, ...]:
-    """Illnesses before warnings; otherwise in the order in which they were looked for."""
-    return tuple(sorted(findings, key=lambda finding: finding.severity != "ill"))

@@ -10,43 +10,17 @@ from lowerbound.evaluation.ladder import Convergence, Rung, convergence
 from lowerbound.evaluation.quality import SampleQuality, sample_quality
 from lowerbound.evaluation.sandwich import Sandwich, sandwich
 from lowerbound.evaluation.scores import Scores, score
-from lowerbound.evaluation.statement import (
-    ACTIVE_THRESHOLD,
-    Evaluation,
-    Generalisation,
-    Tightened,
-)
+from lowerbound.evaluation.statement import ACTIVE_THRESHOLD, Evaluation, Generalisation, Tightened
 from lowerbound.evaluation.tails import pareto_shape
 
 __all__ = [
     # the whole statement
-    "evaluate",
-    "Evaluation",
-    "Estimate",
-    "ACTIVE_THRESHOLD",
+    "evaluate", "Evaluation", "Estimate", "ACTIVE_THRESHOLD",
     # log p(x)
-    "evidence",
-    "Evidence",
-    "score",
-    "Scores",
-    "Rung",
-    "Convergence",
-    "convergence",
-    "pareto_shape",
-    "annealed",
-    "Annealed",
-    "Annealing",
-    "Tightened",
-    "sandwich",
-    "Sandwich",
+    "evidence", "Evidence", "score", "Scores", "Rung", "Convergence", "convergence",
+    "pareto_shape", "annealed", "Annealed", "Annealing", "Tightened", "sandwich", "Sandwich",
     # where it falls short
-    "gaps",
-    "Gaps",
-    "information",
-    "Information",
-    "Between",
-    "Generalisation",
+    "gaps", "Gaps", "information", "Information", "Between", "Generalisation",
     # samples
-    "sample_quality",
-    "SampleQuality",
-]
+    "sample_quality", "SampleQuality",
+]  # fmt: skip

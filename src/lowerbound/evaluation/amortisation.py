@@ -16,7 +16,7 @@ from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation.estimate import Estimate
 from lowerbound.evaluation.evidence import chunk_sizes
 from lowerbound.objectives import ELBO
-from lowerbound.objectives.objective import positive_samples
+from lowerbound.objectives.objective import positive_samples, whole
 from lowerbound.seeding import seeded
 
 #: Draws of one update, and of the judgement afterwards.
@@ -84,8 +84,7 @@ def gaps(
     Source: Cremer, Li & Duvenaud (2018), section 3, arXiv 1801.03558.
     """
     positive_samples(samples)
-    if isinstance(updates, bool) or not isinstance(updates, int) or updates < 1:
-        raise SettingError(f"updates must be a whole number of at least 1, got {updates!r}")
+    whole("updates", updates, 1)
     if len(examples) == 0:
         raise DataError("there are no examples to evaluate")
     parts: list[Tensor] = []
@@ -111,11 +110,9 @@ def gaps(
 
 
 def _search(model: Model, batch: Batch, updates: int, samples: int) -> Tensor:
-    """ELBOs of the encoder's q and of the best one, and its weighted bound, `(3, B)`, nats."""
+    """Return ELBOs of the encoder's q and of the best, and its weighted bound, `(3, B)`, nats."""
     start = _start(model, batch)
-    wanted = {
-        name: [leaf.clone().requires_grad_() for leaf in leaves] for name, leaves in start.items()
-    }
+    wanted = {n: [leaf.clone().requires_grad_() for leaf in group] for n, group in start.items()}
     leaves = [leaf for group in wanted.values() for leaf in group]
     adam = torch.optim.Adam(leaves)
     for update in range(updates):
@@ -135,7 +132,7 @@ def _search(model: Model, batch: Batch, updates: int, samples: int) -> Tensor:
         # a search that ended below where it began has not found anything better
         better = values[1] > values[0]
         kept = {
-            name: [torch.where(_beside(better, leaf), leaf, 0.0) for leaf in group]
+            name: [leaf.where(better.view(-1, *(1,) * (leaf.ndim - 1)), 0.0) for leaf in group]
             for name, group in wanted.items()
         }
         best = torch.where(better, values[1], values[0])
@@ -144,7 +141,7 @@ def _search(model: Model, batch: Batch, updates: int, samples: int) -> Tensor:
 
 @torch.no_grad()
 def _start(model: Model, batch: Batch) -> dict[str, list[Tensor]]:
-    """No change of the q of any group."""
+    """Return no change of the q of any group."""
     start: dict[str, list[Tensor]] = {}
 
     def look(name: str, p: Distribution, q: Distribution | None) -> Tensor:
@@ -161,7 +158,7 @@ def _start(model: Model, batch: Batch) -> dict[str, list[Tensor]]:
 
 
 def _trace(model: Model, batch: Batch, changes: Changes, draws: int) -> Trace:
-    """Densities at draws from the moved q of each group."""
+    """Trace draws from the moved q of each group."""
 
     def pick(name: str, p: Distribution, q: Distribution) -> tuple[Tensor, Distribution]:
         law = moved(q, *changes[name])
@@ -171,22 +168,17 @@ def _trace(model: Model, batch: Batch, changes: Changes, draws: int) -> Trace:
 
 
 def _elbo(model: Model, batch: Batch, changes: Changes) -> Tensor:
-    """The ELBO of the moved q, `(B,)`, nats."""
+    """Return the ELBO of the moved q, `(B,)`, nats."""
     return ELBO(DRAWS).reduce(_trace(model, batch, changes, DRAWS)).value
 
 
 def _weighted(model: Model, batch: Batch, changes: Changes, samples: int) -> Tensor:
-    """The importance-weighted bound with draws from the moved q, `(B,)`, nats."""
+    """Return the importance-weighted bound with draws from the moved q, `(B,)`, nats."""
     chunks = [
         _trace(model, batch, changes, min(DRAWS, samples - first)).log_weight.logsumexp(dim=0)
         for first in range(0, samples, DRAWS)
     ]
     return torch.stack(chunks).logsumexp(dim=0) - math.log(samples)
-
-
-def _beside(flags: Tensor, leaf: Tensor) -> Tensor:
-    """`(B,)` flags, broadcastable against a `(B, ...)` leaf."""
-    return flags.reshape(-1, *(1,) * (leaf.ndim - 1))
 
 
 @singledispatch
@@ -198,23 +190,22 @@ def free(q: Distribution) -> list[Tensor]:
     Raises:
         SettingError: The family is not registered.
     """
-    raise SettingError(
-        f"no search over the family of {type(q).__name__}; register it with "
-        "lowerbound.evaluation.amortisation.free.register, or leave the gaps out"
-    )
+    raise _unknown(q, "free")
 
 
 @singledispatch
 def moved(q: Distribution, *change: Tensor) -> Distribution:
     """Return q moved and stretched, in units of its own spread: one rate of learning suits all.
 
-    Args:
-        q: Batch `(B,)` or `(K, B)`.
-        change: As `free` gives them.
+    The batch of q is `(B,)` or `(K, B)`; the change is as `free` gives it.
     """
-    raise SettingError(
+    raise _unknown(q, "moved")
+
+
+def _unknown(q: Distribution, function: str) -> SettingError:
+    return SettingError(
         f"no search over the family of {type(q).__name__}; register it with "
-        "lowerbound.evaluation.amortisation.moved.register, or leave the gaps out"
+        f"lowerbound.evaluation.amortisation.{function}.register, or leave the gaps out"
     )
 
 
@@ -246,10 +237,6 @@ def _(q: MultivariateNormal) -> list[Tensor]:
 @moved.register
 def _(q: MultivariateNormal, *change: Tensor) -> Distribution:
     shift, below, log_scale = change
-    mean, factor = q.loc, q.scale_tril
-    turn = torch.tril(below, -1) + torch.diag_embed(log_scale.exp())
-    return MultivariateNormal(
-        mean + (factor @ shift.unsqueeze(-1)).squeeze(-1),
-        scale_tril=factor @ turn,
-        validate_args=False,
-    )
+    mean = q.loc + (q.scale_tril @ shift.unsqueeze(-1)).squeeze(-1)
+    factor = q.scale_tril @ (below.tril(-1) + log_scale.exp().diag_embed())
+    return MultivariateNormal(mean, scale_tril=factor, validate_args=False)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -14,8 +13,9 @@ from lowerbound.data import Batch, Examples
 from lowerbound.distributions import spread
 from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation.evidence import chunk_sizes
-from lowerbound.evaluation.hmc import hamiltonian
+from lowerbound.evaluation.hmc import Moved, hamiltonian
 from lowerbound.evaluation.ladder import log_mean_variance
+from lowerbound.objectives.objective import whole
 from lowerbound.seeding import seeded
 
 #: Acceptance that the pilot run steers each chain's step length to.
@@ -29,7 +29,7 @@ FIRST_STEP = 0.3
 
 @dataclass(frozen=True)
 class Annealing:
-    """How the way from q(z|x) to p(x, z) is gone.
+    """Settings of the way from q(z|x) to p(x, z).
 
     Args:
         temperatures: Steps of the way, at least 1; more make both bounds tighter.
@@ -46,14 +46,10 @@ class Annealing:
 
     def __post_init__(self) -> None:
         for name, least in (("temperatures", 1), ("chains", 2), ("leapfrog", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise SettingError(
-                    f"{name} must be a whole number of at least {least}, got {value!r}"
-                )
+            whole(name, getattr(self, name), least)
 
     def weights(self) -> Tensor:
-        """0 = b_0 < ... < b_T = 1 along a sigmoid: `(T + 1,)`, small steps at both ends.
+        """Return 0 = b_0 < ... < b_T = 1 along a sigmoid, `(T + 1,)`: small steps at both ends.
 
         Source: Wu et al. (2017), section 4.2 (the schedule of Grosse et al. 2015),
             arXiv 1611.04273.
@@ -179,9 +175,7 @@ class _Way:
 
     @torch.no_grad()
     def draw(
-        self,
-        count: int,
-        look: Callable[[str, Distribution, Distribution], None] | None = None,
+        self, count: int, look: Callable[[str, Distribution, Distribution], None] | None = None
     ) -> Tensor:
         """Draw z ~ q(z|x), all groups in a row, `(count, B, D)`; `look` at p and q of each."""
         drawn: dict[str, Tensor] = {}
@@ -198,55 +192,45 @@ class _Way:
         return flatten(drawn, self.model.latents)
 
     def run(self, truth: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Log-weights `(C, B)` and mean acceptances `(B,)`, forward, or backward from `truth`."""
+        """Return log-weights `(C, B)` and mean acceptances `(B,)`, backward if from `truth`."""
         steps = self.pilot()
         chains = self.annealing.chains
         if truth is None:
-            return self.forward(self.draw(chains), steps)
-        return self.backward(truth.to(self.scale).expand(chains, *truth.shape), steps)
+            z, order = self.draw(chains), range(len(steps))
+        else:
+            z = truth.to(self.scale).expand(chains, *truth.shape)
+            order = range(len(steps) - 1, -1, -1)
+        log_weight = z.new_zeros(z.shape[:2], dtype=torch.float64)
+        acceptance = log_weight.new_zeros(z.shape[1])
+        for index in order:
+            with torch.no_grad():
+                log_ratio = self.at(z).log_weight  # log p(x, z) - log q(z|x)
+            log_weight += (self.weights[index + 1] - self.weights[index]) * log_ratio
+            between = index if truth is None else index - 1
+            if 0 <= between < len(steps) - 1:  # nothing is asked of z after the last weight
+                moved = self.move(self.weights[between + 1], z, steps[between])
+                z = moved.z
+                acceptance += moved.acceptance.mean(dim=0).double()
+        return log_weight, acceptance / max(1, len(steps) - 1)
 
     def pilot(self) -> list[Tensor]:
-        """Step lengths `(B,)` at each weight, found by chains that are then forgotten."""
+        """Return step lengths `(B,)` at each weight, found by chains that are then forgotten."""
         z = self.draw(2)
         log_step = torch.full_like(self.scale[:, 0], math.log(FIRST_STEP))
         steps = []
         for weight in self.weights[1:]:
-            moved = hamiltonian(
-                self.density(weight), z, self.scale, log_step.exp(), self.annealing.leapfrog
-            )
+            moved = self.move(weight, z, log_step.exp())
             z = moved.z
             surprise = moved.acceptance.mean(dim=0) - ACCEPTANCE
             log_step = (log_step + 0.1 * surprise.to(log_step.dtype)).clamp(-10.0, 1.0)
             steps.append(log_step.exp())
         return steps
 
-    def forward(self, z: Tensor, steps: list[Tensor]) -> tuple[Tensor, Tensor]:
-        log_weight = z.new_zeros(z.shape[:2], dtype=torch.float64)
-        acceptance = log_weight.new_zeros(z.shape[1])
-        for index, (last, weight) in enumerate(pairwise(self.weights)):
-            log_weight += (weight - last) * self.ratio(z)
-            if index < len(steps) - 1:  # nothing is asked of z after the last weight
-                z, accepted = self.move(weight, z, steps[index])
-                acceptance += accepted
-        return log_weight, acceptance / max(1, len(steps) - 1)
-
-    def backward(self, z: Tensor, steps: list[Tensor]) -> tuple[Tensor, Tensor]:
-        log_weight = z.new_zeros(z.shape[:2], dtype=torch.float64)
-        acceptance = log_weight.new_zeros(z.shape[1])
-        for index in reversed(range(len(steps))):
-            last, weight = self.weights[index], self.weights[index + 1]
-            log_weight += (weight - last) * self.ratio(z)
-            if index:
-                z, accepted = self.move(last, z, steps[index - 1])
-                acceptance += accepted
-        return log_weight, acceptance / max(1, len(steps) - 1)
-
-    def move(self, weight: float, z: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        moved = hamiltonian(self.density(weight), z, self.scale, step, self.annealing.leapfrog)
-        return moved.z, moved.acceptance.mean(dim=0).double()
+    def move(self, weight: float, z: Tensor, step: Tensor) -> Moved:
+        return hamiltonian(self.density(weight), z, self.scale, step, self.annealing.leapfrog)
 
     def density(self, weight: float) -> Callable[[Tensor], Tensor]:
-        """(1 - b) log q(z|x) + b log p(x, z)."""
+        """Return (1 - b) log q(z|x) + b log p(x, z)."""
 
         def of(z: Tensor) -> Tensor:
             trace = self.at(z)
@@ -256,8 +240,3 @@ class _Way:
 
     def at(self, z: Tensor) -> Trace:
         return self.model.trace_at(self.batch, unflatten(z, self.model.latents))
-
-    @torch.no_grad()
-    def ratio(self, z: Tensor) -> Tensor:
-        """log p(x, z) - log q(z|x), `(C, B)`."""
-        return self.at(z).log_weight

@@ -19,7 +19,7 @@ class Estimate:
         mean: The mean.
         standard_error: Standard deviation over examples / sqrt(N): how far the mean may be from
             that over the whole population; None for a single example.
-        unit: What it is counted in.
+        unit: Of the mean.
         draw_error: How far the mean may be from that of endlessly many draws of z for these very
             examples; None where no draws were made, or their error is not known.
     """
@@ -33,7 +33,7 @@ class Estimate:
     def of(
         cls, values: Tensor, unit: str = "nats per example", draw_variance: Tensor | None = None
     ) -> "Estimate":
-        """The mean of `(N,)` values, each with a variance over draws if given."""
+        """Take the mean of `(N,)` values, each with a variance over draws if given."""
         count = len(values)
         error = float(values.std() / math.sqrt(count)) if count > 1 else None
         drawn = None if draw_variance is None else float(draw_variance.sum().sqrt() / count)

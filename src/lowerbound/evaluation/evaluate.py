@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,10 +32,8 @@ from lowerbound.seeding import fresh_seed, seeded
 TRAIN_SAMPLES = 10
 #: Most training examples for that.
 TRAIN_EXAMPLES = 5000
-
 #: Fewest held-out examples that samples are compared with, and half the fewest training ones.
 FEWEST_HELD_OUT = 50
-
 #: Most cells of training examples on disk that samples are compared with.
 QUALITY_CELLS = 2**26
 
@@ -97,9 +96,8 @@ def evaluate(
         ("ais", ais, 1), ("gaps", gaps, 1), ("simulated", simulated, 2), ("quality", quality, 50)
     ):  # fmt: skip
         if isinstance(count, bool) or not isinstance(count, int) or 0 != count < least:
-            raise SettingError(
-                f"{what} must be 0 or a whole number of at least {least}, got {count!r}"
-            )
+            words = f"{what} must be 0 or a whole number of at least {least}"
+            raise SettingError(f"{words}, got {count!r}")
     whole = data if isinstance(data, Data) else None
     if quality and (why := why_no_quality(whole, split)):
         raise SettingError(f"samples are compared with training and held-out data: {why}")
@@ -121,37 +119,35 @@ def evaluate(
     begin("bounds on log p(x)")
     found = evidence(model, examples, samples, seed=seed, progress=progress)
     stated = summarize(found, examples, counts(law_of(model, examples)), name, split)
+    more: dict[str, Any] = {}
     if len(examples) > 1:
         with suppress(SettingError):  # not every model has a q(z)
-            stated = replace(stated, information=information(model, examples, seed=seed))
+            more["information"] = information(model, examples, seed=seed)
     if whole is not None and split != "train":
         begin("training examples")
-        stated = replace(stated, generalisation=_generalisation(model, whole, stated, seed))
+        more["generalisation"] = _generalisation(model, whole, stated, seed)
     if ais:
         begin("annealed importance sampling")
         some = chosen(examples, ais, seed)
-        tightened = _tightened(model, some, annealing or Annealing(), samples, seed, progress)
-        stated = replace(stated, tightened=tightened)
+        way = annealing or Annealing()
+        more["tightened"] = _tightened(model, some, way, samples, seed, progress)
     if gaps:
         begin("optimising q(z|x)")
         some = chosen(examples, gaps, seed)
-        found_gaps = search_gaps(model, some, samples=samples, seed=seed, progress=progress)
-        stated = replace(stated, gaps=found_gaps)
+        more["gaps"] = search_gaps(model, some, samples=samples, seed=seed, progress=progress)
     if simulated:
         begin("simulated examples")
-        between = sandwich(
-            model, simulated, annealing, samples=samples, seed=seed, progress=progress
-        )
-        stated = replace(stated, simulated=between)
+        told: dict[str, Any] = {"samples": samples, "seed": seed, "progress": progress}
+        more["simulated"] = sandwich(model, simulated, annealing, **told)
     if quality and whole is not None:
         begin("sample quality")
         held_out = examples if split != "train" else whole.test
-        stated = replace(stated, quality=_quality(model, whole, held_out, quality, features, seed))
-    return stated
+        more["quality"] = _quality(model, whole, held_out, quality, features, seed)
+    return replace(stated, **more)
 
 
 def why_no_quality(data: Data | None, split: str | None = None) -> str | None:
-    """Why samples cannot be compared with this data, or None if they can."""
+    """Tell why samples cannot be compared with this data, or None if they can."""
     if data is None:
         return "these examples have no splits; give a Data"
     held_out = data.part(split) if split not in (None, "train") else data.test
@@ -166,7 +162,7 @@ def why_no_quality(data: Data | None, split: str | None = None) -> str | None:
 
 
 def chosen(examples: Source, count: int, seed: int | None) -> Examples:
-    """So many of the examples at random, in memory, or all if there are not more."""
+    """Load so many of the examples at random, or all if there are not more."""
     if count >= len(examples):
         return examples.load()
     with seeded(seed, stream="choice"):
@@ -207,12 +203,7 @@ def _tightened(
 
 
 def _quality(
-    model: Model,
-    data: Data,
-    held_out: Source,
-    count: int,
-    features: str | Path,
-    seed: int | None,
+    model: Model, data: Data, held_out: Source, count: int, features: str | Path, seed: int | None
 ) -> SampleQuality:
     _, samples = drawn_examples(model, count, seed=seed)
     # of data on disk a part is compared with, at random; of data in memory nothing changes

@@ -38,7 +38,7 @@ MOST_SAMPLES = 10_000_000
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of each of `N` examples; all tensors on the CPU, float64.
+    """Bounds and rates of each of `N` examples; all tensors on the CPU, float64.
 
     Attributes:
         elbo: Evidence lower bound, `(N,)`, nats.
@@ -106,7 +106,6 @@ def evidence(
     log p(x) >= E[log 1/K sum_k p(x, z_k) / q(z_k|x)], all from the same K draws.
 
     Args:
-        model: A model.
         examples: `N` examples, at least 1.
         samples: Draws `K` for each example, at most 10 million.
         seed: Of the draws; None for a fresh one.
@@ -134,19 +133,18 @@ def evidence(
     seed = fresh_seed() if seed is None else seed  # drawn once, for all blocks
     with on(model) as device:
         for first in starts[group.mine(len(starts))]:
-            gathered: list[_Rows] = []
+            gathered: list[tuple[Tensor, ...]] = []
             # a block has draws of its own, whoever goes through it
             stream = f"evidence {first}" if first else "evidence"
             with seeded(seed, device, stream=stream):
                 end = min(first + block, len(examples))
                 for start in range(first, end, rows):
                     batch = examples.batch(slice(start, min(start + rows, end))).to(device)
-                    gathered.append(_Rows.of(model, batch, samples, draws))
+                    gathered.append(_drawn(model, batch, samples, draws))
                     if progress is not None:
                         progress(start + len(batch), len(examples))
             columns.append(_columns(gathered))
-    columns = [part for part in group.gather(_joined(columns)) if part]
-    every = {key: torch.cat([c[key] for c in columns]) for key in columns[0]}
+    every = _joined([part for part in group.gather(_joined(columns)) if part])
     finite = torch.isfinite(every["log_likelihood"]) & torch.isfinite(every["elbo"])
     if not bool(finite.all()):
         bad = (~finite).nonzero().flatten()
@@ -175,65 +173,56 @@ def chunk_sizes(model: Model, examples: Source, samples: int) -> tuple[int, int]
     return rows, min(samples, decodes // rows)
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """All draws of a few examples, on the CPU."""
+def _drawn(model: Model, batch: Batch, samples: int, draws: int) -> tuple[Tensor, ...]:
+    """Look at all draws of a few examples, so many at a time; on the CPU.
 
-    log_weight: Tensor
-    """`(K, B)`."""
-    terms: Tensor
-    """Distortion, rate and the variance of the ELBO over draws, `(3, B)`."""
-    means: Tensor
-    """`(B, D)`."""
-    units: Tensor
-    """Rate of each unit, `(B, D)`, or `(B, 0)` where it is not known."""
-
-    @classmethod
-    def of(cls, model: Model, batch: Batch, samples: int, draws: int) -> "_Rows":
-        weights: list[Tensor] = []
-        sums: list[Tensor] = []
-        units: list[Tensor] = []
-        terms: list[Tensor] = []
-        for first in range(0, samples, draws):
-            count = min(draws, samples - first)
-            trace = model.trace(batch, count)
-            bound = ELBO(count).reduce(trace)
-            sums.append(count * torch.stack([bound.distortion, bound.rate]).cpu())
-            terms.append((trace.log_px - rate_of_draws(trace)).cpu())
-            weights.append(trace.log_weight.cpu())
-            if len(closed := trace.kl) == len(trace.latents):
-                every = [kl.mean(dim=0) for kl in closed.values()]
-                units.append(count * torch.cat(every, dim=-1).cpu())
-        means = flatten(model.encode(batch).latents, model.latents).cpu().double()
-        elbo = torch.cat(terms)
-        variance = elbo.var(dim=0) / samples if samples > 1 else torch.full_like(elbo[0], math.nan)
-        known = len(units) == len(weights)
-        return cls(
-            torch.cat(weights),
-            torch.cat([torch.stack(sums).sum(dim=0) / samples, variance.unsqueeze(0)]),
-            means,
-            torch.stack(units).sum(dim=0) / samples if known else means.new_zeros(len(means), 0),
-        )
-
-
-def _joined(columns: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    Returns:
+        Log-weights `(K, B)`; distortion, rate and the variance of the ELBO over draws, `(3, B)`;
+        centres `(B, D)`; and the rate of each unit, `(B, D)`, or `(B, 0)` where it is not known.
+    """
+    weights: list[Tensor] = []
+    sums: list[Tensor] = []
+    units: list[Tensor] = []
+    terms: list[Tensor] = []
+    for first in range(0, samples, draws):
+        count = min(draws, samples - first)
+        trace = model.trace(batch, count)
+        bound = ELBO(count).reduce(trace)
+        sums.append(count * torch.stack([bound.distortion, bound.rate]).cpu())
+        terms.append((trace.log_px - rate_of_draws(trace)).cpu())
+        weights.append(trace.log_weight.cpu())
+        if len(closed := trace.kl) == len(trace.latents):
+            every = [kl.mean(dim=0) for kl in closed.values()]
+            units.append(count * torch.cat(every, dim=-1).cpu())
+    means = flatten(model.encode(batch).latents, model.latents).cpu().double()
+    elbo = torch.cat(terms)
+    variance = elbo.var(dim=0) / samples if samples > 1 else torch.full_like(elbo[0], math.nan)
+    known = len(units) == len(weights)
     return (
-        {key: torch.cat([part[key] for part in columns]) for key in columns[0]} if columns else {}
+        torch.cat(weights),
+        torch.cat([torch.stack(sums).sum(dim=0) / samples, variance.unsqueeze(0)]),
+        means,
+        torch.stack(units).sum(dim=0) / samples if known else means.new_zeros(len(means), 0),
     )
 
 
-def _columns(gathered: list[_Rows]) -> dict[str, Tensor]:
-    """Everything that is kept of some examples, `(B, ...)` each."""
-    log_weight = torch.cat([rows.log_weight for rows in gathered], dim=1)
-    distortion, rate, variance = torch.cat([rows.terms for rows in gathered], dim=1)
+def _joined(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {key: torch.cat([part[key] for part in parts]) for key in (parts or [{}])[0]}
+
+
+def _columns(gathered: list[tuple[Tensor, ...]]) -> dict[str, Tensor]:
+    """Join all that is kept of some examples, `(B, ...)` each."""
+    weights, terms, means, units = zip(*gathered, strict=True)
+    log_weight = torch.cat(weights, dim=1)
+    distortion, rate, variance = torch.cat(terms, dim=1)
     samples = len(log_weight)
     columns = {
         "elbo": -(distortion + rate),
         "distortion": distortion,
         "rate": rate,
         "elbo_variance": variance,
-        "means": torch.cat([rows.means for rows in gathered]),
-        "units": torch.cat([rows.units for rows in gathered]),
+        "means": torch.cat(means),
+        "units": torch.cat(units),
         "tail": pareto_shape(log_weight),
     }
     total = log_weight.logsumexp(dim=0)

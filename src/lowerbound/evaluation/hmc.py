@@ -1,7 +1,7 @@
 """Hamiltonian transitions that leave a density unchanged, for many chains at once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,23 +10,17 @@ from torch import Tensor
 LogDensity = Callable[[Tensor], Tensor]
 
 
-@dataclass(frozen=True)
-class Moved:
-    """Where the chains are after a transition.
+class Moved(NamedTuple):
+    """Points of the chains after a transition, and the acceptance of each proposal."""
 
-    Attributes:
-        z: `(K, B, D)`.
-        acceptance: Probability with which each proposal was accepted, `(K, B)`.
-    """
-
-    z: Tensor
-    acceptance: Tensor
+    z: Tensor  # (K, B, D)
+    acceptance: Tensor  # (K, B), a probability
 
 
 def hamiltonian(
     log_density: LogDensity, z: Tensor, scale: Tensor, step: Tensor, leapfrog: int
 ) -> Moved:
-    """One transition of Hamiltonian Monte Carlo with a Metropolis correction.
+    """Make one transition of Hamiltonian Monte Carlo with a Metropolis correction.
 
     Args:
         log_density: Up to a constant; differentiable, each chain on its own.

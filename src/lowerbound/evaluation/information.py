@@ -1,4 +1,4 @@
-"""What z tells of x, and how far the encodings of all data together are from the prior."""
+"""The information on x in z, and how far all encodings together are from the prior."""
 
 import math
 from collections.abc import Mapping
@@ -87,11 +87,9 @@ def information(
     from the top down to each one tell is bracketed, too.
 
     Args:
-        model: A model.
         examples: `N` examples, at least 2; the first `most` are taken.
         most: At least 2; None for 2,000, or 500 where q of lower groups must be computed anew for
             every pair.
-        seed: Of the draws.
 
     Returns:
         Both quantities in nats.
@@ -136,10 +134,7 @@ def information(
 def _between(own: Tensor, prior: Tensor, every: Tensor) -> tuple[Between, Between]:
     """Bracket I(x; z) and KL(q(z) || p(z)).
 
-    Args:
-        own: log q(z_n|x_n), `(N,)`.
-        prior: log p(z_n), `(N,)`.
-        every: log q(z_n|x_m), `(N, N)`, rows are draws.
+    From log q(z_n|x_n) and log p(z_n), `(N,)`, and log q(z_n|x_m), `(N, N)`, whose rows are draws.
     """
     count = len(own)
     others = every.clone()

@@ -17,14 +17,7 @@ HEAVY_SHARE = 0.1
 
 
 def rungs(samples: int) -> tuple[int, ...]:
-    """Numbers of draws at which the bound is stated: 1, 5, 10, 50, 100 ..., K/2 and K.
-
-    Example:
-        >>> rungs(1000)
-        (1, 5, 10, 50, 100, 500, 1000)
-        >>> rungs(8)
-        (1, 4, 5, 8)
-    """
+    """Choose the numbers of draws at which the bound is stated: 1, 5, 10, 50 ..., K/2 and K."""
     steps = {1, samples, max(1, samples // 2)}
     for digits in range(len(str(samples))):
         steps |= {k for k in (10**digits, 5 * 10**digits) if k < samples}
@@ -32,18 +25,14 @@ def rungs(samples: int) -> tuple[int, ...]:
 
 
 def climb(log_weight: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The bound of k draws out of K, and its variance over draws.
+    """Average the bound of k draws out of K, and give its variance over draws.
 
     The draws fall into groups of k, whose bounds are averaged: the expectation is that of k
     draws, the variance what K draws allow.
 
-    Args:
-        log_weight: `(K, B)`, nats.
-        k: From 1 to K.
-
     Returns:
-        The bound, `(B,)`, nats, and its variance over draws, `(B,)`, square nats: that between
-        groups, or with fewer than two groups `log_mean_variance`.
+        From log-weights `(K, B)` the bound, `(B,)`, nats, and its variance over draws, `(B,)`,
+        square nats: that between groups, or with fewer than two groups `log_mean_variance`.
     """
     groups = len(log_weight) // k
     used = log_weight[: groups * k].reshape(groups, k, -1)
@@ -54,13 +43,10 @@ def climb(log_weight: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def log_mean_variance(log_weight: Tensor) -> Tensor:
-    """Variance of the log of a mean of K weights, `(B,)`, square nats; nan for a single one.
+    """Estimate the variance of the log of a mean of K weights, `(B,)`, square nats; nan for one.
 
     The larger of two estimates: to first order 1/ESS - 1/K, which the heaviest of tails keep
     below one, and half the variance between the logs of the means of two halves.
-
-    Args:
-        log_weight: `(K, B)`, nats.
     """
     half = len(log_weight) // 2
     if half == 0:
@@ -70,7 +56,7 @@ def log_mean_variance(log_weight: Tensor) -> Tensor:
 
 
 def first_order_variance(log_weight: Tensor) -> Tensor:
-    """Var[w] / (K E[w]^2) estimated from `(K, B)` log-weights, K at least 2: `(B,)`.
+    """Estimate Var[w] / (K E[w]^2) from `(K, B)` log-weights, K at least 2: `(B,)`.
 
     It is 1/ESS - 1/K with the divisor K - 1, because the mean comes from the same weights.
     """
@@ -127,27 +113,25 @@ def convergence(
     """
     samples = max(ladder)
     effective = float(effective_samples.median())
-    known = ~tail.isnan()
-    heavy = (
-        float((tail[known] > heavy_beyond(samples)).double().mean()) if bool(known.any()) else None
-    )
+    known = tail[~tail.isnan()]
+    heavy = float((known > heavy_beyond(samples)).double().mean()) if len(known) else None
     if samples == 1:
         words = "one draw cannot show whether more would help: use more samples"
         return Convergence(False, None, effective, heavy, words)
     gain = Estimate.of(ladder[samples] - ladder[max(1, samples // 2)])
     least = gain.mean + CONFIDENCE * (gain.standard_error or 0.0)
-    step = f"doubling the draws from {samples // 2:,} to {samples:,} raised the bound by {gain}"
+    words = f"doubling the draws from {samples // 2:,} to {samples:,} raised the bound by {gain}"
+    converged = heavy is not None and least < TOLERANCE and heavy <= HEAVY_SHARE
     if heavy is None:
-        words = f"{step}; 25 draws at least are needed to judge the tails of the weights"
-        return Convergence(False, gain, effective, heavy, words)
-    if least >= TOLERANCE:
-        words = f"not converged: {step}, and more draws will raise it further"
-        return Convergence(False, gain, effective, heavy, words)
-    if heavy > HEAVY_SHARE:
+        words += "; 25 draws at least are needed to judge the tails of the weights"
+    elif converged:
+        words = f"converged: {words}"
+    elif least >= TOLERANCE:
+        words = f"not converged: {words}, and more draws will raise it further"
+    else:
         words = (
-            f"not converged: {step}, but the weights of {heavy:.0%} of the examples are so "
+            f"not converged: {words}, but the weights of {heavy:.0%} of the examples are so "
             "heavy-tailed that draws which matter are missing; annealed importance sampling "
             "(ais) is tighter"
         )
-        return Convergence(False, gain, effective, heavy, words)
-    return Convergence(True, gain, effective, heavy, f"converged: {step}")
+    return Convergence(converged, gain, effective, heavy, words)

@@ -1,4 +1,4 @@
-"""The law p(x|z) of a model, looked at from outside: what it is of, and how large."""
+"""The law p(x|z) of a model, looked at from outside: its kind and its size."""
 
 import math
 
@@ -8,6 +8,7 @@ from torch.distributions import Distribution
 
 from lowerbound.core import Model, on
 from lowerbound.data import Source
+from lowerbound.distributions import Product
 from lowerbound.seeding import seeded
 
 
@@ -20,12 +21,7 @@ def law_of(model: Model, examples: Source) -> Distribution:
 
 
 def counts(law: Distribution) -> bool | None:
-    """Tell whether log p(x|z) is a log-probability and no density; None if the law has no support.
-
-    Example:
-        >>> counts(torch.distributions.Poisson(torch.ones(3)))
-        True
-    """
+    """Tell whether log p(x|z) is a log-probability, no density; None if the law has no support."""
     try:
         support = law.support
     except NotImplementedError:
@@ -48,6 +44,8 @@ def numbers_per_cell(law: Distribution) -> int:
 
 
 def _numbers(law: Distribution) -> int:
+    if isinstance(law, Product):
+        return sum(_numbers(part.law) for part in law.parts)
     largest, waiting, inside = 0, list(vars(law).values()), 0
     while waiting:
         part = waiting.pop()

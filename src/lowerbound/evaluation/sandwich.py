@@ -8,10 +8,10 @@ from torch import Tensor
 
 from lowerbound.core import Model, flatten, on
 from lowerbound.data import Examples
-from lowerbound.errors import SettingError
 from lowerbound.evaluation.annealed import Annealing, annealed
 from lowerbound.evaluation.estimate import Estimate
 from lowerbound.evaluation.evidence import evidence
+from lowerbound.objectives.objective import whole
 from lowerbound.seeding import seeded
 
 #: Standard errors over draws that are added on either side: 1 in 1,000 lies beyond each.
@@ -76,8 +76,7 @@ def sandwich(
     Source: Grosse, Ghahramani & Adams (2015), arXiv 1511.02543; Wu et al. (2017), section 4.3,
         arXiv 1611.04273.
     """
-    if isinstance(count, bool) or not isinstance(count, int) or count < 2:
-        raise SettingError(f"count must be a whole number of at least 2, got {count!r}")
+    whole("count", count, 2)
     with seeded(seed, stream="sandwich"):
         ahead, behind, beside, made = torch.randint(2**31, (4,)).tolist()
     z, x = simulated(model, count, seed=made) if joint is None else joint
@@ -114,12 +113,7 @@ def sandwich(
 
 @torch.no_grad()
 def simulated(model: Model, count: int, *, seed: int | None = 0) -> tuple[Tensor, Tensor]:
-    """Draw z ~ p(z) and x ~ p(x|z), a few rows at a time.
-
-    Args:
-        model: A model.
-        count: Number `N` of rows, at least 1.
-        seed: Of the draws; None for a fresh one.
+    """Draw `N` times z ~ p(z) and x ~ p(x|z), a few rows at a time.
 
     Returns:
         z, all groups in a row, `(N, D)`, and x `(N, *event)`, on the CPU.

@@ -71,7 +71,6 @@ def score(
     not finite costs no other its score.
 
     Args:
-        model: A trained model.
         examples: `N` rows, at least 1.
         samples: Draws `K` of z for each.
         seed: With the contents of a row, it decides the noise.
@@ -102,7 +101,7 @@ def score(
 
 
 def _bounds(model: Model, row: Batch, samples: int, draws: int) -> Tensor:
-    """ELBO and importance-weighted bound of one row, so many draws at a time, `(2, 1)`."""
+    """Return ELBO and weighted bound of one row, so many draws at a time, `(2, 1)`."""
     elbo, weights = torch.zeros(1, dtype=torch.float64), []
     for first in range(0, samples, draws):
         count = min(draws, samples - first)

@@ -1,4 +1,4 @@
-"""What is stated of a model, and which figures follow from values for each example."""
+"""The statement on a model, and its figures from values for each example."""
 
 import math
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +22,7 @@ ACTIVE_THRESHOLD = 0.01
 
 @dataclass(frozen=True)
 class Generalisation:
-    """The same model on examples it was trained on.
+    """A model on examples it was trained on.
 
     Attributes:
         examples: How many of them.
@@ -118,7 +118,7 @@ class Evaluation:
     quality: SampleQuality | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain values."""
+        """Return a dictionary of plain values."""
         quality = None if self.quality is None else self.quality.to_json()
         return {**asdict(replace(self, quality=None)), "quality": quality}
 
@@ -130,10 +130,11 @@ def summarize(
     name: str = "data",
     split: str | None = None,
 ) -> Evaluation:
-    """The statement that follows from values for each example."""
+    """Summarize values for each example in a statement."""
     bits, reason = bits_per_dimension(found.log_likelihood, examples, is_discrete)
     variance = found.means.var(dim=0, unbiased=False)
     drawn = None if found.samples == 1 else found.draw_variance
+    corrected = None if drawn is None else Estimate.of(found.log_evidence, draw_variance=drawn)
     return Evaluation(
         data=name,
         split=split or "all",
@@ -149,9 +150,7 @@ def summarize(
         active_units=int((variance > ACTIVE_THRESHOLD).sum()),
         threshold=ACTIVE_THRESHOLD,
         unit_rate=None if found.unit_rate is None else tuple(found.unit_rate.tolist()),
-        log_evidence=(
-            None if drawn is None else Estimate.of(found.log_evidence, draw_variance=drawn)
-        ),
+        log_evidence=corrected,
         ladder=tuple(
             Rung(k, Estimate.of(bound, draw_variance=known(found.ladder_variance[k])))
             for k, bound in found.ladder.items()
@@ -163,21 +162,18 @@ def summarize(
 def bits_per_dimension(
     log_likelihood: Tensor, examples: Source, is_discrete: bool | None
 ) -> tuple[Estimate | None, str | None]:
-    """Bits for each dimension, or why they are not stated."""
+    """Return bits for each dimension, or why they are not stated."""
     if examples.observed is not None:
         return None, "some cells are missing, so examples have different numbers of dimensions"
     if is_discrete is None:
         return None, "the likelihood does not say whether it is a probability or a density"
     if not is_discrete:
-        return (
-            None,
-            "x is continuous: log p(x) is a density and depends on the unit of measurement",
-        )
-    dimensions = math.prod(examples.shape)
-    nats = -log_likelihood / (dimensions * math.log(2.0))
-    return Estimate.of(nats, "bits per dimension"), None
+        why = "x is continuous: log p(x) is a density and depends on the unit of measurement"
+        return None, why
+    bits = -log_likelihood / (math.prod(examples.shape) * math.log(2.0))
+    return Estimate.of(bits, "bits per dimension"), None
 
 
 def known(variance: Tensor) -> Tensor | None:
-    """A variance over draws, or None where there was one draw only."""
+    """Return a variance over draws, or None where there was one draw only."""
     return None if bool(variance.isnan().any()) else variance

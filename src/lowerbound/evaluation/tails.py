@@ -15,7 +15,7 @@ FEWEST = 5
 
 
 def tail_length(samples: int) -> int:
-    """How many of the largest weights are the tail, min(K / 5, 3 sqrt K).
+    """Count the largest weights that are the tail, min(K / 5, 3 sqrt K).
 
     Source: Vehtari et al. (2024), section 4.1, arXiv 1507.02646.
     """
@@ -23,24 +23,18 @@ def tail_length(samples: int) -> int:
 
 
 def heavy(samples: int) -> float:
-    """The shape beyond which a mean of K weights is not to be trusted, min(1 - 1 / log10 K, 0.7).
+    """Return the shape beyond which a mean of K weights is not trusted, min(1 - 1 / log10 K, 0.7).
 
     Source: Vehtari et al. (2024), section 3.2.4, arXiv 1507.02646.
-
-    Example:
-        >>> heavy(100), heavy(5000)
-        (0.5, 0.7)
     """
     return min(1 - 1 / math.log10(max(samples, 11)), HEAVY)
 
 
 def pareto_shape(log_weight: Tensor) -> Tensor:
-    """Shape k of a generalised Pareto law fitted to the largest weights: 1/k moments are finite.
+    """Fit a generalised Pareto law to the largest weights: of its shape k, 1/k moments are finite.
 
-    Below 0.5 the variance of a mean of weights is finite; beyond 0.7 more draws hardly help.
-
-    Args:
-        log_weight: Logarithms of the weights, `(K, B)`, nats.
+    Below 0.5 the variance of a mean of weights is finite; beyond 0.7 more draws hardly help. The
+    logarithms of the weights are `(K, B)`, nats.
 
     Returns:
         `(B,)`, float64; nan where there are fewer than 25 draws, 0 where the weights of the tail
@@ -74,12 +68,12 @@ def pareto_shape(log_weight: Tensor) -> Tensor:
 
 
 def _shape(excess: Tensor) -> Tensor:
-    """The fit with the weight of ten draws of shape 0.5."""
+    """Fit with the weight of ten draws of shape 0.5."""
     return (_fit(excess) * len(excess) + 10 * 0.5) / (len(excess) + 10)
 
 
 def _fit(excess: Tensor) -> Tensor:
-    """The shape of `(n, B)` ascending exceedances: a posterior mean over a grid of scales."""
+    """Fit the shape of `(n, B)` ascending exceedances: a posterior mean over a grid of scales."""
     count = len(excess)
     points = 30 + int(math.sqrt(count))
     grid = torch.arange(1, points + 1, dtype=torch.float64).unsqueeze(-1) - 0.5

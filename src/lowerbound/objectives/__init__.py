@@ -1,12 +1,10 @@
 """Bounds on log p(x), and what may be done to them."""
 
 from lowerbound.objectives.annealed import Annealed
-from lowerbound.objectives.dreg import DReG
-from lowerbound.objectives.elbo import ELBO, BetaELBO
+from lowerbound.objectives.elbo import ELBO, BetaELBO, StickingTheLanding
 from lowerbound.objectives.free_bits import FreeBits
-from lowerbound.objectives.iwae import IWAE
+from lowerbound.objectives.iwae import IWAE, DReG
 from lowerbound.objectives.objective import Objective
-from lowerbound.objectives.sticking import StickingTheLanding
 
 __all__ = [
     "ELBO",

@@ -17,22 +17,17 @@ class Annealed(Wrapper):
 
     Source: Bowman et al. (2016), section 3.1, arXiv 1511.06349; Sonderby et al. (2016),
         section 2.3, arXiv 1602.02282.
-
-    Example:
-        >>> from lowerbound.objectives import ELBO
-        >>> Annealed(ELBO(), lambda done: min(1.0, done / 0.1)).at(0.05).beta
-        0.5
     """
 
     objective: Objective
     schedule: Callable[[float], float]
 
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
-        """The objective as it is when annealing is over."""
+        """Reduce as when annealing is over."""
         return self.objective.reduce(trace, beta)
 
     def at(self, fraction: float) -> Objective:
-        """The objective under the weight that the schedule gives."""
+        """Return the objective under the weight that the schedule gives."""
         return Tempered(self.objective.at(fraction), float(self.schedule(fraction)))
 
 
@@ -44,5 +39,4 @@ class Tempered(Wrapper):
     beta: float
 
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
-        """See `Objective.reduce`."""
         return self.objective.reduce(trace, self.beta * beta)

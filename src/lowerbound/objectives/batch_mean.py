@@ -10,9 +10,9 @@ _across: ContextVar[Callable[[Tensor], Tensor] | None] = ContextVar("across", de
 
 
 def batch_mean(values: Tensor) -> Tensor:
-    """The mean over samples and over all examples of the batch, wherever they are.
+    """Average over samples and over all examples of the batch, wherever they are.
 
-    What an objective must use where the rows of a batch meet, as in `FreeBits`: a mean over the
+    An objective must use it where the rows of a batch meet, as in `FreeBits`: a mean over the
     rows at hand is another one in each of several processes that share a batch.
 
     Args:

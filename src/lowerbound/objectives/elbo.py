@@ -1,4 +1,4 @@
-"""The evidence lower bound, and its weighted form."""
+"""The evidence lower bound, its weighted form, and its path-wise gradient."""
 
 import math
 from dataclasses import dataclass
@@ -7,14 +7,13 @@ from torch import Tensor
 
 from lowerbound.core.trace import Bound, Gradient, Trace
 from lowerbound.errors import SettingError
-from lowerbound.objectives.objective import Objective, positive_samples
+from lowerbound.objectives.objective import Objective
 
 
 def rate_of(trace: Trace, analytic: bool = True) -> Tensor:
     """Return KL(q(z|x) || p(z)) of each example, `(B,)`, nats.
 
     Args:
-        trace: Of a batch.
         analytic: Take a group's closed form where it has one; estimate the others from draws.
     """
     return mean_of_draws(rate_of_draws(trace, analytic))
@@ -55,9 +54,6 @@ class ELBO(Objective):
         gradient: "total", or "path" for the sticking-the-landing estimator, which needs
             `analytic=False` to have any effect on the gradient.
 
-    Raises:
-        SettingError: `samples` is less than 1.
-
     Source: Kingma & Welling (2014), equations 3 (closed form) and 2 (drawn), arXiv 1312.6114.
 
     Example:
@@ -69,9 +65,6 @@ class ELBO(Objective):
     analytic: bool = True
     gradient: Gradient = "total"
     formula = "E_q[log p(x|z)] - KL(q(z|x) || p(z))"
-
-    def __post_init__(self) -> None:
-        positive_samples(self.samples)
 
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
         """See `Objective.reduce`: -(distortion + beta rate)."""
@@ -94,7 +87,7 @@ class BetaELBO(Objective):
         samples: Draws `K` of z for each example.
 
     Raises:
-        SettingError: `beta` is negative or not finite, or `samples` is less than 1.
+        SettingError: `beta` is negative or not finite.
 
     Source: Higgins et al. (2017), equation 4, ICLR; Alemi et al. (2018), arXiv 1711.00464.
     """
@@ -104,7 +97,7 @@ class BetaELBO(Objective):
     formula = "E_q[log p(x|z)] - beta KL(q(z|x) || p(z))"
 
     def __post_init__(self) -> None:
-        positive_samples(self.samples)
+        super().__post_init__()
         if not (math.isfinite(self.beta) and self.beta >= 0):
             raise SettingError(f"beta must be a number of at least 0, got {self.beta!r}")
 
@@ -114,5 +107,26 @@ class BetaELBO(Objective):
         return self.beta >= 1
 
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
-        """See `Objective.reduce`."""
         return ELBO(self.samples).reduce(trace, beta * self.beta)
+
+
+@dataclass(frozen=True)
+class StickingTheLanding(Objective):
+    """The ELBO, its encoder learning through the draws alone: noise-free where q is exact.
+
+    The value is the ELBO with a drawn rate. Of its gradient the score of q(z|x) is left out, whose
+    mean is zero: at q(z|x) = p(z|x) what is left is zero in every draw, not only on average.
+
+    Args:
+        samples: Draws `K` of z for each example.
+
+    Source: Roeder, Wu & Duvenaud (2017), equation 8, arXiv 1703.09194.
+    """
+
+    samples: int = 1
+    formula = ELBO.formula
+    gradient = "path"
+
+    def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
+        """See `Objective.reduce`: the ELBO with a rate estimated from the draws."""
+        return ELBO(analytic=False).reduce(trace, beta)

@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
 
 from lowerbound.core.trace import Bound, Trace
 from lowerbound.errors import SettingError
@@ -57,16 +56,11 @@ class FreeBits(Wrapper):
             raise SettingError(
                 "free bits need a rate in closed form, and this model has none; leave them out"
             )
-        excess = _excess(trace, self.nats)
+        units = [batch_mean(kl) for kl in trace.kl.values()]
+        excess = torch.stack([(u.clamp(min=self.nats) - u).sum() for u in units]).sum()
         bound = self.objective.reduce(replace(trace, floor=excess), beta)
         return Bound(bound.value, bound.distortion, bound.rate - excess)
 
     def at(self, fraction: float) -> Objective:
-        """The floor over what the objective is at that fraction."""
+        """Return the floor over the objective in force at that fraction."""
         return FreeBits(self.objective.at(fraction), self.nats)
-
-
-def _excess(trace: Trace, nats: float) -> Tensor:
-    """How far the floored rate exceeds the rate, a scalar in nats."""
-    units = [batch_mean(kl) for kl in trace.kl.values()]
-    return torch.stack([(u.clamp(min=nats) - u).sum() for u in units]).sum()

@@ -1,4 +1,4 @@
-"""What an objective is: it asks a model for one trace and reduces it to a bound."""
+"""Objectives: each asks a model for one trace and reduces it to a bound."""
 
 from abc import ABC, abstractmethod
 
@@ -11,6 +11,9 @@ class Objective(ABC):
 
     An objective sees a model only through its trace. It holds no state: what changes during
     training (`Annealed`) is a function of how much of the training is done.
+
+    Raises:
+        SettingError: `samples` is not a whole number of at least 1.
     """
 
     #: How many draws of z the trace needs.
@@ -21,6 +24,9 @@ class Objective(ABC):
     formula: str = ""
     #: Whether its value is a lower bound on log p(x).
     is_bound: bool = True
+
+    def __post_init__(self) -> None:
+        positive_samples(self.samples)
 
     @abstractmethod
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
@@ -39,7 +45,7 @@ class Objective(ABC):
         return self.reduce(model.trace(batch, self.samples, self.gradient))
 
     def at(self, fraction: float) -> "Objective":
-        """The objective in force when this fraction, in [0, 1], of the training is done."""
+        """Return the objective in force when this fraction, in [0, 1], of the training is done."""
         return self
 
     @property
@@ -48,10 +54,15 @@ class Objective(ABC):
         return self
 
 
+def whole(name: str, value: int, least: int) -> None:
+    """Raise `SettingError` unless a setting is a whole number of at least so much."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise SettingError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
 def positive_samples(samples: int) -> None:
     """Raise `SettingError` unless `samples` is a whole number of at least 1."""
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
-        raise SettingError(f"samples must be a whole number of at least 1, got {samples!r}")
+    whole("samples", samples, 1)
 
 
 class Wrapper(Objective):
@@ -61,7 +72,7 @@ class Wrapper(Objective):
 
     @property
     def samples(self) -> int:  # type: ignore[override]
-        """Those of the objective inside."""
+        """Draws of the objective inside."""
         return self.objective.samples
 
     @property

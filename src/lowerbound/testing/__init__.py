@@ -20,6 +20,8 @@ from lowerbound.testing.calibration import (
     check_calibration,
     check_known_answer,
     check_known_gradient,
+    check_path_gradient,
+    check_reparameterised,
 )
 from lowerbound.testing.cells import check_likelihood
 from lowerbound.testing.certify import Certificate, certify
@@ -28,9 +30,13 @@ from lowerbound.testing.evidence import check_evidence
 from lowerbound.testing.ledger import Entry, Ledger
 from lowerbound.testing.models import check_model
 from lowerbound.testing.noise import cubature, given_noise
-from lowerbound.testing.objectives import check_importance_weighted, check_objective
+from lowerbound.testing.objectives import (
+    check_annealed,
+    check_free_bits,
+    check_importance_weighted,
+    check_objective,
+)
 from lowerbound.testing.pairs import check_pair
-from lowerbound.testing.paths import check_path_gradient
 from lowerbound.testing.references import (
     BernoulliMixture,
     BetaBernoulli,
@@ -42,7 +48,6 @@ from lowerbound.testing.references import (
     Reference,
     SigmoidBeliefNet,
 )
-from lowerbound.testing.reparameterised import check_reparameterised
 from lowerbound.testing.table import (
     LIKELIHOODS,
     NETWORKS,
@@ -57,55 +62,16 @@ from lowerbound.testing.table import (
     posterior_of,
     prior_of,
 )
-from lowerbound.testing.wrappers import check_annealed, check_free_bits
 
 __all__ = [
-    "LIKELIHOODS",
-    "NETWORKS",
-    "OBJECTIVES",
-    "POSTERIORS",
-    "PRIORS",
-    "RECIPES",
-    "SCHEMAS",
-    "BernoulliMixture",
-    "BetaBernoulli",
-    "CategoricalMixture",
-    "Certificate",
-    "Entry",
-    "Enumerable",
-    "Joint",
-    "Ledger",
-    "LinearGaussian",
-    "LinearGaussianChain",
-    "Reference",
-    "SigmoidBeliefNet",
-    "assert_close_gradient",
-    "assert_frequencies",
-    "assert_mean",
-    "assert_mean_at_most",
-    "assert_uniform_ranks",
-    "certify",
-    "check_annealed",
-    "check_calibration",
-    "check_close",
-    "check_evidence",
-    "check_free_bits",
-    "check_importance_weighted",
-    "check_known_answer",
-    "check_known_gradient",
-    "check_likelihood",
-    "check_model",
-    "check_objective",
-    "check_pair",
-    "check_path_gradient",
-    "check_posterior",
-    "check_prior",
-    "check_reparameterised",
-    "cubature",
-    "example_batch",
-    "given_noise",
-    "latent_batch",
-    "likelihood_of",
-    "posterior_of",
-    "prior_of",
-]
+    "LIKELIHOODS", "NETWORKS", "OBJECTIVES", "POSTERIORS", "PRIORS", "RECIPES", "SCHEMAS",
+    "BernoulliMixture", "BetaBernoulli", "CategoricalMixture", "Certificate", "Entry",
+    "Enumerable", "Joint", "Ledger", "LinearGaussian", "LinearGaussianChain", "Reference",
+    "SigmoidBeliefNet", "assert_close_gradient", "assert_frequencies", "assert_mean",
+    "assert_mean_at_most", "assert_uniform_ranks", "certify", "check_annealed",
+    "check_calibration", "check_close", "check_evidence", "check_free_bits",
+    "check_importance_weighted", "check_known_answer", "check_known_gradient", "check_likelihood",
+    "check_model", "check_objective", "check_pair", "check_path_gradient", "check_posterior",
+    "check_prior", "check_reparameterised", "cubature", "example_batch", "given_noise",
+    "latent_batch", "likelihood_of", "posterior_of", "prior_of",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""A failure in words: what should hold, what was found, and what usually is the cause."""
+"""A failure in words: the rule, the finding and the usual cause."""
 
 import re
 from dataclasses import dataclass
@@ -6,13 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rule:
-    """What a message is about.
-
-    Attributes:
-        pattern: A regular expression for the message of a check.
-        holds: What should hold.
-        cause: What is wrong, most often, where it does not.
-    """
+    """Rule behind the messages that match a pattern: what holds, and the usual cause if not."""
 
     pattern: str
     holds: str
@@ -116,22 +110,12 @@ RULES: tuple[Rule, ...] = tuple(
 
 
 def explain(message: str) -> str:
-    """What should hold, what was found and what usually causes it, in one line.
-
-    Args:
-        message: That of a check.
-
-    Example:
-        >>> explain("the integral of p(z) is 0.4 ± 0.01 where 1 was expected (1 of 1 numbers)")
-        'a law integrates or sums to one, but the integral of p(z) is 0.4 ...; usually a ...'
-    """
+    """Say in one line what should hold, what was found and what usually causes it."""
     message = " ".join(message.split())
     rule = rule_of(message)
-    if rule is None:
-        return message
-    return f"{rule.holds}, but {message}; usually {rule.cause}"
+    return f"{rule.holds}, but {message}; usually {rule.cause}" if rule else message
 
 
 def rule_of(message: str) -> Rule | None:
-    """The rule that explains a message, or None."""
+    """Return the rule that explains a message, or None."""
     return next((rule for rule in RULES if re.search(rule.pattern, message)), None)

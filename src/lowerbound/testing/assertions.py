@@ -33,9 +33,6 @@ def check_close(
         name: What is compared, for the message and the ledger.
         tolerance: Relative to 1 + |expected|.
         unit: What both are counted in: "plain" where they are no log-densities, bounds or rates.
-
-    Raises:
-        AssertionError: A number differs by more, or is nan.
     """
     value, expected = value.detach().double(), expected.detach().double()
     distance = (value - expected).abs()
@@ -49,11 +46,7 @@ def check_close(
 
 
 def assert_mean(
-    samples: Tensor,
-    expected: Tensor | float,
-    *,
-    resolves: Tensor | float,
-    name: str = "the mean",
+    samples: Tensor, expected: Tensor | float, *, resolves: Tensor | float, name: str = "the mean"
 ) -> None:
     """Assert that independent samples have an expected mean.
 
@@ -79,23 +72,13 @@ def assert_mean(
 
 
 def assert_mean_at_most(
-    samples: Tensor,
-    limit: Tensor | float,
-    *,
-    resolves: Tensor | float,
-    name: str = "the mean",
+    samples: Tensor, limit: Tensor | float, *, resolves: Tensor | float, name: str = "the mean"
 ) -> None:
     """Assert that the mean of independent samples is at most a limit.
 
     Args:
-        samples: As in `assert_mean`.
         limit: What the mean may not exceed.
         resolves: The excess that the sample must be able to see.
-        name: What is compared.
-
-    Raises:
-        AssertionError: The mean exceeds the limit by more than 4.9 standard errors, or as in
-            `assert_mean`.
     """
     mean, error, limit = _moments(samples, limit, resolves, name)
     rounding = ROUNDING * (1 + limit.abs())
@@ -113,7 +96,6 @@ def assert_frequencies(
         samples: `(N,)`, independent draws.
         probabilities: `(L,)`.
         resolves: The discrepancy in a probability that the sample must be able to see.
-        name: What is compared.
 
     Raises:
         AssertionError: As `assert_mean`, level by level; or a draw is no such whole number.
@@ -148,7 +130,6 @@ def assert_uniform_ranks(
         draws: Posterior draws among which the truth was ranked.
         resolves: The discrepancy that must be seen in the mean of u (1/2 when uniform), and a
             third of it in its variance (1/12 when uniform).
-        name: What is compared.
 
     Raises:
         AssertionError: The ranks are not uniform, or too few to tell.
@@ -194,14 +175,6 @@ def assert_close_gradient(
         inputs: Where to differentiate; all float64.
         tolerance: Relative to the largest derivative of an input.
         step: Of the differences, relative to 1 + |input|.
-        name: What is compared.
-
-    Raises:
-        AssertionError: The gradients differ, one is missing or not finite, or an input is not
-            float64, where differences say nothing.
-
-    Example:
-        >>> assert_close_gradient(torch.exp, [torch.linspace(-1, 1, 5, dtype=torch.float64)])
     """
     points = [x.detach().clone().requires_grad_() for x in inputs]
     if any(point.dtype != torch.float64 for point in points):

@@ -17,7 +17,7 @@ from lowerbound.testing.traces import changed
 LARGEST = 64
 #: Groups of that many, for the means that are compared with log p(x).
 GROUPS = 512
-#: What rounding may take from an inequality, relative to 1 + |bound|.
+#: Rounding that an inequality allows for, relative to 1 + |bound|.
 _ROUNDING = 1e-12
 
 
@@ -33,10 +33,7 @@ def check_bounds(model: Traceable, batch: Batch, objective: Objective | None = N
     Args:
         model: Anything with a `trace`; with `log_evidence(x)` more is checked.
         batch: Some of its data, all observed.
-        objective: What it is trained on; the ELBO if None.
-
-    Raises:
-        AssertionError: A bound is out of its place.
+        objective: Of its training; the ELBO if None.
 
     Source: Burda, Grosse & Salakhutdinov (2016), theorem 1, arXiv 1509.00519.
 
@@ -70,7 +67,7 @@ def check_bounds(model: Traceable, batch: Batch, objective: Objective | None = N
 
 
 def grouped(objective: Objective, trace: Trace, size: int) -> Tensor:
-    """An objective on the draws of a trace in groups of `size`, `(K // size, B)`, nats."""
+    """Reduce the draws of a trace in groups of `size`, `(K // size, B)`, nats."""
     groups = trace.log_px.shape[0] // size
     rows = trace.log_px.shape[1]
 

@@ -4,59 +4,40 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 
 from lowerbound.catalogue import assemble
 from lowerbound.core import Conditional
 from lowerbound.errors import UnknownNameError
+from lowerbound.evaluation import evidence
+from lowerbound.objectives import ELBO, IWAE, Annealed, DReG, FreeBits, StickingTheLanding
+from lowerbound.posteriors import DiagonalGaussian, FullGaussian
 from lowerbound.seeding import seeded
-from lowerbound.testing import table
+from lowerbound.testing import calibration, objectives, references, table
 from lowerbound.testing.advice import explain
 from lowerbound.testing.cells import check_likelihood
 from lowerbound.testing.conformance import check_posterior, check_prior
 from lowerbound.testing.evidence import check_evidence
-from lowerbound.testing.known_answers import REFERENCES
 from lowerbound.testing.ledger import Ledger
 from lowerbound.testing.models import check_model
-from lowerbound.testing.objectives import check_objective
 from lowerbound.testing.pairs import check_pair
 
 Kind = Literal["prior", "posterior", "likelihood", "network", "objective", "recipe", "reference"]
 
 #: Kinds, and what a group of them is called.
-KINDS: Mapping[str, Kind] = {
-    "priors": "prior",
-    "posteriors": "posterior",
-    "likelihoods": "likelihood",
-    "networks": "network",
-    "objectives": "objective",
-    "recipes": "recipe",
-    "references": "reference",
-}
+KINDS: Mapping[str, Kind] = {f"{kind}s": kind for kind in get_args(Kind)}
 
 #: Every kind of data, small: on these each recipe is certified.
 RECIPE_SCHEMAS = (
-    "binary 5",
-    "8-bit 1x1x1",
-    "ordinal 5",
-    "count 5",
-    "real 1",
-    "real-float64 5",
-    "mixed 6",
-)
+    "binary 5", "8-bit 1x1x1", "ordinal 5", "count 5", "real 1", "real-float64 5", "mixed 6"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Part:
-    """Something that climbs the ladder.
-
-    Attributes:
-        name: As in the table.
-        kind: What it is.
-        check: Raises AssertionError where it breaks a rule.
-    """
+    """Something that climbs the ladder; `check` raises AssertionError where it breaks a rule."""
 
     name: str
     kind: Kind
@@ -65,7 +46,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Certificate:
-    """What was found of one part.
+    """Findings on one part.
 
     Attributes:
         name: As in the table.
@@ -87,7 +68,7 @@ class Certificate:
     failure: str | None
 
     def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain values."""
+        """Return a dictionary of plain values."""
         return asdict(self)
 
 
@@ -136,22 +117,15 @@ def certify_part(part: Part) -> Certificate:
         except AssertionError as error:
             failure = explain(str(error))
         except Exception as error:
-            failure = (
-                f"the ladder ended with {type(error).__name__}: {' '.join(str(error).split())}"
-            )
-    return Certificate(
-        part.name,
-        part.kind,
-        len(ledger.entries),
-        ledger.largest("nats"),
-        ledger.largest("standard errors"),
-        time.perf_counter() - began,
-        failure,
-    )
+            words = " ".join(str(error).split())
+            failure = f"the ladder ended with {type(error).__name__}: {words}"
+    found = ledger.largest("nats"), ledger.largest("standard errors")
+    seconds = time.perf_counter() - began
+    return Certificate(part.name, part.kind, len(ledger.entries), *found, seconds, failure)
 
 
 def parts(names: Sequence[str] = ()) -> tuple[Part, ...]:
-    """The parts of the table with these names or of these kinds; all if there are none.
+    """Return the parts of the table with these names or of these kinds; all if there are none.
 
     Raises:
         UnknownNameError: No part and no kind has such a name.
@@ -205,7 +179,9 @@ def likelihood_part(name: str, build: Callable[[tuple[int, ...]], Any]) -> Part:
 
 def objective_part(name: str, build: Callable[[], Any], bound: bool, tight: bool) -> Part:
     """Return an objective and what it claims."""
-    return Part(name, "objective", lambda: check_objective(build(), bound=bound, tight=tight))
+    return Part(
+        name, "objective", lambda: objectives.check_objective(build(), bound=bound, tight=tight)
+    )
 
 
 def _check_network(name: str) -> None:
@@ -213,22 +189,56 @@ def _check_network(name: str) -> None:
         check_pair(table.NETWORKS[name]())
 
 
-def _recipe_part(name: str) -> Part:
-    def check() -> None:
-        for schema in RECIPE_SCHEMAS:
-            data = table.SCHEMAS[schema]
-            made = assemble(name, data, table.RECIPES[name], seed=0)
-            try:
-                check_model(made.model, table.example_batch(data), made.objective)
-            except AssertionError as error:
-                raise AssertionError(f"on {schema} data: {error}") from error
+def _check_recipe(name: str) -> None:
+    for schema in RECIPE_SCHEMAS:
+        data = table.SCHEMAS[schema]
+        made = assemble(name, data, table.RECIPES[name], seed=0)
+        try:
+            check_model(made.model, table.example_batch(data), made.objective)
+        except AssertionError as error:
+            raise AssertionError(f"on {schema} data: {error}") from error
 
-    return Part(name, "recipe", check)
+
+def _check_linear(posterior: Any, orthogonal: bool) -> None:
+    reference = references.LinearGaussian.random(2, 4, orthogonal=orthogonal)
+    model = reference.vae(posterior)
+    calibration.check_known_answer(reference, model)
+    calibration.check_known_gradient(reference, model)
+    calibration.check_path_gradient(reference, model)
+    calibration.check_calibration(reference, model.posterior)
+
+
+def _check_known(build: Callable[..., Any], *arguments: object, **settings: object) -> None:
+    model = build(*arguments, **settings)
+    calibration.check_known_answer(model, model)
+
+
+def _wrapped() -> None:
+    objectives.check_free_bits(lambda nats: FreeBits(ELBO(2), nats))
+    objectives.check_annealed(lambda schedule: Annealed(ELBO(2), schedule))
+
+
+def _without_score() -> None:
+    calibration.check_reparameterised(StickingTheLanding, partial(ELBO, analytic=False))
+    calibration.check_reparameterised(DReG, IWAE)
+
+
+#: By name: a check of the library on a model that knows its answer.
+REFERENCES: Mapping[str, Callable[[], None]] = {
+    "LinearGaussian, diagonal": partial(_check_linear, DiagonalGaussian, True),
+    "LinearGaussian, full": partial(_check_linear, FullGaussian, False),
+    "LinearGaussianChain": partial(_check_known, references.LinearGaussianChain),
+    "BetaBernoulli": partial(_check_known, references.BetaBernoulli),
+    "BernoulliMixture": partial(_check_known, references.BernoulliMixture, exact=True),
+    "CategoricalMixture": partial(_check_known, references.CategoricalMixture, exact=True),
+    "SigmoidBeliefNet": partial(_check_known, references.SigmoidBeliefNet, (2,), 3, exact=True),
+    "importance weights": lambda: objectives.check_importance_weighted(IWAE),
+    "gradients without the score": _without_score,
+    "free bits, annealing": _wrapped,
+}
 
 
 def _every() -> tuple[Part, ...]:
-    from lowerbound.evaluation import evidence
-
     claims = table.OBJECTIVES.items()
     return (
         *(prior_part(name, partial(table.prior_of, name)) for name in table.PRIORS),
@@ -236,7 +246,7 @@ def _every() -> tuple[Part, ...]:
         *(likelihood_part(name, build) for name, build in table.LIKELIHOODS.items()),
         *(Part(name, "network", partial(_check_network, name)) for name in table.NETWORKS),
         *(objective_part(name, c.build, c.bound, c.tight) for name, c in claims),
-        *(_recipe_part(name) for name in table.RECIPES),
+        *(Part(name, "recipe", partial(_check_recipe, name)) for name in table.RECIPES),
         *(Part(name, "reference", check) for name, check in REFERENCES.items()),
         Part("evidence", "reference", lambda: check_evidence(evidence)),
     )

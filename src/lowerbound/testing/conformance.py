@@ -37,13 +37,6 @@ def check_prior(prior: Conditional, *, seed: int = 0) -> None:
 
     Its event is `(D,)` and its batch empty; its log-density is finite, float64, integrates to one
     and is that of its draws; its gradient is that of finite differences.
-
-    Args:
-        prior: Called without a context.
-        seed: Of the draws.
-
-    Raises:
-        AssertionError: It breaks a rule; the message says which.
     """
     with seeded(seed):
         p = prior(None)
@@ -80,10 +73,6 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
     Args:
         posterior: With a network; parameters of floating point.
         x: Some data, `(B, *event)`, at least 2 rows.
-        seed: Of the draws.
-
-    Raises:
-        AssertionError: It breaks a rule; the message says which.
     """
     with seeded(seed):
         q = posterior(x)

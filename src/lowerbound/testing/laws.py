@@ -28,15 +28,8 @@ def check_density(q: Distribution, name: str, draws: int = DRAWS) -> None:
     draws, by `sample` and by `rsample` where there is one, are compared with the density by
     Stein's identities, E[f'(z_i) + f(z_i) d log q / dz_i] = 0: with f = 1 and f = z - m, across
     units too, a shifted, rescaled or rotated draw violates them; with f = tanh(z - m) and
-    f = exp(-(z - m)^2 / 2) one from another family of the same mean and variance does.
-
-    Args:
-        q: Batch `(B,)` or `()`, event `(D,)`, smooth; best in float64.
-        name: What it is, for the message.
-        draws: How many.
-
-    Raises:
-        AssertionError: The density is no density, or the draws follow another one.
+    f = exp(-(z - m)^2 / 2) one from another family of the same mean and variance does. The batch
+    is `(B,)` or `()`, the event `(D,)`, the density smooth; best in float64.
 
     Source: Stein (1972); Gorham & Mackey (2015), arXiv 1506.03039.
     """
@@ -64,7 +57,7 @@ def check_density(q: Distribution, name: str, draws: int = DRAWS) -> None:
 
 
 def _check_draws(q: Distribution, z: Tensor, name: str) -> None:
-    """Stein's identities on draws `(N, ..., D)`, in units of their own spread."""
+    """Assert Stein's identities on draws `(N, ..., D)`, in units of their own spread."""
     spread = z.std(dim=0)
     if not bool((spread > 0).all()):
         raise AssertionError(f"{name}: the same draw again and again, draws must differ")
@@ -92,16 +85,7 @@ def check_draw_gradients(
 
     The gradient of E_q[sum z^2] with respect to x, through the draws, is that of the sum of
     m^2 + s^2. A mean or a scale that is detached changes no draw, and stops the encoder from
-    learning it.
-
-    Args:
-        posterior: From x, `(B, *event)`, to a law with mean and variance; in float64.
-        x: One example, `(1, *event)`, float64.
-        name: What it is, for the message.
-        draws: How many.
-
-    Raises:
-        AssertionError: A gradient is another one.
+    learning it. Both the posterior and x, `(1, *event)`, are in float64.
 
     Source: Mohamed et al. (2020), sections 5 and 9.3, arXiv 1906.10652.
     """
@@ -111,17 +95,12 @@ def check_draw_gradients(
     rows = x.detach().expand(draws, *x.shape[1:]).clone().requires_grad_()
     (drawn,) = torch.autograd.grad(posterior(rows).rsample().square().sum(), rows)
     resolves = 0.1 + 0.1 * expected.abs() + 9 * drawn.std(dim=0) / draws**0.5
-    assert_mean(
-        drawn, expected.squeeze(0), resolves=resolves, name=f"the gradient of draws of {name}"
-    )
+    what = f"the gradient of draws of {name}"
+    assert_mean(drawn, expected.squeeze(0), resolves=resolves, name=what)
 
 
 def check_copies(module: nn.Module, name: str) -> None:
-    """Assert that a module can be copied and its weights moved to another of the same make.
-
-    Raises:
-        AssertionError: A copy shares weights with the original, or a tensor is lost on the way.
-    """
+    """Assert that a module can be copied and its weights moved to another of the same make."""
     twin = copy.deepcopy(module)
     shared = {p.data_ptr() for p in module.parameters()} & {p.data_ptr() for p in twin.parameters()}
     if shared:
@@ -139,17 +118,7 @@ def check_copies(module: nn.Module, name: str) -> None:
 
 
 def check_reached(part: nn.Module, value: Tensor, name: str, leaf: Tensor | None = None) -> None:
-    """Assert that the gradient of a value is finite and reaches every parameter.
-
-    Args:
-        part: Whose parameters.
-        value: Made of them, a scalar.
-        name: What it is, for the message.
-        leaf: Latents that it must reach, too.
-
-    Raises:
-        AssertionError: A gradient is missing, zero or not finite.
-    """
+    """Assert that the gradient of a scalar is finite and reaches every parameter and the leaf."""
     named = [(key, p) for key, p in part.named_parameters() if p.requires_grad]
     named += [] if leaf is None else [("z", leaf)]
     if not value.requires_grad:
@@ -189,7 +158,7 @@ def check_shape(value: Tensor, shape: tuple[int, ...], name: str) -> None:
 
 
 def perturbed(module: Part, amount: float = 0.1) -> Part:
-    """A copy whose parameters are moved at random, away from initial zeros that stop gradients."""
+    """Copy a module, its parameters moved away from initial zeros, which stop gradients."""
     twin = copy.deepcopy(module)
     with torch.no_grad():
         for parameter in twin.parameters():

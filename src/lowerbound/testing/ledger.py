@@ -1,4 +1,4 @@
-"""What was checked, and how near it came: while a ledger is open, every comparison is entered."""
+"""The ledger of comparisons: while one is open, each is entered, and how near it came."""
 
 import math
 from contextvars import ContextVar, Token
@@ -20,7 +20,7 @@ class Entry:
     Attributes:
         name: What was compared.
         error: The largest error of the numbers compared, absolute; infinite where one was nan.
-        unit: What it is counted in.
+        unit: Of the error.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Ledger:
         _OPEN.reset(self._tokens.pop())
 
     def largest(self, unit: Unit) -> float | None:
-        """The largest error in a unit, None if nothing was compared in it."""
+        """Return the largest error in a unit, None if nothing was compared in it."""
         return max((entry.error for entry in self.entries if entry.unit == unit), default=None)
 
 

@@ -40,22 +40,12 @@ def given_noise(noise: Tensor) -> Iterator[None]:
 
 
 def cubature(latents: int) -> Tensor:
-    """Noise `(2 D, 1, D)` whose equal-weight mean is exact for every polynomial of degree 3.
+    """Return noise `(2 D, 1, D)` whose equal-weight mean is exact for every polynomial of degree 3.
 
     The points ± sqrt(D) e_d: under them the ELBO of a linear Gaussian model, a quadratic function
     of the noise, has exactly its expectation, and so have its gradients.
 
-    Args:
-        latents: Number `D` of latent units.
-
     Source: McNamee & Stenger (1967); Arasaratnam & Haykin (2009), section III.
-
-    Example:
-        >>> points = cubature(3)
-        >>> (points.transpose(0, 1).transpose(1, 2) @ points.squeeze(1) / len(points)).squeeze(0)
-        tensor([[1.0000, 0.0000, 0.0000],
-                [0.0000, 1.0000, 0.0000],
-                [0.0000, 0.0000, 1.0000]], dtype=torch.float64)
     """
     axes = torch.eye(latents, dtype=torch.float64) * latents**0.5
     return torch.cat([axes, -axes]).unsqueeze(1)

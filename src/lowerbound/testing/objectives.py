@@ -1,4 +1,4 @@
-"""What an objective must keep, seen on a model whose every expectation is a finite sum."""
+"""Rules for an objective, on models whose every expectation is a finite sum, and its wrappers."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -16,11 +16,11 @@ from lowerbound.objectives import ELBO, Objective
 from lowerbound.objectives.objective import Wrapper
 from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import check_close
-from lowerbound.testing.laws import check_finite, check_shape
+from lowerbound.testing.laws import check_finite, check_reached, check_shape
 from lowerbound.testing.references.belief_net import SigmoidBeliefNet
 from lowerbound.testing.references.enumerable import Enumerable
 from lowerbound.testing.references.mixtures import BernoulliMixture, CategoricalMixture
-from lowerbound.testing.traces import changed, selected, with_rates
+from lowerbound.testing.traces import changed, made, selected, with_rates
 
 #: Models whose expectations are finite sums, each made with `exact=` and `seed=`.
 ENUMERABLE: Mapping[str, Callable[..., Enumerable]] = {
@@ -47,17 +47,18 @@ def check_objective(objective: Objective, *, bound: bool = True, tight: bool = T
         bound: It claims to be at most log p(x) in expectation.
         tight: It claims to equal log p(x) where the posterior is exact.
 
-    Raises:
-        AssertionError: It breaks a rule; the message says which.
-
     Example:
         >>> from lowerbound.objectives import IWAE
         >>> check_objective(IWAE(samples=2))
     """
+    _on_each(partial(_check_on, objective, bound=bound, tight=tight))
+
+
+def _on_each(check: Callable[[Callable[..., Enumerable]], None]) -> None:
     for name, build in ENUMERABLE.items():
         with seeded(0):
             try:
-                _check_on(objective, build, bound=bound, tight=tight)
+                check(build)
             except AssertionError as error:
                 raise AssertionError(f"on a {name}: {error}") from error
 
@@ -68,16 +69,23 @@ def _check_on(
     model = build(seed=1)
     batch = Batch(model.simulate(5, seed=1).x)
     trace = model.trace(batch, objective.samples)
-    _check_shapes(objective, trace)
+    result = objective.reduce(trace)
+    for name in ("value", "distortion", "rate"):
+        check_shape(getattr(result, name), (len(batch),), f"the {name}")
+        check_finite(getattr(result, name), f"the {name}")
     _check_order(objective, trace)
     _check_units(objective, trace)
     _check_groups(objective, trace)
     _check_expectation(objective, model, batch, bound)
-    _check_gradients(objective, model, batch)
+    check_reached(model, model.expected(objective, batch).value.sum(), "the value")
     if tight:
-        _check_tight(objective, build(exact=True, seed=1), batch)
-    now, finished = objective.reduce(trace), objective.at(1.0).reduce(trace)
-    check_close(finished.value, now.value, "the value when all of the training is done")
+        exact = build(exact=True, seed=1)
+        value, evidence = exact.expected(objective, batch).value, exact.log_evidence(batch.x)
+        check_close(value, evidence, "the value at the exact posterior")
+        name = "the gradient of the expected value at the exact posterior for"
+        check_equal_gradients(value.sum(), evidence.sum(), dict(exact.named_parameters()), name)
+    finished = objective.at(1.0).reduce(trace)
+    check_close(finished.value, result.value, "the value when all of the training is done")
     check_shape(objective.criterion.reduce(trace).value, (5,), "the criterion's value")
 
 
@@ -90,23 +98,13 @@ def check_importance_weighted(build: Callable[[int], Objective]) -> None:
     Args:
         build: From the number of draws to the objective.
 
-    Raises:
-        AssertionError: One of these is not so.
-
     Source: Burda, Grosse & Salakhutdinov (2016), theorem 1, arXiv 1509.00519.
-
-    Example:
-        >>> from lowerbound.objectives import IWAE
-        >>> check_importance_weighted(IWAE)
     """
-    for name, model in ENUMERABLE.items():
-        try:
-            _check_weights(build, model(seed=1))
-        except AssertionError as error:
-            raise AssertionError(f"on a {name}: {error}") from error
+    _on_each(partial(_check_weights, build))
 
 
-def _check_weights(build: Callable[[int], Objective], model: Enumerable) -> None:
+def _check_weights(build: Callable[[int], Objective], model_of: Callable[..., Enumerable]) -> None:
+    model = model_of(seed=1)
     batch = Batch(model.support()[1:5])
     evidence = model.log_evidence(batch.x).exp()
     parameters = dict(model.named_parameters())
@@ -134,21 +132,11 @@ class _Exponential(Wrapper):
         return replace(bound, value=bound.value.exp())
 
 
-def _check_shapes(objective: Objective, trace: Trace) -> None:
-    result = objective.reduce(trace)
-    rows = trace.log_px.shape[1]
-    for name in ("value", "distortion", "rate"):
-        part: Tensor = getattr(result, name)
-        check_shape(part, (rows,), f"the {name}")
-        check_finite(part, f"the {name}")
-
-
 def _check_order(objective: Objective, trace: Trace) -> None:
     value = objective.reduce(trace).value
     rows = torch.arange(trace.log_px.shape[1]).roll(2)
-    check_close(
-        objective.reduce(selected(trace, rows)).value, value[rows], "the value of moved rows"
-    )
+    moved = objective.reduce(selected(trace, rows)).value
+    check_close(moved, value[rows], "the value of moved rows")
     flipped = changed(trace, lambda part: part.flip(0), units=lambda kl: kl)
     check_close(objective.reduce(flipped).value, value, "the value with draws in another order")
     everything = torch.arange(trace.log_px.shape[1])
@@ -179,7 +167,7 @@ def _check_units(objective: Objective, trace: Trace) -> None:
 
 
 def _check_groups(objective: Objective, trace: Trace) -> None:
-    """Units count alike in one group or in two, whose rate may vary with the draws."""
+    """Assert that units count alike in one group or in two, whose rate may vary with the draws."""
     if not trace.kl:
         return
     samples, rows = trace.log_px.shape
@@ -225,39 +213,79 @@ def _check_expectation(objective: Objective, model: Enumerable, batch: Batch, bo
         raise AssertionError(f"the expected value exceeds log p(x) by {over:.4g} nats")
 
 
-def _check_tight(objective: Objective, exact: Enumerable, batch: Batch) -> None:
-    value = exact.expected(objective, batch).value
-    evidence = exact.log_evidence(batch.x)
-    check_close(value, evidence, "the value at the exact posterior")
-    name = "the gradient of the expected value at the exact posterior for"
-    check_equal_gradients(value.sum(), evidence.sum(), dict(exact.named_parameters()), name)
-
-
 def check_equal_gradients(
     value: Tensor, expected: Tensor, parameters: Mapping[str, Tensor], name: str
 ) -> None:
-    """Raise AssertionError unless two numbers have the same gradient for every parameter.
-
-    A parameter that one of them does not depend on has gradient 0 there.
-    """
+    """Raise AssertionError unless two numbers have one gradient for every parameter; unused: 0."""
     wanted = list(parameters.values())
     got, should = (
-        torch.autograd.grad(number, wanted, retain_graph=True, allow_unused=True)
+        torch.autograd.grad(number, wanted, retain_graph=True, materialize_grads=True)
         if number.requires_grad
-        else [None] * len(wanted)
+        else [torch.zeros_like(parameter) for parameter in wanted]
         for number in (value, expected)
     )
     for key, one, other in zip(parameters, got, should, strict=True):
-        zero = torch.zeros_like(parameters[key])
-        one, other = (zero if gradient is None else gradient for gradient in (one, other))
         check_close(one, other, f"{name} '{key}'", 1e-8, "plain")
 
 
-def _check_gradients(objective: Objective, model: Enumerable, batch: Batch) -> None:
-    value = model.expected(objective, batch).value.sum()
-    parameters = dict(model.named_parameters())
-    gradients = torch.autograd.grad(value, list(parameters.values()), allow_unused=True)
-    for name, gradient in zip(parameters, gradients, strict=True):
-        if gradient is None or not bool((gradient != 0).any()):
-            raise AssertionError(f"no gradient of the value reaches '{name}'")
-        check_finite(gradient, f"the gradient for '{name}'")
+def check_free_bits(build: Callable[[float], Objective]) -> None:
+    """Assert that an objective floors the rate of each unit, averaged over the batch.
+
+    Its value is -(distortion + rate) - sum_j max(0, nats - KL_j) with KL_j the mean over the batch:
+    seen with units below and above the floor, and with one that is below it for some rows only. A
+    unit below the floor has no gradient.
+
+    Args:
+        build: From the floor in nats to the objective, an ELBO with free bits.
+
+    Source: Kingma et al. (2016), equation 15, arXiv 1606.04934.
+
+    Example:
+        >>> from lowerbound.objectives import ELBO, FreeBits
+        >>> check_free_bits(lambda nats: FreeBits(ELBO(2), nats))
+    """
+    rates = torch.tensor(
+        [[0.1, 0.1, 2.0, 0.0], [0.3, 1.5, 3.0, 0.0], [0.2, 0.8, 1.0, 0.0]], dtype=torch.float64
+    )
+    for nats in (0.0, 0.5, 4.0):
+        kl = rates.clone().requires_grad_()
+        trace = _trace(kl)
+        bound = build(nats).reduce(trace)
+        mean = rates.mean(dim=0)
+        excess = (nats - mean).clamp(min=0.0).sum()
+        floored = trace.log_px.mean(dim=0) - rates.sum(dim=1) - excess
+        check_close(bound.value, floored, f"the value whose rates are floored at {nats:g} nats")
+        check_close(bound.rate, rates.sum(dim=1), "the rate of floored units, which is no part,")
+        (gradient,) = torch.autograd.grad(bound.value.sum(), kl)
+        below = gradient[:, mean < nats]
+        check_close(below, torch.zeros(()), "the gradient of a unit below the floor", unit="plain")
+
+
+def check_annealed(build: Callable[[Callable[[float], float]], Objective]) -> None:
+    """Assert that an objective weighs its rate by a schedule, and nothing else.
+
+    At a fraction f of the training its value is -(distortion + w(f) rate); rate and distortion are
+    told as they are.
+
+    Args:
+        build: From the schedule w to the objective, an annealed ELBO.
+
+    Source: Bowman et al. (2016), section 3.1, arXiv 1511.06349.
+    """
+    trace = _trace(torch.tensor([[0.5, 1.0], [0.0, 3.0], [2.0, 0.25]], dtype=torch.float64))
+    rate, distortion = trace.kl["z"].sum(dim=-1).mean(dim=0), -trace.log_px.mean(dim=0)
+    annealed = build(lambda done: min(1.0, 0.1 + done))
+    for fraction in (0.0, 0.25, 0.6, 1.0):
+        weight = min(1.0, 0.1 + fraction)
+        bound = annealed.at(fraction).reduce(trace)
+        when = f"annealed at {fraction:g} of the training"
+        check_close(bound.value, -(distortion + weight * rate), f"the value {when}")
+        check_close(bound.rate, rate, f"the rate {when}")
+        check_close(bound.distortion, distortion, f"the distortion {when}")
+
+
+def _trace(kl: Tensor) -> Trace:
+    """Trace two draws of as many rows as `kl`, `(B, D)`, has."""
+    with seeded(0):
+        densities = torch.randn(3, 2, len(kl), dtype=torch.float64)
+    return made(*densities, kl=kl.unsqueeze(0))

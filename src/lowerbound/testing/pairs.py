@@ -1,4 +1,4 @@
-"""What an encoder and its decoder must keep: run this on a pair of your own.
+"""Rules for an encoder and its decoder: run this on a pair of your own.
 
 Example:
     >>> from lowerbound.networks import BUILDERS
@@ -24,9 +24,6 @@ def check_pair(pair: Pair) -> None:
 
     Args:
         pair: Makes both. It must know the starts "small" and "torch".
-
-    Raises:
-        AssertionError: It breaks a rule; the message says which.
     """
     shapes: list[tuple[int, ...]] = [(1, 1, 1), (2, 5, 4), (1, 17, 31)]
     for shape in shapes if pair.images else [(1,), (4,), *shapes]:

@@ -38,7 +38,7 @@ Laws = Cells | Mapping[tuple[int, ...], Cells]
 
 
 def _mixed(shape: tuple[int, ...]) -> Mapping[tuple[int, ...], Cells]:
-    """Columns of every kind in turn."""
+    """Lay out columns of every kind in turn."""
     kinds: list[Cells] = [
         likelihoods.NegativeBinomial(3.0),
         Gaussian(likelihoods.PerDimensionScale((1,), 0.4), 1000.0, 2.0),
@@ -119,13 +119,7 @@ _KINDS = {
     "real": ("real", None, "float32"),
     "real-float64": ("real", None, "float64"),
 }
-_SHAPES = {
-    "1": (1,),
-    "5": (5,),
-    "1x1x1": (1, 1, 1),
-    "1x28x28": (1, 28, 28),
-    "3x5x7": (3, 5, 7),
-}
+_SHAPES = {"1": (1,), "5": (5,), "1x1x1": (1, 1, 1), "1x28x28": (1, 28, 28), "3x5x7": (3, 5, 7)}
 
 _MIXED = Schema(
     (
@@ -152,12 +146,7 @@ SCHEMAS: Mapping[str, Schema] = {
 
 
 def example_batch(schema: Schema, rows: int = 4, *, seed: int = 0) -> Batch:
-    """Draw random data of a schema, in its dtype.
-
-    Example:
-        >>> example_batch(SCHEMAS["binary 5"], rows=2).x.shape
-        torch.Size([2, 5])
-    """
+    """Draw random data of a schema, in its dtype."""
     with seeded(seed):
         cells = [_cells(field, rows, schema.dtype) for field in schema.modelled]
     x = cells[0] if len(cells) == 1 else torch.cat(cells, dim=1)

@@ -18,24 +18,14 @@ def changed(
 ) -> Trace:
     """Return a trace whose densities are known, each changed in one way.
 
-    Args:
-        trace: Of `K` draws of `B` examples.
-        draws: Applied to what is `(K, B, ...)`: values and densities.
-        units: Applied to closed forms of the rate, `(1 or K, B, units)`; `draws` if None.
-        rows: Applied to what is `(B,)`, the penalties; as they are if None.
+    `draws` is applied to values and densities, `(K, B, ...)`; `units` to closed forms of the rate,
+    `(1 or K, B, units)`, `draws` if None; `rows` to penalties, `(B,)`.
     """
-    of_units = draws if units is None else units
-    latents = {
-        name: Latent.known(
-            draws(one.z),
-            draws(one.log_p),
-            draws(one.log_q),
-            one.p,
-            one.q,
-            None if one.kl is None else of_units(one.kl),
-        )
-        for name, one in trace.latents.items()
-    }
+    latents: dict[str, Latent] = {}
+    for name, one in trace.latents.items():
+        kl = None if one.kl is None else (units or draws)(one.kl)
+        known = draws(one.z), draws(one.log_p), draws(one.log_q)
+        latents[name] = Latent.known(*known, one.p, one.q, kl)
     penalties = {n: p if rows is None else rows(p) for n, p in trace.penalties.items()}
     return replace(trace, log_px=draws(trace.log_px), latents=latents, penalties=penalties)
 
@@ -52,28 +42,17 @@ def with_rates(trace: Trace, rates: Mapping[str, Tensor]) -> Trace:
     """
     first = next(iter(trace.latents.values()))
     zero = torch.zeros_like(trace.log_px)
-    latents = {
-        name: Latent.known(
-            first.z,
-            zero if place else trace.log_pz,
-            zero if place else trace.log_qz,
-            first.p,
-            first.q,
-            kl,
-        )
-        for place, (name, kl) in enumerate(rates.items())
-    }
+    latents: dict[str, Latent] = {}
+    for name, kl in rates.items():
+        log_p, log_q = (zero, zero) if latents else (trace.log_pz, trace.log_qz)
+        latents[name] = Latent.known(first.z, log_p, log_q, first.p, first.q, kl)
     return replace(trace, latents=latents)
 
 
 def made(log_px: Tensor, log_pz: Tensor, log_qz: Tensor, kl: Tensor | None = None) -> Trace:
     """Make the trace of one group, "z", of one standard normal unit.
 
-    Args:
-        log_px: `(K, B)`, nats; so are the next two.
-        log_pz: Of z.
-        log_qz: Of z.
-        kl: The rate in closed form, `(1 or K, B, units)`; None if it has none.
+    The densities are `(K, B)`, the closed form of the rate, if any, `(1 or K, B, units)`, in nats.
     """
     z = torch.zeros(*log_px.shape, 1, dtype=torch.float64)
     unit = Normal(z[0], 1.0, validate_args=False)

@@ -1,4 +1,4 @@
-"""Real-valued cells under a Gaussian: its scale, the residuals, and whether they were counted."""
+"""Cells: their scale and residuals under a Gaussian, whether counted, and their dependence."""
 
 import math
 
@@ -9,7 +9,7 @@ from torch.distributions import Distribution, Normal
 from lowerbound.core import Model, on
 from lowerbound.data import Data, Examples, Schema
 from lowerbound.distributions import Independent
-from lowerbound.doctor.symptoms import Cell, Grid
+from lowerbound.doctor.symptoms import Cell, Grid, Structure
 from lowerbound.seeding import seeded
 
 #: Most cells looked at; of more, these many, evenly spaced.
@@ -27,24 +27,16 @@ CELLS_PER_LEVEL = 20
 
 
 def cells_of(model: Model, data: Data, train: Examples, seed: int) -> tuple[Cell, ...]:
-    """What is known of each cell; none unless the likelihood is a Gaussian.
+    """Measure each cell; none unless the likelihood is a Gaussian and the data without gaps.
 
-    Args:
-        model: In evaluation mode.
-        data: What it was trained on, without missing cells.
-        train: `N` of its training examples, on which residuals are measured.
-        seed: Of the draws.
+    Residuals are those of `train`, some of the training examples.
     """
-    if data.train.observed is not None:
-        return ()
-    measured = _scale_and_residual(model, train, seed)
+    measured = _scale_and_residual(model, train, seed) if data.train.observed is None else None
     if measured is None:
         return ()
     scale, residual = measured
     width = data.schema.dimensions
-    places = torch.arange(width)
-    if width > MOST_CELLS:
-        places = torch.linspace(0, width - 1, MOST_CELLS).long()
+    places = _places(width)
     x = data.train.few(MOST_ROWS).x.reshape(-1, width)[:, places].double()
     names = _names(data.schema)
     twins = _twins(x)
@@ -67,6 +59,11 @@ def cells_of(model: Model, data: Data, train: Examples, seed: int) -> tuple[Cell
     return tuple(cells)
 
 
+def _places(width: int) -> Tensor:
+    every = torch.arange(width)
+    return every if width <= MOST_CELLS else torch.linspace(0, width - 1, MOST_CELLS).long()
+
+
 @torch.no_grad()
 def _scale_and_residual(model: Model, train: Examples, seed: int) -> tuple[Tensor, Tensor] | None:
     """Measure scale and root mean square residual of Gaussian cells, `(D,)`, units of the data."""
@@ -85,7 +82,7 @@ def _scale_and_residual(model: Model, train: Examples, seed: int) -> tuple[Tenso
 
 
 def _twins(x: Tensor) -> list[int | None]:
-    """For each cell an earlier one that it is a linear function of, `(N, D)` to `D` places."""
+    """Find for each cell an earlier one that it is a linear function of, `(N, D)` to `D` places."""
     centred = x - x.mean(dim=0)
     length = centred.norm(dim=0)
     varies = length > 0
@@ -102,7 +99,7 @@ def _names(schema: Schema) -> list[str]:
 
 
 def grid_of(data: Data) -> Grid | None:
-    """The grid that real-valued data lie on as a whole, if it is so coarse that they look counted.
+    """Find the grid that real-valued data lie on, if it is so coarse that they look counted.
 
     Images count as such with up to 256 evenly spaced levels (bytes, or bytes / 255); vectors and
     tables where all values are whole numbers, or there are at most 20 levels.
@@ -124,3 +121,35 @@ def grid_of(data: Data) -> Grid | None:
     if data.schema.is_image or whole or levels <= FEW_LEVELS:
         return Grid(step, levels, data.schema.dimensions)
     return None
+
+
+def structure_of(data: Data) -> Structure | None:
+    """Correlate the cells of the training examples with each other; None where none is known.
+
+    t = sum_{i<j} r_ij^2 - D (D - 1) / (2 n) over its standard deviation, with n = N - 1.
+
+    Source: Schott (2005), Testing for complete independence in high dimensions, Biometrika 92,
+        theorem 1.
+    """
+    if data.train.observed is not None:  # a filler is no value
+        return None
+    x = data.train.few(MOST_ROWS).x.reshape(min(len(data.train), MOST_ROWS), -1).double()
+    x = x[:, _places(x.shape[1])]
+    x = x - x.mean(dim=0)
+    length = x.norm(dim=0)
+    x = x[:, length > 0] / length[length > 0]
+    width, n = x.shape[1], len(x) - 1
+    if width < 2:  # a single cell depends on no other
+        return Structure(correlation=0.0, chance=0.0, score=0.0, strongest=0.0)
+    if n < 3:
+        return None
+    r = (x.mT @ x).square().fill_diagonal_(0.0)
+    squares = float(r.sum() / 2)
+    pairs = width * (width - 1) / 2
+    deviation = math.sqrt(2 * pairs * (n - 1) / (n * n * (n + 2)))
+    return Structure(
+        correlation=math.sqrt(max(squares, 0.0) / pairs),
+        chance=math.sqrt(1 / n),
+        score=(squares - pairs / n) / deviation,
+        strongest=float(r.max()),
+    )

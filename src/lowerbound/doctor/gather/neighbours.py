@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lowerbound.data import Data, Source
-from lowerbound.doctor.gather.some import some
+from lowerbound.doctor.gather import some
 from lowerbound.doctor.symptoms import Neighbours
 from lowerbound.evaluation.quality.neighbours import blocks
 
@@ -29,20 +29,14 @@ def neighbours_of(data: Data) -> Neighbours | None:
     there, (d_j / d_k)^m has the law Beta(j, k - j) of distances to the j-th and k-th. The median
     of d_5 / d_10 gives m, and then d_1 / d_5 is too small if chance hardly ever makes it so. Where
     they are not even, chance is what the same columns give when each is shuffled by itself.
-
-    Args:
-        data: Validation and test parts are held-out.
-
-    Returns:
-        The counts; None where there are too few training examples.
+    Validation and test parts are held-out; None where there are too few training examples.
 
     Source: order statistics of distances: Facco et al. (2017), equation 2, Sci. Rep. 7, 12140.
     """
     width = max(1, data.schema.dimensions)
     pool = _cells(data.train, data, min(MOST_POOL, max(2 * FAR, MOST_CELLS // width)))
-    held_out = torch.cat(
-        [_cells(part, data, MOST_HELD_OUT // 2) for part in (data.validation, data.test)]
-    )
+    half = MOST_HELD_OUT // 2
+    held_out = torch.cat([_cells(part, data, half) for part in (data.validation, data.test)])
     if len(pool) <= FAR or not len(held_out):
         return None
     first, fifth, tenth = _distances(held_out, pool)
@@ -63,14 +57,13 @@ def neighbours_of(data: Data) -> Neighbours | None:
 
 
 def _distances(points: Tensor, pool: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Of each point to its nearest, fifth and tenth neighbour in the pool, `(N,)` each."""
+    """Measure from each point to its nearest, fifth and tenth neighbour, `(N,)` each."""
     near = torch.cat([d.topk(FAR, largest=False).values.sqrt() for _, d in blocks(points, pool)])
-    first, fifth, tenth = near[:, 0], near[:, NEAR - 1], near[:, FAR - 1]
-    return first, fifth, tenth
+    return near[:, 0], near[:, NEAR - 1], near[:, FAR - 1]
 
 
 def _unrelated(points: Tensor, pool: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows with the same values in each column, each column shuffled by itself."""
+    """Shuffle each column by itself."""
     rows = torch.cat([points, pool])
     generator = torch.Generator().manual_seed(0)
     order = torch.rand(rows.shape, generator=generator).argsort(dim=0)
@@ -79,7 +72,7 @@ def _unrelated(points: Tensor, pool: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _dimension(fifth: Tensor, tenth: Tensor) -> float:
-    """Of the data, from the median of (d_5 / d_10)^m, which is that of Beta(5, 5), a half."""
+    """Estimate m from the median of (d_5 / d_10)^m, which is that of Beta(5, 5), a half."""
     ratio = float(torch.where(tenth > 0, fifth / tenth.clamp_min(1e-300), 1.0).median())
     if ratio <= 0:
         return 1.0
@@ -87,7 +80,7 @@ def _dimension(fifth: Tensor, tenth: Tensor) -> float:
 
 
 def _cells(part: Source, data: Data, most: int) -> Tensor:
-    """Examples of a part, in units of the training data, `(N, D)`."""
+    """Take examples of a part, in units of the training data, `(N, D)`."""
     part = some(part, most)
     x = part.x.double()
     if data.schema.scale is not None:

@@ -1,22 +1,16 @@
-"""What the files of a run say, believed no further than their types."""
+"""The record of a run, believed no further than its types."""
 
 import math
 from typing import Any
 
 from lowerbound.catalogue.policy import latents_for
-from lowerbound.data import Schema
 from lowerbound.doctor.symptoms import Record
 from lowerbound.runs import Spec
 from lowerbound.training import Epoch
 
 
 def record_of(spec: Spec, history: tuple[Epoch, ...]) -> Record:
-    """The record of a run, also of one in progress.
-
-    Args:
-        spec: Its spec; values of a wrong type count as absent.
-        history: Its epochs, in order.
-    """
+    """Read the record of a run, also of one in progress; values of a wrong type count as absent."""
     settings, stopped = spec.settings, spec.result.get("stopped")
     free_bits = _number(settings.get("free_bits"), 0.0)
     gaussian = settings.get("likelihood") == "gaussian"
@@ -25,17 +19,12 @@ def record_of(spec: Spec, history: tuple[Epoch, ...]) -> Record:
         stopped=stopped if isinstance(stopped, str) else None,
         epochs=int(_number(spec.training.get("epochs"), 0)),
         history=history,
-        usual_latents=settings.get("latents") == usual_latents(spec.schema),
+        usual_latents=settings.get("latents") == latents_for(spec.schema),
         beta=_number(settings.get("beta"), 1.0),
         free_bits=free_bits,
         annealed=free_bits > 0 or _number(settings.get("beta_warm_up"), 0.0) > 0,
         scale=scale if gaussian and isinstance(scale, str) else "",
     )
-
-
-def usual_latents(schema: Schema) -> int:
-    """How many latent units a recipe has for data of a schema where none are given."""
-    return latents_for(schema)
 
 
 def _number(value: Any, default: float) -> float:

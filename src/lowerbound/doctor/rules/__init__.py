@@ -5,13 +5,9 @@ from collections.abc import Callable
 from lowerbound.doctor.finding import Finding
 from lowerbound.doctor.rules.collapse import collapse, unused_units
 from lowerbound.doctor.rules.leak import leak
-from lowerbound.doctor.rules.likelihood import counted_data
-from lowerbound.doctor.rules.overfitting import overfitting
-from lowerbound.doctor.rules.rate import rate_too_high, worse_than_no_model
-from lowerbound.doctor.rules.scale import dispersion, vanishing_scale
-from lowerbound.doctor.rules.spikes import non_finite, spikes
-from lowerbound.doctor.rules.training import under_training
-from lowerbound.doctor.rules.weights import heavy_tails
+from lowerbound.doctor.rules.likelihood import counted_data, dispersion, vanishing_scale
+from lowerbound.doctor.rules.rate import heavy_tails, rate_too_high, worse_than_no_model
+from lowerbound.doctor.rules.training import non_finite, overfitting, spikes, under_training
 from lowerbound.doctor.symptoms import Symptoms
 
 Rule = Callable[[Symptoms], Finding | None]
@@ -32,15 +28,9 @@ RULES: dict[str, Rule] = {
     "heavy-tailed weights": heavy_tails,
     "unused units": unused_units,
 }
-#: Those that need no more than the files of a run.
-FROM_RECORD = (
-    "non-finite training",
-    "posterior collapse",
-    "overfitting",
-    "under-training",
-    "loss spikes",
-)
 #: Those that need at least one recorded epoch.
 FROM_EPOCHS = ("overfitting", "under-training", "loss spikes")
+#: Those that need no more than the files of a run.
+FROM_RECORD = ("non-finite training", "posterior collapse", *FROM_EPOCHS)
 #: Those that need the data and no weights.
 FROM_DATA = ("leak between splits", "counted data under a density")

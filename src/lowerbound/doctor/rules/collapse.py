@@ -19,7 +19,7 @@ FEWEST_UNITS = 8
 
 
 def collapse(symptoms: Symptoms) -> Finding | None:
-    """The latent says nothing, and there would be something to say."""
+    """Find latents that say nothing where there would be something to say."""
     record, belief = symptoms.record, symptoms.belief
     rate = belief.rate if belief else (record.kept.held_out.rate if record.kept else None)
     if rate is None:
@@ -37,22 +37,22 @@ def collapse(symptoms: Symptoms) -> Finding | None:
     young = under_training(symptoms) is not None
     if record.beta <= 1:  # otherwise the weight is the cause, however short the training
         young = young or updates < FEWEST_UPDATES
-    longer = "longer training with --epochs, or a smaller decoder with --set hidden=128"
-    remedies = [longer] if young else []
+    remedies: list[str] = []
     if record.beta > 1:
         remedies.append(f"--set beta=1 (it is {record.beta:g})")
     if not record.annealed:
         remedies.append("--set beta_warm_up=0.3, or --set free_bits=0.1 (not for iwae)")
-    if not young:
-        remedies.append(longer)
+    longer = "longer training with --epochs, or a smaller decoder with --set hidden=128"
+    remedies.insert(0 if young else len(remedies), longer)
     if young:
         words += " Training was too short to tell whether that is for good."
     severity = "warning" if young or symptoms.structure is None else "ill"
-    return Finding("posterior collapse", severity, words, _try(remedies))
+    text = "; ".join(remedies)
+    return Finding("posterior collapse", severity, words, f"{text[:1].upper()}{text[1:]}.")
 
 
 def unused_units(symptoms: Symptoms) -> Finding | None:
-    """Most units idle, though not asked for by a weight of the rate."""
+    """Find most units idle, though not asked for by a weight of the rate."""
     belief = symptoms.belief
     if belief is None or len(belief.variances) < FEWEST_UNITS or collapse(symptoms):
         return None
@@ -91,7 +91,7 @@ def _groups(belief: Belief) -> str:
 
 
 def depends(structure: Structure) -> bool:
-    """Whether cells depend on each other, surely and by so much that a latent would pay."""
+    """Tell whether cells depend on each other, surely and by so much that a latent would pay."""
     return structure.score > SURELY and structure.strongest > WORTH_A_LATENT
 
 
@@ -102,8 +102,3 @@ def _yet(structure: Structure | None) -> str:
         f". Yet the cells of the data depend on each other: their root mean square correlation is "
         f"{structure.correlation:.2f}, and independent cells would show {structure.chance:.2f}."
     )
-
-
-def _try(remedies: list[str]) -> str:
-    text = "; ".join(remedies)
-    return f"{text[:1].upper()}{text[1:]}."

@@ -14,7 +14,7 @@ BY_CHANCE = 1e-6
 
 
 def leak(symptoms: Symptoms) -> Finding | None:
-    """More near copies of training examples among the held-out ones than chance allows."""
+    """Find more near copies of training among held-out examples than chance allows."""
     seen = symptoms.neighbours
     if seen is None or seen.held_out == 0:
         return None
@@ -39,12 +39,7 @@ def leak(symptoms: Symptoms) -> Finding | None:
 
 
 def at_least(count: int, mean: float) -> float:
-    """Probability of so many or more events of a Poisson law, at least 1 event asked for.
-
-    Example:
-        >>> at_least(1, 0.5)
-        0.393...
-    """
+    """Return the probability of so many or more events of a Poisson law; `count` is at least 1."""
     if mean <= 0:
         return 0.0
     # the terms from `count` on, each mean / k times the one before, until they vanish

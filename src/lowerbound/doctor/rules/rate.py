@@ -1,4 +1,4 @@
-"""A rate that is paid for nothing: a bound below that of no model, a code off the prior."""
+"""Bounds below that of no model, codes off the prior, weights whose largest were not drawn."""
 
 import math
 from statistics import median
@@ -6,16 +6,21 @@ from statistics import median
 from lowerbound.doctor.finding import Finding
 from lowerbound.doctor.symptoms import Symptoms
 from lowerbound.evaluation import ACTIVE_THRESHOLD
+from lowerbound.evaluation.ladder import TOLERANCE
 
 #: Standard errors by which the bound must lie below: one false alarm in a million, house-wide.
 SURELY = 4.9
 #: A typical unit that spreads over twice the prior's variance has a sixth of its codes where the
 #: prior has a twentieth of its draws.
 TWICE = 2.0
+#: Share of examples with a heavy tail beyond which it is the rule and not the exception.
+MOST = 0.5
+#: What is missing matters if it is so much of all that the model knows beyond independent cells.
+MATTERS = 0.05
 
 
 def worse_than_no_model(symptoms: Symptoms) -> Finding | None:
-    """The ELBO is below the log-likelihood of independent cells fitted to the training marginals.
+    """Find an ELBO below that of independent cells fitted to the training marginals.
 
     It need not be tested against less: a latent variable model contains the model of no latents,
     up to what its likelihood can express.
@@ -48,7 +53,7 @@ def worse_than_no_model(symptoms: Symptoms) -> Finding | None:
 
 
 def rate_too_high(symptoms: Symptoms) -> Finding | None:
-    """The aggregated posterior spreads beyond the prior, so that the prior generates elsewhere.
+    """Find an aggregated posterior beyond the prior, which then generates elsewhere.
 
     KL(q(z) || p(z)) is part of the rate and tells no example from another. A Gaussian unit whose
     mean square is s times that of the prior wastes (s - 1 - log s) / 2 nats of it.
@@ -75,3 +80,32 @@ def rate_too_high(symptoms: Symptoms) -> Finding | None:
     if record.beta < 1:
         remedy = f"A larger weight of the rate: --set beta=1 (it is {record.beta:g})."
     return Finding("rate too high", "warning", words, remedy)
+
+
+def heavy_tails(symptoms: Symptoms) -> Finding | None:
+    """Find a bound on log p(x) that is short of it by more than its standard error admits.
+
+    Heavy tails alone are the rule in some twenty dimensions of latents, and harm nothing where the
+    bound is short by a little of a lot. As much as the last doubling of draws gained is missing at
+    least (the bias falls like 1/K or slower): that is measured against the standard error, which
+    is printed beside the figure as if it were all, and against what the model has learned.
+    """
+    belief = symptoms.belief
+    if belief is None or belief.heavy <= MOST:
+        return None
+    missing = belief.last_doubling
+    small = missing <= belief.error and missing <= MATTERS * belief.over_baseline
+    if missing <= TOLERANCE or small:
+        return None
+    words = (
+        f"The importance weights of {belief.heavy:.0%} of the examples have so heavy a tail "
+        f"that {belief.samples} draws count for {belief.effective_samples:.1f}: "
+        f"the bound on log p(x) still rose by {missing:.1f} nats with the last doubling and is "
+        f"too low by as much at least (its standard error is {belief.error:.1f}); it lies "
+        f"{belief.gap:.1f} above the ELBO. Posterior and model disagree: compare by the ELBO only."
+    )
+    remedy = (
+        "More draws, evaluate --samples 5000; a better posterior, --set posterior=full or --model "
+        "iwae; and no weight of the rate below 1."
+    )
+    return Finding("heavy-tailed weights", "warning", words, remedy)

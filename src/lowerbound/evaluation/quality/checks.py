@@ -1,4 +1,4 @@
-"""What can be judged, and what is refused with the remedy."""
+"""Checks of samples and data before they are judged, each refusal with its remedy."""
 
 from typing import Literal, get_args
 
@@ -17,7 +17,7 @@ MOST, LIMIT = 2000, 5000
 
 
 def checked_seed(seed: int | None) -> int:
-    """A seed in range; a fresh one for None."""
+    """Return a seed in range; a fresh one for None."""
     if seed is None:
         return fresh_seed()
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
@@ -26,7 +26,7 @@ def checked_seed(seed: int | None) -> int:
 
 
 def checked_samples(samples: Tensor, schema: Schema, kind: str) -> Tensor:
-    """Samples on the CPU, if they are of the data's shape and could be draws, or means, of them."""
+    """Return samples on the CPU, if they could be draws, or means, of the data."""
     if kind not in get_args(Kind):
         raise UnknownNameError("kind of samples", str(kind), get_args(Kind))
     samples = torch.as_tensor(samples).detach().cpu()
@@ -69,7 +69,7 @@ def check_whole(what: str, examples: Examples, schema: Schema) -> None:
 
 
 def number_compared(samples: int, train: int, held_out: int, most: int) -> int:
-    """How many of each kind can be compared, leaving half of training to fit features on."""
+    """Count what can be compared of each kind, leaving half of training to fit features on."""
     for what, got, least, remedy in (
         ("samples", samples, FEWEST, "generate more"),
         ("training examples", train, 2 * FEWEST, "it needs larger data"),
@@ -81,5 +81,5 @@ def number_compared(samples: int, train: int, held_out: int, most: int) -> int:
 
 
 def as_stored(samples: Tensor, schema: Schema) -> Tensor:
-    """Samples as the data are stored: levels whole, reals in their precision."""
+    """Return samples as the data are stored: levels whole, reals in their precision."""
     return (samples if schema.levels is None else samples.double().round()).to(schema.dtype)

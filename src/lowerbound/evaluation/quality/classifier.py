@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,7 +28,7 @@ HELD_OUT = 10
 
 @dataclass(frozen=True)
 class Classifier(FeatureSpace):
-    """What a classifier of the labels looks at: blind to what does not matter for the class.
+    """Last hidden units of a classifier of the labels: blind to what does not matter for the class.
 
     Args:
         shape: Of an example.
@@ -55,11 +54,6 @@ class Classifier(FeatureSpace):
     def fit(cls, train: Examples, schema: Schema, *, seed: int = 0) -> "Classifier":
         """Train a perceptron on at most 10,000 labelled examples; a tenth of them tells how well.
 
-        Args:
-            train: Examples with `label`, at least 20 for each class.
-            schema: What an example is.
-            seed: Of the choice of examples and of the training.
-
         Raises:
             SettingError: There are no labels, one class, or too few examples for the classes.
         """
@@ -76,8 +70,11 @@ class Classifier(FeatureSpace):
             inputs = Pixels.fit(chosen, schema)
         seen, label = inputs(chosen.x), train.label[rows]
         aside = torch.arange(len(seen)) % HELD_OUT == 0
-        layers, found = _train(seen[~aside], label[~aside], seen[aside], seed)
-        accuracy = float((found == label[aside]).double().mean())
+        found = perceptron(seen[~aside], label[~aside], HIDDEN, epochs=EPOCHS, seed=seed)
+        hidden = zip(found.coefs_[:-1], found.intercepts_[:-1], strict=True)
+        layers = tuple((torch.tensor(w).double(), torch.tensor(b).double()) for w, b in hidden)
+        told = torch.from_numpy(found.predict(seen[aside].float().numpy()))
+        accuracy = float((told == label[aside]).double().mean())
         fitted_on = len(seen) - int(aside.sum())
         classes = len(label.unique())
         return cls(schema.shape, inputs, layers, accuracy, int(aside.sum()), fitted_on, classes)
@@ -96,48 +93,27 @@ class Classifier(FeatureSpace):
         )
 
     def embed(self, x: Tensor) -> Tensor:
-        """Rectified units `(B, 64)` of `(B, *shape)`, float64."""
+        """Return rectified units `(B, 64)` of `(B, *shape)`, float64."""
         hidden = self.inputs.embed(x)
         for weight, bias in self.layers:
             hidden = (hidden @ weight + bias).relu()
         return hidden
 
     def to_json(self) -> dict[str, Any]:
-        """As for any feature space, and the classifier's accuracy on examples it did not see."""
+        """Return what any feature space does, and the accuracy on examples it did not see."""
         return {**super().to_json(), "accuracy": self.accuracy, "accuracy_on": self.held_out}
 
 
 def can_classify(train: Examples) -> bool:
-    """Whether there are labels of two classes, and enough examples of each on average."""
+    """Tell whether there are labels of two classes, and enough examples of each on average."""
     if train.label is None:
         return False
     classes = len(train.label.unique())
     return classes >= 2 and len(train) >= EXAMPLES_PER_CLASS * classes
 
 
-def _train(
-    x: Tensor, label: Tensor, aside: Tensor, seed: int
-) -> tuple[tuple[tuple[Tensor, Tensor], ...], Tensor]:
-    """Hidden layers of a perceptron, and the classes it finds for the rows set aside."""
-    classifier = perceptron(x, label, HIDDEN, epochs=EPOCHS, seed=seed)
-    layers = tuple(map(_layer, classifier.coefs_[:-1], classifier.intercepts_[:-1]))
-    return layers, torch.from_numpy(classifier.predict(aside.float().numpy()))
-
-
-def _layer(weight: np.ndarray, bias: np.ndarray) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(weight).double(), torch.from_numpy(bias).double()
-
-
 def perceptron(x: Tensor, label: Tensor, hidden: tuple[int, ...], *, epochs: int, seed: int) -> Any:
-    """scikit-learn's `MLPClassifier`, trained for a fixed number of passes.
-
-    Args:
-        x: `(N, F)`.
-        label: `(N,)`, whole numbers.
-        hidden: Rectified units of each hidden layer.
-        epochs: Passes over the examples.
-        seed: Of the first weights and the order of examples.
-    """
+    """Train scikit-learn's `MLPClassifier` on x, `(N, F)`, for a fixed number of passes."""
     from sklearn.neural_network import MLPClassifier  # a second's import
 
     make: Any = MLPClassifier  # its stub says that the size of a batch is a word

@@ -47,13 +47,9 @@ class Inception(FeatureSpace):
     def load(
         cls, path: Path, train: Examples, schema: Schema, device: torch.device | str = "cpu"
     ) -> "Inception":
-        """Read weights from a safetensors file.
+        """Read weights from a safetensors file; see `load_inception`.
 
-        Args:
-            path: Of the file; see `load_inception`.
-            train: Real images are taken to range from the least to the greatest of these.
-            schema: Says the range of others.
-            device: Where the network runs.
+        Real images are taken to range from the least to the greatest of training, levels from 0.
 
         Raises:
             DataError: The data are not images of one or three channels, or the file does not fit.
@@ -89,7 +85,7 @@ class Inception(FeatureSpace):
         return IMAGES_AT_ONCE
 
     def embed(self, x: Tensor) -> Tensor:
-        """Activations `(B, 2048)` of images `(B, C, H, W)`.
+        """Return activations `(B, 2048)` of images `(B, C, H, W)`.
 
         Differs: images are resized without the errors of the first implementation, see Parmar,
         Zhang & Zhu (2022), arXiv 2104.11222; distances differ in their last digits.
@@ -109,7 +105,7 @@ def feature_space(
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> FeatureSpace:
-    """A space in which to compare samples and data, fitted on training examples alone.
+    """Fit a space in which to compare samples and data, on training examples alone.
 
     - "pixels": every cell, from 0 to 1 or in standard deviations.
     - "pca": at most 64 principal components of the cells, and the distance from their span.
@@ -122,7 +118,6 @@ def feature_space(
         train: `N` examples, at least 2; give none here that are compared afterwards, because a
             space fitted on them makes them look unlike all others. `sample_quality` sees to that.
             Their `label` is what "classifier" learns.
-        schema: What an example is.
         choice: As above.
         seed: Of the choice of examples, the decomposition and the training.
         device: Where Inception runs; the others run on the CPU.
@@ -150,13 +145,11 @@ def feature_space(
     if train.observed is not None and not bool(train.observed.all()):
         raise DataError("features need examples without missing cells; impute or drop them first")
     if choice == "auto":
+        choice = "pixels" if schema.dimensions <= COMPONENTS else "pca"
         if schema.is_image and can_classify(train):
             choice = "classifier"
-        else:
-            choice = "pixels" if schema.dimensions <= COMPONENTS else "pca"
     if file:
         return Inception.load(Path(choice), train, schema, device)
     if choice == "pixels":
         return Pixels.fit(train, schema)
-    fitted: dict[str, type[Classifier] | type[PCA]] = {"classifier": Classifier, "pca": PCA}
-    return fitted[choice].fit(train, schema, seed=seed)
+    return (Classifier if choice == "classifier" else PCA).fit(train, schema, seed=seed)

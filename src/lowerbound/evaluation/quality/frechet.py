@@ -12,7 +12,7 @@ GROUPS = 10
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
-    r"""Squared 2-Wasserstein distance of the Gaussians with the means and covariances of two sets.
+    """Return the squared 2-Wasserstein distance of Gaussians with the moments of two sets.
 
     |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^{1/2})
 
@@ -52,15 +52,10 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 
 
 def frechet_error(a: Tensor, b: Tensor) -> float:
-    """Standard error of the Fréchet distance, by leaving out a tenth of both sets in turn.
+    """Estimate the error of the Fréchet distance, leaving out a tenth of both sets in turn.
 
-    Args:
-        a: Features `(N, F)`, at least 20, in random order.
-        b: Features `(M, F)`, likewise.
-
-    Returns:
-        The standard error over draws of both sets, in the unit of the distance; it knows nothing
-        of the bias.
+    The sets, `(N, F)` and `(M, F)`, have at least 20 examples in random order. It is the standard
+    error over draws of both, in the unit of the distance, and knows nothing of the bias.
 
     Raises:
         DataError: A set has fewer than 20 examples.
@@ -77,18 +72,13 @@ def frechet_error(a: Tensor, b: Tensor) -> float:
 
 
 def _root(x: Tensor) -> Tensor:
-    """R with R^T R the covariance of `x`, as small as it can be."""
+    """Return R with R^T R the covariance of `x`, as small as it can be."""
     centred = (x - x.mean(dim=0)) / math.sqrt(len(x) - 1)
     return torch.linalg.qr(centred, mode="r")[1]
 
 
 def pair(a: Tensor, b: Tensor, *, least: int) -> None:
-    """Raise unless both are matrices of one width, with at least so many rows.
-
-    Raises:
-        ShapeError: They are not.
-        DataError: One has too few rows.
-    """
+    """Raise ShapeError or DataError unless both are matrices of one width, with so many rows."""
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise ShapeError(
             f"features must be (N, F) and (M, F) of one space, got {tuple(a.shape)} and "

@@ -191,15 +191,9 @@ class Grid8(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         one = self.branch3x3_1(x)
         two = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
-        branches = [
-            self.branch1x1(x),
-            self.branch3x3_2a(one),
-            self.branch3x3_2b(one),
-            self.branch3x3dbl_3a(two),
-            self.branch3x3dbl_3b(two),
-            self.branch_pool(_pool(x, self.pooling)),
-        ]
-        return torch.cat(branches, dim=1)
+        single = [self.branch1x1(x), self.branch3x3_2a(one), self.branch3x3_2b(one)]
+        double = [self.branch3x3dbl_3a(two), self.branch3x3dbl_3b(two)]
+        return torch.cat([*single, *double, self.branch_pool(_pool(x, self.pooling))], dim=1)
 
 
 def _pool(x: Tensor, pooling: Pooling) -> Tensor:
@@ -209,7 +203,7 @@ def _pool(x: Tensor, pooling: Pooling) -> Tensor:
 
 
 def load_inception(path: Path) -> tuple[InceptionV3, Literal["torchvision", "2015"]]:
-    """The network with the weights of a safetensors file, and which of the two layouts it is.
+    """Load the weights of a safetensors file, and tell which of the two layouts it has.
 
     The layout is told by the classifier in the file: 1,008 classes are those of 2015. Without a
     classifier it is torchvision's.
@@ -270,9 +264,8 @@ def _read(path: Path, file, name: str, like: Tensor) -> Tensor:  # type: ignore[
     if _is_count(name):
         return torch.zeros(like.shape, dtype=like.dtype)
     tensor = file.get_tensor(name).float()
-    if not bool(torch.isfinite(tensor).all()) or (
-        name.endswith("running_var") and bool((tensor < 0).any())
-    ):
+    negative = name.endswith("running_var") and bool((tensor < 0).any())
+    if negative or not bool(torch.isfinite(tensor).all()):
         raise DataError(f"{path} is damaged: '{name}' holds impossible numbers; {HOW}")
     return tensor
 

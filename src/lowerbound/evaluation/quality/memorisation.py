@@ -44,14 +44,9 @@ class Memorisation:
 
 
 def memorisation(samples: Tensor, held_out: Tensor) -> Memorisation:
-    """Compare distances to the nearest training example.
+    """Compare distances to the nearest training example, of samples and of held-out examples.
 
-    Args:
-        samples: Distances of samples, `(M,)`, at least 2; see `nearest`.
-        held_out: Distances of held-out examples, `(N,)`, at least 2.
-
-    Returns:
-        Medians and shares in units of the distances, and the test.
+    Each are at least 2, `(M,)` and `(N,)`; see `nearest`.
 
     Raises:
         ShapeError: Distances are no vectors.
@@ -80,14 +75,10 @@ def memorisation(samples: Tensor, held_out: Tensor) -> Memorisation:
 
 
 def mann_whitney(a: Tensor, b: Tensor) -> float:
-    """Score of the Mann-Whitney test: standard normal if two sets of numbers have one law.
+    """Return the score of the Mann-Whitney test: standard normal if two sets have one law.
 
-    Args:
-        a: `(N,)`, at least 2.
-        b: `(M,)`, at least 2.
-
-    Returns:
-        Negative if numbers of `a` tend to be smaller. Ties count half, and narrow the variance.
+    It is negative if numbers of `a`, `(N,)`, tend to be smaller than those of `b`, `(M,)`. Ties
+    count half, and narrow the variance.
 
     Raises:
         ShapeError: They are no vectors.
@@ -108,11 +99,7 @@ def mann_whitney(a: Tensor, b: Tensor) -> float:
 
 
 def copies(samples: Tensor, train: Tensor) -> int:
-    """How many samples equal a training example in every cell.
-
-    Args:
-        samples: `(M, *shape)`, in the data's own dtype.
-        train: `(N, *shape)`, of the same dtype.
+    """Count the samples, `(M, *shape)`, that equal a training example in every cell.
 
     Raises:
         ShapeError: Shapes or dtypes differ.

@@ -49,7 +49,7 @@ class Pixels(FeatureSpace):
             values = train.x.double()
             location = values.mean(dim=axes)
             unit = (values - location).square().mean(dim=axes).sqrt()
-            unit = torch.where(unit > 0, unit, torch.ones_like(unit))
+            unit = torch.where(unit > 0, unit, 1.0)
         return cls(schema.shape, location.double(), unit.double(), "in standard deviations")
 
     @property
@@ -61,7 +61,7 @@ class Pixels(FeatureSpace):
         return f"the {self.dimensions:,} cells themselves, {self.scale}, not whitened"
 
     def embed(self, x: Tensor) -> Tensor:
-        """Cells `(B, D)` of `(B, *shape)`, float64."""
+        """Return cells `(B, D)` of `(B, *shape)`, float64."""
         return ((x.double() - self.location) / self.unit).flatten(start_dim=1)
 
 
@@ -95,13 +95,10 @@ class PCA(FeatureSpace):
     def fit(
         cls, train: Examples, schema: Schema, components: int = COMPONENTS, *, seed: int = 0
     ) -> "PCA":
-        """Fit on at most 10,000 training examples, fewer if they are large.
+        """Fit on 2 to 10,000 training examples, fewer if they are large.
 
-        Args:
-            train: `N` examples, at least 2.
-            schema: What an example is.
-            components: How many at most; fewer where there are fewer cells or examples.
-            seed: Of the choice of examples, and of the randomised decomposition.
+        There are at most `components`, fewer where there are fewer cells or examples. The seed is
+        of the choice of examples, and of the randomised decomposition.
 
         Source: Halko, Martinsson & Tropp (2011), algorithm 5.1, arXiv 0909.4061.
         """
@@ -131,7 +128,7 @@ class PCA(FeatureSpace):
         )
 
     def embed(self, x: Tensor) -> Tensor:
-        """Components and distance from their span, `(B, C + 1)` of `(B, *shape)`, float64."""
+        """Return components and distance from their span, `(B, C + 1)`, of `(B, *shape)`."""
         cells = self.pixels.embed(x) - self.mean
         along = cells @ self.components
         left = (cells - along @ self.components.mT).norm(dim=1, keepdim=True)
@@ -139,5 +136,5 @@ class PCA(FeatureSpace):
 
 
 def rows_to_fit(schema: Schema) -> int:
-    """How many examples features are fitted on at most, so that they fit into memory."""
+    """Count the examples that features are fitted on at most, so that they fit into memory."""
     return max(2, min(EXAMPLES_TO_FIT, CELLS_TO_FIT // schema.dimensions))

@@ -2,39 +2,67 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from lowerbound.data import Examples, Schema
 from lowerbound.errors import SettingError
-from lowerbound.evaluation.quality.against import Against
-from lowerbound.evaluation.quality.checks import (
-    FEWEST,
-    LIMIT,
-    MOST,
-    Kind,
-    as_stored,
-    check_whole,
-    checked_samples,
-    checked_seed,
-    number_compared,
-)
-from lowerbound.evaluation.quality.density_coverage import coverage, density
+from lowerbound.evaluation.quality import checks
+from lowerbound.evaluation.quality.checks import FEWEST, LIMIT, MOST, Kind
 from lowerbound.evaluation.quality.features import feature_space
 from lowerbound.evaluation.quality.frechet import frechet_distance, frechet_error
 from lowerbound.evaluation.quality.memorisation import copies, memorisation
-from lowerbound.evaluation.quality.neighbours import nearest
+from lowerbound.evaluation.quality.neighbours import coverage, density, nearest, precision, recall
 from lowerbound.evaluation.quality.pixels import PCA
-from lowerbound.evaluation.quality.precision_recall import precision, recall
 from lowerbound.evaluation.quality.space import FeatureSpace, some
 from lowerbound.evaluation.quality.two_sample import two_sample_test
 
 #: Most training examples among which the nearest one is looked for.
 SEARCHED = 50_000
+
+
+@dataclass(frozen=True)
+class Against:
+    """A measure of samples, and the same measure of real examples in their place.
+
+    Attributes:
+        value: Of the samples.
+        null: Of as many held-out examples in the place of the samples: what a perfect model would
+            score, up to chance.
+        unit: Of the value.
+        better: Whether a "lower" or a "higher" value is better, or one nearer to the "null".
+        words: What it says, in a sentence.
+        standard_error: How far `value` may be from that of endlessly many of the examples that
+            are counted (samples, or for a share of the data real ones), the others being as they
+            are; None where that is not known.
+        p_value: Probability, for a perfect model, of a value as bad or worse (as high of an
+            accuracy, as low of C_T); None without a test.
+        null_p_value: The same for `null`.
+    """
+
+    value: float
+    null: float
+    unit: str
+    better: Literal["lower", "higher", "null"]
+    words: str
+    standard_error: float | None = None
+    p_value: float | None = None
+    null_p_value: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dictionary of plain values; None for what is no finite number."""
+        return {
+            key: None if isinstance(value, float) and value - value != 0 else value
+            for key, value in asdict(self).items()
+        }
+
+    def __str__(self) -> str:
+        error = "" if self.standard_error is None else f" ± {self.standard_error:.2g}"
+        return f"{self.value:.4g}{error} {self.unit}, real data {self.null:.4g}"
 
 
 @dataclass(frozen=True)
@@ -87,13 +115,12 @@ class SampleQuality:
         return {name: value for name, value in named if isinstance(value, Against)}
 
     def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain values."""
-        measures = self.measures
-        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in measures}
-        return {**plain, **{name: measure.to_json() for name, measure in measures.items()}}
+        """Return a dictionary of plain values."""
+        measures = {name: measure.to_json() for name, measure in self.measures.items()}
+        return {f.name: measures.get(f.name, getattr(self, f.name)) for f in fields(self)}
 
     def rows(self) -> list[tuple[str, str, str, str]]:
-        """For a table: the measure, its value on samples, on real data, and what is better."""
+        """List for a table the measure, its value on samples, on real data, and what is better."""
         rows = []
         for name, m in self.measures.items():
             error = "" if m.standard_error is None else f" ± {m.standard_error:.2g}"
@@ -105,7 +132,7 @@ class SampleQuality:
         return rows
 
     def lines(self) -> list[str]:
-        """The whole as text: what was compared, a table, the features."""
+        """Write the whole as text: the examples compared, a table, the features."""
         head = ("measure", self.kind, "real data", "better")
         rows = [head, *self.rows()]
         widths = [max(len(row[column]) for row in rows) for column in range(4)]
@@ -145,7 +172,6 @@ def sample_quality(
             compared with, the rest is what features are fitted on; nearest neighbours are looked
             for among all, or 50,000 of them.
         held_out: What it did not learn from, at least 50.
-        schema: What an example is.
         features: A choice of `feature_space`, or a space. One fitted on examples of `train` makes
             them look unlike samples and held-out examples alike; a choice is fitted on others.
         kind: "draws" from p(x|z), which are what the model says the data are, or "means" of it,
@@ -169,13 +195,13 @@ def sample_quality(
     Source: as each measure: `frechet_distance`, `precision`, `density`, `two_sample_test`,
         `memorisation`.
     """
-    chosen = checked_seed(seed)
+    chosen = checks.checked_seed(seed)
     if isinstance(most, bool) or not isinstance(most, int) or not FEWEST <= most <= LIMIT:
         raise SettingError(f"most must be from {FEWEST} to {LIMIT:,} samples, got {most!r}")
-    samples = checked_samples(samples, schema, kind)
+    samples = checks.checked_samples(samples, schema, kind)
     for what, examples in (("training", train), ("held-out", held_out)):
-        check_whole(what, examples, schema)
-    count = number_compared(len(samples), len(train), len(held_out), most)
+        checks.check_whole(what, examples, schema)
+    count = checks.number_compared(len(samples), len(train), len(held_out), most)
     order = some(len(train), len(train), chosen)
     reference, rest = train.x[order[:count]], train.select(order[count:])
     samples = samples[some(count, len(samples), chosen)]
@@ -198,9 +224,7 @@ def sample_quality(
     near = PCA.fit(rest, schema, seed=chosen) if space.costly else space
     searched = train.x[order[:SEARCHED]]
     memory = near(searched)
-    distances = nearest(near(samples), memory)
-    usual = nearest(near(real), memory)
-    close = memorisation(distances, usual)
+    close = memorisation(nearest(near(samples), memory), nearest(near(real), memory))
     return SampleQuality(
         kind=kind,
         count=count,
@@ -261,7 +285,7 @@ def sample_quality(
             p_value=close.p_value,
         ),
         copies=Against(
-            float(copies(as_stored(samples, schema), train.x)),
+            float(copies(checks.as_stored(samples, schema), train.x)),
             float(copies(real, train.x)),
             "samples",
             "null",

@@ -1,4 +1,4 @@
-"""What a feature space is: a map from examples to vectors that says in words what it compares."""
+"""Feature spaces: maps from examples to vectors that say in words what they compare."""
 
 import math
 from abc import ABC, abstractmethod
@@ -29,40 +29,32 @@ class FeatureSpace(ABC):
     @property
     @abstractmethod
     def dimensions(self) -> int:
-        """How many features, `F`."""
+        """Number of features, `F`."""
 
     @property
     @abstractmethod
     def words(self) -> str:
-        """What the features are, in a phrase."""
+        """The features, in a phrase."""
 
     @abstractmethod
     def embed(self, x: Tensor) -> Tensor:
-        """Features `(B, F)` of a few examples `(B, *shape)`."""
+        """Return features `(B, F)` of a few examples `(B, *shape)`."""
 
     def rows_at_once(self) -> int:
-        """How many examples `embed` takes."""
+        """Count the examples that `embed` takes at a time."""
         return max(1, CELLS_AT_ONCE // math.prod(self.shape))
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Tensor:
-        """Features of all examples, a few at a time.
-
-        Args:
-            x: `(N, *shape)`, in the units of the data; draws, or means of draws.
-
-        Returns:
-            `(N, F)`, float64, on the CPU.
+        """Map all examples `(N, *shape)` to `(N, F)`, float64, on the CPU, a few at a time.
 
         Raises:
             ShapeError: The examples have another shape.
             DataError: A feature is not finite.
         """
         if tuple(x.shape[1:]) != self.shape:
-            expected = ", ".join(map(str, self.shape))
-            raise ShapeError(
-                f"these features are of (N, {expected}) examples, got {tuple(x.shape)}"
-            )
+            sides = f"(N, {', '.join(map(str, self.shape))}) examples, got {tuple(x.shape)}"
+            raise ShapeError(f"these features are of {sides}")
         parts = [self.embed(chunk).cpu().double() for chunk in x.split(self.rows_at_once())]
         features = torch.cat(parts)
         if not bool(torch.isfinite(features).all()):
@@ -73,10 +65,10 @@ class FeatureSpace(ABC):
         return features
 
     def to_json(self) -> dict[str, Any]:
-        """Name, words and number of features."""
+        """Return name, words and number of features."""
         return {"name": self.name, "words": self.words, "dimensions": self.dimensions}
 
 
 def some(count: int, of: int, seed: int) -> Tensor:
-    """At most `count` different row numbers below `of`, in random order, `(min(count, of),)`."""
+    """Choose at most `count` different row numbers below `of`, in random order."""
     return torch.randperm(of, generator=torch.Generator().manual_seed(seed))[:count]

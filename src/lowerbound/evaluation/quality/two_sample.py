@@ -19,7 +19,7 @@ EPOCHS = 20
 
 @dataclass(frozen=True)
 class TwoSample:
-    """What a classifier two-sample test found.
+    """Outcome of a classifier two-sample test.
 
     Attributes:
         accuracy: Share of the examples it was not trained on that are told apart rightly.
@@ -62,7 +62,7 @@ def two_sample_test(a: Tensor, b: Tensor, *, seed: int = 0) -> TwoSample:
     train = torch.cat([x[half:] for x in kinds]).double()
     test = torch.cat([x[:half] for x in kinds]).double()
     mean, spread = train.mean(dim=0), train.std(dim=0)
-    spread = torch.where(spread > 0, spread, torch.ones_like(spread))
+    spread = torch.where(spread > 0, spread, 1.0)
     label = torch.arange(2).repeat_interleave(count - half)
     truth = torch.arange(2).repeat_interleave(half)
     classifier = perceptron((train - mean) / spread, label, HIDDEN, epochs=EPOCHS, seed=seed)
@@ -76,23 +76,15 @@ def two_sample_test(a: Tensor, b: Tensor, *, seed: int = 0) -> TwoSample:
 
 
 def at_least(hits: int, of: int) -> float:
-    """Probability of so many heads or more, at most `of`, in tosses of a fair coin.
+    """Return the probability of so many heads or more, at most `of`, in tosses of a fair coin.
 
     The share of hits in two halves of one law is at most as variable: Hoeffding (1956).
-
-    Example:
-        >>> at_least(9, 10)
-        0.0107...
     """
-    logs = [
-        math.lgamma(of + 1) - math.lgamma(k + 1) - math.lgamma(of - k + 1)
-        for k in range(hits, of + 1)
-    ]
-    top = max(logs)
-    total = sum(math.exp(log - top) for log in logs)
-    return min(1.0, math.exp(top + math.log(total) - of * math.log(2.0)))
+    k = torch.arange(hits, of + 1, dtype=torch.float64)
+    ways = math.lgamma(of + 1) - torch.lgamma(k + 1) - torch.lgamma(of - k + 1)
+    return min(1.0, float((ways - of * math.log(2.0)).logsumexp(dim=0).exp()))
 
 
 def above(score: float) -> float:
-    """Probability that a standard normal exceeds `score`."""
+    """Return the probability that a standard normal exceeds `score`."""
     return 0.5 * math.erfc(score / math.sqrt(2))

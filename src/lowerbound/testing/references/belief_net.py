@@ -29,7 +29,6 @@ class SigmoidBeliefNet(Enumerable):
         cells: Number of binary cells of x.
         exact: Make q(z|x) the exact posterior, also where cells are unobserved; otherwise it is
             mean-field with random weights.
-        seed: Of the parameters.
 
     Raises:
         SettingError: There is no hidden layer, or the table of the exact posterior is too large.
@@ -75,7 +74,6 @@ class SigmoidBeliefNet(Enumerable):
             self.table = nn.Parameter((log_px + log_pz).log_softmax(dim=0).detach())
 
     def joint(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """See `Enumerable.joint`."""
         x = View()(batch).double()
         observed = torch.ones_like(x) if batch.observed is None else batch.observed.double()
         return *self._densities(x, observed), self._log_q(x, observed)
@@ -90,11 +88,10 @@ class SigmoidBeliefNet(Enumerable):
         return log_px, log_pz.unsqueeze(-1)
 
     def draw(self, state: Tensor) -> Tensor:
-        """See `Enumerable.draw`."""
         return torch.bernoulli(self._given(self.states[state][:, : self.hidden[0]], 0).sigmoid())
 
     def _given(self, parents: Tensor, level: int) -> Tensor:
-        """Logits of layer `level` (0 is x) given the layer above it."""
+        """Return logits of layer `level` (0 is x) given the layer above it."""
         return parents @ self.weights[level].T + self.biases[level]
 
     def _log_q(self, x: Tensor, observed: Tensor) -> Tensor:
@@ -111,5 +108,5 @@ def _random(*shape: int) -> nn.Parameter:
 
 
 def _bernoulli(logits: Tensor, value: Tensor) -> Tensor:
-    """Log-probability of 0 or 1 under a logit, elementwise, nats."""
+    """Return the log-probability of 0 or 1 under a logit, elementwise, nats."""
     return value * logsigmoid(logits) + (1 - value) * logsigmoid(-logits)

@@ -1,6 +1,6 @@
 """The beta-Bernoulli model: a VAE without a Gaussian in it, and conjugate."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +30,6 @@ class BetaBernoulli(Model):
         repeats: Observations of each unit; x has the event `(units, repeats)`.
         exact: Make q(z|x) the exact posterior where all cells are observed; otherwise it is
             another one.
-        seed: Of the parameters.
 
     Raises:
         SettingError: There are no units or no repeats.
@@ -73,15 +72,19 @@ class BetaBernoulli(Model):
         return self.factors.descend(choose, batch, condition)
 
     def log_evidence(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
-        """log p(x) of the observed cells of each row, `(B,)`, nats, by Beta functions."""
-        prior = self.factors.prior.concentrations()  # type: ignore[operator]
+        """Return log p(x) of the observed cells of each row, `(B,)`, nats, by Beta functions."""
+        prior = self._concentrations()
         after = prior + _counts(x.double(), observed)
         return (_log_beta(after) - _log_beta(prior)).sum(dim=-1)
 
     def posterior(self, x: Tensor, observed: Tensor | None = None) -> Independent:
-        """p(z|x) of each row, batch `(B,)`, event `(D,)`."""
-        prior = self.factors.prior.concentrations()  # type: ignore[operator]
-        return _betas(prior + _counts(x.double(), observed))
+        """Return p(z|x) of each row, batch `(B,)`, event `(D,)`."""
+        return _betas(self._concentrations() + _counts(x.double(), observed))
+
+    def _concentrations(self) -> Tensor:
+        """Return those of p(z), `(2, 1, D)`."""
+        law = self.factors.prior().base_dist
+        return torch.stack([law.concentration1, law.concentration0]).unsqueeze(1)
 
     def simulate(self, count: int, seed: int = 0) -> Joint:
         """Draw z ~ p(z), then x ~ p(x|z)."""
@@ -97,11 +100,8 @@ class _Prior(Conditional):
         super().__init__()
         self.log_concentrations = nn.Parameter(log_concentrations)
 
-    def concentrations(self) -> Tensor:
-        return self.log_concentrations.exp().unsqueeze(1)  # (2, 1, D)
-
     def forward(self, context: Tensor | None = None) -> Independent:
-        return _betas(self.concentrations().squeeze(1))
+        return _betas(self.log_concentrations.exp())
 
 
 class _Posterior(Conditional):
@@ -143,12 +143,12 @@ class _Coin(Bernoulli):
 class _Beta(Beta):
     """Beta whose draws have finite logarithms."""
 
-    def rsample(self, sample_shape=()) -> Tensor:  # type: ignore[no-untyped-def]
-        return super().rsample(sample_shape).clamp(EDGE, 1 - EDGE)
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:  # type: ignore[override]
+        return super().rsample(torch.Size(sample_shape)).clamp(EDGE, 1 - EDGE)
 
 
 def _betas(concentrations: Tensor) -> Independent:
-    """Independent units from their two concentrations, `(2, ..., D)`."""
+    """Make independent units from their two concentrations, `(2, ..., D)`."""
     return Independent(_Beta(concentrations[0], concentrations[1], validate_args=False), 1)
 
 
@@ -162,12 +162,12 @@ def _(distribution: Beta) -> Beta:
 
 
 def _counts(x: Tensor, observed: Tensor | None) -> Tensor:
-    """Observed successes and failures of each unit, `(2, B, D)`."""
+    """Count observed successes and failures of each unit, `(2, B, D)`."""
     known = torch.ones_like(x) if observed is None else observed.expand_as(x).double()
     success = torch.where(known > 0, x, 0.0).sum(dim=-1)
     return torch.stack([success, known.sum(dim=-1) - success])
 
 
 def _log_beta(concentrations: Tensor) -> Tensor:
-    """log B(a, b) of `(2, ...)`."""
+    """Return log B(a, b) of `(2, ...)`."""
     return torch.lgamma(concentrations).sum(dim=0) - torch.lgamma(concentrations.sum(dim=0))

@@ -1,8 +1,8 @@
 """The linear Gaussian chain: a hierarchical model whose every conditional is known."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
-from typing import Literal, NamedTuple
+from itertools import accumulate, pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,6 @@ class LinearGaussianChain(Model):
         order: In which the groups are inferred.
         exact: Make q(z|x) the exact posterior where all cells are observed; otherwise its weights
             are moved at random.
-        seed: Of the parameters.
 
     Raises:
         SettingError: There are fewer than two groups, or an order of another name.
@@ -83,17 +82,14 @@ class LinearGaussianChain(Model):
             shift = 0.0 if exact else 0.1
             for number in (number for step in steps for number in step):
                 number.add_(shift * torch.randn_like(number))
-        self.gains = nn.ParameterList([step.gain for step in steps])
-        self.offsets = nn.ParameterList([step.offset for step in steps])
-        self.factors = nn.ParameterList([step.factor for step in steps])
+        # a step of inference: z = gain (what it conditions on) + offset + factor noise
+        self.gains, self.offsets, self.factors = map(nn.ParameterList, zip(*steps, strict=True))
 
     @property
     def latents(self) -> Mapping[str, Space]:
         """The groups z_L, ..., z_1, named "zL" to "z1"."""
-        return {
-            f"z{group + 1}": Space((self.sizes[group],))
-            for group in reversed(range(len(self.sizes)))
-        }
+        groups = reversed(range(len(self.sizes)))
+        return {f"z{group + 1}": Space((self.sizes[group],)) for group in groups}
 
     def descend(
         self, choose: Choose, batch: Batch | None = None, condition: Tensor | None = None
@@ -120,15 +116,15 @@ class LinearGaussianChain(Model):
             raise SettingError(f"samples must be at least 1, got {samples}")
         x = self.view(batch).double()
         groups: list[Tensor] = [torch.empty(0)] * len(self.sizes)
-        laws: dict[str, tuple[Distribution, Distribution]] = {}
+        laws: list[tuple[Distribution, Distribution]] = []
         for group in range(len(self.sizes)):
             q = self._conditional(group, x, groups)
             groups[group] = q.rsample(torch.Size([samples] if group == 0 else []))
             still = self._conditional(group, x, groups, still=True)
-            laws[f"z{group + 1}"] = (q, still if gradient == "path" else q)
+            laws.append((q, still if gradient == "path" else q))
         latents = {
-            name: Latent(groups[group], self._prior(group, groups), *laws[name])
-            for name, group in zip(self.latents, reversed(range(len(groups))), strict=True)
+            f"z{group + 1}": Latent(groups[group], self._prior(group, groups), *laws[group])
+            for group in reversed(range(len(groups)))
         }
         law = self._given(groups[0], 0)
         return Trace(log_prob(law, batch.x, batch.observed), latents, ordered=False)
@@ -139,27 +135,28 @@ class LinearGaussianChain(Model):
             return super().encode(batch)
         x = self.view(batch).double()
         groups: list[Tensor] = [torch.empty(0)] * len(self.sizes)
-        laws: dict[str, Distribution] = {}
+        laws: list[Distribution] = []
         for group in range(len(self.sizes)):
-            laws[f"z{group + 1}"] = law = self._conditional(group, x, groups)
-            groups[group] = law.mean
-        return Inferred({n: laws[n].mean for n in self.latents}, {n: laws[n] for n in self.latents})
+            laws.append(self._conditional(group, x, groups))
+            groups[group] = laws[-1].mean
+        named = dict(zip(self.latents, reversed(laws), strict=True))
+        return Inferred({name: law.mean for name, law in named.items()}, named)
 
     def log_evidence(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
-        """log p(x) of the observed cells of each row, `(B,)`, nats, by the marginal's density."""
+        """Return log p(x) of the observed cells of each row, `(B,)`, nats, by its marginal."""
         mean, covariance = self._moments()
         cells = slice(0, self.dimensions)
         return gaussian_evidence(mean[cells], covariance[cells, cells], x.double(), observed)
 
     def posterior(self, x: Tensor) -> MultivariateNormal:
-        """p(z|x) of each row, batch `(B,)`, event `(D,)`."""
+        """Return p(z|x) of each row, batch `(B,)`, event `(D,)`."""
         mean, covariance = self._moments()
         size = self.dimensions
         gain, within = _condition(covariance, range(size, len(mean)), range(size))
         return MultivariateNormal(mean[size:] + (x - mean[:size]) @ gain.T, within)
 
     def approximate(self, x: Tensor) -> MultivariateNormal:
-        """q(z|x) of each row as one Gaussian over all groups, batch `(B,)`, event `(D,)`."""
+        """Return q(z|x) of each row as one Gaussian over all groups, batch `(B,)`, event `(D,)`."""
         # z is affine in the noise: where each unit of noise alone leads are the columns of a factor
         size = sum(self.sizes)
         mean = self._infer(x, x.new_zeros(1, len(x), size))[0]
@@ -178,17 +175,16 @@ class LinearGaussianChain(Model):
         return Joint(torch.cat(values[1:], dim=-1), values[0])
 
     def _groups(self) -> list[int]:
-        """Groups in the order in which they are inferred; 0 is the one next to x."""
-        groups = list(range(len(self.sizes)))
-        return groups if self.order == "bottom-up" else groups[::-1]
+        """Return the groups in the order in which they are inferred; 0 is the one next to x."""
+        return list(range(len(self.sizes)))[:: 1 if self.order == "bottom-up" else -1]
 
     def _given(self, above: Tensor, level: int) -> Independent:
-        """The law of x (level 0), or of z_level, given the group above it."""
+        """Return the law of x (level 0), or of z_level, given the group above it."""
         mean = above @ self.weights[level].T + self.biases[level]
         return Independent(Normal(mean, self.log_scales[level].exp(), validate_args=False), 1)
 
     def _prior(self, group: int, groups: Sequence[Tensor]) -> Independent:
-        """p(z_l | z_{l+1}), `group` counted from 0."""
+        """Return p(z_l | z_{l+1}), `group` counted from 0."""
         if group + 1 < len(groups):
             return self._given(groups[group + 1], group + 1)
         zero = self.biases[group].new_zeros(self.sizes[group])
@@ -197,17 +193,16 @@ class LinearGaussianChain(Model):
     def _conditional(
         self, number: int, x: Tensor, groups: Sequence[Tensor], *, still: bool = False
     ) -> MultivariateNormal:
-        """The law that inference draws in step `number`, given what it conditions on."""
+        """Return the law that inference draws in step `number`, given what it conditions on."""
         parameters = (self.gains[number], self.offsets[number], self.factors[number])
         gain, offset, factor = (p.detach() if still else p for p in parameters)
         mean = self._inputs(number, x, groups) @ gain.T + offset
         diagonal = torch.diagonal(factor).exp()
-        return MultivariateNormal(
-            mean, scale_tril=factor.tril(-1) + diagonal.diag(), validate_args=False
-        )
+        whole = factor.tril(-1) + diagonal.diag()
+        return MultivariateNormal(mean, scale_tril=whole, validate_args=False)
 
     def _inputs(self, number: int, x: Tensor, groups: Sequence[Tensor]) -> Tensor:
-        """What step `number` conditions on: x, the group inferred before it, or both."""
+        """Return the condition of step `number`: x, the group inferred before it, or both."""
         if number == 0:
             return x
         before = groups[self._groups()[number - 1]]
@@ -216,17 +211,15 @@ class LinearGaussianChain(Model):
         return torch.cat([x.expand(*before.shape[:-1], -1), before], dim=-1)
 
     def _infer(self, x: Tensor, noise: Tensor) -> Tensor:
-        """z as a function of x and of noise `(K, B, D)`."""
-        parts = noise.split(self.sizes, dim=-1)
-        groups = list(parts)
+        """Return z as a function of x and of noise `(K, B, D)`."""
+        groups = list(noise.split(self.sizes, dim=-1))
         for number, group in enumerate(self._groups()):
             q = self._conditional(number, x, groups)
-            factor = q._unbroadcasted_scale_tril
-            groups[group] = q.loc + parts[group] @ factor.T
+            groups[group] = q.loc + groups[group] @ q._unbroadcasted_scale_tril.T
         return torch.cat(groups, dim=-1)
 
     def _moments(self) -> tuple[Tensor, Tensor]:
-        """Mean and covariance of (x, z_1, ..., z_L), which are affine in independent noise."""
+        """Return mean and covariance of (x, z_1, ..., z_L), affine in independent noise."""
         top = self.sizes[-1]
         means = [torch.zeros(top, dtype=torch.float64)]
         size = self.dimensions + sum(self.sizes)
@@ -242,11 +235,9 @@ class LinearGaussianChain(Model):
         return torch.cat(means), rows @ rows.T
 
     @torch.no_grad()
-    def _exact(self, group: int) -> "_Step":
-        """The conditional of a group, exactly."""
-        starts = [self.dimensions]
-        for size in self.sizes:
-            starts.append(starts[-1] + size)
+    def _exact(self, group: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return gain, offset and factor of the exact conditional of a group."""
+        starts = list(accumulate((self.dimensions, *self.sizes)))
         places = [range(a, b) for a, b in pairwise(starts)]
         order = self._groups()
         at = order.index(group)
@@ -256,21 +247,13 @@ class LinearGaussianChain(Model):
         gain, within = _condition(covariance, places[group], given)
         factor = torch.linalg.cholesky(within)
         factor = factor.tril(-1) + torch.diagonal(factor).log().diag()
-        return _Step(gain, mean[list(places[group])] - gain @ mean[given], factor)
-
-
-class _Step(NamedTuple):
-    """One step of inference: z = gain (what it conditions on) + offset + factor noise."""
-
-    gain: Tensor
-    offset: Tensor
-    factor: Tensor
+        return gain, mean[list(places[group])] - gain @ mean[given], factor
 
 
 def _condition(
     covariance: Tensor, wanted: Sequence[int], given: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
-    """Gain and covariance of some cells of a Gaussian, given others."""
+    """Return gain and covariance of some cells of a Gaussian, given others."""
     wanted, given = list(wanted), list(given)
     across = covariance[wanted][:, given]
     gain = torch.linalg.solve(covariance[given][:, given], across.T).T

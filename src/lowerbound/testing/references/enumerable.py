@@ -36,11 +36,11 @@ class Enumerable(Model):
 
     @abstractmethod
     def joint(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """log p(x|z) `(M, B)`, log p(z) `(M, 1)` and log q(z|x) `(M, B)` for every value of z."""
+        """Return log p(x|z) `(M, B)`, log p(z) `(M, 1)` and log q(z|x) `(M, B)` of every z."""
 
     @abstractmethod
     def draw(self, state: Tensor) -> Tensor:
-        """x ~ p(x|z), `(N, cells)`, for the values of z with these indices, `(N,)`."""
+        """Draw x ~ p(x|z), `(N, cells)`, for the values of z with these indices, `(N,)`."""
 
     @property
     def latents(self) -> Mapping[str, Space]:
@@ -50,31 +50,30 @@ class Enumerable(Model):
     def descend(
         self, choose: Choose, batch: Batch | None = None, condition: Tensor | None = None
     ) -> Distribution:
-        """See `Model.descend`."""
         joint = self.joint(Batch(self.support()[:1]) if batch is None else batch)
         p = OverStates(self.states, joint[1].squeeze(1))
-        z = choose("z", p, None if batch is None else _law(self.states, joint[2]))
+        z = choose("z", p, None if batch is None else OverStates(self.states, joint[2].T))
         return _Given(self, (z.unsqueeze(-2) == self.states).all(dim=-1).long().argmax(dim=-1))
 
     def trace(self, batch: Batch, samples: int = 1, gradient: Gradient = "total") -> Trace:
         """See `Model.trace`; its densities are read from tables, and draws have no path."""
         joint = self.joint(batch)
-        index = _law(self.states, joint[2]).sample_index(samples)
+        index = OverStates(self.states, joint[2].T).sample_index(samples)
         return self._at(joint, index.unsqueeze(1), gradient)
 
     def log_evidence(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
-        """log p(x) = log sum_z p(z) p(x|z) of what was observed, `(B,)`, nats."""
+        """Return log p(x) = log sum_z p(z) p(x|z) of what was observed, `(B,)`, nats."""
         log_px, log_pz, _ = self.joint(Batch(x, observed))
         return (log_px + log_pz).logsumexp(dim=0)
 
     def log_posterior(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
-        """log p(z|x), `(M, B)`."""
+        """Return log p(z|x), `(M, B)`."""
         log_px, log_pz, _ = self.joint(Batch(x, observed))
         return (log_px + log_pz).log_softmax(dim=0)
 
     def posterior(self, x: Tensor) -> "OverStates":
-        """p(z|x) of each row, batch `(B,)`, event `(D,)`."""
-        return _law(self.states, self.log_posterior(x))
+        """Return p(z|x) of each row, batch `(B,)`, event `(D,)`."""
+        return OverStates(self.states, self.log_posterior(x).T)
 
     def simulate(self, count: int, seed: int = 0) -> Joint:
         """Draw z ~ p(z), then x ~ p(x|z)."""
@@ -84,11 +83,11 @@ class Enumerable(Model):
             return Joint(self.states[index], self.draw(index).double())
 
     def support(self) -> Tensor:
-        """Every value of x, `(levels^cells, cells)`, float64."""
+        """Return every value of x, `(levels^cells, cells)`, float64."""
         return every(self.levels, self.cells)
 
     def expected(self, objective: Objective, batch: Batch) -> Bound:
-        """The expectation of an objective over its draws: a sum over all that they can be.
+        """Sum an objective over all draws that there can be: its expectation.
 
         Draws in another order count as the same: `K` draws of `M` values are (K + M - 1 choose K)
         multisets, each as often as it can be ordered.
@@ -123,7 +122,7 @@ class Enumerable(Model):
     def _at(
         self, joint: tuple[Tensor, Tensor, Tensor], index: Tensor, gradient: Gradient = "total"
     ) -> Trace:
-        """The trace at states `(K, C, B)`, its batch `C` times that of the joint."""
+        """Trace at states `(K, C, B)`, its batch `C` times that of the joint."""
         log_px, log_pz, log_q = joint
         copies = index.shape[1]
         index = index.flatten(start_dim=1)
@@ -134,8 +133,8 @@ class Enumerable(Model):
             self.states[index],
             log_pz.expand_as(log_px).gather(0, index),
             still.gather(0, index),
-            _law(self.states, log_pz),
-            _law(self.states, log_q),
+            OverStates(self.states, log_pz.T),
+            OverStates(self.states, log_q.T),
             kl.reshape(1, -1, 1),
         )
         return Trace(log_px.gather(0, index), {"z": latent})
@@ -147,11 +146,6 @@ class OverStates(Distribution):
     Args:
         states: The vectors, `(M, D)`.
         log_probabilities: `(M,)`, or `(B, M)` for a batch of laws, normalised, nats.
-
-    Example:
-        >>> q = OverStates(torch.eye(2), torch.tensor([[0.25, 0.75]]).log())
-        >>> q.mean
-        tensor([[0.2500, 0.7500]])
     """
 
     has_rsample = False
@@ -167,16 +161,16 @@ class OverStates(Distribution):
             return chance.multinomial(samples, replacement=True).movedim(-1, 0)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        """Vectors, `(*sample_shape, B, D)`."""
+        """Draw vectors, `(*sample_shape, B, D)`."""
         drawn = self.states[self.sample_index(math.prod(sample_shape))]
         return drawn.reshape(*sample_shape, *drawn.shape[1:])
 
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
-        """The same table for every law of a batch."""
+        """Return the same table for every law of a batch."""
         return OverStates(self.states, self.log_probabilities.expand(*batch_shape, -1))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log-probability of vectors `(..., B, D)`, nats; minus infinity for those it lacks."""
+        """Return the log-probability of vectors `(..., B, D)`, nats; -inf for those it lacks."""
         equal = (value.unsqueeze(-2) == self.states).all(dim=-1)
         return torch.where(equal, self.log_probabilities, -math.inf).logsumexp(dim=-1)
 
@@ -211,13 +205,13 @@ class _Given(Distribution):
         return (chance @ support)[self.index]
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        """Examples, `(*sample_shape, ..., B, cells)`."""
+        """Draw examples, `(*sample_shape, ..., B, cells)`."""
         with torch.no_grad():
             index = self.index.expand(*sample_shape, *self.index.shape)
             return self.model.draw(index.flatten()).double().reshape(*index.shape, -1)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Log-probability of `(B, cells)`, `(..., B)`, nats."""
+        """Return the log-probability of `(B, cells)`, `(..., B)`, nats."""
         table = self.model.joint(Batch(value))[0]
         return table.T.expand(*self.index.shape, -1).gather(-1, self.index.unsqueeze(-1))[..., 0]
 
@@ -233,17 +227,7 @@ def _(distribution: OverStates) -> OverStates:
 
 
 def every(levels: int, cells: int) -> Tensor:
-    """All vectors of whole numbers 0 ... levels - 1, `(levels^cells, cells)`, float64.
-
-    Example:
-        >>> every(2, 2).tolist()
-        [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
-    """
+    """Return all vectors of whole numbers 0 ... levels - 1, `(levels^cells, cells)`, float64."""
     count = torch.arange(levels**cells)
     places = levels ** torch.arange(cells).flip(0)
     return (count.unsqueeze(-1) // places % levels).double()
-
-
-def _law(states: Tensor, log_probabilities: Tensor) -> OverStates:
-    """From `(M, B)` to a law of batch `(B,)`."""
-    return OverStates(states, log_probabilities.T)

@@ -6,7 +6,7 @@ from torch.nn.functional import logsigmoid, one_hot
 
 from lowerbound.core import Batch, View
 from lowerbound.seeding import seeded
-from lowerbound.testing.references.enumerable import Enumerable
+from lowerbound.testing.references.enumerable import Enumerable, every
 
 
 class BernoulliMixture(Enumerable):
@@ -19,7 +19,6 @@ class BernoulliMixture(Enumerable):
         cells: Number of binary cells of x.
         exact: Make q(z|x) the exact posterior where all cells are observed; otherwise it is
             another law.
-        seed: Of the parameters.
 
     Source: Lazarsfeld & Henry (1968), latent class analysis; Bishop (2006), section 9.3.3.
 
@@ -46,12 +45,9 @@ class BernoulliMixture(Enumerable):
             wrong = [numbers[1], numbers[0].log_softmax(dim=-1) + outside]
         self.encoder_weight, self.encoder_bias = (nn.Parameter(number) for number in wrong)
         self.cells = cells
-        self.register_buffer(
-            "states", torch.arange(states).double().unsqueeze(-1), persistent=False
-        )
+        self.register_buffer("states", every(states, 1), persistent=False)
 
     def joint(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """See `Enumerable.joint`."""
         x = View()(batch).double()
         cells = x * logsigmoid(self.cell_logits.unsqueeze(1))
         cells = cells + (1 - x) * logsigmoid(-self.cell_logits.unsqueeze(1))
@@ -61,7 +57,6 @@ class BernoulliMixture(Enumerable):
         return cells.sum(dim=-1), self.prior_logits.log_softmax(dim=-1).unsqueeze(-1), log_q
 
     def draw(self, state: Tensor) -> Tensor:
-        """See `Enumerable.draw`."""
         return torch.bernoulli(self.cell_logits[state].sigmoid())
 
 
@@ -76,17 +71,8 @@ class CategoricalMixture(Enumerable):
         cells: Number of cells of x.
         levels: Number of values of a cell; with 2 it is a `BernoulliMixture`.
         exact: Make q(z|x) the exact posterior; otherwise it is another law.
-        seed: Of the parameters.
 
     Source: Goodman (1974), Biometrika 61(2), latent class analysis of polytomous items.
-
-    Example:
-        >>> model = CategoricalMixture(levels=5, exact=True)
-        >>> batch = Batch(torch.tensor([[4, 0, 2]]), torch.tensor([[True, False, True]]))
-        >>> weights = model.trace(batch, samples=5).log_weight
-        >>> evidence = model.log_evidence(batch.x, batch.observed)
-        >>> bool((weights - evidence).abs().max() < 1e-12)
-        True
     """
 
     def __init__(
@@ -108,12 +94,9 @@ class CategoricalMixture(Enumerable):
         self.prior_logits, self.cell_logits = (nn.Parameter(number) for number in numbers)
         self.encoder_bias, self.encoder_weight = (nn.Parameter(number) for number in wrong)
         self.cells, self.levels = cells, levels
-        self.register_buffer(
-            "states", torch.arange(states).double().unsqueeze(-1), persistent=False
-        )
+        self.register_buffer("states", every(states, 1), persistent=False)
 
     def joint(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """See `Enumerable.joint`."""
         known = one_hot(View()(batch).long(), self.levels).double()
         if batch.observed is not None:
             known = known * batch.observed.unsqueeze(-1)
@@ -123,6 +106,5 @@ class CategoricalMixture(Enumerable):
         return log_px, self.prior_logits.log_softmax(dim=-1).unsqueeze(-1), log_q
 
     def draw(self, state: Tensor) -> Tensor:
-        """See `Enumerable.draw`."""
         chance = self.cell_logits[state].softmax(dim=-1).flatten(end_dim=1)
         return chance.multinomial(1).reshape(len(state), self.cells)
