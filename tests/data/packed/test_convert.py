@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 from tests.data.packed.test_stored import both, same_data
 
 from lowerbound.data import read, read_examples
-from lowerbound.data.packed import archives, parts
+from lowerbound.data.packed import parts
 from lowerbound.data.packed.convert import pack
 from lowerbound.data.packed.folder import MANIFEST, open_packed
 from lowerbound.data.reading import Reading
@@ -36,7 +36,6 @@ TABLE = pa.table({
 def little_at_once(monkeypatch, cache) -> None:
     """Parts of a few hundred bytes."""
     monkeypatch.setattr(parts, "AT_ONCE", 2**12)
-    monkeypatch.setattr(archives, "AT_ONCE", 2**12)
     monkeypatch.setattr(parts, "PICTURES", 7)
 
 

@@ -18,11 +18,10 @@ from lowerbound.data.packed.write import write
 from lowerbound.data.raw import Raw
 from lowerbound.data.read.axes import arrange
 from lowerbound.data.read.download import cache_folder
-from lowerbound.data.read.files import Entry, entries_of
+from lowerbound.data.read.files import COLUMNS, TEXT, Entry, entries_of
 from lowerbound.data.read.locate import locate
 from lowerbound.data.read.picture import extensions
 from lowerbound.data.read.source import arranged, guarded, is_pictures, open_source
-from lowerbound.data.read.tables import COLUMNS, TEXT
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows, Block
 from lowerbound.errors import SettingError
