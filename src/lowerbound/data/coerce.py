@@ -11,7 +11,7 @@ from lowerbound.data.fitting import Fitting, Lookup
 from lowerbound.data.infer import half_of, kind_of
 from lowerbound.data.loading import load
 from lowerbound.data.notes import Note, Tally
-from lowerbound.data.parts import part_of
+from lowerbound.data.packed.examples import part_of
 from lowerbound.data.raw import Column, Raw
 from lowerbound.data.rows import blocks
 from lowerbound.data.schema import Schema
@@ -45,7 +45,7 @@ def coerce(raw: Raw, schema: Schema, *, binarize: bool = False) -> tuple[Source,
     facts, tally = Facts.of(raw.rows), Tally()
     fitting, notes = match(raw, schema, facts, binarize=binarize)
     if raw.rows.in_memory:
-        examples = load(raw, fitting, np.arange(len(raw)), tally=tally)
+        examples = load(raw, fitting, np.arange(len(raw)), tally)
     else:
         for _, block in blocks(raw.rows):  # refused before any work is done
             fitting(block, tally)

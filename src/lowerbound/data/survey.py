@@ -23,7 +23,7 @@ Stage = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Survey:
-    """What three passes through a source find out.
+    """Findings of three passes through a source.
 
     Attributes:
         facts: About all rows.
@@ -46,7 +46,7 @@ class Survey:
 
 
 def survey(
-    raw: Raw, *, binarize: Binarize, seed: int, test: bool, stage: Stage | None = None
+    raw: Raw, binarize: Binarize, seed: int, *, test: bool, stage: Stage | None = None
 ) -> Survey:
     """Find out all there is to know of a source before training.
 
