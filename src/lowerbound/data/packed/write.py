@@ -53,8 +53,6 @@ def write(out: Path, parts: Iterable[Raw], progress: Progress | None = None) -> 
         draft.rename(out)
         return count
     except OSError as error:
-        if isinstance(error, OutputError):
-            raise
         why = (error.strerror or str(error)).lower()
         raise OutputError(f"cannot write {out}: {why}") from error
     finally:

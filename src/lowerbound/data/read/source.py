@@ -168,7 +168,9 @@ def pictures_raw(
     entries, notes = limited(entries, limit)
     plan = plan_pictures(entries, options, tally, where)
     values, names = read_pictures(plan, tally, where)
-    if options.channels is None and values.shape[1] == 3 and _grey(values):
+    colour = options.channels is None and values.shape[1] == 3
+    # the first picture before all of them: it is rarely grey where the others are not
+    if colour and all((some == some[:, :1]).all() for some in (values[:1], values)):
         values = np.ascontiguousarray(values[:, :1])
         plan = replace(plan, reading=replace(plan.reading, channels=1))
         notes += (Note("all pictures are stored as colour but grey: read as grey"),)
@@ -188,20 +190,16 @@ def pictures_raw(
     )
 
 
-def _grey(values: np.ndarray) -> bool:
-    return bool((values[:1] == values[:1, :1]).all() and (values == values[:, :1]).all())
-
-
 def arranged(raw: Raw, options: Reading, *, suspect: bool = True) -> Raw:
     """Put the axes of an array in order: vectors, series or images."""
     options.refuse("table", "picture", where=raw.where)
     block = raw.rows.read(0, len(raw))
     values, observed, more = known(block.values, block.observed, options)
-    raw = replace(raw, notes=raw.notes + more)
     told = options.axes
     if options.recorded and told not in BY_AXES.get(values.ndim, ("flat",)):
         told = None
-    axes, notes = find_axes(values, told, raw.where)
+    axes, found = find_axes(values, told, raw.where)
+    notes = (*raw.notes, *more, *found)
     values = arrange(values, axes)
     observed = None if observed is None else arrange(observed, axes)
     channels = options.channels
@@ -211,7 +209,7 @@ def arranged(raw: Raw, options: Reading, *, suspect: bool = True) -> Raw:
     raw = replace(
         raw,
         rows=ArrayRows(values, observed),
-        notes=raw.notes + notes,
+        notes=notes,
         reading=replace(options, axes=axes if block.values.ndim > 2 else None, channels=channels),
     )
     return _with_suspects(raw) if suspect else raw
