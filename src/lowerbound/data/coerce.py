@@ -56,11 +56,11 @@ def coerce(raw: Raw, schema: Schema, *, binarize: bool = False) -> tuple[Source,
 def match(
     raw: Raw, schema: Schema, facts: Facts, *, binarize: bool = False, grey: bool = False
 ) -> tuple[Fitting, tuple[Note, ...]]:
-    """Find out what makes the schema's rows of those of a source.
+    """Find out how rows of a source become those of a schema, a model's or its own.
 
     Args:
         raw: The source.
-        schema: Of a model, or what was just inferred from `raw`.
+        schema: Of the rows to be made.
         facts: About all rows.
         binarize: Cut at half of the range, for a binary schema.
         grey: Keep the grey levels that others draw 0 and 1 from.

@@ -48,18 +48,7 @@ class Survey:
 def survey(
     raw: Raw, binarize: Binarize, seed: int, *, test: bool, stage: Stage | None = None
 ) -> Survey:
-    """Find out all there is to know of a source before training.
-
-    Args:
-        raw: All rows.
-        binarize: Make every cell 0 or 1.
-        seed: Of the split.
-        test: Whether to set a test part aside.
-        stage: Called with (what is done, rows done, rows in all).
-
-    Raises:
-        DataError: The examples cannot be modelled, or are too few.
-    """
+    """Find out all there is to know of a source before training; arguments as of `build`."""
     tell = stage or (lambda what, done, total: None)
     facts = Facts.of(raw.rows, lambda done, total: tell("looking at", done, total))
     schema, notes = infer(raw, facts, binarize)

@@ -80,17 +80,8 @@ def left_on_disk(
 
     A `.npy` file and a packed folder are read where they are. All else is first written as a
     packed folder, in the user's cache, where it is found again as long as it stays the same.
-
-    Args:
-        path: It exists.
-        key: The array within the file.
-        options: Decisions of reading.
-        stream: Whether it stays on disk; None if it is too big for memory.
-        limit: The most examples wanted; of picture files few are read whatever there are.
-        stage: Called with (what is done, rows done, rows in all).
-
-    Raises:
-        DataError: It is broken.
+    Where `stream` is None, a source stays on disk if it is too big for memory; of picture files
+    at most `limit` are counted. The other arguments are those of `read`.
     """
     if stream is False or (
         stream is None and not too_big(guarded(path, lambda: size_of(path, limit)))

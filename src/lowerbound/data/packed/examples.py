@@ -170,14 +170,7 @@ def part_of(
     rows: np.ndarray | None = None,
     without: np.ndarray | None = None,
 ) -> Source:
-    """Take some rows of a source as examples.
-
-    Args:
-        raw: The source.
-        fitting: All that is done to its rows.
-        facts: About all rows.
-        rows: Which, int64, in this order; all others than `without`, in theirs, if None.
-        without: Rows that belong elsewhere.
+    """Take the rows `rows` of a source, int64, or all but `without` in their own order.
 
     Returns:
         Examples in memory if the source is, or if few are asked for; else such as stay on disk.

@@ -22,16 +22,7 @@ PICTURES = 1024
 
 
 def parts_of(path: Path, key: str | None, options: Reading) -> Iterator[Raw]:
-    """Read a file or folder a part at a time; the first part takes the decisions for all.
-
-    Args:
-        path: It exists.
-        key: The array within the file.
-        options: Decisions that a person took.
-
-    Raises:
-        DataError: It cannot be read.
-    """
+    """Read a file or folder a part at a time; the first part takes the decisions for all."""
     where, (kind, entries, tally) = repr(path.name), chosen(path)
     if kind == "images":
         found = _pictures(entries, options, where)

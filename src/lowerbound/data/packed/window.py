@@ -72,13 +72,7 @@ def shuffled(
 ) -> Iterator[Block]:
     """Make batches of rows, `(size, *shape)` as the schema stores them; the last may be smaller.
 
-    Args:
-        rows: Where they are read from.
-        fitting: All that is done to them.
-        span: Which rows take part.
-        order: From `sliding_order`.
-        size: Rows in a batch.
-        first: Batches to pass over; their rows are not read unless others of their blocks are.
+    The first `first` batches are passed over: they are not read unless others of their blocks are.
     """
     begins, starts, skip = block_starts(rows), order.starts, first * size
     room = int(np.diff(starts).max())

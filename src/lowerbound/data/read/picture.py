@@ -126,13 +126,10 @@ def fourth_band(entry: Entry) -> np.ndarray:
 
 
 def decode(entry: Entry, pages: range, target: Target) -> tuple[np.ndarray, set[str]]:
-    """Decode some pages of a picture and fit them to the others.
+    """Decode some pages of a picture, counted from 0, and fit them to the others.
 
-    Args:
-        entry: The file.
-        pages: Counted from 0.
-        target: What they are turned into. Transparency is composited on white where no channel
-            keeps it; another size is reached with antialiasing.
+    Transparency is composited on white where no channel keeps it; another size is reached with
+    antialiasing.
 
     Returns:
         `(pages, C, H, W)`, and what was converted, such as "images grey: read as colour".

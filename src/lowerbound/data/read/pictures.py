@@ -82,12 +82,6 @@ class Plan:
 def plan_pictures(entries: list[Entry], options: Reading, tally: Tally, where: str) -> Plan:
     """Decide size, channels, pages and intensity over all pictures of a source.
 
-    Args:
-        entries: The picture files.
-        options: What a person told.
-        tally: Counts the files that are skipped.
-        where: What messages call the source.
-
     Raises:
         DataError: None of them can be read, or their pages differ.
     """
