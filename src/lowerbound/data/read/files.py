@@ -13,7 +13,6 @@ from typing import IO
 
 import numpy as np
 
-from lowerbound.data import raw
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION, refuse_oversize
 from lowerbound.errors import DataError
 
@@ -80,8 +79,10 @@ class Entry:
                 refuse_oversize(self.size, where)
                 found = self.path.read_bytes()
             if found[:2] == b"\x1f\x8b":
+                from lowerbound.data.raw import MOST_BYTES
+
                 with gzip.open(io.BytesIO(found)) as stream:
-                    found = stream.read(raw.MOST_BYTES // 4 + 1)  # a table takes several times more
+                    found = stream.read(MOST_BYTES // 4 + 1)  # a table takes several times more
                 refuse_oversize(4 * len(found), where)
             return found
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
