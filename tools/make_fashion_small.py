@@ -30,7 +30,7 @@ def main() -> None:
     files = find_idx(Path(sys.argv[1]))
     arrays = {}
     for part, per_class in PER_CLASS.items():
-        images, labels = (read_idx(files[f"{part}-{what}"]) for what in ("images", "labels"))
+        images, labels = (next(read_idx(files[f"{part}-{what}"])) for what in ("images", "labels"))
         rows = chosen(images, labels, per_class)
         name = "test" if part == "t10k" else part
         arrays[f"{name}_images"], arrays[f"{name}_labels"] = images[rows], labels[rows]

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from lowerbound.data.dataset import Data, identity
-from lowerbound.data.loading import with_draws
+from lowerbound.data.grey import Grey, drawn_once
+from lowerbound.data.loading import load
 from lowerbound.data.notes import Note
+from lowerbound.data.packed.examples import part_of
 from lowerbound.data.packed.remember import remembered
-from lowerbound.data.parts import part_of
 from lowerbound.data.raw import TEST, VALIDATION, Raw
 from lowerbound.data.reading import Binarize
 from lowerbound.data.rows import ArrayRows, blocks
@@ -56,39 +57,42 @@ def build(
     if binarize == "dynamic" and not raw.rows.in_memory:
         raise SettingError("bits drawn anew are for data in memory; leave that, or stream out")
 
-    def find_out() -> Survey:
-        return survey(raw, binarize=binarize, seed=seed, test=test, stage=stage)
-
-    in_memory = raw.rows.in_memory
-    found = find_out() if in_memory else remembered(raw, (binarize, seed, test), find_out)
-    train, held = _parts(raw, found, seed)
+    found = remembered(
+        raw, (binarize, seed, test), lambda: survey(raw, binarize, seed, test=test, stage=stage)
+    )
+    record = found.split.record
+    whole = hashlib.sha256(identity(found.schema))
+    whole.update(found.fingerprint.encode())
+    counts = {key: record[key] for key in ("seed", "counts", "validation", "test")}
+    whole.update(json.dumps(counts, sort_keys=True).encode())
+    train, validation, test_part = _parts(raw, found, seed)
     return Data(
         schema=found.schema,
         train=train,
-        validation=held[VALIDATION],
-        test=held[TEST],
+        validation=validation,
+        test=test_part,
         source=raw.where,
         notes=(*raw.notes, *found.notes),
-        split={**found.split.record, "limit": limit},
-        fingerprint=_fingerprint(found),
+        split={**record, "limit": limit},
+        fingerprint=whole.hexdigest(),
     )
 
 
-def _parts(raw: Raw, found: Survey, seed: int) -> tuple[Source, dict[int, Source]]:
-    """Make the training part, and the others."""
-    made, fitting = found.split, found.fitting(raw)
-    without = np.concatenate(list(made.held.values()))
-    if found.schema.white is not None:
-        drawn = with_draws(raw, fitting, seed)
-        rest = np.setdiff1d(np.arange(len(raw)), without) if made.train is None else made.train
-        train, *others = (
-            drawn.select(torch.from_numpy(rows)) for rows in (rest, *made.held.values())
-        )
-        return train, dict(zip(made.held, others, strict=True))
-    order = made.train if raw.rows.in_memory else None
-    return part_of(raw, fitting, found.facts, order, without), {
-        part: part_of(raw, fitting, found.facts, rows) for part, rows in made.held.items()
-    }
+def _parts(raw: Raw, found: Survey, seed: int) -> list[Source]:
+    """Make the parts for training, validation and test."""
+    fitting, facts, order = found.fitting(raw), found.facts, found.split.train
+    held = [found.split.held[part] for part in (VALIDATION, TEST)]
+    without = np.concatenate(held)
+    white = found.schema.white
+    if white is None:
+        order = order if raw.rows.in_memory else None
+        train = part_of(raw, fitting, facts, order, without)
+        return [train, *(part_of(raw, fitting, facts, rows) for rows in held)]
+    grey = load(raw, fitting, np.arange(len(raw)))
+    bits = torch.from_numpy(drawn_once(grey.x.numpy(), white, seed))
+    drawn = replace(grey, x=bits, grey=Grey(grey.x, white))
+    order = np.setdiff1d(np.arange(len(raw)), without) if order is None else order
+    return [drawn.select(torch.from_numpy(rows)) for rows in (order, *held)]
 
 
 def _limited(raw: Raw, limit: int, seed: int) -> Raw:
@@ -108,12 +112,3 @@ def _limited(raw: Raw, limit: int, seed: int) -> Raw:
         row_names=None if names is None else tuple(names[row] for row in rows.tolist()),
         notes=(*raw.notes, note),
     )
-
-
-def _fingerprint(found: Survey) -> str:
-    """sha256 over the schema, the contents of all rows, their parts and their classes."""
-    whole = hashlib.sha256(identity(found.schema))
-    whole.update(found.fingerprint.encode())
-    counts = {key: found.split.record[key] for key in ("seed", "counts", "validation", "test")}
-    whole.update(json.dumps(counts, sort_keys=True).encode())
-    return whole.hexdigest()

@@ -11,7 +11,7 @@ from lowerbound.data.fitting import Fitting, Lookup
 from lowerbound.data.infer import half_of, kind_of
 from lowerbound.data.loading import load
 from lowerbound.data.notes import Note, Tally
-from lowerbound.data.parts import part_of
+from lowerbound.data.packed.examples import part_of
 from lowerbound.data.raw import Column, Raw
 from lowerbound.data.rows import blocks
 from lowerbound.data.schema import Schema
@@ -45,7 +45,7 @@ def coerce(raw: Raw, schema: Schema, *, binarize: bool = False) -> tuple[Source,
     facts, tally = Facts.of(raw.rows), Tally()
     fitting, notes = match(raw, schema, facts, binarize=binarize)
     if raw.rows.in_memory:
-        examples = load(raw, fitting, np.arange(len(raw)), tally=tally)
+        examples = load(raw, fitting, np.arange(len(raw)), tally)
     else:
         for _, block in blocks(raw.rows):  # refused before any work is done
             fitting(block, tally)
@@ -56,11 +56,11 @@ def coerce(raw: Raw, schema: Schema, *, binarize: bool = False) -> tuple[Source,
 def match(
     raw: Raw, schema: Schema, facts: Facts, *, binarize: bool = False, grey: bool = False
 ) -> tuple[Fitting, tuple[Note, ...]]:
-    """Find out what makes the schema's rows of those of a source.
+    """Find out how rows of a source become those of a schema, a model's or its own.
 
     Args:
         raw: The source.
-        schema: Of a model, or what was just inferred from `raw`.
+        schema: Of the rows to be made.
         facts: About all rows.
         binarize: Cut at half of the range, for a binary schema.
         grey: Keep the grey levels that others draw 0 and 1 from.
@@ -120,6 +120,7 @@ def _columns(raw: Raw, schema: Schema) -> tuple[np.ndarray | None, tuple[Note, .
 def _by_name(
     names: tuple[str, ...], schema: Schema, where: str
 ) -> tuple[np.ndarray, tuple[Note, ...]]:
+    """Find the schema's columns by their names, and note the others."""
     place = {name: i for i, name in enumerate(names)}
     wanted = [field.name for field in schema.modelled]
     absent = [name for name in wanted if name not in place]
@@ -203,24 +204,22 @@ def _chance(
 
 
 def _other_shape(shape: tuple[int, ...], schema: Schema, where: str) -> str:
-    if len(schema.shape) == 1:
-        wanted, width = f"{schema.dimensions} columns", schema.dimensions + len(schema.constants)
-        wanted += f" (or {width} with those that never vary)" * bool(schema.constants)
-    else:
-        wanted = f"{_by(schema.shape)} {'images' if schema.is_image else 'series'}"
     got = f"{shape[0]} columns" if len(shape) == 1 else _by(shape)
-    if len(schema.shape) == 1 and math.prod(shape) == schema.dimensions:
+    if len(schema.shape) > 1:
+        wanted = f"{_by(schema.shape)} {'images' if schema.is_image else 'series'}"
+    elif math.prod(shape) == schema.dimensions:
         return (
             f"the model takes vectors of {schema.dimensions}, got {got} images in {where}; reshape "
             f"them to (N, {schema.dimensions})"
         )
-    remedy = (
-        "resize or reshape them, or give picture files, which are resized"
-        if schema.is_image
-        else "give the columns of the training data"
-    )
+    else:
+        wanted, width = f"{schema.dimensions} columns", schema.dimensions + len(schema.constants)
+        wanted += f" (or {width} with those that never vary)" * bool(schema.constants)
+    remedy = "give the columns of the training data"
+    if schema.is_image:
+        remedy = "resize or reshape them, or give picture files, which are resized"
     return f"the model takes {wanted}, got {got} in {where}; {remedy}"
 
 
 def _by(shape: tuple[int, ...]) -> str:
-    return "x".join(str(size) for size in shape)
+    return "x".join(map(str, shape))

@@ -1,7 +1,7 @@
 """Examples in memory."""
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -43,7 +43,7 @@ class Examples:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one example."""
+        """Shape of one example."""
         return tuple(self.x.shape[1:])
 
     def batch(self, index: Tensor | slice) -> Batch:
@@ -52,9 +52,8 @@ class Examples:
 
     def draw(self, index: Tensor | slice) -> Batch:
         """Take the examples at `index` as a training sees them: drawn anew, if at all."""
-        if self.grey is None:
-            return self.batch(index)
-        return Batch(self.grey.draw(index), None if self.observed is None else self.observed[index])
+        batch = self.batch(index)
+        return batch if self.grey is None else replace(batch, x=self.grey.draw(index))
 
     def batches(self, size: int, first: int = 0) -> Generator[Batch, None, None]:
         """Go through all examples once, shuffled by the random state in force now.
@@ -80,31 +79,21 @@ class Examples:
 
     def select(self, index: Tensor | slice) -> "Examples":
         """Choose the examples at `index`, with their labels and names."""
-        return Examples(
-            self.x[index],
-            None if self.observed is None else self.observed[index],
-            None if self.label is None else self.label[index],
-            self.label_names,
-            None if self.grey is None else self.grey.select(index),
-            None if self.row_names is None else _chosen(self.row_names, index),
-            self.row_label,
-        )
+        names = self.row_names
+        if names is not None:
+            places = torch.arange(len(names), device=self.x.device)[index]
+            names = tuple(names[place] for place in places.tolist())
+        return replace(self._each(lambda part: part[index]), row_names=names)
 
     def to(self, device: torch.device | str) -> "Examples":
         """Copy the examples to another device."""
-        return Examples(
-            self.x.to(device),
-            None if self.observed is None else self.observed.to(device),
-            None if self.label is None else self.label.to(device),
-            self.label_names,
-            None if self.grey is None else self.grey.to(device),
-            self.row_names,
-            self.row_label,
+        return self._each(lambda part: part.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Examples":
+        return replace(
+            self,
+            x=change(self.x),
+            observed=None if self.observed is None else change(self.observed),
+            label=None if self.label is None else change(self.label),
+            grey=None if self.grey is None else replace(self.grey, levels=change(self.grey.levels)),
         )
-
-
-def _chosen(names: tuple[str, ...], index: Tensor | slice) -> tuple[str, ...]:
-    if isinstance(index, slice):
-        return names[index]
-    places = torch.arange(len(names), device=index.device)[index]
-    return tuple(names[place] for place in places.tolist())

@@ -1,6 +1,6 @@
 """Data from whatever a user has: a named set, a folder, a file, an array or a table."""
 
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from lowerbound.data.build import Stage, build
@@ -9,12 +9,13 @@ from lowerbound.data.dataset import Data
 from lowerbound.data.infer import check_limit
 from lowerbound.data.notes import Note
 from lowerbound.data.packed.convert import left_on_disk
-from lowerbound.data.packed.folder import in_memory, is_packed, open_packed
+from lowerbound.data.packed.folder import is_packed, open_packed
 from lowerbound.data.raw import Raw
 from lowerbound.data.read.locate import locate
 from lowerbound.data.read.named import named_sets
 from lowerbound.data.read.source import is_pictures, open_source
 from lowerbound.data.reading import Binarize, Reading, Written, reading
+from lowerbound.data.rows import ArrayRows
 from lowerbound.data.schema import Schema
 from lowerbound.data.source import Source
 from lowerbound.errors import DataError, SettingError, ShapeError
@@ -73,7 +74,7 @@ def read(
     raw = _opened(source, options, stream, limit, progress)
     if raw.pictures and len(raw) == 1:
         raise DataError(f"{raw.where} is a single picture; training needs a folder of at least 10")
-    limit = None if raw.pictures and not is_stored(raw) else limit  # chosen by name
+    limit = None if raw.pictures and raw.rows.in_memory else limit  # chosen by name
     return build(raw, binarize=binarize, seed=seed, limit=limit, stage=progress)
 
 
@@ -154,21 +155,13 @@ def _written(schema: Schema) -> tuple[Written, ...]:
 
 def _how(values: tuple[str | float, ...]) -> str:
     """Tell how a column is written; a column of two numbers has these as its categories."""
-    numbers = [not isinstance(one, str) or _is_number(one) for one in values]
+    numbers = []
+    for value in values:
+        try:
+            numbers.append(isinstance(float(value), float))
+        except ValueError:
+            numbers.append(False)
     return "numbers" if all(numbers) else "words or numbers" if any(numbers) else "words"
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
-def is_stored(raw: Raw) -> bool:
-    """Whether rows stay on disk."""
-    return not raw.rows.in_memory
 
 
 def _opened(
@@ -176,16 +169,16 @@ def _opened(
 ) -> Raw:
     """Open all rows, in memory or where they lie."""
     place = locate(source)
-    path: Path | None = place.path if place.named is None else None
-    if path is None and stream:
-        raise SettingError(
-            "only a file or a folder can be streamed; save an array with np.save, a named set with "
-            "lowerbound data pack NAME OUT"
-        )
-    if path is not None:
-        found = left_on_disk(path, place.key, options, stream, limit, progress)
-        if found is not None:
-            return found
-        if is_packed(path):
-            return in_memory(open_packed(path, options))
-    return open_source(source, options, limit=limit)
+    if place.path is None or place.named is not None:
+        if stream:
+            raise SettingError(
+                "only a file or a folder can be streamed; save an array with np.save, a named set "
+                "with lowerbound data pack NAME OUT"
+            )
+        return open_source(source, options, limit=limit)
+    found = left_on_disk(place.path, place.key, options, stream, limit, progress)
+    if found is None and is_packed(place.path):
+        raw = open_packed(place.path, options)
+        block = raw.rows.read(0, len(raw))
+        return replace(raw, rows=ArrayRows(block.values, block.observed))
+    return open_source(source, options, limit=limit) if found is None else found

@@ -38,14 +38,6 @@ class Grey:
         chance = torch.rand(levels.shape, device=levels.device) * self.white
         return (chance < levels).to(torch.uint8)
 
-    def select(self, index: Tensor | slice) -> "Grey":
-        """Choose the grey levels of the examples at `index`."""
-        return Grey(self.levels[index], self.white)
-
-    def to(self, device: torch.device | str) -> "Grey":
-        """Copy the levels to another device."""
-        return Grey(self.levels.to(device), self.white)
-
 
 def drawn_once(levels: np.ndarray, white: float, seed: int) -> np.ndarray:
     """Draw every cell once, uint8 of the same shape: the same for a seed everywhere."""

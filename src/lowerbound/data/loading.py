@@ -5,31 +5,16 @@ import torch
 
 from lowerbound.data.examples import Examples
 from lowerbound.data.fitting import Fitting
-from lowerbound.data.grey import Grey, drawn_once
 from lowerbound.data.notes import Tally
 from lowerbound.data.raw import Raw
+from lowerbound.data.rows import Block
 
 #: Bytes of rows that are turned into examples at a time.
 AT_ONCE = 2**24
 
 
-def load(
-    raw: Raw,
-    fitting: Fitting,
-    rows: np.ndarray,
-    *,
-    alone: bool = False,
-    tally: Tally | None = None,
-) -> Examples:
-    """Read rows, in their order, a part at a time.
-
-    Args:
-        raw: The source.
-        fitting: All that is done to its rows.
-        rows: Which, int64 `(N,)`.
-        alone: Whether to leave out their classes and names.
-        tally: Counts what a person should know of new data.
-    """
+def load_block(raw: Raw, fitting: Fitting, rows: np.ndarray, tally: Tally | None = None) -> Block:
+    """Read rows, int64 `(N,)`, in their order, as the schema stores them, a part at a time."""
     x = np.empty((len(rows), *fitting.schema.shape), fitting.dtype)
     observed = np.ones(x.shape, bool) if fitting.masked else None
     step = max(1, AT_ONCE // fitting.row_bytes)
@@ -40,35 +25,24 @@ def load(
             observed[start : start + step] = block.observed
     if observed is not None and not fitting.schema.missing and observed.all():
         observed = None
-    if alone:
-        return Examples(torch.from_numpy(x), _tensor(observed))
-    names = raw.row_names
+    return Block(x, observed)
+
+
+def load(raw: Raw, fitting: Fitting, rows: np.ndarray, tally: Tally | None = None) -> Examples:
+    """Read rows as examples, with their classes and names.
+
+    Args:
+        raw: The source.
+        fitting: All that is done to its rows.
+        rows: Which, int64 `(N,)`, in this order.
+        tally: Counts what a person should know of new data.
+    """
+    block, names = load_block(raw, fitting, rows, tally), raw.row_names
     return Examples(
-        torch.from_numpy(x),
-        _tensor(observed),
+        torch.from_numpy(block.values),
+        None if block.observed is None else torch.from_numpy(block.observed),
         None if raw.label is None else torch.from_numpy(raw.label[rows].astype(np.int64)),
         raw.label_names,
         row_names=None if names is None else tuple(names[row] for row in rows.tolist()),
         row_label=raw.row_label,
     )
-
-
-def with_draws(raw: Raw, fitting: Fitting, seed: int) -> Examples:
-    """Read all rows of a source as bits drawn from their grey levels, which are kept.
-
-    Args:
-        raw: The source.
-        fitting: Keeps grey levels.
-        seed: Of the one draw that every cell has now; a training draws anew.
-    """
-    found = load(raw, fitting, np.arange(len(raw)))
-    white = fitting.schema.white or 1.0
-    bits = torch.from_numpy(drawn_once(found.x.numpy(), white, seed))
-    return Examples(
-        bits, found.observed, found.label, found.label_names, Grey(found.x, white),
-        found.row_names, found.row_label,
-    )  # fmt: skip
-
-
-def _tensor(mask: np.ndarray | None) -> torch.Tensor | None:
-    return None if mask is None else torch.from_numpy(mask)

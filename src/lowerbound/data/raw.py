@@ -1,12 +1,13 @@
 """What a reader hands over before anything has been decided about it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from lowerbound.data.notes import Note
 from lowerbound.data.reading import Reading
-from lowerbound.data.rows import Rows
+from lowerbound.data.rows import ArrayRows, Rows
 from lowerbound.errors import DataError
 
 MOST_BYTES = 8 * 2**30
@@ -81,6 +82,20 @@ class Raw:
             return self.columns
         whole = self.rows.dtype.kind in "biu"
         return tuple(Column(name, whole=whole) for name in self.names)
+
+
+def whole(parts: Iterable[Raw]) -> Raw:
+    """Put the parts of a source without gaps and names into one."""
+    first, *rest = found = list(parts)
+    if not rest:
+        return first
+    label, part = first.label, first.part
+    return replace(
+        first,
+        rows=ArrayRows(np.concatenate([raw.values for raw in found])),
+        part=part if part is None else np.concatenate([raw.part for raw in found]),
+        label=label if label is None else np.concatenate([raw.label for raw in found]),
+    )
 
 
 def refuse_oversize(size: int, where: str) -> None:

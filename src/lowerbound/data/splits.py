@@ -5,17 +5,15 @@ goes: the split is the same after the rows are shuffled and under every version 
 """
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lowerbound.data.keys import content_keys
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION
 from lowerbound.data.rows import Block
-from lowerbound.data.sketch import KEPT, Sketch
+from lowerbound.data.sketch import KEPT, Sketch, content_keys
 from lowerbound.errors import DataError
 
 LEAST_DISTINCT = 10
@@ -30,7 +28,6 @@ RULE = "blake2b(seed, contents), whole groups of identical examples, in ascendin
 NAMES = {TRAIN: "train", VALIDATION: "validation", TEST: "test"}
 
 
-@dataclass
 class Hashes:
     """Hashes of all rows, the lowest of each part of the source kept with their rows.
 
@@ -42,17 +39,20 @@ class Hashes:
 
     Attributes:
         sketches: By part.
-        sums: By part, the hashes of all rows added up, so that their order does not matter.
         order: Digest of the hashes of all rows in their order.
     """
 
-    seed: int
-    part: np.ndarray | None = None
-    label: np.ndarray | None = None
-    kept: int = KEPT
-    sketches: dict[int, Sketch] = field(default_factory=dict)
-    sums: dict[int, np.ndarray] = field(default_factory=dict)
-    order: Any = field(default_factory=hashlib.sha256)
+    def __init__(
+        self,
+        seed: int,
+        part: np.ndarray | None = None,
+        label: np.ndarray | None = None,
+        kept: int = KEPT,
+    ) -> None:
+        self.seed, self.part, self.label, self.kept = seed, part, label, kept
+        self.sketches: dict[int, Sketch] = {}
+        self.order = hashlib.sha256()
+        self._sums: dict[int, np.ndarray] = {}  # of all hashes: their order does not matter
 
     def add(self, start: int, block: Block) -> None:
         """Look at more rows, as stored, the first of which is number `start`."""
@@ -66,13 +66,13 @@ class Hashes:
         for number in np.unique(parts).tolist():
             own = parts == number
             self.sketches.setdefault(number, Sketch(self.kept)).add(keys[own], places[own])
-            total = self.sums.setdefault(number, np.zeros(3, np.uint64))
+            total = self._sums.setdefault(number, np.zeros(3, np.uint64))
             total += np.append(marked[own].sum(axis=0), np.uint64(own.sum()))
 
     @property
     def fingerprint(self) -> str:
         """Digest of all rows, their parts and classes, in whatever order they come."""
-        sums = [(part, *map(int, total)) for part, total in sorted(self.sums.items())]
+        sums = [(part, *map(int, total)) for part, total in sorted(self._sums.items())]
         return hashlib.sha256(repr(sums).encode()).hexdigest()
 
     def lowest(self, limit: int) -> np.ndarray:
@@ -81,7 +81,7 @@ class Hashes:
         kept = []
         for sketch in self.sketches.values():
             share = limit if self.part is None else max(1, round(limit * sketch.count / count))
-            kept.append(np.sort(sketch.groups()[0][:share]))
+            kept.append(sketch.lowest()[1][:share])
         return np.sort(np.concatenate(kept))
 
 
@@ -122,9 +122,10 @@ def split(hashes: Hashes, *, where: str, row_bytes: int = 1, test: bool = True) 
         DataError: There are fewer than 10 distinct examples to divide.
     """
     pool = hashes.sketches.get(TRAIN, Sketch())
-    rows, sizes = pool.groups()
+    _, rows, sizes = pool.lowest()
     count, distinct = pool.count, pool.distinct()
-    _refuse_few(count, distinct, where, test=test)
+    if distinct < LEAST_DISTINCT:
+        raise DataError(_too_few(count, distinct, where, test=test))
     largest = max(1, min(LARGEST_PART, HELD_OUT_BYTES // row_bytes))
     least = 1 if test else min(USUAL_VALIDATION, count // 4)
     target = min(max(count // FRACTION, least, 1), largest)
@@ -136,17 +137,14 @@ def split(hashes: Hashes, *, where: str, row_bytes: int = 1, test: bool = True) 
         if number in hashes.sketches and hashes.part is not None:
             held[number] = np.flatnonzero(hashes.part == number)
             how[NAMES[number]] = "given"
-        elif number == TEST and not test:
-            held[number] = rows[:0]
-        else:
+        elif number == VALIDATION or test:
             _take_groups(side, sizes, number, target)
     row_side = np.repeat(side, sizes)
-    for number in (VALIDATION, TEST):
-        held.setdefault(number, rows[row_side == number])
-    made_here = sum(int((row_side == number).sum()) for number in (VALIDATION, TEST))
-    if made_here == count:
+    held = {n: held.get(n, rows[row_side == n]) for n in (VALIDATION, TEST)}
+    left = count - int((row_side != TRAIN).sum())
+    if left == 0:
         raise DataError(f"{where} leaves no examples to train on; give more")
-    counts = (count - made_here, len(held[VALIDATION]), len(held[TEST]))
+    counts = (left, len(held[VALIDATION]), len(held[TEST]))
     record = {
         "rule": RULE,
         "seed": hashes.seed,
@@ -154,17 +152,21 @@ def split(hashes: Hashes, *, where: str, row_bytes: int = 1, test: bool = True) 
         "counts": dict(zip(NAMES.values(), counts, strict=True)),
         "distinct": distinct,
     }
+    notes = []
     if not pool.complete:
-        return Split(held, None, {**record, "estimated": True}, _about(count, distinct))
-    notes = (*_duplicates(count, distinct), *_leaks(hashes))
-    return Split(held, rows[row_side == TRAIN], record, notes)
-
-
-def rows_in(blocks: Iterable[tuple[int, Block]], chosen: np.ndarray) -> Iterable[Block]:
-    """Pass on the rows that are chosen, bool `(N,)`, block by block."""
-    for start, block in blocks:
-        own = chosen[start : start + len(block)]
-        yield block if own.all() else block[own]
+        if distinct < 0.9 * count:
+            notes.append(Note(f"about {distinct:,} of {count:,} examples are distinct"))
+        return Split(held, None, {**record, "estimated": True}, tuple(notes))
+    if count > distinct:
+        what = "examples identical to another one: kept on its side of the split"
+        notes.append(Note(what, count - distinct))
+    if count > 2 * distinct:
+        what = f"only {distinct:,} of {count:,} examples are distinct: validation and test hold "
+        notes.append(Note(f"{what}combinations that training never sees"))
+    if leaked := _leaked(hashes):
+        what = "examples of the given validation or test part found in its training part too"
+        notes.append(Note(what, leaked))
+    return Split(held, rows[row_side == TRAIN], record, tuple(notes))
 
 
 def _take_groups(side: np.ndarray, sizes: np.ndarray, part: int, target: int) -> None:
@@ -181,54 +183,27 @@ def _take_groups(side: np.ndarray, sizes: np.ndarray, part: int, target: int) ->
         side[free[np.argmin(sizes[free])]] = part
 
 
-def _refuse_few(count: int, distinct: int, where: str, *, test: bool) -> None:
-    if distinct >= LEAST_DISTINCT:
-        return
+def _too_few(count: int, distinct: int, where: str, *, test: bool) -> str:
     if not test:
         # n_samples: scikit-learn's checks look for its own word, and so do its users
-        raise DataError(
+        return (
             f"{where} has n_samples = {count}, of which {distinct} distinct; training and "
             f"validation need at least {LEAST_DISTINCT} distinct examples: give more"
         )
+    found = f"{where} has {distinct} distinct examples"
     if count == 1:
         found = f"{where} holds a single example"
     elif distinct == 1:
         found = f"all {count:,} examples of {where} are identical"
-    else:
-        found = f"{where} has {distinct} distinct examples"
-    raise DataError(
+    return (
         f"{found}; training, validation and test need at least {LEAST_DISTINCT} distinct ones: "
         "give more examples"
     )
 
 
-def _duplicates(count: int, distinct: int) -> tuple[Note, ...]:
-    if count == distinct:
-        return ()
-    what = "examples identical to another one: kept on its side of the split"
-    notes = [Note(what, count - distinct)]
-    if count > 2 * distinct:
-        notes.append(
-            Note(
-                f"only {distinct:,} of {count:,} examples are distinct: validation and test hold "
-                "combinations that training never sees"
-            )
-        )
-    return tuple(notes)
-
-
-def _about(count: int, distinct: int) -> tuple[Note, ...]:
-    if distinct >= 0.9 * count:
-        return ()
-    return (Note(f"about {distinct:,} of {count:,} examples are distinct"),)
-
-
-def _leaks(hashes: Hashes) -> tuple[Note, ...]:
-    """Warn of examples of a given validation or test part that are also in its training part."""
-    pool, count = hashes.sketches[TRAIN].hashes(), 0
-    known = {key.tobytes() for key in pool} if len(hashes.sketches) > 1 else set()
-    for number, sketch in hashes.sketches.items():
-        if number != TRAIN:
-            count += sum(key.tobytes() in known for key in sketch.hashes())
-    what = "examples of the given validation or test part found in its training part too"
-    return (Note(what, count),) if count else ()
+def _leaked(hashes: Hashes) -> int:
+    """Count the examples of a given validation or test part that its training part has, too."""
+    found = {part: [key.tobytes() for key in one.lowest()[0]]
+             for part, one in hashes.sketches.items() if len(hashes.sketches) > 1}  # fmt: skip
+    known = set(found.pop(TRAIN, ()))
+    return sum(key in known for keys in found.values() for key in keys)

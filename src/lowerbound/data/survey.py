@@ -23,7 +23,7 @@ Stage = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Survey:
-    """What three passes through a source find out.
+    """Findings of three passes through a source.
 
     Attributes:
         facts: About all rows.
@@ -46,20 +46,9 @@ class Survey:
 
 
 def survey(
-    raw: Raw, *, binarize: Binarize, seed: int, test: bool, stage: Stage | None = None
+    raw: Raw, binarize: Binarize, seed: int, *, test: bool, stage: Stage | None = None
 ) -> Survey:
-    """Find out all there is to know of a source before training.
-
-    Args:
-        raw: All rows.
-        binarize: Make every cell 0 or 1.
-        seed: Of the split.
-        test: Whether to set a test part aside.
-        stage: Called with (what is done, rows done, rows in all).
-
-    Raises:
-        DataError: The examples cannot be modelled, or are too few.
-    """
+    """Find out all there is to know of a source before training; arguments as of `build`."""
     tell = stage or (lambda what, done, total: None)
     facts = Facts.of(raw.rows, lambda done, total: tell("looking at", done, total))
     schema, notes = infer(raw, facts, binarize)

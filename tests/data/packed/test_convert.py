@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 from tests.data.packed.test_stored import both, same_data
 
 from lowerbound.data import read, read_examples
-from lowerbound.data.packed import archives, parts
+from lowerbound.data.packed import convert, parts
 from lowerbound.data.packed.convert import pack
 from lowerbound.data.packed.folder import MANIFEST, open_packed
 from lowerbound.data.reading import Reading
@@ -36,7 +36,6 @@ TABLE = pa.table({
 def little_at_once(monkeypatch, cache) -> None:
     """Parts of a few hundred bytes."""
     monkeypatch.setattr(parts, "AT_ONCE", 2**12)
-    monkeypatch.setattr(archives, "AT_ONCE", 2**12)
     monkeypatch.setattr(parts, "PICTURES", 7)
 
 
@@ -241,3 +240,25 @@ def test_a_line_break_within_a_cell_does_not_end_a_row(tmp_path):
     one, other = both(tmp_path / "x.csv")
     assert sorted(one.schema.fields[1].categories) == sorted(other.schema.fields[1].categories)
     assert sum(other.split["counts"].values()) == 600
+
+
+@pytest.mark.usefixtures("little_at_once", "small_blocks")
+@pytest.mark.parametrize("kind", ["idx", "npy", "npy and csv"])
+def test_a_folder_of_arrays_is_read_in_parts_and_is_the_same(tmp_path, images, kind, monkeypatch):
+    folder = tmp_path / "x"
+    folder.mkdir()
+    if kind == "idx":
+        for part, x in (("train", images[:400]), ("t10k", images[400:])):
+            sizes = b"".join(size.to_bytes(4, "big") for size in x.shape)
+            content = b"\0\0\x08\x03" + sizes + x.tobytes()
+            (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(content))
+    for i in range(0, 500 if kind != "idx" else 0, 10):
+        np.save(folder / f"{i:03}.npy", images[i].astype(np.float32))
+    if kind == "npy and csv":
+        csv.write_csv(TABLE, folder / "about.csv")
+    same_data(*both(folder))
+    largest = []
+    monkeypatch.setattr(convert, "write", lambda out, parts, _: largest.extend(map(len, parts)))
+    pack(str(folder), tmp_path / "out", Reading())
+    assert sum(largest) == (500 if kind == "idx" else 50)
+    assert max(largest) < sum(largest) / 2

@@ -18,11 +18,10 @@ from lowerbound.data.packed.write import write
 from lowerbound.data.raw import Raw
 from lowerbound.data.read.axes import arrange
 from lowerbound.data.read.download import cache_folder
-from lowerbound.data.read.files import Entry, entries_of
+from lowerbound.data.read.files import COLUMNS, TEXT, Entry, entries_of
 from lowerbound.data.read.locate import locate
 from lowerbound.data.read.picture import extensions
 from lowerbound.data.read.source import arranged, guarded, is_pictures, open_source
-from lowerbound.data.read.tables import COLUMNS, TEXT
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows, Block
 from lowerbound.errors import SettingError
@@ -81,17 +80,8 @@ def left_on_disk(
 
     A `.npy` file and a packed folder are read where they are. All else is first written as a
     packed folder, in the user's cache, where it is found again as long as it stays the same.
-
-    Args:
-        path: It exists.
-        key: The array within the file.
-        options: Decisions of reading.
-        stream: Whether it stays on disk; None if it is too big for memory.
-        limit: The most examples wanted; of picture files few are read whatever there are.
-        stage: Called with (what is done, rows done, rows in all).
-
-    Raises:
-        DataError: It is broken.
+    Where `stream` is None, a source stays on disk if it is too big for memory; of picture files
+    at most `limit` are counted. The other arguments are those of `read`.
     """
     if stream is False or (
         stream is None and not too_big(guarded(path, lambda: size_of(path, limit)))
@@ -152,12 +142,12 @@ def pack(
     if options.image_size is not None and not (path is not None and is_pictures(path)):
         raise SettingError("image_size is for picture files; resize arrays before packing them")
     if path is None:
-        return write(out, [open_source(source, options)], progress)
-    if is_packed(path):
-        return write(out, [open_packed(path)], progress)
-    if path.suffix.lower() == ".npy":
-        return write(out, [_npy(path, options)], progress)
-    return write(out, parts_of(path, place.key, options), progress)
+        parts = [open_source(source, options)]
+    elif is_packed(path) or path.suffix.lower() == ".npy":
+        parts = [open_packed(path) if is_packed(path) else _npy(path, options)]
+    else:
+        parts = parts_of(path, place.key, options)
+    return write(out, parts, progress)
 
 
 def _npy(path: Path, options: Reading) -> Raw:
@@ -171,15 +161,13 @@ def _npy(path: Path, options: Reading) -> Raw:
 
 
 def _converted(path: Path, key: str | None, options: Reading, stage: Stage | None) -> Raw:
-    files = [path]
-    if path.is_dir():
-        files = [entry.path for entry in entries_of(path)]
+    files = [entry.path for entry in entries_of(path)] if path.is_dir() else [path]
     stats = [(str(file.absolute()), (s := file.stat()).st_size, s.st_mtime_ns) for file in files]
     name = hashlib.sha256(repr((stats, key, options)).encode("utf-8", "surrogateescape"))
     out = cache_folder("packed") / name.hexdigest()[:40]
     if not is_packed(out):
-        tell = stage or (lambda what, done, total: None)
-        write(out, parts_of(path, key, options), lambda done: tell("converting", done, 0))
+        tell = None if stage is None else lambda done: stage("converting", done, 0)
+        write(out, parts_of(path, key, options), tell)
     size = sum(file.stat().st_size for file in out.iterdir())
     what = (
         f"converted into {size / 2**20:,.0f} MiB of rows in {out}, which may be deleted when no "

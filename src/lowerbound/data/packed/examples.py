@@ -9,14 +9,16 @@ from torch import Tensor
 
 from lowerbound.core.batch import Batch
 from lowerbound.data.examples import Examples
+from lowerbound.data.facts import Facts
 from lowerbound.data.fitting import Fitting
-from lowerbound.data.loading import load
+from lowerbound.data.loading import load, load_block
 from lowerbound.data.packed import memory
 from lowerbound.data.packed.prefetch import ahead
-from lowerbound.data.packed.span import Span
-from lowerbound.data.packed.window import shuffled, sliding_order
+from lowerbound.data.packed.window import Span, shuffled, sliding_order
 from lowerbound.data.raw import Raw
 from lowerbound.data.rows import Block
+from lowerbound.data.source import Source
+from lowerbound.data.splits import HELD_OUT_BYTES
 from lowerbound.errors import DataError
 
 #: Batches that are made ready while the present one is worked on.
@@ -58,34 +60,29 @@ class StoredExamples:
     @property
     def observed(self) -> Tensor | None:
         """Which cells are known, bool `(N, *shape)`, read anew each time; None when all are."""
-        if not self.fitting.masked:
-            return None
-        found = self._read(np.arange(len(self))).observed
+        found = self._read(np.arange(len(self))).observed if self.fitting.masked else None
         return None if found is None else torch.from_numpy(found)
 
     @property
     def label(self) -> Tensor | None:
         """The class of each example, int64 `(N,)`; made anew each time."""
-        if self.raw.label is None:
-            return None
-        return torch.from_numpy(self.raw.label[self._rows(np.arange(len(self)))].astype(np.int64))
+        label = self.raw.label
+        return None if label is None else torch.from_numpy(label[self._rows()].astype(np.int64))
 
     @property
     def label_names(self) -> tuple[str, ...] | None:
-        """The names of classes 0, 1, ..."""
+        """Names of classes 0, 1, ..."""
         return self.raw.label_names
 
     @property
     def row_names(self) -> tuple[str, ...] | None:
-        """The name of each example; made anew each time."""
+        """Name of each example; made anew each time."""
         names = self.raw.row_names
-        return None if names is None else tuple(
-            names[row] for row in self._rows(np.arange(len(self))).tolist()
-        )  # fmt: skip
+        return None if names is None else tuple(names[row] for row in self._rows().tolist())
 
     @property
     def row_label(self) -> str | None:
-        """What the column of these names is called."""
+        """Name of the column of these names."""
         return self.raw.row_label
 
     def batch(self, index: Tensor | slice) -> Batch:
@@ -122,11 +119,10 @@ class StoredExamples:
         return replace(self, chosen=places if self.chosen is None else self.chosen[places])
 
     def few(self, most: int) -> Examples:
-        """Read at most so many, evenly spaced over the source."""
+        """Read at most `most`, evenly spaced over the source."""
         count = min(most, len(self))
-        return self.select(
-            torch.linspace(0, len(self) - 1, count, dtype=torch.float64).long()
-        ).load()
+        places = torch.linspace(0, len(self) - 1, count, dtype=torch.float64).long()
+        return self.select(places).load()
 
     def load(self) -> Examples:
         """Read all of them, on the processor.
@@ -140,7 +136,7 @@ class StoredExamples:
                 f"{self.raw.where}: {len(self):,} examples of {size / 2**30:.1f} GiB do "
                 "not fit in memory; ask for fewer"
             )
-        return load(self.raw, self.fitting, self._rows(np.arange(len(self))))
+        return load(self.raw, self.fitting, self._rows())
 
     def extremes(self) -> Batch:
         """Return the witness: see `Source.extremes`."""
@@ -150,24 +146,59 @@ class StoredExamples:
         """Hand the same examples over on another device."""
         return replace(self, device=torch.device(device))
 
-    def _rows(self, places: np.ndarray) -> np.ndarray:
+    def _rows(self, places: np.ndarray | None = None) -> np.ndarray:
+        places = np.arange(len(self)) if places is None else places
         return self.span.rows(places if self.chosen is None else self.chosen[places])
 
     def _read(self, places: np.ndarray) -> Block:
-        found = load(self.raw, self.fitting, self._rows(places), alone=True)
-        mask = None if found.observed is None else found.observed.numpy()
-        return Block(found.x.numpy(), mask)
+        return load_block(self.raw, self.fitting, self._rows(places))
 
     def _batch(self, block: Block) -> Batch:
-        x = torch.from_numpy(block.values)
-        observed = None if block.observed is None else torch.from_numpy(block.observed)
+        parts = [None if part is None else torch.from_numpy(part)
+                 for part in (block.values, block.observed)]  # fmt: skip
         if self.device.type == "cuda":
-            return Batch(self._over(x.pin_memory()), None if observed is None else self._over(
-                observed.pin_memory()))  # fmt: skip
-        return Batch(x, observed).to(self.device)
+            parts = [None if part is None else part.pin_memory().to(self.device, non_blocking=True)
+                     for part in parts]  # fmt: skip
+        x, observed = parts
+        return Batch(x, observed).to(self.device)  # type: ignore[arg-type]
 
-    def _over(self, part: Tensor) -> Tensor:
-        return part.to(self.device, non_blocking=True)
+
+def part_of(
+    raw: Raw,
+    fitting: Fitting,
+    facts: Facts,
+    rows: np.ndarray | None = None,
+    without: np.ndarray | None = None,
+) -> Source:
+    """Take the rows `rows` of a source, int64, or all but `without` in their own order.
+
+    Returns:
+        Examples in memory if the source is, or if few are asked for; else such as stay on disk.
+    """
+    without = np.empty(0, np.int64) if without is None else np.sort(without)
+    span = Span(0, len(raw), without)
+    if raw.rows.in_memory or (rows is not None and len(rows) * fitting.row_bytes <= HELD_OUT_BYTES):
+        return load(raw, fitting, span.rows(np.arange(len(span))) if rows is None else rows)
+    if rows is not None:  # many of a part that the source gives: first to last, less others
+        first, last = int(rows[0]), int(rows[-1]) + 1
+        span = Span(first, last, np.setdiff1d(np.arange(first, last), rows, assume_unique=True))
+    return StoredExamples(raw, fitting, span, _witness(fitting, facts))
+
+
+def _witness(fitting: Fitting, facts: Facts) -> Tensor:
+    """Make examples `(3, *shape)`: least, greatest, and between where any is no whole number."""
+    schema, facts = fitting.schema, facts.only(fitting.columns)
+    low, high = facts.low, facts.high
+    between = np.where(facts.whole, low, low + (high - low) / np.pi)
+    ends = np.stack([low, high, between])
+    ends = np.where(np.isfinite(ends), ends, 0.0)
+    if schema.kind == "binary":
+        ends[:] = [[0.0], [1.0], [0.0]]
+    for place, lookup in fitting.lookups.items():
+        ends[:, place] = [0, lookup.codes.max(), 0]
+    cells = torch.from_numpy(ends).to(schema.dtype)
+    shape = schema.shape if cells.shape[1] > 1 else (1,) * len(schema.shape)
+    return cells.reshape(3, *shape).expand(3, *schema.shape)
 
 
 def places_of(index: Tensor | slice, count: int) -> np.ndarray:
@@ -177,7 +208,7 @@ def places_of(index: Tensor | slice, count: int) -> np.ndarray:
         IndexError: It names a place that is not there.
     """
     if isinstance(index, slice):
-        return np.arange(count)[index] if index.step not in (None, 1) else _run(index, count)
+        return np.arange(*index.indices(count))
     index = torch.as_tensor(index).cpu()
     if index.dtype == torch.bool:
         index = index.nonzero().flatten()
@@ -186,8 +217,3 @@ def places_of(index: Tensor | slice, count: int) -> np.ndarray:
     if len(places) and not (places.min() >= 0 and places.max() < count):
         raise IndexError(f"an index is out of range for {count} examples")
     return places
-
-
-def _run(index: slice, count: int) -> np.ndarray:
-    start, stop, _ = index.indices(count)
-    return np.arange(start, max(start, stop))

@@ -91,14 +91,7 @@ def _native(rows: np.ndarray) -> np.ndarray:
 
 
 class OpenFile:
-    """A file open for reading by position, from any thread, as it was when it was opened.
-
-    Args:
-        path: The file.
-
-    Raises:
-        DataError: It cannot be opened.
-    """
+    """A file open for reading by position, from any thread, as it was when it was opened."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -11,7 +11,6 @@ from lowerbound.data.packed.flat import FlatRows
 from lowerbound.data.raw import Column, Raw
 from lowerbound.data.read.npy import read_npy
 from lowerbound.data.reading import Reading
-from lowerbound.data.rows import ArrayRows
 from lowerbound.data.schema_json import from_json
 from lowerbound.errors import DataError, SettingError
 
@@ -96,12 +95,6 @@ def _with_kinds(packed: Reading, options: Reading) -> Reading:
             "lowerbound data pack"
         )
     return replace(packed, binarize=options.binarize, kinds=(*options.kinds, *packed.kinds))
-
-
-def in_memory(raw: Raw) -> Raw:
-    """Read all rows of a source."""
-    block = raw.rows.read(0, len(raw))
-    return replace(raw, rows=ArrayRows(block.values, block.observed))
 
 
 def _json(path: Path):  # type: ignore[no-untyped-def]

@@ -1,52 +1,44 @@
 """A source larger than memory as parts that fit in it, each read as a whole source is."""
 
-import gzip
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from lowerbound.data.notes import Tally
-from lowerbound.data.packed.archives import AT_ONCE, arrays_of
 from lowerbound.data.raw import Raw
 from lowerbound.data.read.columns import raw_of
 from lowerbound.data.read.delimited import parse
-from lowerbound.data.read.files import Entry, classes_of, entries_of, first_line
-from lowerbound.data.read.picture import extensions
+from lowerbound.data.read.files import TEXT, Entry, classes_of, first_line
 from lowerbound.data.read.pictures import plan_pictures
-from lowerbound.data.read.source import open_source, pictures_raw
-from lowerbound.data.read.tables import COLUMNS, TEXT
+from lowerbound.data.read.source import arranged, arrays_of, chosen, pictures_raw
 from lowerbound.data.reading import KindOf, Reading
 from lowerbound.errors import DataError
 
+#: Bytes of a part, about: it takes several times as much while it is read.
+AT_ONCE = 2**26
 #: Pictures in a part.
 PICTURES = 1024
 
 
 def parts_of(path: Path, key: str | None, options: Reading) -> Iterator[Raw]:
-    """Read a file or folder a part at a time; the first part takes the decisions for all.
+    """Read a file or folder a part at a time; the first part takes the decisions for all."""
+    where, (kind, entries, tally) = repr(path.name), chosen(path)
+    if kind == "images":
+        found = _pictures(entries, options, where)
+    elif kind in ("tables", "texts"):
+        found = _tables(entries, options, where)
+    else:
+        found = _arrays(arrays_of(kind, path, key, entries, options, AT_ONCE), options)
+    for number, raw in enumerate(found):
+        yield raw if number else replace(raw, notes=raw.notes + tally.notes())
 
-    Args:
-        path: It exists.
-        key: The array within the file.
-        options: Decisions that a person took.
 
-    Raises:
-        DataError: It cannot be read.
-    """
-    suffix, where = Entry(path.name, path).suffix, repr(path.name)
-    if suffix in (".npz", ".safetensors"):
-        yield from arrays_of(path, key, suffix, options)
-        return
-    entries = [Entry(path.name, path)]
-    if path.is_dir() or suffix in (".zip", ".tar"):
-        entries = entries_of(path)
-    for endings, reader in ((extensions(), _pictures), (COLUMNS, _tables), (TEXT, _tables)):
-        chosen = [entry for entry in entries if entry.suffix in endings]
-        if chosen:
-            yield from reader(chosen, options, where)
-            return
-    yield open_source(path if key is None else f"{path}#{key}", options)
+def _arrays(parts: Iterator[Raw], options: Reading) -> Iterator[Raw]:
+    for part in parts:
+        raw = arranged(part, replace(options, files=part.reading.files))
+        options = raw.reading
+        yield raw
 
 
 def _pictures(entries: list[Entry], options: Reading, where: str) -> Iterator[Raw]:
@@ -129,8 +121,7 @@ def _texts(
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
     """Read a table of text in pieces that end with a row; its first lines say what it is."""
     names: list[str] | None = None
-    packed = entry.name.lower().endswith(".gz")
-    for piece in _pieces(gzip.GzipFile(fileobj=stream) if packed else stream):
+    for piece in _pieces(stream):
         if piece[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise DataError(f"{where} is UTF-16 text, larger than memory; save it as UTF-8")
         header = options.header if names is None else False

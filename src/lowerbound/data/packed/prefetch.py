@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Generator, Iterable
+from contextlib import suppress
 from queue import Empty, Full, Queue
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 #: How often a thread that waits looks whether it is still wanted, in seconds.
@@ -20,27 +21,23 @@ def ahead(items: Iterable[Item], most: int) -> Generator[Item, None, None]:
         items: Iterated over in the other thread only.
         most: How many to keep ready, at least 1.
     """
-    ready: Queue[tuple[Item | None, BaseException | None]] = Queue(most)
+    ready: Queue[tuple[str, Any]] = Queue(most)
     unwanted = threading.Event()
 
-    def offer(item: Item | None, error: BaseException | None) -> bool:
+    def offer(what: str, found: Any) -> None:
         while not unwanted.is_set():
-            try:
-                ready.put((item, error), timeout=LOOK)
-                return True
-            except Full:
-                continue
-        return False
+            with suppress(Full):
+                return ready.put((what, found), timeout=LOOK)
 
     def make() -> None:
         try:
             for item in items:
-                if not offer(item, None):
+                offer("item", item)
+                if unwanted.is_set():
                     return
+            offer("end", None)
         except BaseException as error:  # whatever it is, it belongs to the one who waits
-            offer(None, error)
-        else:
-            offer(None, StopIteration())
+            offer("error", error)
 
     thread = threading.Thread(target=make, name="lowerbound-prefetch", daemon=True)
 
@@ -48,26 +45,19 @@ def ahead(items: Iterable[Item], most: int) -> Generator[Item, None, None]:
         thread.start()
         try:
             while True:
-                item, error = _next(ready, thread)
-                if isinstance(error, StopIteration):
+                try:
+                    what, found = ready.get(timeout=10 * LOOK)
+                except Empty:  # never wait for a thread that is gone
+                    if thread.is_alive() or not ready.empty():
+                        continue
+                    raise RuntimeError("the thread that reads ahead is gone") from None
+                if what == "error":
+                    raise found
+                if what == "end":
                     return
-                if error is not None:
-                    raise error
-                yield item  # type: ignore[misc]
+                yield found
         finally:
             unwanted.set()
             thread.join(timeout=5.0)
 
     return hand_over()
-
-
-def _next(
-    ready: "Queue[tuple[Item | None, BaseException | None]]", thread: threading.Thread
-) -> tuple[Item | None, BaseException | None]:
-    """Wait for the next item, but never for a thread that is gone."""
-    while True:
-        try:
-            return ready.get(timeout=10 * LOOK)
-        except Empty:
-            if not thread.is_alive() and ready.empty():
-                return None, RuntimeError("the thread that reads ahead is gone")

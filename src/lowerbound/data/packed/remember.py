@@ -27,13 +27,7 @@ ARRAYS = ("known", "low", "high", "first", "second", "whole", "more")
 
 
 def remembered(raw: Raw, how: tuple[Any, ...], find_out: Callable[[], Survey]) -> Survey:
-    """Recall what is known of a source, or find it out.
-
-    Args:
-        raw: Its rows know their files.
-        how: All that the survey depends on beside the source.
-        find_out: Makes the survey.
-    """
+    """Recall the survey of a source that was made in this way, or make it."""
     files = getattr(raw.rows, "files", ())
     if not files or len(raw) * row_bytes(raw.rows) < WORTH:
         return find_out()
@@ -66,7 +60,7 @@ def _written(found: Survey) -> dict[str, Any]:
 
 
 def _read(values: dict[str, Any], raw: Raw) -> Survey:
-    """Read the survey that `_written` made; a damaged one raises some exception."""
+    """Read the survey that `_written` made; a damaged one raises one of several errors."""
     facts = Facts(raw.rows.shape)
     facts.count, facts.extreme = int(values["count"]), values["extreme"] is True
     for name in ARRAYS:

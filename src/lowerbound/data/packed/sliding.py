@@ -72,10 +72,6 @@ class Sliding:
         width, order = self.width, self.order
         return [(p % width, int(order[p % len(order)])) for p in range(step + 1 - width, step + 1)]
 
-    def newest(self, step: int) -> tuple[int, int]:
-        """Give (place, block) of the one that comes at a step."""
-        return step % self.width, int(self.order[step])
-
     def _dealt(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Deal the rows of the block that comes as `number` to steps, and say where each begins."""
         number %= len(self.order)

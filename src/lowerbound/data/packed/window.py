@@ -1,12 +1,12 @@
 """One pass through a part of a source in a shuffled order, a window of blocks in memory."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from lowerbound.data.fitting import Fitting
 from lowerbound.data.packed.sliding import Sliding
-from lowerbound.data.packed.span import Span
 from lowerbound.data.rows import Block, Rows, block_starts, joined
 from lowerbound.errors import DataError
 
@@ -14,6 +14,40 @@ from lowerbound.errors import DataError
 WINDOW_BYTES = 2**28
 #: Fewer blocks than this mix badly: rows so large are refused.
 FEWEST_BLOCKS = 4
+
+
+@dataclass(frozen=True)
+class Span:
+    """Rows `start` to `stop - 1` of a source, less `without`, int64 and ascending, in order."""
+
+    start: int
+    stop: int
+    without: np.ndarray
+
+    def __len__(self) -> int:
+        return self.stop - self.start - len(self.without)
+
+    def rows(self, index: np.ndarray) -> np.ndarray:
+        """Look up the source's rows at places `index` of this span, int64."""
+        # the j-th row left out has without[j] - start - j rows of the span in front of it
+        before = self.without - self.start - np.arange(len(self.without))
+        return self.start + index + np.searchsorted(before, index, side="right")
+
+    def places(self, rows: np.ndarray) -> np.ndarray:
+        """Count the rows of this span that lie in front of each of the source's `rows`, int64."""
+        inside = np.clip(rows, self.start, self.stop)
+        return inside - self.start - np.searchsorted(self.without, inside, side="left")
+
+    def block(self, rows: Rows, begin: int, end: int) -> Block:
+        """Read the rows of this span among `begin` to `end - 1` of the source."""
+        start, stop = max(begin, self.start), min(end, self.stop)
+        first, last = np.searchsorted(self.without, [start, stop])
+        found = rows.read(start, stop)
+        if first == last:
+            return found
+        kept = np.ones(stop - start, dtype=bool)
+        kept[self.without[first:last] - start] = False
+        return found[kept]
 
 
 def sliding_order(rows: Rows, fitting: Fitting, span: Span, seed: int) -> Sliding:
@@ -38,13 +72,7 @@ def shuffled(
 ) -> Iterator[Block]:
     """Make batches of rows, `(size, *shape)` as the schema stores them; the last may be smaller.
 
-    Args:
-        rows: Where they are read from.
-        fitting: All that is done to them.
-        span: Which rows take part.
-        order: From `sliding_order`.
-        size: Rows in a batch.
-        first: Batches to pass over; their rows are not read unless others of their blocks are.
+    The first `first` batches are passed over: they are not read unless others of their blocks are.
     """
     begins, starts, skip = block_starts(rows), order.starts, first * size
     room = int(np.diff(starts).max())
@@ -56,9 +84,10 @@ def shuffled(
         if skip and skip >= len(drawn):  # a step without rows has its new block all the same
             skip -= len(drawn)
             continue
-        for place, number in order.opened(step) if held[0] < 0 else [order.newest(step)]:
+        for place, number in order.opened(step):
             if held[place] != number:
-                block = _block(rows, fitting, span, begins[number], begins[number + 1])
+                begin, end = begins[number : number + 2].tolist()
+                block = fitting(span.block(rows, begin, end))
                 opened[place, : len(block)] = block.values
                 if masks is not None:
                     masks[place] = True
@@ -75,10 +104,3 @@ def shuffled(
             left = [ready[whole:]]
     if left and sum(map(len, left)):
         yield joined(left)
-
-
-def _block(rows: Rows, fitting: Fitting, span: Span, begin: int, end: int) -> Block:
-    """Read the rows of a block that take part, as the schema stores them."""
-    start, stop = max(int(begin), span.start), min(int(end), span.stop)
-    found, kept = rows.read(start, stop), span.kept(start, stop)
-    return fitting(found if kept.all() else found[kept])

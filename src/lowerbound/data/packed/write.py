@@ -25,17 +25,12 @@ Progress = Callable[[int], None]
 
 
 def write(out: Path, parts: Iterable[Raw], progress: Progress | None = None) -> int:
-    """Write a source that comes in parts, all of one kind, into a new folder.
-
-    It appears whole or not at all.
+    """Write a source that comes in parts into a new folder, which appears whole or not at all.
 
     Args:
         out: The folder.
         parts: One below the other; the first decides shape, type, columns and reading.
-        progress: Called with rows written.
-
-    Returns:
-        How many rows there are.
+        progress: Called with the number of rows written, which is also returned.
 
     Raises:
         DataError: The source cannot be read, or a part differs from the first.
@@ -53,8 +48,6 @@ def write(out: Path, parts: Iterable[Raw], progress: Progress | None = None) -> 
         draft.rename(out)
         return count
     except OSError as error:
-        if isinstance(error, OutputError):
-            raise
         why = (error.strerror or str(error)).lower()
         raise OutputError(f"cannot write {out}: {why}") from error
     finally:

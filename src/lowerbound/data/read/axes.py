@@ -104,7 +104,7 @@ def is_alpha(fourth: np.ndarray, white: float) -> bool:
 
 
 def some(values: np.ndarray, most: int = SEEN) -> np.ndarray:
-    """At most so many examples, from all over the array."""
+    """Take at most `most` examples, from all over the array."""
     return values[:: max(1, -(-len(values) // most))]
 
 

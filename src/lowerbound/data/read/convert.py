@@ -19,17 +19,15 @@ CONVERT = {
     (".7z", ".rar", ".xz", ".bz2", ".zst"): "unpack it first",
 }
 
+FILES = (
+    ".npy, .npz, .csv, .tsv, .parquet, .feather, .safetensors, .zip, .tar, or a folder "
+    "of pictures, arrays or tables"
+)
 RISKY = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".ckpt")
 
 
-def refusal(name: str, suffix: str, known: str) -> str:
-    """Say why a file is not read, and what to do.
-
-    Args:
-        name: Of the file.
-        suffix: Its ending, without that of gzip.
-        known: What is read, in words.
-    """
+def refusal(name: str, suffix: str) -> str:
+    """Say why a file, whose ending is `suffix` without that of gzip, is not read; what to do."""
     if suffix in RISKY:
         return f"{name!r} may run code when it is loaded; save its numbers as .npy"
     if "ubyte" in name:
@@ -38,4 +36,4 @@ def refusal(name: str, suffix: str, known: str) -> str:
         if suffix in endings:
             lines = suffix != ".json"
             return f"{name!r}: {suffix} files are not read; convert it: {how.format(name, lines)}"
-    return f"{name!r} is of no kind that can be read; give {known}"
+    return f"{name!r} is of no kind that can be read; give {FILES}"

@@ -6,8 +6,8 @@ import os
 import tempfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.request import urlopen
 
 TIMEOUT = 20.0
@@ -20,14 +20,8 @@ FILES = {
 }
 
 
-@dataclass(frozen=True)
-class Official:
-    """Where a set is published.
-
-    Args:
-        hosts: Addresses to try in order; a file's name is appended.
-        sums: sha256 of each file's contents after gzip, so that any compression of it will do.
-    """
+class Official(NamedTuple):
+    """Addresses to try in order, and the sha256 of each file's contents after gzip."""
 
     hosts: tuple[str, ...]
     sums: Mapping[str, str]
@@ -60,7 +54,7 @@ MNIST_FILES = Official(
 
 
 def cache_folder(name: str) -> Path:
-    """Where a downloaded set is kept: `~/.cache/lowerbound/NAME`, or below `XDG_CACHE_HOME`."""
+    """Name the place of what is kept: `~/.cache/lowerbound/NAME`, or below `XDG_CACHE_HOME`."""
     root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return Path(root) / "lowerbound" / name
 
@@ -79,7 +73,7 @@ def matches(path: Path, sha256: str) -> bool:
 
 
 def fetch(name: str, official: Official) -> Path:
-    """The folder of a set's four files, downloaded unless they are in the cache.
+    """Download a set's four files, unless they are in the cache, and return their folder.
 
     A file gets its name only after its sum was found right, so an interrupted download leaves
     nothing that could be mistaken for data.
@@ -91,24 +85,19 @@ def fetch(name: str, official: Official) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for key, file in FILES.items():
         if not (folder / file).is_file():
-            _fetch_file(folder / file, official, key)
+            _fetch_file(folder / file, official.hosts, official.sums[key])
     return folder
 
 
-def _fetch_file(target: Path, official: Official, key: str) -> None:
+def _fetch_file(target: Path, hosts: tuple[str, ...], sha256: str) -> None:
     failure = "no host"
-    for host in official.hosts:
+    for host in hosts:
         handle, draft = tempfile.mkstemp(dir=target.parent, suffix=".gz")
         try:
-            with (
-                os.fdopen(handle, "wb") as out,
-                urlopen(host + target.name, timeout=TIMEOUT) as answer,
-            ):
-                left = LARGEST
-                while left > 0 and (block := answer.read(min(2**20, left))):
-                    out.write(block)
-                    left -= len(block)
-            if matches(Path(draft), official.sums[key]):
+            address = host + target.name
+            with os.fdopen(handle, "wb") as out, urlopen(address, timeout=TIMEOUT) as answer:
+                out.write(answer.read(LARGEST))
+            if matches(Path(draft), sha256):
                 os.replace(draft, target)
                 return
             failure = f"{target.name} from {host.split('/')[2]} has a wrong checksum"

@@ -16,6 +16,8 @@ import numpy as np
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION, refuse_oversize
 from lowerbound.errors import DataError
 
+TEXT = (".csv", ".tsv", ".txt", ".dat")
+COLUMNS = (".parquet", ".pq", ".feather", ".arrow", ".ipc")
 PARTS = {
     **dict.fromkeys(("train", "training"), TRAIN),
     **dict.fromkeys(("valid", "val", "validation", "dev"), VALIDATION),
@@ -51,12 +53,16 @@ class Entry:
         return self.archive.getinfo(self.name).file_size
 
     def open(self) -> IO[bytes]:
-        """Open the file, seekable.
+        """Open the file, unpacked and seekable.
 
         Raises:
             DataError: The archive is broken.
         """
-        return self.path.open("rb") if self.archive is None else io.BytesIO(self.content())
+        if self.archive is not None:
+            return io.BytesIO(self.content())
+        with self.path.open("rb") as stream:
+            packed = stream.read(2) == b"\x1f\x8b"
+        return gzip.open(self.path) if packed else self.path.open("rb")
 
     def content(self) -> bytes:
         """Read the whole file, unpacked.
@@ -67,11 +73,18 @@ class Entry:
         where = repr(PurePosixPath(self.name).name)
         try:
             if self.archive is not None:
-                found = unpacked(self.archive, self.name, where)
+                refuse_false_claim(self.archive.getinfo(self.name), where)
+                found = self.archive.read(self.name)
             else:
                 refuse_oversize(self.size, where)
                 found = self.path.read_bytes()
-            return _gunzip(found, where) if found[:2] == b"\x1f\x8b" else found
+            if found[:2] == b"\x1f\x8b":
+                from lowerbound.data.raw import MOST_BYTES
+
+                with gzip.open(io.BytesIO(found)) as stream:
+                    found = stream.read(MOST_BYTES // 4 + 1)  # a table takes several times more
+                refuse_oversize(4 * len(found), where)
+            return found
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
             raise DataError(f"cannot read {where}: {first_line(error)}; make it again") from error
 
@@ -90,44 +103,35 @@ def entries_of(path: Path) -> list[Entry]:
         if files and all(file.suffix.lower() == ".tar" for file in files):
             return [entry for file in files for entry in entries_of(file)]
         return [Entry(file.relative_to(path).as_posix(), file) for file in files]
-    if path.suffix.lower() == ".tar":
-        tar = Tar(path)
-        names = [name for name in tar.members if not any(map(_hidden, PurePosixPath(name).parts))]
-        return [Entry(name, path, tar) for name in sorted(names)]
+    kind = path.suffix.lower()[1:]
     try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
-        raise DataError(f"cannot read {path.name!r}: {first_line(error)}; zip it again") from error
-    names = [info.filename for info in archive.infolist() if not info.is_dir()]
-    shown = [name for name in names if not any(map(_hidden, PurePosixPath(name).parts))]
+        archive = Tar(path) if kind == "tar" else zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"cannot read {path.name!r}: {first_line(error)}; {kind} it again"
+        ) from error
+    files = [name for name in archive.namelist() if not name.endswith("/")]
+    shown = [name for name in files if not any(map(_hidden, PurePosixPath(name).parts))]
     return [Entry(name, path, archive) for name in sorted(shown)]
 
 
 class Tar:
-    """Plain files of a tar archive, read by position from any thread.
-
-    Raises:
-        DataError: It is broken.
-    """
+    """Plain files of a tar archive, read by position from any thread, as of a zip archive."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            with tarfile.open(path, "r:") as archive:
-                self.members = {one.name: one for one in archive if one.isreg() and not one.sparse}
-        except (tarfile.TarError, EOFError, ValueError) as error:
-            raise DataError(
-                f"cannot read {path.name!r}: {first_line(error)}; tar it again"
-            ) from error
+        with tarfile.open(path, "r:") as archive:
+            self.members = {one.name: one for one in archive if one.isreg() and not one.sparse}
+
+    def namelist(self) -> list[str]:
+        return list(self.members)
 
     def getinfo(self, name: str) -> zipfile.ZipInfo:
-        """Say how large a member is, as a zip archive does."""
         info = zipfile.ZipInfo(name)
         info.file_size = info.compress_size = self.members[name].size
         return info
 
     def read(self, name: str) -> bytes:
-        """Read a member."""
         member = self.members[name]
         with self.path.open("rb") as file:
             file.seek(member.offset_data)
@@ -137,19 +141,14 @@ class Tar:
         return content
 
 
-def unpacked(archive: zipfile.ZipFile | Tar, name: str, where: str) -> bytes:
-    """Read a member of an archive that is as large as it says and as memory allows.
-
-    Raises:
-        DataError: It claims more than its bytes can hold, or than memory is for.
-    """
-    info = archive.getinfo(name)
+def refuse_false_claim(info: zipfile.ZipInfo, where: str, *, memory: bool = True) -> None:
+    """Raise a `DataError` for a member larger than its bytes can hold, or, if asked, memory."""
     if info.file_size > 1100 * info.compress_size + 1024:  # deflate cannot exceed 1032:1
         raise DataError(
             f"{where} claims {info.file_size} bytes from {info.compress_size}: it is broken"
         )
-    refuse_oversize(info.file_size, where)
-    return archive.read(name)
+    if memory:
+        refuse_oversize(info.file_size, where)
 
 
 def classes_of(
@@ -179,17 +178,8 @@ def classes_of(
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its name."""
+    """Take the first line of an error's text, or its name."""
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
-
-
-def _gunzip(content: bytes, where: str) -> bytes:
-    from lowerbound.data.raw import MOST_BYTES
-
-    with gzip.open(io.BytesIO(content)) as stream:
-        found = stream.read(MOST_BYTES // 4 + 1)  # what it becomes takes several times as much
-    refuse_oversize(4 * len(found), where)
-    return found
 
 
 def _hidden(name: str) -> bool:

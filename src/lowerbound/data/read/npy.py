@@ -1,6 +1,5 @@
 """The `.npy` format, without pickle and without trusting what a file says of its size."""
 
-import io
 import math
 from pathlib import Path
 from typing import IO
@@ -15,6 +14,9 @@ from lowerbound.errors import DataError
 PICKLED = "holds pickled objects, refused because loading them can run code"
 REMEDY = "save it again as a plain number array: np.save(file, np.asarray(values, dtype=float))"
 
+Start = tuple[tuple[int, ...], np.dtype, bool]
+"""Shape, dtype, and whether columns come first."""
+
 
 def read_npy(path: Path) -> np.ndarray:
     """Read the array of a `.npy` file.
@@ -22,35 +24,25 @@ def read_npy(path: Path) -> np.ndarray:
     Raises:
         DataError: The file is pickled, truncated, or no array of numbers.
     """
-    where = repr(path.name)
     with path.open("rb") as stream:
-        return check_array(read_array(stream, path.stat().st_size, where), where)
+        return read_array(stream, path.stat().st_size, repr(path.name))
 
 
 def read_array(stream: IO[bytes], size: int, where: str) -> np.ndarray:
-    """Read the array that a stream of `size` bytes holds, checked before memory is allocated.
-
-    Raises:
-        DataError: It is pickled or truncated.
-    """
+    """Read the array that a stream of `size` bytes holds, checked before memory is allocated."""
     shape, dtype, _ = read_start(stream, where)
     refuse_false_size(shape, dtype, size - stream.tell(), where)
     stream.seek(0)
     try:
-        return np.lib.format.read_array(stream, allow_pickle=False)
+        return check_array(np.lib.format.read_array(stream, allow_pickle=False), where)
+    except DataError:
+        raise
     except (ValueError, OSError, EOFError) as error:
-        if isinstance(error, DataError):
-            raise
         raise DataError(f"cannot read {where}: {first_line(error)}; {REMEDY}") from error
 
 
-def array_of(content: bytes, where: str) -> np.ndarray:
-    """Read the array of the bytes of a `.npy` file."""
-    return read_array(io.BytesIO(content), len(content), where)
-
-
-def read_start(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype, bool]:
-    """Read the header of a file that may not be a `.npy` at all: see `read_header`.
+def read_start(stream: IO[bytes], where: str) -> Start:
+    """Read the header of a file that may not be a `.npy` at all.
 
     Raises:
         DataError: It is a pickle, or something else; or as `read_header`.
@@ -64,8 +56,8 @@ def read_start(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype
     return read_header(stream, where)
 
 
-def read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype, bool]:
-    """Read shape, dtype and whether columns come first, of the `.npy` the stream stands before.
+def read_header(stream: IO[bytes], where: str) -> Start:
+    """Read the header of the `.npy` that the stream stands before.
 
     Raises:
         DataError: The header is broken, or the array holds objects.
@@ -76,9 +68,7 @@ def read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtyp
             raise DataError(
                 f"{where} is in .npy format {version}, which plain arrays do not need; {REMEDY}"
             )
-        read = np.lib.format.read_array_header_1_0
-        if version == (2, 0):
-            read = np.lib.format.read_array_header_2_0
+        read = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
         shape, turned, dtype = read(stream)
     except DataError:
         raise

@@ -4,11 +4,12 @@ import math
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lowerbound.data.read.files import Entry
 
@@ -36,30 +37,19 @@ class BrokenPicture(Exception):
     """A file that does not decode; the message says why."""
 
 
-@dataclass(frozen=True)
-class Header:
-    """What a picture says before it is decoded.
+class Header(NamedTuple):
+    """Facts that a picture tells before it is decoded."""
 
-    Args:
-        height: After EXIF orientation.
-        width: Likewise.
-        grey: Whether it has no colour.
-        pages: How many pictures the file holds.
-        wide: "I" for whole numbers of more than 8 bits, "F" for floats, "" for bytes.
-        fourth: Whether it is a TIFF of four bands, whose fourth may be no transparency.
-    """
-
-    height: int
-    width: int
+    size: tuple[int, int]  # (H, W) after EXIF orientation
     grey: bool
     pages: int
-    wide: str
-    fourth: bool
+    wide: str  # "I" for whole numbers of more than 8 bits, "F" for floats, "" for bytes
+    fourth: bool  # a TIFF of four bands, whose fourth may be no transparency
 
 
 @dataclass(frozen=True)
 class Target:
-    """What every picture of a source is turned into.
+    """Form that every picture of a source is turned into.
 
     Args:
         channels: 1 grey, 2 grey and another, 3 colour, 4 colour and another.
@@ -79,13 +69,13 @@ class Target:
 
 
 def extensions() -> frozenset[str]:
-    """The file endings that are tried, in lower case, with their dots."""
+    """List the file endings that are tried, in lower case, with their dots."""
     known = {*_formats(), "MPO"}  # MPO: opened as the JPEG that it is
     return frozenset(end for end, name in Image.EXTENSION.items() if name in known)
 
 
 def _formats() -> tuple[str, ...]:
-    """Those of `FORMATS` that this build of Pillow decodes; it fails on a name that it lacks."""
+    """List the `FORMATS` that this build of Pillow decodes; it fails on a name that it lacks."""
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
@@ -94,8 +84,8 @@ def _formats() -> tuple[str, ...]:
 def quiet_decoders() -> Iterator[None]:
     """Silence Pillow's warnings of large pictures and odd metadata: both are judged here.
 
-    Around a whole folder, not around each picture: the filters are the process's, and threads
-    that change them under each other leave them changed.
+    To be used around a whole folder: the filters are the process's, and threads that change them
+    under each other leave them changed.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -103,36 +93,19 @@ def quiet_decoders() -> Iterator[None]:
 
 
 def read_header(entry: Entry) -> Header:
-    """Read size, colour and pages of a picture, without decoding it.
-
-    Raises:
-        BrokenPicture: It is no picture, or too large.
-    """
-    try:
-        with _open(entry) as image:
-            width, height = image.size
-            if _orientation(image) in TURNED:
-                width, height = height, width
-            return Header(
-                height,
-                width,
-                image.mode in GREY or image.mode.startswith("I;16"),
-                int(getattr(image, "n_frames", 1)),
-                _wide(image),
-                image.format == "TIFF" and image.mode in ("RGBA", "RGBX", "RGBa"),
-            )
-    except BrokenPicture:
-        raise
-    except Exception as error:  # decoders raise anything at all on hostile files
-        raise BrokenPicture("broken") from error
+    """Read size, colour and pages of a picture, without decoding it."""
+    with _opened(entry) as image:
+        return Header(
+            image.size if _orientation(image) in TURNED else image.size[::-1],
+            image.mode in GREY or image.mode.startswith("I;16"),
+            int(getattr(image, "n_frames", 1)),
+            _wide(image),
+            image.format == "TIFF" and image.mode in ("RGBA", "RGBX", "RGBa"),
+        )
 
 
 def span_of(entry: Entry, pages: range) -> tuple[float, float]:
-    """Find the least and the greatest finite pixel of some pages.
-
-    Raises:
-        BrokenPicture: It does not decode, or no pixel is finite.
-    """
+    """Find the least and the greatest finite pixel of some pages."""
     low, high = np.inf, -np.inf
     with _decoding(entry) as image:
         for page in pages:
@@ -147,23 +120,16 @@ def span_of(entry: Entry, pages: range) -> tuple[float, float]:
 
 
 def fourth_band(entry: Entry) -> np.ndarray:
-    """Decode the fourth band of a picture, flat.
-
-    Raises:
-        BrokenPicture: It does not decode.
-    """
+    """Decode the fourth band of a picture, flat."""
     with _decoding(entry) as image:
         return np.asarray(image)[..., 3].ravel()
 
 
 def decode(entry: Entry, pages: range, target: Target) -> tuple[np.ndarray, set[str]]:
-    """Decode some pages of a picture and fit them to the others.
+    """Decode some pages of a picture, counted from 0, and fit them to the others.
 
-    Args:
-        entry: The file.
-        pages: Counted from 0.
-        target: What they are turned into. Transparency is composited on white where no channel
-            keeps it; another size is reached with antialiasing.
+    Transparency is composited on white where no channel keeps it; another size is reached with
+    antialiasing.
 
     Returns:
         `(pages, C, H, W)`, and what was converted, such as "images grey: read as colour".
@@ -176,9 +142,8 @@ def decode(entry: Entry, pages: range, target: Target) -> tuple[np.ndarray, set[
     with _decoding(entry, target.size) as image:
         for page in pages:
             image.seek(page)
-            pixels = np.asarray(_converted(image, target, done))
-            found.append(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
-        pixels = np.stack(found)
+            found.append(np.atleast_3d(np.asarray(_converted(image, target, done))))
+    pixels = np.stack(found).transpose(0, 3, 1, 2)
     if target.dtype != "float32" and pixels.dtype.kind == "f":
         pixels = np.clip(np.round(pixels), 0, np.iinfo(target.dtype).max)
     return pixels.astype(target.dtype, copy=False), done
@@ -200,11 +165,10 @@ def _converted(image: Image.Image, target: Target, done: set[str]) -> Image.Imag
 
 @contextmanager
 def _decoding(entry: Entry, size: tuple[int, int] | None = None) -> Iterator[Image.Image]:
-    """A picture, its first page decoded; whatever goes wrong within is a `BrokenPicture`."""
-    held = False
-    try:
-        with _open(entry) as image:
-            held = image.width * image.height > LARGE and _ONE_AT_A_TIME.acquire()
+    """Open a picture, its first page decoded."""
+    with _opened(entry) as image:
+        large = image.width * image.height > LARGE
+        with _ONE_AT_A_TIME if large else nullcontext():
             if size is not None and image.format == "JPEG":
                 # decoded at 1/2, 1/4 or 1/8 where that leaves twice the pixels that are wanted
                 share = 2 * max(max(size) / min(image.size), 1 / 8)
@@ -212,30 +176,30 @@ def _decoding(entry: Entry, size: tuple[int, int] | None = None) -> Iterator[Ima
                 image.draft(image.mode, (width, height))
             image.load()
             yield image
-    except BrokenPicture:
-        raise
-    except OSError as error:
-        raise BrokenPicture("truncated" if "truncated" in str(error) else "broken") from error
-    except Exception as error:
-        raise BrokenPicture("broken") from error
-    finally:
-        if held:
-            _ONE_AT_A_TIME.release()
 
 
-def _open(entry: Entry) -> Image.Image:
+@contextmanager
+def _opened(entry: Entry) -> Iterator[Image.Image]:
+    """Open a picture; whatever goes wrong within is a `BrokenPicture`."""
     source = entry.path if entry.archive is None else entry.open()
     try:
-        image = Image.open(source, formats=_formats())
+        with Image.open(source, formats=_formats()) as image:
+            pixels = image.width * image.height
+            if pixels > MOST_PIXELS:
+                raise Image.DecompressionBombError
+            # a bit a pixel, and deflate cannot exceed 1032:1: a false claim allocates nothing
+            deflated = image.format in ("PNG", "TIFF", "BMP")
+            if deflated and pixels > max(LARGE, entry.size * 8800):
+                raise BrokenPicture("broken")
+            yield image
+    except BrokenPicture:
+        raise
     except Image.DecompressionBombError as error:
         raise BrokenPicture(f"over {MOST_PIXELS:,} pixels") from error
-    pixels = image.width * image.height
-    # a bit a pixel, and deflate cannot exceed 1032:1: a file that claims more allocates nothing
-    false = image.format in ("PNG", "TIFF", "BMP") and pixels > max(LARGE, entry.size * 8800)
-    if pixels > MOST_PIXELS or false:
-        image.close()
-        raise BrokenPicture("broken" if pixels <= MOST_PIXELS else f"over {MOST_PIXELS:,} pixels")
-    return image
+    except UnidentifiedImageError as error:
+        raise BrokenPicture("broken") from error
+    except Exception as error:  # decoders raise anything at all on hostile files
+        raise BrokenPicture("truncated" if "truncated" in str(error) else "broken") from error
 
 
 def _wide(image: Image.Image) -> str:
@@ -252,7 +216,7 @@ def _orientation(image: Image.Image) -> int | None:
 
 
 def _scaled(image: Image.Image, target: Target) -> Image.Image:
-    """Pixels of more than 8 bits as floats, scaled by the rule of the whole source if any."""
+    """Make floats of pixels of more than 8 bits, scaled by the rule of the whole source if any."""
     values = np.asarray(image).astype(np.float32 if image.mode == "F" else np.float64)
     if target.low is not None and target.high is not None:
         values = np.clip((values - target.low) * (255 / (target.high - target.low)), 0, 255)
@@ -262,7 +226,7 @@ def _scaled(image: Image.Image, target: Target) -> Image.Image:
 
 
 def _colours(image: Image.Image, target: Target, done: set[str]) -> Image.Image:
-    """Without palette, transparency or print colours, in as many channels as are wanted."""
+    """Drop palette, transparency and print colours; make as many channels as are wanted."""
     if image.mode == "F":
         if target.channels > 1:
             done.add("images grey: read as colour")
@@ -296,8 +260,5 @@ def _fitted(image: Image.Image, target: Target, done: set[str]) -> Image.Image:
     same = abs(image.width * height - image.height * width) < max(image.size)
     how = {"crop": "cut around their centre", "pad": "padded", "stretch": "stretched"}[target.fit]
     done.add(f"images resized to {height}x{width}" + ("" if same else f", {how}"))
-    if target.fit == "stretch":
-        return image.resize((width, height), Image.Resampling.LANCZOS)
-    if target.fit == "pad":
-        return ImageOps.pad(image, (width, height), Image.Resampling.LANCZOS, color=0)
-    return ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
+    resize = {"crop": ImageOps.fit, "pad": ImageOps.pad, "stretch": Image.Image.resize}[target.fit]
+    return resize(image, (width, height), Image.Resampling.LANCZOS)

@@ -1,6 +1,7 @@
 """From whatever a person has to `Raw`: a named set, a folder, a file, an array or a table."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,32 +9,26 @@ from typing import Any, TypeVar
 import numpy as np
 
 from lowerbound.data.notes import Note, Tally
-from lowerbound.data.raw import Raw
-from lowerbound.data.read.archives import read_npz, read_safetensors
+from lowerbound.data.raw import Raw, whole
+from lowerbound.data.read.archives import read_archive
 from lowerbound.data.read.arrays import as_array, check_array, known
 from lowerbound.data.read.axes import BY_AXES, arrange, drop_alpha, find_axes
 from lowerbound.data.read.columns import raw_of
 from lowerbound.data.read.convert import refusal
-from lowerbound.data.read.files import Entry, classes_of, entries_of
+from lowerbound.data.read.files import COLUMNS, TEXT, Entry, classes_of, entries_of
 from lowerbound.data.read.frames import is_frame, table_of
 from lowerbound.data.read.idx import find_idx, read_idx_folder
 from lowerbound.data.read.locate import locate
 from lowerbound.data.read.npy import read_npy
 from lowerbound.data.read.picture import extensions
 from lowerbound.data.read.pictures import limited, plan_pictures, read_pictures
-from lowerbound.data.read.stack import stack_arrays, stack_tables
+from lowerbound.data.read.stack import read_arrays, stack_tables
 from lowerbound.data.read.suspects import suspects
-from lowerbound.data.read.tables import COLUMNS, TEXT
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
 
 T = TypeVar("T")
-
-FILES = (
-    ".npy, .npz, .csv, .tsv, .parquet, .feather, .safetensors, .zip, .tar, or a folder "
-    "of pictures, arrays or tables"
-)
 
 
 def open_source(source: Any, options: Reading | None = None, *, limit: int | None = None) -> Raw:
@@ -89,62 +84,80 @@ def is_pictures(path: Path) -> bool:
     )
 
 
-def _open_path(path: Path, key: str | None, options: Reading, limit: int | None) -> Raw:
+def chosen(path: Path) -> tuple[str, list[Entry], Tally]:
+    """Choose the files of a path that are read: pictures, else arrays, else tables.
+
+    Returns:
+        What they are ("idx", "npz", "images", "arrays", "tables" or "texts"), the files, and how
+        many of a folder or archive are passed over.
+
+    Raises:
+        DataError: There is nothing that can be read.
+    """
+    tally = Tally()
     if path.is_dir() and find_idx(path):
-        return arranged(read_idx_folder(path, repr(path.name)), options)
-    if path.is_dir() or path.suffix.lower() in (".zip", ".tar"):
-        return _open_entries(entries_of(path), path, options, limit)
-    if not path.is_file():
-        raise DataError(f"{str(path)!r} is neither a file nor a folder")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path.name!r} is an empty file")
-    entry = Entry(path.name, path)
-    where, suffix = repr(path.name), entry.suffix
-    if suffix == ".npy":
-        return arranged(Raw(where, ArrayRows(read_npy(path))), options)
-    if suffix == ".npz":
-        return arranged(read_npz(path, key), options)
-    if suffix == ".safetensors":
-        return arranged(read_safetensors(path, key), options)
-    if suffix in (*TEXT, *COLUMNS):
-        return _with_suspects(stack_tables([entry], options, where))
-    if suffix in extensions():
-        return pictures_raw([entry], where, options, None, Tally())
-    raise DataError(refusal(path.name, suffix, FILES))
-
-
-def _open_entries(entries: list[Entry], path: Path, options: Reading, limit: int | None) -> Raw:
-    """The pictures of a folder or zip, else its arrays, else its tables."""
-    where, tally = repr(path.name or str(path)), Tally()
-    folder = "folder" if path.is_dir() else "archive"
+        return "idx", [], tally
+    kinds = {"images": extensions(), "arrays": (".npy",), "tables": COLUMNS, "texts": TEXT}
+    if not path.is_dir() and path.suffix.lower() not in (".zip", ".tar"):
+        if not path.is_file():
+            raise DataError(f"{str(path)!r} is neither a file nor a folder")
+        if path.stat().st_size == 0:
+            raise DataError(f"{path.name!r} is an empty file")
+        entry = Entry(path.name, path)
+        kinds["npz"] = (".npz", ".safetensors")
+        kind = next((kind for kind, ends in kinds.items() if entry.suffix in ends), None)
+        if kind is None:
+            raise DataError(refusal(path.name, entry.suffix))
+        return kind, [entry], tally
+    entries, folder = entries_of(path), "folder" if path.is_dir() else "archive"
     if not entries:
         raise DataError(
             f"the {folder} {str(path)!r} is empty; put images into it, or sub-folders of them"
         )
-    kinds = {"images": extensions(), "arrays": (".npy",), "tables": COLUMNS, "texts": TEXT}
-    here = (kind for kind, ends in kinds.items() if any(e.suffix in ends for e in entries))
-    kind = next(here, None)
+    found = Counter(entry.suffix for entry in entries)
+    kind = next((kind for kind, ends in kinds.items() if not found.keys().isdisjoint(ends)), None)
     if kind is None:
-        ends = dict.fromkeys(sorted({entry.suffix for entry in entries}), 0)
-        for entry in entries:
-            ends[entry.suffix] += 1
-        found = ", ".join(f"{count} {end or 'without ending'}" for end, count in ends.items())
+        shown = ", ".join(f"{n} {end or 'without ending'}" for end, n in sorted(found.items()))
         raise DataError(
-            f"no images, arrays or tables in the {folder} {str(path)!r}, only {found[:120]}; "
-            f"{refusal(entries[0].name, entries[0].suffix, FILES)}"
+            f"no images, arrays or tables in the {folder} {str(path)!r}, only {shown[:120]}; "
+            f"{refusal(entries[0].name, entries[0].suffix)}"
         )
-    chosen = [entry for entry in entries if entry.suffix in kinds[kind]]
     for entry in entries:
         if entry.suffix not in kinds[kind]:
             tally.add(f"files skipped: not {kind.replace('texts', 'tables')}", entry.name)
+    return kind, [entry for entry in entries if entry.suffix in kinds[kind]], tally
+
+
+def _open_path(path: Path, key: str | None, options: Reading, limit: int | None) -> Raw:
+    where = repr(path.name or str(path))
+    kind, entries, tally = chosen(path)
     if kind == "images":
-        return pictures_raw(chosen, where, options, limit, tally)
-    if kind == "arrays":
-        raw = stack_arrays(chosen, options, where)
-        raw = arranged(raw, raw.reading)
+        return pictures_raw(entries, where, options, limit, tally)
+    if kind in ("tables", "texts"):
+        raw = _with_suspects(stack_tables(entries, options, where))
     else:
-        raw = _with_suspects(stack_tables(chosen, options, where))
+        raw = whole(arrays_of(kind, path, key, entries, options))
+        raw = arranged(raw, raw.reading if kind == "arrays" else options)
     return replace(raw, notes=raw.notes + tally.notes())
+
+
+def arrays_of(
+    kind: str,
+    path: Path,
+    key: str | None,
+    entries: list[Entry],
+    options: Reading,
+    at_once: int | None = None,
+) -> Iterator[Raw]:
+    """Read arrays, their axes not yet in order, a part of about `at_once` bytes at a time."""
+    where = repr(path.name or str(path))
+    if kind == "idx":
+        return read_idx_folder(path, where, at_once=at_once)
+    if kind == "npz":
+        return read_archive(path, key, at_once)
+    if path.suffix.lower() == ".npy":
+        return iter([Raw(where, ArrayRows(read_npy(path)), reading=options)])
+    return read_arrays(entries, options, where, at_once)
 
 
 def pictures_raw(
@@ -155,7 +168,9 @@ def pictures_raw(
     entries, notes = limited(entries, limit)
     plan = plan_pictures(entries, options, tally, where)
     values, names = read_pictures(plan, tally, where)
-    if options.channels is None and values.shape[1] == 3 and _grey(values):
+    colour = options.channels is None and values.shape[1] == 3
+    # the first picture before all of them: it is rarely grey where the others are not
+    if colour and all((some == some[:, :1]).all() for some in (values[:1], values)):
         values = np.ascontiguousarray(values[:, :1])
         plan = replace(plan, reading=replace(plan.reading, channels=1))
         notes += (Note("all pictures are stored as colour but grey: read as grey"),)
@@ -175,20 +190,16 @@ def pictures_raw(
     )
 
 
-def _grey(values: np.ndarray) -> bool:
-    return bool((values[:1] == values[:1, :1]).all() and (values == values[:, :1]).all())
-
-
 def arranged(raw: Raw, options: Reading, *, suspect: bool = True) -> Raw:
     """Put the axes of an array in order: vectors, series or images."""
     options.refuse("table", "picture", where=raw.where)
     block = raw.rows.read(0, len(raw))
     values, observed, more = known(block.values, block.observed, options)
-    raw = replace(raw, notes=raw.notes + more)
     told = options.axes
     if options.recorded and told not in BY_AXES.get(values.ndim, ("flat",)):
         told = None
-    axes, notes = find_axes(values, told, raw.where)
+    axes, found = find_axes(values, told, raw.where)
+    notes = (*raw.notes, *more, *found)
     values = arrange(values, axes)
     observed = None if observed is None else arrange(observed, axes)
     channels = options.channels
@@ -198,7 +209,7 @@ def arranged(raw: Raw, options: Reading, *, suspect: bool = True) -> Raw:
     raw = replace(
         raw,
         rows=ArrayRows(values, observed),
-        notes=raw.notes + notes,
+        notes=notes,
         reading=replace(options, axes=axes if block.values.ndim > 2 else None, channels=channels),
     )
     return _with_suspects(raw) if suspect else raw

@@ -1,18 +1,19 @@
 """A folder or zip of arrays or tables: a file is an example, or holds some of the rows."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from lowerbound.data.notes import Note
-from lowerbound.data.raw import Raw
-from lowerbound.data.read.arrays import check_array
+from lowerbound.data.raw import Raw, refuse_oversize
 from lowerbound.data.read.axes import arrange
 from lowerbound.data.read.columns import raw_of
-from lowerbound.data.read.files import Entry, classes_of
-from lowerbound.data.read.npy import array_of
-from lowerbound.data.read.tables import parse_entry
+from lowerbound.data.read.delimited import parse
+from lowerbound.data.read.files import TEXT, Entry, classes_of, first_line
+from lowerbound.data.read.npy import read_array, read_start
 from lowerbound.data.reading import Files, Reading
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
@@ -21,33 +22,61 @@ LONGEST = 4096
 """Tables of more rows than this, all of one length, hold rows all the same."""
 
 
-def stack_arrays(entries: list[Entry], options: Reading, where: str) -> Raw:
-    """Read the `.npy` files of a folder as one array.
+def read_arrays(
+    entries: list[Entry], options: Reading, where: str, at_once: int | None = None
+) -> Iterator[Raw]:
+    """Read the `.npy` files of a folder as one array, some files at a time.
 
     Files of one shape are an example each; where only their first axes differ, they hold rows.
+
+    Args:
+        entries: The files.
+        options: What a person told.
+        where: What messages call the folder.
+        at_once: Bytes of a part, about; None for all files.
 
     Raises:
         DataError: The shapes do not go together, or a file is broken.
     """
-    arrays = []
-    for entry in entries:
-        name = repr(entry.name)
-        arrays.append(check_array(array_of(entry.content(), name), name))
-    if all(array.shape[1:] == (1,) for array in arrays):  # vectors: a column in a file by itself
-        arrays = [array[:, 0] for array in arrays]
-    shapes = sorted({array.shape for array in arrays})
-    choice, notes = _choice(len(shapes) == 1, len(arrays), shapes, options)
-    fits = len(shapes) == 1 if choice == "examples" else len({shape[1:] for shape in shapes}) == 1
-    if not fits or (choice == "rows" and len(shapes[0]) == 1):
-        shown = " and ".join(str(shape) for shape in shapes[:3])
+    whole = [_array(entry) for entry in entries] if at_once is None else None
+    shapes = [_shape(entry) for entry in entries] if whole is None else [x.shape for x in whole]
+    if all(shape[1:] in ((), (1,)) for shape in shapes):  # vectors: a column in a file by itself
+        shapes = [shape[:1] for shape in shapes]
+    kinds = sorted(set(shapes))
+    choice, notes = _choice(len(kinds) == 1, len(entries), kinds, options)
+    fits = len(kinds) == 1 if choice == "examples" else len({shape[1:] for shape in kinds}) == 1
+    if not fits or (choice == "rows" and len(kinds[0]) == 1):
+        shown = " and ".join(str(shape) for shape in kinds[:3])
         raise DataError(f"the files of {where} have the shapes {shown}; give them one shape")
-    if choice == "examples":
-        raw = Raw(where, ArrayRows(np.stack(arrays)), row_names=tuple(e.name for e in entries))
-    else:
-        names = _row_names(entries, [len(array) for array in arrays])
-        raw = Raw(where, ArrayRows(np.concatenate(arrays)), row_names=names)
+    lengths = [1] * len(entries) if choice == "examples" else [shape[0] for shape in shapes]
+    names = _row_names(entries, None if choice == "examples" else lengths)
+    raw = _labelled(Raw(where, ArrayRows(np.empty(0)), row_names=names, row_label="file"))
     reading = replace(options, files=choice) if len(entries) > 1 else options
-    return _labelled(replace(raw, row_label="file", notes=notes, reading=reading))
+    largest = max(entry.size for entry in entries)
+    step, done = max(1, (at_once or largest * len(entries)) // largest), 0
+    for i in range(0, len(entries), step):
+        some = whole or [_array(entry) for entry in entries[i : i + step]]
+        some = [x.reshape(shape) for x, shape in zip(some, shapes[i : i + step], strict=True)]
+        own = slice(done, done := done + sum(lengths[i : i + step]))
+        yield replace(
+            raw,
+            rows=ArrayRows(np.stack(some) if choice == "examples" else np.concatenate(some)),
+            part=None if raw.part is None else raw.part[own],
+            label=None if raw.label is None else raw.label[own],
+            row_names=names[own],
+            notes=notes,
+            reading=reading,
+        )
+
+
+def _array(entry: Entry) -> np.ndarray:
+    content = entry.content()
+    return read_array(io.BytesIO(content), len(content), repr(entry.name))
+
+
+def _shape(entry: Entry) -> tuple[int, ...]:
+    with entry.open() as stream:
+        return read_start(stream, repr(entry.name))[0]
 
 
 def stack_tables(entries: list[Entry], options: Reading, where: str) -> Raw:
@@ -58,54 +87,79 @@ def stack_tables(entries: list[Entry], options: Reading, where: str) -> Raw:
     """
     import pyarrow as pa
 
-    options.refuse("picture", *(["array"] if len(entries) == 1 else []), where=where)
-    parsed = [parse_entry(entry, options) for entry in entries]
-    tables, first = [one.table for one in parsed], parsed[0]
-    names = first.table.column_names
-    for entry, table in zip(entries, tables, strict=True):
+    several = len(entries) > 1
+    options.refuse("picture", *([] if several else ["array"]), where=where)
+    tables, told = [], []
+    for entry in entries:
+        table, how = _table(entry, options)
+        names = tables[0].column_names if tables else table.column_names
         if set(table.column_names) != set(names):
             raise DataError(
                 f"the tables of {where} differ: {entry.name!r} has other columns than "
                 f"{entries[0].name!r}; give them the same"
             )
-    tables = [one if one.column_names == names else one.select(names) for one in tables]
+        tables.append(table if table.column_names == names else table.select(names))
+        told.append(how)
+    names = tables[0].column_names
     try:
         table = pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException:  # numbers in one file and words in another: words in all
         text = pa.schema([(name, pa.string()) for name in names])
         table = pa.concat_tables([one.cast(text) for one in tables])
     lengths = [one.num_rows for one in tables]
-    raw = raw_of(table, where, options, decimal=first.decimal, named=first.named, notes=first.notes)
-    alike = len(set(lengths)) == 1 and 1 < lengths[0] <= LONGEST and len(entries) > 1
+    raw = raw_of(table, where, options, **told[0])
     words = any(column.categories is not None for column in raw.columns or ())
-    alike &= not words and not entries[0].suffix.startswith(".p")
+    alike = several and len(set(lengths)) == 1 and 1 < lengths[0] <= LONGEST and not words
+    alike &= not entries[0].suffix.startswith(".p")
     shapes = sorted({(length, len(names)) for length in lengths})
     choice, notes = _choice(alike, len(entries), shapes, options)
-    if len(entries) > 1:
+    raw = replace(raw, notes=raw.notes + notes)
+    if several:
         raw = replace(raw, reading=replace(raw.reading, files=choice))
     if choice == "rows":
-        raw = replace(raw, notes=raw.notes + notes)
-        if raw.row_names is not None or len(entries) == 1:
+        if raw.row_names is not None or not several:
             return raw
-        names = _row_names(entries, lengths)
-        return _labelled(replace(raw, row_names=names, row_label="file"))
+        return _labelled(replace(raw, row_names=_row_names(entries, lengths), row_label="file"))
     if words or len(set(lengths)) > 1:
         raise DataError(f"the tables of {where} are no series: give numbers, and equal lengths")
-    values = raw.rows.read(0, len(raw)).values
-    channels = values.shape[1]
-    series = values.reshape(len(entries), lengths[0], channels)
-    told = Note(f"series of {lengths[0]} steps, their channels: {', '.join(raw.names or ())[:200]}")
-    axes = options.axes or ("tc" if channels > 1 else "flat")
+    series = raw.values.reshape(len(entries), lengths[0], -1)
+    axes = options.axes or ("tc" if series.shape[2] > 1 else "flat")
+    note = Note(f"series of {lengths[0]} steps, their channels: {', '.join(raw.names or ())[:200]}")
     return _labelled(
         Raw(
             where,
             ArrayRows(arrange(series, axes)),
-            row_names=tuple(entry.name for entry in entries),
+            row_names=_row_names(entries, None),
             row_label="file",
-            notes=(*raw.notes, *notes, told),
+            notes=(*raw.notes, note),
             reading=raw.reading,
         )
     )
+
+
+def _table(entry: Entry, options: Reading) -> tuple[Any, dict[str, Any]]:
+    """Read a file as a table of pyarrow, and what `raw_of` is to know of it."""
+    import pyarrow as pa
+    from pyarrow import feather, parquet
+
+    where = repr(entry.name)
+    if entry.suffix in TEXT:
+        table, dialect = parse(entry.content(), entry.suffix, options, where)
+        named = dialect.names is not None
+        return table, {"decimal": dialect.decimal, "named": named, "notes": dialect.notes}
+    name = "Parquet" if entry.suffix.startswith(".p") else "Feather"
+    try:
+        source = pa.BufferReader(entry.content())
+        if name == "Feather":
+            return feather.read_table(source), {}
+        file = parquet.ParquetFile(source)
+        refuse_oversize(8 * file.metadata.num_rows * max(file.metadata.num_columns, 1), where)
+        return file.read(), {}
+    except DataError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        line = first_line(error)
+        raise DataError(f"cannot read {where} as {name}: {line}; write it again") from error
 
 
 def _choice(
@@ -120,12 +174,11 @@ def _choice(
     return "rows", (Note(f"{text}takes each file as one"),)
 
 
-def _row_names(entries: list[Entry], lengths: list[int]) -> tuple[str, ...]:
-    return tuple(
-        f"{entry.name}#{row + 1}"
-        for entry, length in zip(entries, lengths, strict=True)
-        for row in range(length)
-    )
+def _row_names(entries: list[Entry], lengths: list[int] | None) -> tuple[str, ...]:
+    if lengths is None:
+        return tuple(entry.name for entry in entries)
+    pairs = zip(entries, lengths, strict=True)
+    return tuple(f"{entry.name}#{row + 1}" for entry, count in pairs for row in range(count))
 
 
 def _labelled(raw: Raw) -> Raw:

@@ -28,7 +28,6 @@ def suspects(raw: Raw) -> tuple[Note, ...]:
     if len(raw.rows.shape) != 1 or raw.rows.dtype.kind != "f" or len(raw) < 10:
         return ()
     values, columns = raw.rows.read(0, len(raw)).values, raw.table
-    row_names = raw.row_names
     codes: list[str] = []
     rows: set[int] = set()
     for j in _candidates(values):
@@ -55,14 +54,14 @@ def suspects(raw: Raw) -> tuple[Note, ...]:
         what = f"columns with what may be a code for missing cells; {how}"
         notes.append(Note(what, len(codes), tuple(codes)))
     if rows:
-        shown = [str(row_names[i] if row_names else i + 1) for i in sorted(rows)]
+        shown = [str(raw.row_names[i] if raw.row_names else i + 1) for i in sorted(rows)]
         what = "rows far outside, over ten thousand spreads from a column's median"
         notes.append(Note(what, len(rows), tuple(shown)))
     return tuple(notes)
 
 
 def _candidates(values: np.ndarray) -> list[int]:
-    """Columns, a few, worth a closer look: judged by their ends and by some of the rows."""
+    """Choose a few columns worth a closer look, by their ends and by some of the rows."""
     some = np.sort(values[:: -(-len(values) // LOOKED_AT)], axis=0)  # nan last
     last = np.maximum((~np.isnan(some)).sum(axis=0) - 1, 0)
     places = [(last * part).astype(int)[None] for part in (0.25, 0.5, 0.75)]
@@ -82,13 +81,13 @@ def _is_code(end: float, count: int, rest: np.ndarray) -> bool:
         return False
     low, high = float(rest.min()), float(rest.max())
     gap = low - end if end < low else end - high
-    written, repeated = bool(CODE.fullmatch(f"{end:.12g}")), count >= REPEATED
+    written, repeated = CODE.fullmatch(f"{end:.12g}") is not None, count >= REPEATED
     far = (1 if written else FAR) if repeated else FAR
     return (written or repeated) and gap > far * (high - low) > 0
 
 
 def _spread(known: np.ndarray) -> tuple[float, float]:
-    """Median and distance of the quartiles; that of the others where most cells are alike."""
+    """Find median and distance of the quartiles; of the others where most cells are alike."""
     if not len(known):
         return 0.0, 0.0
     some = known[:: max(1, len(known) // 100_000)]
