@@ -9,6 +9,9 @@ from torch import Tensor
 from lowerbound.core.batch import Batch
 from lowerbound.data.grey import Grey
 
+#: Batches among whose examples those of about one length are put together.
+POOL = 50
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -23,6 +26,8 @@ class Examples:
             otherwise.
         row_names: What each example is called, where the source says it.
         row_label: What the column of these names is called.
+        lengths: How much of each example there is, where they differ, `(N,)`: a training puts
+            examples of about one length into a batch.
 
     Example:
         >>> examples = Examples(torch.zeros(10, 3))
@@ -37,6 +42,7 @@ class Examples:
     grey: Grey | None = None
     row_names: tuple[str, ...] | None = None
     row_label: str | None = None
+    lengths: Tensor | None = None
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -64,7 +70,17 @@ class Examples:
             first: How many batches to pass over: the others are what they would have been.
         """
         order = torch.randperm(len(self), device=self.x.device)
-        return (self.draw(chosen) for chosen in order.split(size)[first:])
+        chosen = order.split(size) if self.lengths is None else self._alike(order, size)
+        return (self.draw(some) for some in chosen[first:])
+
+    def _alike(self, order: Tensor, size: int) -> list[Tensor]:
+        """Sort by length within pools of `POOL` batches, and shuffle the batches."""
+        lengths = self.lengths
+        assert lengths is not None
+        found: list[Tensor] = []
+        for pool in order.split(POOL * size):
+            found += pool[lengths[pool].argsort(stable=True)].split(size)
+        return [found[place] for place in torch.randperm(len(found)).tolist()]
 
     def few(self, most: int) -> "Examples":
         """Take the first `most`: a part of a split is in a random order."""
@@ -88,6 +104,7 @@ class Examples:
             None if self.grey is None else self.grey.select(index),
             None if self.row_names is None else _chosen(self.row_names, index),
             self.row_label,
+            None if self.lengths is None else self.lengths[index],
         )
 
     def to(self, device: torch.device | str) -> "Examples":
@@ -100,6 +117,7 @@ class Examples:
             None if self.grey is None else self.grey.to(device),
             self.row_names,
             self.row_label,
+            None if self.lengths is None else self.lengths.to(device),
         )
 
 

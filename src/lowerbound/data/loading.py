@@ -40,7 +40,7 @@ def load(
             observed[start : start + step] = block.observed
     if observed is not None and not fitting.schema.missing and observed.all():
         observed = None
-    if alone:
+    if alone and not fitting.schema.is_text:
         return Examples(torch.from_numpy(x), _tensor(observed))
     names = raw.row_names
     return Examples(
@@ -50,6 +50,7 @@ def load(
         raw.label_names,
         row_names=None if names is None else tuple(names[row] for row in rows.tolist()),
         row_label=raw.row_label,
+        lengths=_tensor((x != 0).sum(axis=1)) if fitting.schema.is_text else None,
     )
 
 

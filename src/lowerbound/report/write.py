@@ -18,6 +18,7 @@ from lowerbound.report.formula import pretty
 from lowerbound.report.latents import Latents, latent_map, latents_of, unit_bars
 from lowerbound.report.markup import Html, Missing, Panel
 from lowerbound.report.pictures import Gallery
+from lowerbound.report.texts import Texts
 from lowerbound.runs import Run
 from lowerbound.runs.files import write_atomically
 
@@ -53,7 +54,10 @@ def render(run: Run, data: Data | None, evaluation: Evaluation | None) -> str:
     """The text of the report."""
     test, why = _held_out(run, data)
     found = _attempt(lambda: latents_of(run, test, evaluation))
-    shown = _of_images(run, test, found) if run.schema.is_image else _of_columns(run, test)
+    if run.schema.is_text:
+        shown = _of_texts(run, test)
+    else:
+        shown = _of_images(run, test, found) if run.schema.is_image else _of_columns(run, test)
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -113,6 +117,14 @@ def _of_images(run: Run, test: Examples | None, latents: Any) -> list[Panel | Mi
         _attempt(gallery.interpolations),
         _about(latents, traversals),
     ]
+
+
+def _of_texts(run: Run, test: Examples | None) -> list[Panel | Missing]:
+    texts = Texts(run, test)
+    return [
+        _attempt(texts.samples), _attempt(texts.reconstructions), _attempt(texts.interpolations),
+        _attempt(texts.surprises),
+    ]  # fmt: skip
 
 
 def _of_columns(run: Run, test: Examples | None) -> list[Panel | Missing]:

@@ -18,7 +18,7 @@ BoundOf = Callable[[nn.Module, Objective, Batch], Result]
 
 def bound_of(model: nn.Module, objective: Objective, batch: Batch) -> Result:
     """Compute the bound of a batch and its sums."""
-    trace = model.trace(batch, objective.samples, objective.gradient)  # type: ignore[operator]
+    trace = objective.trace(model, batch)  # pyright: ignore[reportArgumentType]
     bound = objective.reduce(trace)
     with torch.no_grad():
         count = torch.full_like(bound.value, 1.0)

@@ -24,6 +24,7 @@ from lowerbound.data.read.pictures import limited, plan_pictures, read_pictures
 from lowerbound.data.read.stack import stack_arrays, stack_tables
 from lowerbound.data.read.suspects import suspects
 from lowerbound.data.read.tables import COLUMNS, TEXT
+from lowerbound.data.read.text import is_prose, is_texts, raw_of_texts, read_lines
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
@@ -62,6 +63,8 @@ def open_source(source: Any, options: Reading | None = None, *, limit: int | Non
     if place.path is not None:
         path = place.path
         return guarded(path, lambda: _open_path(path, place.key, options, limit))
+    if is_texts(source):
+        return raw_of_texts(source, options, "the list of texts")
     if is_frame(source):
         options.refuse("picture", "array", where="a table")
         return _with_suspects(raw_of(table_of(source, "the table"), "the table", options))
@@ -106,6 +109,8 @@ def _open_path(path: Path, key: str | None, options: Reading, limit: int | None)
         return arranged(read_npz(path, key), options)
     if suffix == ".safetensors":
         return arranged(read_safetensors(path, key), options)
+    if suffix == ".txt" and is_prose(entry, options):
+        return read_lines(entry, options, where)
     if suffix in (*TEXT, *COLUMNS):
         return _with_suspects(stack_tables([entry], options, where))
     if suffix in extensions():
