@@ -51,4 +51,5 @@ __all__ = [
     "read",
     "read_examples",
     "reading",
+    "texts_of",
 ]

@@ -70,17 +70,8 @@ class Examples:
             first: How many batches to pass over: the others are what they would have been.
         """
         order = torch.randperm(len(self), device=self.x.device)
-        chosen = order.split(size) if self.lengths is None else self._alike(order, size)
+        chosen = order.split(size) if self.lengths is None else _alike(order, self.lengths, size)
         return (self.draw(some) for some in chosen[first:])
-
-    def _alike(self, order: Tensor, size: int) -> list[Tensor]:
-        """Sort by length within pools of `POOL` batches, and shuffle the batches."""
-        lengths = self.lengths
-        assert lengths is not None
-        found: list[Tensor] = []
-        for pool in order.split(POOL * size):
-            found += pool[lengths[pool].argsort(stable=True)].split(size)
-        return [found[place] for place in torch.randperm(len(found)).tolist()]
 
     def few(self, most: int) -> "Examples":
         """Take the first `most`: a part of a split is in a random order."""
@@ -126,3 +117,11 @@ def _chosen(names: tuple[str, ...], index: Tensor | slice) -> tuple[str, ...]:
         return names[index]
     places = torch.arange(len(names), device=index.device)[index]
     return tuple(names[place] for place in places.tolist())
+
+
+def _alike(order: Tensor, lengths: Tensor, size: int) -> list[Tensor]:
+    """Sort by length within pools of `POOL` batches, and shuffle the batches."""
+    found: list[Tensor] = []
+    for pool in order.split(POOL * size):
+        found += pool[lengths[pool].argsort(stable=True)].split(size)
+    return [found[place] for place in torch.randperm(len(found)).tolist()]

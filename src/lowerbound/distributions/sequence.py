@@ -1,6 +1,6 @@
 """Sequences of tokens that end, each token given those before it."""
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -50,7 +50,7 @@ class Sequence(Distribution):
     Source: Bowman et al. (2016), section 3, arXiv 1511.06349.
     """
 
-    arg_constraints: dict[str, constraints.Constraint] = {}
+    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
     support = constraints.independent(constraints.nonnegative_integer, 1)
 
     def __init__(self, decoder: Decoder, z: Tensor, longest: int, temperature: float = 1.0) -> None:
@@ -103,7 +103,7 @@ class Sequence(Distribution):
         return accumulate(self.cells(value, observed), 1)
 
     @torch.no_grad()
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Tensor:
         """Draw sequences, `(*sample_shape, *batch, T)`."""
         shape = torch.Size(sample_shape) + self.batch_shape
         z = self.z.expand(*shape, self.z.shape[-1]).flatten(0, -2)
