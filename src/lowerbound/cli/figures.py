@@ -61,7 +61,7 @@ def _bounds(evaluation: "Evaluation") -> list[Row]:
     ]
     if evaluation.bits_per_dimension is not None:
         bits = plus_minus(evaluation.bits_per_dimension, 4)
-        rows.append(("bits per dimension", bits, "from log p(x)"))
+        rows.append((evaluation.bits_per_dimension.unit, bits, "from log p(x)"))
     return rows
 
 

@@ -79,12 +79,11 @@ class Sequence(Distribution):
             )
         full = torch.broadcast_shapes(self.batch_shape, tokens.shape[:-1])
         width = int(counts.any(dim=tuple(range(counts.ndim - 1))).sum())
-        z = self.z.expand(*full, self.z.shape[-1]).flatten(0, -2)
-        tokens = tokens[..., :width].expand(*full, width).flatten(0, -2)
-        found = self._cells(z, tokens).unflatten(0, full or (1,))
+        z = self.z.expand(*full, self.z.shape[-1]).reshape(-1, self.z.shape[-1])
+        tokens = tokens[..., :width].expand(*full, width).reshape(-1, width)
+        found = self._cells(z, tokens).reshape(*full, width)
         found = torch.where(counts[..., :width], found, 0.0)
-        found = torch.nn.functional.pad(found, (0, value.shape[-1] - width))
-        return found if full else found.squeeze(0)
+        return torch.nn.functional.pad(found, (0, value.shape[-1] - width))
 
     def _cells(self, z: Tensor, tokens: Tensor) -> Tensor:
         rows = max(1, AT_ONCE // (tokens.shape[1] * self.decoder.levels))
@@ -106,14 +105,13 @@ class Sequence(Distribution):
     def sample(self, sample_shape: Any = ()) -> Tensor:
         """Draw sequences, `(*sample_shape, *batch, T)`."""
         shape = torch.Size(sample_shape) + self.batch_shape
-        z = self.z.expand(*shape, self.z.shape[-1]).flatten(0, -2)
-        return self._write(z, greedy=False).unflatten(0, shape or (1,)).reshape(*shape, -1)
+        z = self.z.expand(*shape, self.z.shape[-1]).reshape(-1, self.z.shape[-1])
+        return self._write(z, greedy=False).reshape(*shape, self.longest)
 
     @torch.no_grad()
     def greedy(self) -> Tensor:
         """Return sequences of the most probable next token, `(*batch, T)`."""
-        z = self.z.flatten(0, -2) if self.batch_shape else self.z.unsqueeze(0)
-        found = self._write(z, greedy=True)
+        found = self._write(self.z.reshape(-1, self.z.shape[-1]), greedy=True)
         return found.reshape(*self.batch_shape, self.longest)
 
     def _write(self, z: Tensor, *, greedy: bool) -> Tensor:

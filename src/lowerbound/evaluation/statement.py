@@ -173,6 +173,10 @@ def bits_per_dimension(
             None,
             "x is continuous: log p(x) is a density and depends on the unit of measurement",
         )
+    lengths = getattr(examples, "lengths", None)
+    if lengths is not None:  # of texts, whose ends count, too
+        nats = -log_likelihood / (float(lengths.double().mean() + 1) * math.log(2.0))
+        return Estimate.of(nats, "bits per byte"), None
     dimensions = math.prod(examples.shape)
     nats = -log_likelihood / (dimensions * math.log(2.0))
     return Estimate.of(nats, "bits per dimension"), None

@@ -34,6 +34,10 @@ class Reader(Network):
         self.gru = nn.GRU(embedding, hidden, batch_first=True, bidirectional=True)
         self.last = nn.Linear(2 * hidden, math.prod(self.outputs))
 
+    def __str__(self) -> str:
+        levels, width = self.embed.weight.shape
+        return f"bidirectional GRU {levels}-{width}-{self.gru.hidden_size}, maximum over time"
+
     def start(self, init: Init) -> None:
         """Leave the layers as torch has them."""
 
@@ -85,6 +89,10 @@ class Writer(nn.Module):
         self.gru = nn.GRU(embedding + latents, hidden, batch_first=True)
         self.drop = nn.Dropout(dropout)
         self.last = nn.Linear(hidden + latents, levels)
+
+    def __str__(self) -> str:
+        width = self.embed.weight.shape[1]
+        return f"GRU {width}-{self.gru.hidden_size}-{self.levels}, z in every step"
 
     def forward(self, z: Tensor, tokens: Tensor) -> Tensor:
         """Predict every token of `(B, T)` from those before it: `(B, T, levels)`."""

@@ -105,7 +105,8 @@ def is_prose(entry: Entry, options: Reading) -> bool:
         if len({len(one) for one in fields}) != 1:
             continue
         cells = [cell for one in fields[1:] for cell in one]
-        if sum(map(_is_number, cells)) * 2 >= len(cells):
+        share = sum(map(_is_number, cells)) / len(cells)
+        if share > 0.5 or (share == 0.5 and mark is not None):
             return False
         if mark in (b"\t", b";") and len(fields[0]) > 1:
             return False
