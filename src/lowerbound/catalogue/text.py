@@ -64,7 +64,13 @@ def sequences(
     differs="Bytes in place of words, so that log p is of the text itself; the decoder is trained "
     "as a language model before the encoder joins.",
     parts=sequences,
-    training={"learning_rate": 3e-3, "clip": 5.0, "average": 0.99, "batch_size": 64},
+    training={
+        "learning_rate": 3e-3,
+        "clip": 5.0,
+        "average": 0.99,
+        "batch_size": 64,
+        "compile": "off",
+    },
 )
 def text_vae(
     schema: Schema,
