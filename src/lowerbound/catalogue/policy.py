@@ -7,6 +7,7 @@ from typing import Any
 
 from lowerbound.catalogue.laws import law_for
 from lowerbound.data import KINDS, Schema
+from lowerbound.errors import SettingError
 from lowerbound.networks import Init
 
 #: Latent units beyond this are not chosen by themselves: the ELBO leaves those it cannot use idle.
@@ -71,6 +72,11 @@ def choose(
         return given.get(name) in (None, "auto")
 
     settings = dict(given)
+    if schema.is_text:
+        if recipe not in ("auto", "text-vae"):
+            raise SettingError(f"recipe '{recipe}' is not for {schema.describe()}; use text-vae")
+        words = "Texts: each byte given those before it and z, by recipe text-vae."
+        return Chosen("text-vae", settings, (f"The data is {schema.describe()}.", words))
     if open_to("latents"):
         settings["latents"] = latents_for(schema)
     if open_to("likelihood"):

@@ -10,8 +10,10 @@ from torch import Tensor
 from lowerbound.applications.pictures import legible_sheet, to_image, to_pixels
 from lowerbound.cli import output
 from lowerbound.cli.output import FOLDER
+from lowerbound.data import texts_of
 from lowerbound.data.table import columns_of
 from lowerbound.errors import SettingError
+from lowerbound.runs import write_atomically
 
 if TYPE_CHECKING:
     from lowerbound.data import Schema, Source
@@ -22,6 +24,8 @@ MOST_ON_A_SHEET, MOST_CELLS = 4096, 2**29
 
 def forms(schema: "Schema") -> tuple[str, ...]:
     """List the kinds of file that examples of a schema can be written as, the usual one first."""
+    if schema.is_text:
+        return (".txt", ".npy")
     if schema.is_image:
         return (".png", FOLDER, ".npy")
     if len(schema.shape) > 1:
@@ -75,7 +79,10 @@ def write_examples(
         columns: Pictures in a row of a sheet.
         rows: The examples that they were made of, which may have names.
     """
-    if form == ".png":
+    if form == ".txt":
+        text = "".join(f"{line}\n" for line in lines_of(x))
+        write_atomically(path, text.encode("utf-8"))
+    elif form == ".png":
         output.write_picture(path, legible_sheet(to_pixels(x, schema), columns))
     elif form == FOLDER:
         output.write_folder(path, [to_image(pixels) for pixels in to_pixels(x, schema)])
@@ -84,6 +91,11 @@ def write_examples(
     else:
         first, table = named(rows), columns_of(stored(x, schema), schema)
         output.write_table(path, first | table, header=schema.is_table or bool(first))
+
+
+def lines_of(x: Tensor) -> list[str]:
+    """Give texts, `(N, T)` bytes, each on one line."""
+    return [" ".join(text.splitlines()) for text in texts_of(x.numpy())]
 
 
 def named(rows: "Source | None") -> dict[str, np.ndarray]:

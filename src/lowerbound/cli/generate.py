@@ -16,6 +16,9 @@ from lowerbound.cli.common import (
     seed_of,
 )
 
+#: Texts that are also printed.
+PRINTED = 10
+
 
 def command(
     path: RunPath,
@@ -44,7 +47,7 @@ def command(
     """
     from lowerbound.applications import generate
     from lowerbound.cli.console import say, tell, working
-    from lowerbound.cli.examples import check_count, place, write_examples
+    from lowerbound.cli.examples import check_count, lines_of, place, write_examples
     from lowerbound.processes import current
 
     chosen = seed_of(seed)
@@ -58,5 +61,7 @@ def command(
         if not first:
             return
         write_examples(target, form, x, run.schema)
+    for line in lines_of(x[:PRINTED]) if run.schema.is_text else ():
+        tell(f"  {line}")
     tell(f"{count:,} examples, {'drawn from' if drawn else 'means of'} p(x|z), seed {chosen}")
     say(target)

@@ -10,6 +10,8 @@ from lowerbound.errors import SettingError
 
 #: Examples on a sheet where nobody says how many, and pairs in one of its rows.
 SHOWN, PAIRS = 32, 4
+#: Texts that are also printed, each with its reconstruction below it.
+PRINTED = 10
 
 
 def command(
@@ -44,8 +46,8 @@ def command(
     import torch
 
     from lowerbound.applications import reconstruct
-    from lowerbound.cli.console import say, working
-    from lowerbound.cli.examples import check_count, place, write_examples
+    from lowerbound.cli.console import say, tell, working
+    from lowerbound.cli.examples import check_count, lines_of, place, write_examples
     from lowerbound.cli.output import FOLDER
     from lowerbound.cli.sources import examples_of
 
@@ -68,4 +70,8 @@ def command(
                 write_examples(target, form, torch.cat(pairs, dim=-1), run.schema)
         else:
             write_examples(target, form, x, run.schema, rows=examples)
+            if run.schema.is_text:
+                both = zip(lines_of(examples.x[:PRINTED]), lines_of(x[:PRINTED]), strict=True)
+                for before, after in both:
+                    tell(f"  {before}\n    {after}")
     say(target)

@@ -64,7 +64,7 @@ def examples_of(run: "Run", source: str | None) -> "Source":
     return read_for(source, run.schema)
 
 
-def read_for(source: str, schema: "Schema") -> "Source":
+def read_for(source: str | list[str], schema: "Schema") -> "Source":
     """Read all examples of a source, in their order, as a schema has them; warn of notes."""
     from lowerbound.data import read_examples
 

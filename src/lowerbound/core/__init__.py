@@ -2,10 +2,10 @@
 
 from lowerbound.core.batch import Batch
 from lowerbound.core.conditional import Conditional
-from lowerbound.core.model import Choose, Factor, Inferred, Model, Pick, Sample
+from lowerbound.core.model import Choose, Factor, Inferred, Model, Sample
 from lowerbound.core.on import constant, device_of, dtype_of, on
 from lowerbound.core.space import Latents, Space, flatten, unflatten, units_of
-from lowerbound.core.trace import Bound, Gradient, Latent, Trace, Traceable
+from lowerbound.core.trace import Bound, Gradient, Latent, Pick, Trace, Traceable
 from lowerbound.core.view import View
 
 __all__ = [

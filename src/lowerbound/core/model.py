@@ -13,14 +13,12 @@ from torch.func import functional_call
 from lowerbound.core.batch import Batch
 from lowerbound.core.conditional import Conditional
 from lowerbound.core.space import Latents, Space
-from lowerbound.core.trace import Gradient, Latent, Trace
+from lowerbound.core.trace import Gradient, Latent, Pick, Trace
 from lowerbound.distributions import centre, detached, log_prob, tempered
 from lowerbound.errors import SettingError, ShapeError, UnknownNameError
 
 #: Chooses the value of a group from its name, its p, and its q (None without data).
 Choose = Callable[[str, Distribution, Distribution | None], Tensor]
-#: The same for a trace: also the law that the value is weighed under in place of q.
-Pick = Callable[[str, Distribution, Distribution], tuple[Tensor, Distribution]]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What a model hands to an objective, and what an objective hands back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
@@ -138,10 +138,19 @@ class Bound:
         return -(self.distortion + self.rate)
 
 
+#: From a group's name, its p and its q to the value of the group and the law that it is weighed
+#: under in place of q.
+Pick = Callable[[str, Distribution, Distribution], tuple[Tensor, Distribution]]
+
+
 @runtime_checkable
 class Traceable(Protocol):
     """The one thing that an objective asks of a model."""
 
     def trace(self, batch: Batch, samples: int = 1, gradient: Gradient = "total") -> Trace:
         """Draw `samples` times from q(z|x) and return the densities."""
+        ...
+
+    def trace_by(self, pick: "Pick", batch: Batch) -> Trace:
+        """Return the densities at values that `pick` chooses."""
         ...

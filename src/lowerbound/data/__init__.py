@@ -17,6 +17,7 @@ from lowerbound.data.packed.examples import StoredExamples
 from lowerbound.data.raw import Column, Raw
 from lowerbound.data.read.named import NamedSet, named_sets
 from lowerbound.data.read.source import arranged
+from lowerbound.data.read.text import texts_of
 from lowerbound.data.reading import Reading, reading
 from lowerbound.data.rows import ArrayRows, Rows
 from lowerbound.data.schema import Schema
@@ -50,4 +51,5 @@ __all__ = [
     "read",
     "read_examples",
     "reading",
+    "texts_of",
 ]

@@ -9,6 +9,9 @@ from torch import Tensor
 from lowerbound.core.batch import Batch
 from lowerbound.data.grey import Grey
 
+#: Batches among whose examples those of about one length are put together.
+POOL = 50
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -23,6 +26,8 @@ class Examples:
             otherwise.
         row_names: What each example is called, where the source says it.
         row_label: What the column of these names is called.
+        lengths: How much of each example there is, where they differ, `(N,)`: a training puts
+            examples of about one length into a batch.
 
     Example:
         >>> examples = Examples(torch.zeros(10, 3))
@@ -37,6 +42,7 @@ class Examples:
     grey: Grey | None = None
     row_names: tuple[str, ...] | None = None
     row_label: str | None = None
+    lengths: Tensor | None = None
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -63,7 +69,8 @@ class Examples:
             first: How many batches to pass over: the others are what they would have been.
         """
         order = torch.randperm(len(self), device=self.x.device)
-        return (self.draw(chosen) for chosen in order.split(size)[first:])
+        chosen = order.split(size) if self.lengths is None else _alike(order, self.lengths, size)
+        return (self.draw(some) for some in chosen[first:])
 
     def few(self, most: int) -> "Examples":
         """Take the first `most`: a part of a split is in a random order."""
@@ -96,4 +103,13 @@ class Examples:
             observed=None if self.observed is None else change(self.observed),
             label=None if self.label is None else change(self.label),
             grey=None if self.grey is None else replace(self.grey, levels=change(self.grey.levels)),
+            lengths=None if self.lengths is None else change(self.lengths),
         )
+
+
+def _alike(order: Tensor, lengths: Tensor, size: int) -> list[Tensor]:
+    """Sort by length within pools of `POOL` batches, and shuffle the batches."""
+    found: list[Tensor] = []
+    for pool in order.split(POOL * size):
+        found += pool[lengths[pool].argsort(stable=True)].split(size)
+    return [found[place] for place in torch.randperm(len(found)).tolist()]

@@ -99,7 +99,7 @@ def kind_of(raw: Raw, facts: Facts) -> tuple[str, int | None]:
     dtype, image = raw.rows.dtype, len(raw.rows.shape) == 3
     low, high = facts.least, facts.most
     if raw.levels is not None:
-        return "ordinal", raw.levels
+        return raw.kind or "ordinal", raw.levels
     if facts.bits:
         return "binary", 2
     if dtype == np.uint8:
@@ -168,7 +168,7 @@ def _binarized(
 
 
 def _one_field(raw: Raw, facts: Facts, shape: tuple[int, ...], told: Told) -> list[Field]:
-    name = "image" if len(shape) == 3 else "x"
+    name = "image" if len(shape) == 3 else "text" if told.kind == "text" else "x"
     whole = told.kind != "real" or raw.rows.dtype.kind in "iu"
     missing = bool(facts.gaps.any())
     return [Field(name, told.kind, shape, told.levels, missing=missing, whole=whole)]

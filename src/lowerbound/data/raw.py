@@ -46,6 +46,7 @@ class Raw:
         label: Classes `(N,)`, whole numbers of any width.
         label_names: What the classes are called.
         levels: How many levels the cells have, where the source knows it (digits: 17).
+        kind: The kind of all cells, where the format says it.
         pictures: Whether the values were decoded from picture files (uint8, `(C, H, W)`).
         row_names: What each row is called, where the source says it: file names, an index.
         row_label: What the column of these names is called.
@@ -61,6 +62,7 @@ class Raw:
     label: np.ndarray | None = None
     label_names: tuple[str, ...] | None = None
     levels: int | None = None
+    kind: str | None = None
     pictures: bool = False
     row_names: tuple[str, ...] | None = None
     row_label: str | None = None

@@ -98,6 +98,7 @@ class Reading:
         gaps: Codes that stand for a missing cell.
         kinds: Kinds of columns, by name.
         files: In a folder of arrays or tables, whether a file is one example or holds rows.
+        longest: Bytes of the longest text that is kept.
         written: How columns are written, where other data decided it.
         recorded: Whether the decisions were taken for other data: those that do not fit give way.
 
@@ -124,6 +125,7 @@ class Reading:
     gaps: tuple[Gap, ...] = ()
     kinds: tuple[KindOf, ...] = ()
     files: Files | None = None
+    longest: int | None = None
     written: tuple[Written, ...] = ()
     recorded: bool = False
 

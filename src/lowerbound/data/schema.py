@@ -119,6 +119,11 @@ class Schema:
         return len(self.shape) == 3
 
     @property
+    def is_text(self) -> bool:
+        """Whether an example is a text, `(T,)` bytes."""
+        return self.kind == "text"
+
+    @property
     def is_discrete(self) -> bool:
         """Whether log p(x) is a probability, not a density, in every cell."""
         return all(KINDS[field.kind].discrete for field in self.modelled)
@@ -235,6 +240,8 @@ class Schema:
             kind = "8-bit"
         if self.is_image:
             text = f"{kind} images {_by(self.shape)}"
+        elif self.kind == "text":
+            text = f"texts of up to {self.shape[0] - 1} bytes"
         elif len(self.shape) == 2:
             text = f"{kind} series of {self.shape[0]} steps, {self.shape[1]} channels"
         elif self.is_table and self.kind == "mixed":

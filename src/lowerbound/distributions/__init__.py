@@ -11,6 +11,7 @@ from lowerbound.distributions.mixture import Mixture
 from lowerbound.distributions.negative_binomial import NegativeBinomial
 from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitNormal
 from lowerbound.distributions.product import Columns, Product
+from lowerbound.distributions.sequence import Sequence
 
 __all__ = [
     "Columns",
@@ -21,6 +22,7 @@ __all__ = [
     "Independent",
     "Levels",
     "CellNormal",
+    "Sequence",
     "SharedScaleNormal",
     "UnitNormal",
     "accumulate",

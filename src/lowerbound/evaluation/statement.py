@@ -170,6 +170,10 @@ def bits_per_dimension(
     if not is_discrete:
         why = "x is continuous: log p(x) is a density and depends on the unit of measurement"
         return None, why
+    lengths = getattr(examples, "lengths", None)
+    if lengths is not None:  # of texts, whose ends count, too
+        bits = -log_likelihood / (float(lengths.double().mean() + 1) * math.log(2.0))
+        return Estimate.of(bits, "bits per byte"), None
     bits = -log_likelihood / (math.prod(examples.shape) * math.log(2.0))
     return Estimate.of(bits, "bits per dimension"), None
 

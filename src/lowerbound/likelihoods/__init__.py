@@ -13,6 +13,7 @@ from lowerbound.likelihoods.gaussian import (
     gaussian,
 )
 from lowerbound.likelihoods.negative_binomial import NegativeBinomial, negative_binomial
+from lowerbound.likelihoods.sequence import Autoregressive
 
 #: By name: from the cells that a law is for, and its settings, to the law.
 BUILDERS = {
@@ -24,6 +25,7 @@ BUILDERS = {
 }
 
 __all__ = [
+    "Autoregressive",
     "Bernoulli",
     "Categorical",
     "Cells",

@@ -2,9 +2,19 @@
 
 from lowerbound.networks.mlp import MLP, mlp
 from lowerbound.networks.pair import Init, Network, Pair
+from lowerbound.networks.recurrent import Reader, Writer
 from lowerbound.networks.residual import ResidualDecoder, ResidualEncoder, residual
 
 #: By name: from its settings to an encoder and its decoder.
 BUILDERS = {"mlp": mlp, "residual": residual}
 
-__all__ = ["MLP", "Init", "Network", "Pair", "ResidualDecoder", "ResidualEncoder"]
+__all__ = [
+    "MLP",
+    "Init",
+    "Network",
+    "Pair",
+    "ResidualDecoder",
+    "ResidualEncoder",
+    "Reader",
+    "Writer",
+]

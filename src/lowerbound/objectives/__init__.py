@@ -5,11 +5,13 @@ from lowerbound.objectives.elbo import ELBO, BetaELBO, StickingTheLanding
 from lowerbound.objectives.free_bits import FreeBits
 from lowerbound.objectives.iwae import IWAE, DReG
 from lowerbound.objectives.objective import Objective
+from lowerbound.objectives.staged import Staged
 
 __all__ = [
     "ELBO",
     "IWAE",
     "Annealed",
+    "Staged",
     "BetaELBO",
     "DReG",
     "FreeBits",

@@ -24,6 +24,9 @@ class Objective(ABC):
     formula: str = ""
     #: Whether its value is a lower bound on log p(x).
     is_bound: bool = True
+    #: The fraction of a training before which no weights are kept as the best: a stage that is
+    #: still to come would change them.
+    ripe: float = 0.0
 
     def __post_init__(self) -> None:
         positive_samples(self.samples)
@@ -40,9 +43,13 @@ class Objective(ABC):
             A bound for each of the `B` examples, nats.
         """
 
+    def trace(self, model: Traceable, batch: Batch) -> Trace:
+        """Trace the model on a batch as the objective wants it."""
+        return model.trace(batch, self.samples, self.gradient)
+
     def __call__(self, model: Traceable, batch: Batch) -> Bound:
         """Trace the model on a batch and reduce it."""
-        return self.reduce(model.trace(batch, self.samples, self.gradient))
+        return self.reduce(self.trace(model, batch))
 
     def at(self, fraction: float) -> "Objective":
         """Return the objective in force when this fraction, in [0, 1], of the training is done."""

@@ -36,7 +36,7 @@ def headlines(evaluation: Evaluation) -> list[Headline]:
     if evaluation.bits_per_dimension is not None:
         found.append(
             _headline(
-                "Bits per dimension", evaluation.bits_per_dimension,
+                evaluation.bits_per_dimension.unit.capitalize(), evaluation.bits_per_dimension,
                 "The log-likelihood bound as a code length. Lower is better.",
             )
         )  # fmt: skip

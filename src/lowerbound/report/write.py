@@ -17,6 +17,7 @@ from lowerbound.report.curves import learning_curves, rate_distortion
 from lowerbound.report.latents import latent_map, latents_of, unit_bars
 from lowerbound.report.markup import Html, Missing, Panel, pretty
 from lowerbound.report.pictures import Gallery
+from lowerbound.report.texts import Texts
 from lowerbound.runs import Run
 from lowerbound.runs.files import write_atomically
 
@@ -49,7 +50,10 @@ def render(run: Run, data: Data | None, evaluation: Evaluation | None) -> str:
     test, why = _held_out(run, data)
     found = _attempt(lambda: latents_of(run, test, evaluation))
     makers: list[Callable[[], Panel | Missing]]
-    if run.schema.is_image:
+    if run.schema.is_text:
+        texts = Texts(run, test)
+        makers = [texts.samples, texts.reconstructions, texts.interpolations, texts.surprises]
+    elif run.schema.is_image:
         gallery = Gallery(run, test)
         makers = [
             lambda: gallery.samples(draw=False), lambda: gallery.samples(draw=True),

@@ -26,7 +26,7 @@ BoundOf = Callable[[Model, Objective, Batch], Result]
 
 def bound_of(model: Model, objective: Objective, batch: Batch) -> Result:
     """Compute the bound of a batch and its sums."""
-    trace = model.trace(batch, objective.samples, objective.gradient)
+    trace = objective.trace(model, batch)
     bound = objective.reduce(trace)
     with torch.no_grad():
         count = torch.full_like(bound.value, 1.0)

@@ -165,8 +165,13 @@ class Trainer:
     def fraction(self) -> float:
         """Compute how much of the training is done, by updates or by the clock."""
         if self.training.minutes is None:
-            return self.stepper.updates / (self.training.epochs * self.per_epoch)
-        seconds = self.team.seconds if self.team.many else self.seconds()
+            return self.done(self.stepper.updates, 0.0)
+        return self.done(0, self.team.seconds if self.team.many else self.seconds())
+
+    def done(self, updates: int, seconds: float) -> float:
+        """Compute how much of the training is done after so many updates or seconds."""
+        if self.training.minutes is None:
+            return updates / (self.training.epochs * self.per_epoch)
         return min(seconds / (60 * self.training.minutes), 1.0)
 
     def epoch(self, callbacks: Sequence[Callback]) -> None:
@@ -213,7 +218,11 @@ class Trainer:
         held_out, best = self.validate(), self.progress.best
         if not math.isfinite(held_out.bound):
             raise UnstableError(f"epoch {number}: the held-out bound is not finite")
-        better = best is None or held_out.bound > best.held_out.bound
+        ripe = self.objective.ripe
+        if best is None or self.done(best.updates, best.seconds) < ripe:
+            better = True  # the weights of an early stage give way to any later ones
+        else:
+            better = held_out.bound > best.held_out.bound
         epoch = Epoch(
             epoch=number,
             updates=self.stepper.updates,

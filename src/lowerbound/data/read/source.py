@@ -24,6 +24,7 @@ from lowerbound.data.read.picture import extensions
 from lowerbound.data.read.pictures import limited, plan_pictures, read_pictures
 from lowerbound.data.read.stack import read_arrays, stack_tables
 from lowerbound.data.read.suspects import suspects
+from lowerbound.data.read.text import is_prose, is_texts, raw_of_texts, read_lines
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
@@ -57,6 +58,8 @@ def open_source(source: Any, options: Reading | None = None, *, limit: int | Non
     if place.path is not None:
         path = place.path
         return guarded(path, lambda: _open_path(path, place.key, options, limit))
+    if is_texts(source):
+        return raw_of_texts(source, options, "the list of texts")
     if is_frame(source):
         options.refuse("picture", "array", where="a table")
         return _with_suspects(raw_of(table_of(source, "the table"), "the table", options))
@@ -134,6 +137,9 @@ def _open_path(path: Path, key: str | None, options: Reading, limit: int | None)
     if kind == "images":
         return pictures_raw(entries, where, options, limit, tally)
     if kind in ("tables", "texts"):
+        prose = [entry for entry in entries if entry.suffix == ".txt" and is_prose(entry, options)]
+        if prose and len(prose) == len(entries):
+            return read_lines(prose, options, where)
         raw = _with_suspects(stack_tables(entries, options, where))
     else:
         raw = whole(arrays_of(kind, path, key, entries, options))

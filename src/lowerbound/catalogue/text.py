@@ -1,0 +1,96 @@
+"""A VAE of sequences: what is said as a whole in z, the words by a decoder that sees the past."""
+
+from typing import Any
+
+from lowerbound.catalogue.recipe import recipe
+from lowerbound.catalogue.slots import SLOTS, Choice, Posterior, Prior
+from lowerbound.core import Model
+from lowerbound.data import Schema
+from lowerbound.errors import SettingError
+from lowerbound.likelihoods import Autoregressive
+from lowerbound.models import VAE
+from lowerbound.networks import Reader, Writer
+from lowerbound.objectives import ELBO, Objective, Staged
+from lowerbound.priors import Site
+
+
+def sequences(
+    schema: Schema,
+    *,
+    latents: int | None = None,
+    prior: Prior = "standard-normal",
+    posterior: Posterior = "diagonal",
+    hidden: int = 384,
+    embedding: int = 64,
+    dropout: float = 0.1,
+) -> VAE:
+    """Assemble a VAE of sequences.
+
+    Args:
+        schema: What the data is: texts.
+        latents: Number of latent units; 32 if none.
+        prior: p(z), the law that latents are drawn from.
+        posterior: q(z|x), the law that stands for p(z|x).
+        hidden: Units of the decoder; each direction of the encoder has half of them.
+        embedding: Numbers a token is looked up as.
+        dropout: Share of the decoder's inputs and states that a training leaves out.
+
+    Raises:
+        SettingError: The data is no text.
+    """
+    if schema.kind != "text":
+        raise SettingError(f"text-vae is for texts, the data is {schema.describe()}; use vae")
+    latents = latents or 32
+    levels, (longest,) = schema.levels or 2, schema.shape
+    about = Choice.of(posterior)
+    family: Any = SLOTS["posterior"].builders[SLOTS["posterior"].check(about.name)]
+    encoder = Reader(levels, family.parameters_shape(latents), hidden // 2, embedding)
+    encoder.start_small()
+    q = family(encoder, **about.settings)
+    top = Choice.of(prior)
+    build = SLOTS["prior"].builders[SLOTS["prior"].check(top.name)]
+    p = build(Site(latents, schema.shape, q), **top.settings)
+    return VAE(p, q, Autoregressive(Writer(latents, levels, hidden, embedding, dropout), longest))
+
+
+@recipe(
+    "text-vae",
+    title="VAE of sequences, its decoder taught first",
+    year=2016,
+    source="Bowman et al., arXiv 1511.06349; stages: Li et al., arXiv 1909.00868",
+    formula=ELBO.formula,
+    use="Texts: one sentence, name or string a line.",
+    avoid="For texts of thousands of characters: one z says little of them.",
+    differs="Bytes in place of words, so that log p is of the text itself; the decoder is trained "
+    "as a language model before the encoder joins.",
+    parts=sequences,
+    training={
+        "learning_rate": 3e-3,
+        "clip": 5.0,
+        "average": 0.99,
+        "batch_size": 64,
+        "compile": "off",
+    },
+)
+def text_vae(
+    schema: Schema,
+    *,
+    alone: float = 0.4,
+    cheap: float = 0.58,
+    full: float = 0.85,
+    price: float = 0.1,
+    floor: float = 0.15,
+    **parts: Any,
+) -> tuple[Model, Objective]:
+    """Assemble a VAE of sequences that is trained in stages (`objectives.Staged`).
+
+    Args:
+        schema: What the data is.
+        alone: Fraction of the training that the decoder is alone.
+        cheap: Fraction up to which a nat of rate costs `price`.
+        full: Fraction from which it costs a nat.
+        price: Of a nat of rate until then.
+        floor: Free bits of each latent unit until the end, nats; 0 for none.
+        **parts: Of the model: see `sequences`.
+    """
+    return sequences(schema, **parts), Staged(ELBO(), alone, cheap, full, price, floor)

@@ -1,0 +1,135 @@
+"""Texts: one a line of a file, or one a file of a folder, as bytes of UTF-8."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from lowerbound.data.notes import Note, Tally
+from lowerbound.data.raw import Raw, refuse_oversize
+from lowerbound.data.read.files import Entry
+from lowerbound.data.reading import Reading
+from lowerbound.data.rows import ArrayRows
+from lowerbound.errors import DataError
+
+#: Bytes of the longest text that is kept where nobody says another limit.
+LONGEST = 512
+#: The values of a byte; 0 ends a text, and does not occur in one.
+BYTES = 256
+
+
+def read_lines(entries: Sequence[Entry], options: Reading, where: str) -> Raw:
+    """Read the lines of files, each a text; empty ones are passed over.
+
+    Raises:
+        DataError: A file is binary, or there is no text.
+    """
+    tally, lines = Tally(), []
+    for entry in entries:
+        with entry.open() as file:
+            content = file.read().removeprefix(b"\xef\xbb\xbf")
+        if b"\0" in content:
+            raise DataError(f"{entry.name!r} is a binary file, not text; give lines in UTF-8")
+        try:
+            content.decode("utf-8")
+        except UnicodeDecodeError:
+            content = content.decode("latin-1").encode("utf-8")
+            tally.add("files not in UTF-8, read as Latin-1", entry.name)
+        lines += content.splitlines()
+    return raw_of_texts(lines, options, where, tally.notes())
+
+
+def raw_of_texts(
+    texts: Iterable[bytes | str], options: Reading, where: str, notes: tuple[Note, ...] = ()
+) -> Raw:
+    """Store texts as rows of bytes, each ended and filled by 0.
+
+    Args:
+        texts: In their order; as `str`, or as bytes of UTF-8.
+        options: `longest` is the most bytes of a text; a longer one is left out of data to train
+            on, and cut in data for a trained model.
+        where: What messages call them.
+        notes: What was decided so far.
+
+    Raises:
+        DataError: There is no text, or all are too long.
+    """
+    found = [text.encode() if isinstance(text, str) else text for text in texts]
+    every = [text.replace(b"\0", b"").rstrip(b"\r\n") for text in found]
+    kept = every if options.recorded else [text for text in every if text.strip()]
+    if len(kept) < len(every):
+        notes += (Note("empty lines passed over", len(every) - len(kept)),)
+    longest = LONGEST if options.longest is None else options.longest
+    over = sum(len(text) > longest for text in kept)
+    if over and options.recorded:
+        kept = [text[:longest] for text in kept]
+        notes += (Note(f"texts cut after {longest} bytes, the longest of the training", over),)
+    elif over:
+        kept = [text for text in kept if len(text) <= longest]
+        how = "--longest BYTES (longest=) keeps longer ones"
+        notes += (Note(f"texts of over {longest} bytes left out; {how}", over),)
+    if not kept:
+        raise DataError(f"{where} holds no text of 1 to {longest} bytes")
+    width = (longest if options.recorded else max(map(len, kept))) + 1
+    refuse_oversize(len(kept) * width, where)
+    return Raw(
+        where,
+        ArrayRows(_packed(kept, width)),
+        levels=BYTES,
+        kind="text",
+        notes=notes,
+        reading=replace(options, longest=width - 1),
+    )
+
+
+def is_texts(source: object) -> bool:
+    """Whether an object in memory is a list of texts."""
+    return isinstance(source, list | tuple) and bool(source) and all(
+        isinstance(one, str) for one in source
+    )  # fmt: skip
+
+
+def is_prose(entry: Entry, options: Reading) -> bool:
+    """Whether a .txt file holds lines of text, and not a table.
+
+    A table has the same number of fields in each of its first lines, most of them numbers, or
+    more than one of them between tabs or semicolons.
+    """
+    if options.recorded:
+        return options.longest is not None
+    with entry.open() as file:
+        lines = [line for line in file.read(2**16).splitlines()[:50] if line.strip()]
+    if len(lines) < 2:
+        return bool(lines)
+    for mark in (b"\t", b";", b",", None):
+        fields = [line.split(mark) for line in lines]
+        if len({len(one) for one in fields}) != 1:
+            continue
+        cells = [cell for one in fields[1:] for cell in one]
+        share = sum(map(_is_number, cells)) / len(cells)
+        if share > 0.5 or (share == 0.5 and mark is not None):
+            return False
+        if mark in (b"\t", b";") and len(fields[0]) > 1:
+            return False
+    return True
+
+
+def _is_number(cell: bytes) -> bool:
+    try:
+        float(cell.replace(b",", b"."))
+    except ValueError:
+        return False
+    return True
+
+
+def _packed(texts: Sequence[bytes], width: int) -> np.ndarray:
+    rows = np.zeros((len(texts), width), np.uint8)
+    for row, text in zip(rows, texts, strict=True):
+        row[: len(text)] = np.frombuffer(text, np.uint8)
+    return rows
+
+
+def texts_of(tokens: np.ndarray) -> list[str]:
+    """Return the texts of rows of bytes, `(N, T)`; what is not UTF-8 becomes a replacement mark."""
+    rows = np.ascontiguousarray(tokens, np.uint8)
+    return [row.tobytes().partition(b"\0")[0].decode("utf-8", "replace") for row in rows]

@@ -1,0 +1,37 @@
+"""The likelihood of a sequence of tokens."""
+
+from typing import cast
+
+from torch import Tensor, nn
+
+from lowerbound.core import Conditional
+from lowerbound.distributions.sequence import Decoder, Sequence
+from lowerbound.errors import ShapeError
+from lowerbound.likelihoods.cells import check_levels
+
+
+class Autoregressive(Conditional):
+    """p(x|z) = prod_t p(x_t | x_<t, z): each token given those before it and z.
+
+    Args:
+        network: Predicts tokens: a `lowerbound.distributions.Decoder`.
+        longest: Tokens `T` of an example as stored, the end token included.
+    """
+
+    name = "autoregressive"
+    formula = "prod_t Categorical(x_t; softmax f(x_<t, z))"
+
+    def __init__(self, network: nn.Module, longest: int) -> None:
+        super().__init__()
+        self.network, self.longest = network, longest
+
+    def forward(self, context: Tensor | None = None) -> Sequence:
+        """Return the law of x given z, `(..., D)`: batch `(...)`, event `(T,)`."""
+        if context is None:
+            raise ShapeError("likelihood 'autoregressive' needs a latent z as its context")
+        return Sequence(cast(Decoder, self.network), context, self.longest)
+
+    def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
+        """Raise `SupportError` unless `x` holds tokens that there are."""
+        levels = int(self.network.levels)  # pyright: ignore[reportArgumentType]
+        check_levels(x, levels, self.name, name, "read the text as the training data were")

@@ -1,0 +1,84 @@
+"""Training in stages, so that a decoder that could do without z learns to use it."""
+
+from dataclasses import dataclass
+
+import torch
+
+from lowerbound.core import Batch, Bound, Trace, Traceable
+from lowerbound.objectives.annealed import Tempered
+from lowerbound.objectives.elbo import ELBO
+from lowerbound.objectives.free_bits import FreeBits
+from lowerbound.objectives.objective import Objective, Wrapper
+
+
+@dataclass(frozen=True)
+class WithoutLatents(Wrapper):
+    """log p(x | z = 0): the decoder alone, which for sequences is a language model.
+
+    Args:
+        objective: What is maximised later, by which held-out data judges.
+    """
+
+    objective: Objective
+    formula = "log p(x | z = 0)"
+
+    def trace(self, model: Traceable, batch: Batch) -> Trace:
+        """Trace the model at z = 0."""
+        return model.trace_by(lambda name, p, q: (_zeros(q), q), batch)
+
+    def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
+        """See `Objective.reduce`: the rate has weight 0, and the encoder no gradient."""
+        return ELBO().reduce(trace, 0.0)
+
+
+@dataclass(frozen=True)
+class Staged(Wrapper):
+    """An ELBO reached in stages: the decoder alone, a cheap rate, then the full price.
+
+    A decoder that sees x_<t can explain x without z, and a training from scratch ends there. Here
+    it first learns all that it can know without z; then the encoder joins while a nat of rate
+    costs `price`; then the price rises to 1 over a floor of free bits.
+
+    Args:
+        objective: The ELBO.
+        alone: Fraction of the training that the decoder is alone, in [0, 1).
+        cheap: Fraction up to which a nat of rate costs `price`.
+        full: Fraction from which it costs a nat.
+        price: In (0, 1].
+        floor: Free bits of each latent unit, nats; 0 for none.
+
+    Source: the stages are close to Li et al. (2019), arXiv 1909.00868, with a language model in
+        place of an autoencoder at the start.
+    """
+
+    objective: Objective
+    alone: float = 0.4
+    cheap: float = 0.58
+    full: float = 0.85
+    price: float = 0.1
+    floor: float = 0.15
+
+    @property
+    def ripe(self) -> float:
+        """The fraction before which no weights are judged: that at which the full price holds."""
+        return self.full
+
+    def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
+        """The objective as it is in the end."""
+        return self.objective.reduce(trace, beta)
+
+    def at(self, fraction: float) -> Objective:
+        """The stage that the training is in."""
+        if fraction < self.alone:
+            return WithoutLatents(self.objective)
+        objective = FreeBits(self.objective, self.floor) if self.floor else self.objective
+        if fraction < self.cheap:
+            return Tempered(objective, self.price)
+        risen = min(1.0, (fraction - self.cheap) / max(1e-9, self.full - self.cheap))
+        return Tempered(objective, self.price + (1.0 - self.price) * risen)
+
+
+def _zeros(q: torch.distributions.Distribution) -> torch.Tensor:
+    shape = torch.Size([1]) + q.batch_shape + q.event_shape
+    parameters = q.mean
+    return torch.zeros(shape, device=parameters.device, dtype=parameters.dtype)

@@ -1,0 +1,91 @@
+"""Texts as people have them: lines of a file, a list in memory."""
+
+import numpy as np
+import pytest
+
+import lowerbound as lb
+from lowerbound.data import read_examples, texts_of
+from lowerbound.errors import DataError, SettingError
+
+LINES = [f"sentence number {i}, said twice" for i in range(40)]
+
+
+def written(folder, content, name="lines.txt"):
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else "\n".join(content).encode())
+    return str(path)
+
+
+def test_lines_are_texts_that_end(tmp_path):
+    data = lb.read(written(tmp_path, LINES))
+    assert data.schema.describe() == "texts of up to 30 bytes"
+    texts = texts_of(
+        np.concatenate([p.x.numpy() for p in (data.train, data.validation, data.test)])
+    )
+    assert sorted(texts) == sorted(LINES)
+
+
+def test_a_list_of_texts_is_read_as_a_file_of_lines(tmp_path):
+    assert lb.read(LINES).fingerprint == lb.read(written(tmp_path, LINES)).fingerprint
+
+
+def test_letters_beyond_ascii_come_back(tmp_path):
+    lines = [f"{i} naïve Größe ☃ 雪" for i in range(30)]
+    data = lb.read(written(tmp_path, lines))
+    assert set(texts_of(data.train.x.numpy())) <= set(lines)
+
+
+def test_latin_1_is_read_and_said(tmp_path):
+    data = lb.read(written(tmp_path, "\n".join(f"Größe {i}" for i in range(30)).encode("latin-1")))
+    assert "Latin-1" in str(data.notes)
+    assert texts_of(data.train.x.numpy())[0].startswith("Größe")
+
+
+def test_windows_line_ends_a_mark_and_empty_lines_are_passed_over(tmp_path):
+    content = b"\xef\xbb\xbf" + "\r\n\r\n".join(LINES).encode()
+    data = lb.read(written(tmp_path, content))
+    assert set(texts_of(data.train.x.numpy())) <= set(LINES)
+    assert "empty lines" in str(data.notes)
+
+
+def test_a_binary_file_is_refused_in_a_line(tmp_path):
+    with pytest.raises(DataError, match="binary file"):
+        lb.read(written(tmp_path, b"GIF8\0\1\2\n" * 20))
+
+
+def test_a_txt_file_of_numbers_is_still_a_table(tmp_path):
+    rows = [f"{i} {i * 0.5}" for i in range(30)]
+    assert lb.read(written(tmp_path, rows)).schema.kind != "text"
+    tabs = ["name\tplace"] + [f"word{i % 3}\tother{i % 4}" for i in range(30)]
+    assert lb.read(written(tmp_path, tabs, "tabs.txt")).schema.is_table
+
+
+def test_long_lines_are_left_out_and_said(tmp_path):
+    data = lb.read(written(tmp_path, [*LINES, "x" * 100_000]))
+    assert data.schema.shape == (31,)
+    assert "over 512 bytes" in str(data.notes)
+    kept = lb.read(written(tmp_path, [*LINES, "x" * 600]), longest=700)
+    assert kept.schema.shape == (601,)
+
+
+def test_new_texts_are_stored_as_those_of_the_training(tmp_path):
+    schema = lb.read(written(tmp_path, LINES)).schema
+    examples, notes = read_examples(["short", "y" * 50], schema)
+    assert texts_of(examples.x.numpy()) == ["short", "y" * 30]
+    assert "cut after 30 bytes" in str(notes)
+
+
+def test_a_recipe_for_vectors_refuses_texts(tmp_path):
+    with pytest.raises(SettingError, match="use text-vae"):
+        lb.catalogue.build("vae", lb.read(LINES).schema)
+
+
+def test_batches_hold_texts_of_about_one_length(tmp_path):
+    rng = np.random.default_rng(0)
+    lines = ["z" * int(n) + str(i) for i, n in enumerate(rng.integers(1, 60, 600))]
+    train = lb.read(lines).train
+    sizes = [(batch.x != 0).sum(dim=1).float() for batch in train.batches(16)]
+    within = float(np.mean([float(one.std()) for one in sizes]))
+    assert within < 0.3 * float(train.lengths.float().std())
+    together = sorted(text for batch in train.batches(16) for text in texts_of(batch.x.numpy()))
+    assert together == sorted(texts_of(train.x.numpy()))
