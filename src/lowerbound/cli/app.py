@@ -25,6 +25,7 @@ from lowerbound.cli import (
     report,
     reproduce,
     score,
+    serve,
     traverse,
 )
 from lowerbound.cli.console import say
@@ -102,6 +103,7 @@ _COMMANDS: tuple[tuple[str, Any, str], ...] = (
     ("decode", decode, "From latent vectors to examples."),
     ("interpolate", interpolate, "The way from one example to another."),
     ("traverse", traverse, "What single latent units do."),
+    ("serve", serve, "Its uses over HTTP."),
 )
 
 
