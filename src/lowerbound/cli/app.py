@@ -16,6 +16,7 @@ from lowerbound.cli import (
     doctor,
     encode,
     evaluate,
+    explore,
     fit,
     generate,
     interpolate,
@@ -103,6 +104,7 @@ _COMMANDS: tuple[tuple[str, Any, str], ...] = (
     ("decode", decode, "From latent vectors to examples."),
     ("interpolate", interpolate, "The way from one example to another."),
     ("traverse", traverse, "What single latent units do."),
+    ("explore", explore, "A page to play with it."),
     ("serve", serve, "Its uses over HTTP."),
 )
 

@@ -25,10 +25,20 @@ def command(
       lowerbound serve runs/one
       curl -d '{"count": 3}' http://127.0.0.1:8000/api/generate
     """
-    serve(path, host, port, token, device, page=False)
+    serve(path, host, port, token, device)
 
 
-def serve(path, host: str, port: int, token: str | None, device: str, *, page: bool) -> None:  # type: ignore[no-untyped-def]
+def serve(
+    path,
+    host: str,
+    port: int,
+    token: str | None,
+    device: str,
+    *,
+    page: bool = False,
+    browser: bool = False,
+    source: str | None = None,
+) -> None:  # type: ignore[no-untyped-def]
     """Listen until told to end; with a page, a token is always needed."""
     import secrets
     import socket
@@ -41,12 +51,21 @@ def serve(path, host: str, port: int, token: str | None, device: str, *, page: b
         from lowerbound.web.app import app_of
     except ImportError as error:
         raise MissingExtraError("serve", str(error.name), "web") from error
+    from lowerbound.web.explorer import Explorer
     from lowerbound.web.service import Service
 
     local = host in ("127.0.0.1", "localhost", "::1")
     if token is None and (page or not local):
         token = secrets.token_urlsafe(16)
     run = open_run(path, device)
+    if page:
+        from lowerbound.cli.sources import own_data, read_for
+
+        service = Explorer(
+            run, own_data(run).test if source is None else read_for(source, run.schema)
+        )
+    else:
+        service = Service(run)
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -59,10 +78,15 @@ def serve(path, host: str, port: int, token: str | None, device: str, *, page: b
     port = listening.getsockname()[1]
     names = {host, "127.0.0.1", "localhost"} if local else {host, socket.gethostname()}
     hosts = frozenset(f"{name}:{port}" for name in names)
-    app = app_of(Service(run), hosts=hosts, token=token)
+    app = app_of(service, hosts=hosts, token=token)
     tail = f"/?token={token}" if token else "/"
     say(f"http://{host}:{port}{tail}")
     tell("Ctrl-C ends it")
+    if page and browser:
+        import threading
+        import webbrowser
+
+        threading.Timer(0.5, webbrowser.open, [f"http://{host}:{port}{tail}"]).start()
     config = uvicorn.Config(
         app, log_level="warning", server_header=False, timeout_graceful_shutdown=30
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib import resources
 from typing import Any
 
 from starlette.applications import Starlette
@@ -15,7 +16,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route as Path
 
 from lowerbound.errors import LowerboundError
-from lowerbound.web.routes import ROUTES, Route, openapi
+from lowerbound.web.explorer import Explorer
+from lowerbound.web.routes import PAGE_ROUTES, ROUTES, Route, openapi
 from lowerbound.web.service import Service
 
 #: Bytes of a request's body, and seconds that an answer may take.
@@ -91,17 +93,38 @@ def app_of(service: Service, *, hosts: frozenset[str], token: str | None = None)
         yield
         worker.shutdown(wait=True)  # what was begun is finished
 
-    paths = [Path(route.path, partial(answer, route), methods=[route.method]) for route in ROUTES]
+    page = isinstance(service, Explorer)
+    routes = (*ROUTES, *PAGE_ROUTES) if page else ROUTES
+    paths = [Path(route.path, partial(answer, route), methods=[route.method]) for route in routes]
     title = f"lowerbound: {service.schema.describe()}"
     paths += [
-        Path("/openapi.json", guarded(lambda request: JSONResponse(openapi(title)))),
+        Path("/openapi.json", guarded(lambda request: JSONResponse(openapi(title, routes)))),
         Path("/health", guarded(lambda request: PlainTextResponse("ok\n"), open_to_all=True)),
         Path("/metrics", guarded(lambda request: PlainTextResponse(metrics.text()))),
     ]  # fmt: skip
+    if page:
+        paths.append(Path("/", guarded(partial(_page, "index.html"), open_to_all=True)))
+        paths += [
+            Path(f"/{name}", guarded(partial(_page, name), open_to_all=True)) for name in PAGES
+        ]
     return Starlette(routes=paths, lifespan=lifespan, exception_handlers={
         404: lambda request, error: _guarded(_error(404, "there is no such page")),
         405: lambda request, error: _guarded(_error(405, "this page takes another method")),
     })  # fmt: skip
+
+
+#: Files of the page, with their types; no name is ever taken from a request.
+PAGES = {
+    "index.html": "text/html",
+    "explore.css": "text/css",
+    "explore.js": "text/javascript",
+    "draw.js": "text/javascript",
+}
+
+
+def _page(name: str, request: Request) -> Response:
+    place = resources.files("lowerbound.web").joinpath("page", name)
+    return Response(place.read_bytes(), media_type=PAGES[name])
 
 
 def _refusal(request: Request, hosts: frozenset[str], token: str | None) -> Response | None:

@@ -118,11 +118,29 @@ ROUTES: tuple[Route, ...] = (
     ),
 )  # fmt: skip
 
+#: What the page asks beside these.
+PAGE_ROUTES: tuple[Route, ...] = (
+    Route("map", "Place all examples in a plane.", {"points": "Two numbers an example."}),
+    Route(
+        "example", "Return an example of the data shown.", {"example": "As it is."},
+        {"index": Argument({"type": "integer", "minimum": 0}, "Which, from 0.", required=True)},
+    ),
+    Route(
+        "nearest", "Find the examples nearest to a place.", {"indices": "Nearest first."},
+        {
+            "latents": Argument(
+                {"type": "array", "items": {"type": "number"}}, "The place.", required=True
+            )
+        },
+    ),
+    Route("odd", "Order examples by their score, the oddest first.", {"indices": "Oddest first."}),
+)  # fmt: skip
 
-def openapi(title: str) -> dict[str, Any]:
+
+def openapi(title: str, routes: tuple[Route, ...] = ROUTES) -> dict[str, Any]:
     """Describe all routes as OpenAPI 3.1 does."""
     paths: dict[str, Any] = {}
-    for route in ROUTES:
+    for route in routes:
         answer = {
             "type": "object",
             "properties": {name: {"description": words} for name, words in route.answer.items()},
