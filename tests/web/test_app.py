@@ -5,8 +5,6 @@ import asyncio
 import numpy as np
 import pytest
 
-import lowerbound as lb
-
 pytest.importorskip("starlette")
 from starlette.testclient import TestClient
 
@@ -15,16 +13,6 @@ from lowerbound.web.routes import ROUTES, openapi
 from lowerbound.web.service import Service
 
 HOST = "127.0.0.1:8000"
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(60, 3))
-    vae = lb.AutoVAE(latents=2, epochs=1, random_state=0).fit(x)
-    path = tmp_path_factory.mktemp("web") / "run"
-    vae.save(str(path))
-    return lb.load(str(path))
 
 
 @pytest.fixture
