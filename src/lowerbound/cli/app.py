@@ -16,6 +16,7 @@ from lowerbound.cli import (
     doctor,
     encode,
     evaluate,
+    explore,
     fit,
     generate,
     interpolate,
@@ -25,6 +26,7 @@ from lowerbound.cli import (
     report,
     reproduce,
     score,
+    serve,
     traverse,
 )
 from lowerbound.cli.common import option
@@ -102,6 +104,8 @@ _COMMANDS: tuple[tuple[str, Any, str], ...] = (
     ("decode", decode, "From latent vectors to examples."),
     ("interpolate", interpolate, "The way from one example to another."),
     ("traverse", traverse, "The effect of single latent units."),
+    ("explore", explore, "A page to play with it."),
+    ("serve", serve, "Its uses over HTTP."),
 )
 
 

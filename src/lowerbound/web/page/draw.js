@@ -1,0 +1,109 @@
+// How an example of each kind of data is shown.
+
+// colours that differ for colour-blind eyes, too (Okabe and Ito, 2008)
+export const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b5a300", "#7a828e", "#332288", "#882255"];
+
+export function ramp(share) {
+  // dark blue to yellow, even in lightness
+  const stops = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
+  const at = Math.min(0.9999, Math.max(0, share)) * (stops.length - 1);
+  const low = Math.floor(at), part = at - low;
+  return `rgb(${stops[low].map((c, i) => Math.round(c + part * (stops[low + 1][i] - c))).join(" ")})`;
+}
+
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (value !== null && value !== undefined) made.setAttribute(key, value);
+  }
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+export function kindOf(about) {
+  if (about.shape.length === 3) return "image";
+  if (about.columns) return "row";
+  if (about.data.startsWith("texts")) return "text";
+  return about.shape.length === 2 ? "series" : "vector";
+}
+
+export function show(example, about, { size = 112, other = null } = {}) {
+  const kind = kindOf(about);
+  if (kind === "image") return picture(example, about, size);
+  if (kind === "row") return row(example, other);
+  if (kind === "text") return element("div", { class: "text" }, String(example));
+  return lines(kind === "series" ? transpose(example) : [example], size);
+}
+
+function picture(example, about, size) {
+  const [channels, height, width] = about.shape;
+  const levels = about.schema.fields[0].levels;
+  let low = 0, high = levels ? levels - 1 : 1;
+  if (!levels) {
+    const all = example.flat(2);
+    low = Math.min(...all);
+    high = Math.max(...all, low + 1e-9);
+  }
+  const made = element("canvas", { class: "picture", width, height, role: "img", "aria-label": "picture" });
+  const scale = Math.max(1, Math.round(size / Math.max(width, height)));
+  made.style.width = `${width * scale}px`;
+  made.style.height = `${height * scale}px`;
+  const context = made.getContext("2d"), pixels = context.createImageData(width, height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const at = 4 * (y * width + x);
+      for (let c = 0; c < 3; c++) {
+        const value = example[channels >= 3 ? c : 0][y][x];
+        pixels.data[at + c] = 255 * (value - low) / (high - low);
+      }
+      pixels.data[at + 3] = 255;
+    }
+  }
+  context.putImageData(pixels, 0, 0);
+  return made;
+}
+
+export function cell(value) {
+  if (value === null) return "empty";
+  if (typeof value === "number" && !Number.isInteger(value)) return value.toPrecision(4);
+  return String(value);
+}
+
+function row(example, other) {
+  const body = element("tbody");
+  for (const [name, value] of Object.entries(example)) {
+    const changed = other !== null && cell(other[name]) !== cell(value);
+    body.append(element("tr", {}, element("th", { scope: "row" }, name), element("td", { class: changed ? "changed" : null }, cell(value))));
+  }
+  return element("table", {}, body);
+}
+
+function transpose(table) {
+  return table[0].map((_, column) => table.map((line) => line[column]));
+}
+
+function lines(series, size) {
+  const width = 2.4 * size, height = size, ratio = window.devicePixelRatio || 1;
+  const made = element("canvas", { width: width * ratio, height: height * ratio, role: "img", "aria-label": "curve" });
+  made.style.width = `${width}px`;
+  made.style.height = `${height}px`;
+  const context = made.getContext("2d");
+  context.scale(ratio, ratio);
+  const all = series.flat().filter((value) => value !== null);
+  const low = Math.min(...all), high = Math.max(...all, low + 1e-9);
+  series.forEach((values, index) => {
+    context.strokeStyle = PALETTE[index % PALETTE.length];
+    context.beginPath();
+    let pen = false;
+    values.forEach((value, step) => {
+      if (value === null) { pen = false; return; }
+      const x = 2 + (width - 4) * step / Math.max(1, values.length - 1);
+      const y = height - 3 - (height - 6) * (value - low) / (high - low);
+      if (pen) context.lineTo(x, y); else context.moveTo(x, y);
+      pen = true;
+    });
+    context.stroke();
+  });
+  return made;
+}

@@ -1,0 +1,181 @@
+"""The requests that can be made of a run: one table for the server, its checks and its OpenAPI."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lowerbound.errors import SettingError, UnknownNameError
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One value of a request.
+
+    Attributes:
+        schema: Of its type, as OpenAPI has it.
+        about: One sentence.
+        required: Whether a request must give it.
+    """
+
+    schema: Json
+    about: str
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Route:
+    """A use of the run.
+
+    Attributes:
+        name: Of the method of `Service`, and of the path below /api.
+        about: One sentence.
+        arguments: By name.
+        answer: What the answer holds, by name, in words.
+    """
+
+    name: str
+    about: str
+    answer: Mapping[str, str]
+    arguments: Mapping[str, Argument] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        return f"/api/{self.name}"
+
+    @property
+    def method(self) -> str:
+        """GET where nothing is given, else POST."""
+        return "POST" if self.arguments else "GET"
+
+    def check(self, body: Any) -> dict[str, Any]:
+        """Return the arguments of a request.
+
+        Raises:
+            SettingError: One is missing or of another type.
+            UnknownNameError: There is no such argument.
+        """
+        if not isinstance(body, dict):
+            raise SettingError("a request is a JSON object of arguments")
+        for name, value in body.items():
+            if name not in self.arguments:
+                raise UnknownNameError("argument", str(name), self.arguments)
+            kinds = _PYTHON[self.arguments[name].schema["type"]]
+            if isinstance(value, bool) != (bool in kinds) or not isinstance(value, kinds):
+                wanted = self.arguments[name].schema["type"]
+                raise SettingError(f"{name} is of type {wanted}, got {type(value).__name__}")
+        for name, argument in self.arguments.items():
+            if argument.required and name not in body:
+                raise SettingError(f"{name} is missing: {argument.about}")
+        return body
+
+
+_PYTHON: dict[str, tuple[type, ...]] = {
+    "integer": (int,), "number": (int, float), "boolean": (bool,), "array": (list,),
+}  # fmt: skip
+_EXAMPLES = Argument(
+    {"type": "array", "items": {}, "minItems": 1},
+    "Examples: objects by column names, or nested lists of numbers.",
+    required=True,
+)
+_LATENTS = Argument(
+    {"type": "array", "items": {"type": "array", "items": {"type": "number"}}, "minItems": 1},
+    "Latents, a list of numbers for each example.",
+    required=True,
+)
+_COUNT = Argument({"type": "integer", "minimum": 1, "default": 1}, "How many examples.")
+_SEED = Argument({"type": "integer", "minimum": 0}, "Of the draws; a fresh one if left out.")
+_DRAW = Argument({"type": "boolean"}, "Draw x from p(x|z), or give its mean.")
+_TEMPERATURE = Argument(
+    {"type": "number", "exclusiveMinimum": 0, "default": 1}, "Factor on the spread of p(z)."
+)
+_SAMPLES = Argument({"type": "integer", "minimum": 1, "default": 100}, "Draws of z.")
+
+ROUTES: tuple[Route, ...] = (
+    Route("about", "Describe the run.", {"data": "Its data in words.", "schema": "The schema."}),
+    Route(
+        "generate", "Draw new examples from the model.", {"examples": "New examples."},
+        {"count": _COUNT, "seed": _SEED, "draw": _DRAW, "temperature": _TEMPERATURE},
+    ),
+    Route(
+        "encode", "Encode examples: the centres of q(z|x).", {"latents": "One list an example."},
+        {"examples": _EXAMPLES},
+    ),
+    Route(
+        "decode", "Decode latents.", {"examples": "Examples in the units of the data."},
+        {"latents": _LATENTS, "draw": _DRAW, "seed": _SEED},
+    ),
+    Route(
+        "reconstruct", "Encode examples and decode them again.", {"examples": "As they come back."},
+        {"examples": _EXAMPLES},
+    ),
+    Route(
+        "score", "Bound log p(x) of each example from below.",
+        {"elbo": "Nats.", "log_likelihood": "Nats, by importance weighting."},
+        {"examples": _EXAMPLES, "samples": _SAMPLES},
+    ),
+)  # fmt: skip
+
+#: What the page asks beside these.
+PAGE_ROUTES: tuple[Route, ...] = (
+    Route("map", "Place all examples in a plane.", {"points": "Two numbers an example."}),
+    Route(
+        "example", "Return an example of the data shown.", {"example": "As it is."},
+        {"index": Argument({"type": "integer", "minimum": 0}, "Which, from 0.", required=True)},
+    ),
+    Route(
+        "nearest", "Find the examples nearest to a place.", {"indices": "Nearest first."},
+        {
+            "latents": Argument(
+                {"type": "array", "items": {"type": "number"}}, "The place.", required=True
+            )
+        },
+    ),
+    Route("odd", "Order examples by their score, the oddest first.", {"indices": "Oddest first."}),
+)  # fmt: skip
+
+
+def openapi(title: str, routes: tuple[Route, ...] = ROUTES) -> dict[str, Any]:
+    """Describe all routes as OpenAPI 3.1 does."""
+    paths: dict[str, Any] = {}
+    for route in routes:
+        answer = {
+            "type": "object",
+            "properties": {name: {"description": words} for name, words in route.answer.items()},
+        }
+        operation: dict[str, Any] = {
+            "summary": route.about,
+            "operationId": route.name,
+            "responses": {
+                "200": {"description": "Done.", "content": _json(answer)},
+                "400": {"description": "The body is no JSON.", "content": _json(_ERROR)},
+                "413": {"description": "The body is too large.", "content": _json(_ERROR)},
+                "422": {"description": "It cannot be used; says why.", "content": _json(_ERROR)},
+            },
+        }
+        if route.arguments:
+            operation["requestBody"] = {
+                "required": True,
+                "content": _json(
+                    {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "properties": {
+                            name: {**one.schema, "description": one.about}
+                            for name, one in route.arguments.items()
+                        },
+                        "required": [n for n, one in route.arguments.items() if one.required],
+                    }
+                ),
+            }
+        paths[route.path] = {route.method.lower(): operation}
+    return {"openapi": "3.1.0", "info": {"title": title, "version": "1"}, "paths": paths}
+
+
+_ERROR = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
+
+
+def _json(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}
