@@ -46,12 +46,12 @@ class Raw:
         label: Classes `(N,)`, whole numbers of any width.
         label_names: What the classes are called.
         levels: How many levels the cells have, where the source knows it (digits: 17).
-        kind: The kind of all cells, where the format says it.
         pictures: Whether the values were decoded from picture files (uint8, `(C, H, W)`).
         row_names: What each row is called, where the source says it: file names, an index.
         row_label: What the column of these names is called.
         notes: What the reader noticed.
         reading: The decisions it took, by which new data are read alike.
+        kind: The kind of all cells, where the format says it.
     """
 
     where: str
@@ -62,12 +62,12 @@ class Raw:
     label: np.ndarray | None = None
     label_names: tuple[str, ...] | None = None
     levels: int | None = None
-    kind: str | None = None
     pictures: bool = False
     row_names: tuple[str, ...] | None = None
     row_label: str | None = None
     notes: tuple[Note, ...] = ()
     reading: Reading = field(default_factory=Reading)
+    kind: str | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -91,12 +91,16 @@ def whole(parts: Iterable[Raw]) -> Raw:
     first, *rest = found = list(parts)
     if not rest:
         return first
-    label, part = first.label, first.part
+
+    def all_of(parts: list[np.ndarray | None]) -> np.ndarray | None:
+        known = [part for part in parts if part is not None]
+        return np.concatenate(known) if known else None
+
     return replace(
         first,
         rows=ArrayRows(np.concatenate([raw.values for raw in found])),
-        part=part if part is None else np.concatenate([raw.part for raw in found]),
-        label=label if label is None else np.concatenate([raw.label for raw in found]),
+        part=all_of([raw.part for raw in found]),
+        label=all_of([raw.label for raw in found]),
     )
 
 

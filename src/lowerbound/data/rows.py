@@ -40,17 +40,21 @@ class Rows(Protocol):
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of a row."""
+        ...
 
     @property
     def dtype(self) -> np.dtype:
         """Type of its cells: bool, whole numbers or floats, native."""
+        ...
 
     @property
     def in_memory(self) -> bool:
         """Whether reading costs nothing, and holds nothing that was not held before."""
+        ...
 
     def __len__(self) -> int:
         """Count the rows, `N`."""
+        ...
 
     def read(self, start: int, stop: int) -> Block:
         """Read rows `start` to `stop - 1`.
@@ -58,9 +62,11 @@ class Rows(Protocol):
         Raises:
             DataError: They are not there any more, or not what they were.
         """
+        ...
 
     def take(self, index: np.ndarray) -> Block:
         """Read any rows, in the order of `index`, int64 `(B,)`."""
+        ...
 
 
 @dataclass(frozen=True)

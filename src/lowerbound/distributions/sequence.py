@@ -1,6 +1,6 @@
 """Sequences of tokens that end, each token given those before it."""
 
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -50,13 +50,20 @@ class Sequence(Distribution):
     Source: Bowman et al. (2016), section 3, arXiv 1511.06349.
     """
 
-    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
-    support = constraints.independent(constraints.nonnegative_integer, 1)
-
     def __init__(self, decoder: Decoder, z: Tensor, longest: int, temperature: float = 1.0) -> None:
         self.decoder, self.z, self.longest = decoder, z, longest
         self.temperature = temperature
         super().__init__(z.shape[:-1], torch.Size([longest]), validate_args=False)
+
+    @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        """None: z may be anything."""
+        return {}
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """Rows of whole numbers from 0 on."""
+        return constraints.independent(constraints.nonnegative_integer, 1)  # pyright: ignore[reportReturnType]
 
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
         """The same law under a larger batch shape."""

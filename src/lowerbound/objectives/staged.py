@@ -20,7 +20,11 @@ class WithoutLatents(Wrapper):
     """
 
     objective: Objective
-    formula = "log p(x | z = 0)"
+
+    @property
+    def formula(self) -> str:  # type: ignore[override]
+        """That of the decoder alone."""
+        return "log p(x | z = 0)"
 
     def trace(self, model: Traceable, batch: Batch) -> Trace:
         """Trace the model at z = 0."""
@@ -59,7 +63,7 @@ class Staged(Wrapper):
     floor: float = 0.15
 
     @property
-    def ripe(self) -> float:
+    def ripe(self) -> float:  # type: ignore[override]
         """The fraction before which no weights are judged: that at which the full price holds."""
         return self.full
 

@@ -59,7 +59,7 @@ def app_of(service: Service, *, hosts: frozenset[str], token: str | None = None)
     worker, metrics = ThreadPoolExecutor(1, "lowerbound"), Metrics()
 
     async def answer(route: Route, request: Request) -> Response:
-        refused = _refusal(request, hosts, token)
+        refused, arguments = _refusal(request, hosts, token), {}
         if refused is None:
             refused, arguments = await _arguments(route, request)
         if refused is None and metrics.waiting >= MOST_WAITING:

@@ -131,16 +131,16 @@ class _Npz:
             shape, dtype, turned = read_header(stream, where)
             left = info.file_size - stream.tell()
             refuse_false_size(shape, dtype, left, where, memory=at_once is None)
-            if at_once is None or not shape:
+            if at_once is None or len(shape) == 0:
                 content = stream.read(math.prod(shape) * dtype.itemsize)
                 yield np.frombuffer(content, dtype).reshape(shape, order="F" if turned else "C")
                 return
             if turned and len(shape) > 1:
                 raise DataError(f"{where} is stored columns first; save np.ascontiguousarray(x)")
-            size = math.prod(shape[1:]) * dtype.itemsize
+            count, size = int(shape[0]), math.prod(shape[1:]) * dtype.itemsize  # pyright: ignore[reportGeneralTypeIssues]
             rows = max(1, at_once // max(size, 1))
-            for start in range(0, max(shape[0], 1), rows):
-                content = stream.read(min(rows, shape[0] - start) * size)
+            for start in range(0, max(count, 1), rows):
+                content = stream.read(min(rows, count - start) * size)
                 yield np.frombuffer(content, dtype).reshape(-1, *shape[1:])
 
 

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class Entry:
             return io.BytesIO(self.content())
         with self.path.open("rb") as stream:
             packed = stream.read(2) == b"\x1f\x8b"
-        return gzip.open(self.path) if packed else self.path.open("rb")
+        return cast(IO[bytes], gzip.open(self.path)) if packed else self.path.open("rb")
 
     def content(self) -> bytes:
         """Read the whole file, unpacked.

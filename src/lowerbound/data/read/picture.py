@@ -95,8 +95,9 @@ def quiet_decoders() -> Iterator[None]:
 def read_header(entry: Entry) -> Header:
     """Read size, colour and pages of a picture, without decoding it."""
     with _opened(entry) as image:
+        width, height = image.size
         return Header(
-            image.size if _orientation(image) in TURNED else image.size[::-1],
+            (width, height) if _orientation(image) in TURNED else (height, width),
             image.mode in GREY or image.mode.startswith("I;16"),
             int(getattr(image, "n_frames", 1)),
             _wide(image),
