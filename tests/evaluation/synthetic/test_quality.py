@@ -29,7 +29,8 @@ def test_rows_of_the_same_law_score_as_real_ones_and_shuffled_ones_do_not():
         "attack": 0.12, "nearer": 0.15, "copies": 0.02,
     }.items():  # fmt: skip
         assert found[name].value == pytest.approx(found[name].null, abs=tolerance), name
-    shuffled = {name: np.random.default_rng(9).permutation(x) for name, x in made.items()}
+    generator = np.random.default_rng(9)
+    shuffled = {name: generator.permutation(x) for name, x in made.items()}
     worse = synthetic_quality(shuffled, train, fresh, target="w").measures
     assert worse["told apart, boosted"].value > found["told apart, boosted"].value + 0.1
     assert worse["trend"].value < found["trend"].value - 0.05

@@ -3,6 +3,7 @@
 from lowerbound.evaluation.synthetic.auc import auc
 from lowerbound.evaluation.synthetic.gower import Gower, manifold
 from lowerbound.evaluation.synthetic.judge import told_apart
+from lowerbound.evaluation.synthetic.of_data import judged, judged_columns
 from lowerbound.evaluation.synthetic.privacy import Privacy, copied, privacy
 from lowerbound.evaluation.synthetic.quality import SyntheticQuality, synthetic_quality
 from lowerbound.evaluation.synthetic.shape import shapes
@@ -14,6 +15,8 @@ from lowerbound.evaluation.synthetic.validity import validity
 __all__ = [
     "synthetic_quality",
     "SyntheticQuality",
+    "judged",
+    "judged_columns",
     "Table",
     "tables",
     # measures
