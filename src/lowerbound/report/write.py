@@ -18,6 +18,7 @@ from lowerbound.report.formula import pretty
 from lowerbound.report.latents import Latents, latent_map, latents_of, unit_bars
 from lowerbound.report.markup import Html, Missing, Panel
 from lowerbound.report.pictures import Gallery
+from lowerbound.report.tables import panels
 from lowerbound.runs import Run
 from lowerbound.runs.files import write_atomically
 
@@ -117,9 +118,12 @@ def _of_images(run: Run, test: Examples | None, latents: Any) -> list[Panel | Mi
 
 def _of_columns(run: Run, test: Examples | None) -> list[Panel | Missing]:
     columns = Columns(run, test)
-    return [
-        _attempt(columns.samples), _attempt(columns.histograms), _attempt(columns.reconstructions)
-    ]  # fmt: skip
+    if run.schema.is_table:
+        beside = _attempt(lambda: panels(run, test))
+        beside = [beside] if isinstance(beside, Missing) else beside
+    else:
+        beside = [_attempt(columns.histograms)]
+    return [_attempt(columns.samples), *beside, _attempt(columns.reconstructions)]
 
 
 def _attempt(make: Callable[[], Any]) -> Any:

@@ -70,7 +70,7 @@ def test_digits_are_ordinal_of_17_levels():
     assert (len(data.train), len(data.validation), len(data.test)) == (1439, 179, 179)
 
 
-def test_penguins_are_a_table_with_gaps_that_comes_with_its_licence():
+def test_penguins_are_a_table_with_gaps_that_comes_with_its_licence(tmp_path):
     data = read("penguins")
     assert len(data.train) + len(data.validation) + len(data.test) == 344
     gaps = sum(int((~part.observed).sum()) for part in (data.train, data.validation, data.test))
@@ -82,7 +82,7 @@ def test_penguins_are_a_table_with_gaps_that_comes_with_its_licence():
     folder = Path(__import__("lowerbound.data").data.__file__).parent / "embedded"
     assert "CC0" in (folder / "LICENSE-penguins.txt").read_text()
     with pytest.raises(DataError, match="takes no folder"):
-        read("penguins:elsewhere")
+        read(f"penguins:{tmp_path}")
 
 
 def test_every_name_has_a_description_a_licence_and_a_way_to_get_it():

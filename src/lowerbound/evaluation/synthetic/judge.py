@@ -41,7 +41,7 @@ def told_apart(
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     areas, variance = [], 0.0
     for train, test in folds.split(rows, made):
-        model = _classifier(judge, samples.words, seed).fit(rows[train], made[train])
+        model = _classifier(judge, samples.words, len(train), seed).fit(rows[train], made[train])
         area, error = auc(model.predict_proba(rows[test])[:, 1], made[test])
         areas.append(area)
         variance += error**2
@@ -71,12 +71,20 @@ def features(values: np.ndarray, table: Table, *, one_hot: bool) -> np.ndarray:
     return np.column_stack(columns)
 
 
-def _classifier(judge: Judge, words: np.ndarray, seed: int):
+def leaf(rows: int) -> int:
+    """Fewest rows of a leaf of a tree: scikit-learn's 20 from 1,000 rows on, less of fewer."""
+    return max(2, min(20, rows // 50))
+
+
+def _classifier(judge: Judge, words: np.ndarray, rows: int, seed: int):
     if judge == "boosted":
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         return HistGradientBoostingClassifier(
-            categorical_features=words, early_stopping=False, random_state=seed
+            categorical_features=words,
+            early_stopping=False,
+            min_samples_leaf=leaf(rows),
+            random_state=seed,
         )
     from sklearn.linear_model import LogisticRegression
 
