@@ -11,7 +11,7 @@ from lowerbound.data import Schema
 from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation.quality import Against
 from lowerbound.evaluation.synthetic.gower import Gower, manifold
-from lowerbound.evaluation.synthetic.judge import told_apart
+from lowerbound.evaluation.synthetic.judge import Judge, told_apart
 from lowerbound.evaluation.synthetic.privacy import FALSE, copied, privacy
 from lowerbound.evaluation.synthetic.shape import shapes
 from lowerbound.evaluation.synthetic.table import Table, tables
@@ -160,18 +160,18 @@ def synthetic_quality(
 
 
 def _judged(made: Table, real: Table, fresh: Table, seed: int) -> dict[str, Against]:
-    words = {
+    judges: dict[Judge, str] = {
         "boosted": "boosted trees tell synthetic from real rows: 0.5 never, 1 always",
         "logistic": "a logistic regression does",
     }
-    return {
-        f"told apart, {judge}": Against(
-            *(value := told_apart(made, fresh, judge, seed=seed))[:1],
-            told_apart(real, fresh, judge, seed=seed)[0],
-            "area under the ROC curve", "lower", words[judge], value[1],
+    found = {}
+    for judge, words in judges.items():
+        area, error = told_apart(made, fresh, judge, seed=seed)
+        null, _ = told_apart(real, fresh, judge, seed=seed)
+        found[f"told apart, {judge}"] = Against(
+            area, null, "area under the ROC curve", "lower", words, error
         )
-        for judge in ("boosted", "logistic")
-    }  # fmt: skip
+    return found
 
 
 def _used(uses: tuple[Use, ...]) -> dict[str, Against]:

@@ -42,8 +42,8 @@ def usefulness(
 ) -> tuple[Use, ...]:
     """Predict columns of held-out rows after learning from synthetic rows, and from real ones.
 
-    Boosted trees of scikit-learn, with smaller leaves under 1,000 rows; gaps are values of the other columns,
-    and rows whose target is a gap are left out.
+    Boosted trees of scikit-learn, with smaller leaves under 1,000 rows; gaps are values of the
+    other columns, and rows whose target is a gap are left out.
 
     Args:
         samples: Rows that were made.
