@@ -33,6 +33,19 @@ def test_a_tenth_each_goes_to_validation_and_test_and_nothing_is_lost():
     assert sum(map(len, parts)) == 205
 
 
+def test_gaps_in_more_than_eight_columns_are_hashed_however_the_mask_lies_in_memory():
+    # it ended with "underlying buffer is not C-contiguous"
+    x, mask = normal(20, 9), np.arange(180).reshape(20, 9) % 7 > 0
+    found = [divided_with(x, order) for order in (mask, np.asfortranarray(mask))]
+    assert found[0] == found[1]
+
+
+def divided_with(x: np.ndarray, observed: np.ndarray) -> str:
+    hashes = Hashes(0)
+    hashes.add(0, Block(x, observed))
+    return hashes.fingerprint
+
+
 def test_validation_and_test_hold_at_most_five_thousand():
     data = read(normal(60_000, 1))
     assert (len(data.validation), len(data.test)) == (5000, 5000)

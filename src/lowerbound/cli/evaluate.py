@@ -7,6 +7,8 @@ from lowerbound.errors import SettingError, UnknownNameError
 
 #: What --full asks for where nothing else is said.
 FULL = {"samples": 5000, "quality": 1000, "examples": 100}
+#: Most rows that --synthetic makes.
+MOST_ROWS = 10_000
 SPLITS = ("test", "validation", "train")
 
 
@@ -35,6 +37,13 @@ def command(
             "Where to compare: auto, pixels, pca, classifier, or an Inception .safetensors.",
         ),
     ] = "auto",
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Judge rows that the model of a table makes.")
+    ] = False,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="COLUMN", help="Of --synthetic: predict it alone."),
+    ] = None,
     full: Annotated[
         bool, option("--full", None, "All of it: 5000 draws, and 100 examples (1000 samples) each.")
     ] = False,
@@ -51,11 +60,16 @@ def command(
     --ais, --gaps, --simulated and --quality take minutes; --full asks for all of them. Samples are
     compared with training and held-out data, beside which stand the same measures of real data.
 
+    --synthetic is for tables: whether trees tell new rows from real ones, whether columns go
+    together, of what use rows are to learn from, what they give away; each beside its value for
+    real rows.
+
     Examples:
       lowerbound evaluate runs/one
       lowerbound evaluate runs/one --samples 5000 --ais 50
       lowerbound evaluate runs/one --quality 1000 --features pca
       lowerbound evaluate runs/one --full --json
+      lowerbound evaluate runs/table --synthetic --target income
       lowerbound evaluate runs/one --data other.npy
     """
     if split is not None and split not in SPLITS:
@@ -65,11 +79,13 @@ def command(
     for flag, count in (("ais", ais), ("gaps", gaps), ("simulated", simulated)):
         if count < 0:
             raise SettingError(f"--{flag} must be a whole number of at least 0, got {count}")
+    if target is not None and not synthetic:
+        raise SettingError("--target says what --synthetic predicts; give that, or leave it out")
     if full:
         samples, quality = samples or FULL["samples"], quality or FULL["quality"]
         ais, gaps, simulated = (count or FULL["examples"] for count in (ais, gaps, simulated))
     from lowerbound.cli.console import say_json, warn, working
-    from lowerbound.cli.figures import show_evaluation
+    from lowerbound.cli.figures import show_evaluation, show_rows
     from lowerbound.cli.sources import own_data, read_for, same_data
     from lowerbound.evaluation.evaluate import evaluate, why_no_quality
 
@@ -89,6 +105,11 @@ def command(
     if full and quality and (why := why_no_quality(data, split)):
         warn(f"sample quality is left out: {why}")
         quality = 0
+    if synthetic and (data is None or split == "train"):
+        raise SettingError(
+            "synthetic rows are judged by training and held-out data; leave out "
+            f"{'--data' if data is None else '--split'}, or --synthetic"
+        )
     with working("reading the data"):
         examples = read_for(str(source), run.schema) if data is None else data
     with working("evaluating") as work:
@@ -97,8 +118,19 @@ def command(
             quality=0 if data is None else quality, features=features, seed=seed,
             name=source or "data", split=split, progress=work, stage=work.rename,
         )  # fmt: skip
+    rows = None
+    if synthetic and data is not None:
+        from lowerbound.applications import generate
+        from lowerbound.evaluation.synthetic import judged
+
+        with working("judging synthetic rows"):
+            made = generate(run.model, min(len(data.train), MOST_ROWS), seed=seed)
+            rows = judged(made, data, split=split or "test", target=target, seed=seed)
     if json:
         about = {"run": str(path), "recipe": run.spec.recipe, "seed": seed}
-        say_json({**about, **evaluation.to_json()})
-    else:
-        show_evaluation(evaluation)
+        found = {**about, **evaluation.to_json()}
+        say_json(found if rows is None else {**found, "synthetic": rows.to_json()})
+        return
+    show_evaluation(evaluation)
+    if rows is not None:
+        show_rows(rows)

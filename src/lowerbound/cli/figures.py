@@ -6,6 +6,7 @@ from lowerbound.cli.console import clean, paragraph, say, show
 
 if TYPE_CHECKING:
     from lowerbound.evaluation import Between, Estimate, Evaluation
+    from lowerbound.evaluation.synthetic import SyntheticQuality
 
 
 def show_evaluation(evaluation: "Evaluation", *, brief: bool = False) -> None:
@@ -133,6 +134,18 @@ def _show_convergence(evaluation: "Evaluation") -> None:
 
 def _draws(estimate: "Estimate") -> str:
     return "" if estimate.draw_error is None else f"± {estimate.draw_error:.3f} over draws"
+
+
+def show_rows(found: "SyntheticQuality") -> None:
+    """Print how good synthetic rows are, each measure beside its value for real rows."""
+    say("\nHow good synthetic rows are:")
+    first, *table = found.lines()
+    paragraph(first)
+    for line in table:
+        say(line)
+    for use in found.uses:
+        f1 = "" if use.f1 is None else f", F1 {use.f1:.3f} (real {use.null_f1:.3f})"
+        say(f"  {clean(use.target)}: {use.score} {use.value:.3f} (real {use.null:.3f}){f1}")
 
 
 def from_to(between: "Between") -> str:

@@ -138,7 +138,7 @@ def names() -> tuple[str, ...]:
 
     Example:
         >>> names()
-        ('fashion-small', 'fashion-mnist', 'mnist', 'digits')
+        ('fashion-small', 'fashion-mnist', 'mnist', 'digits', 'penguins')
     """
     return tuple(named.name for named in named_sets())
 

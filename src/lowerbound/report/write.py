@@ -17,6 +17,7 @@ from lowerbound.report.curves import learning_curves, rate_distortion
 from lowerbound.report.latents import latent_map, latents_of, unit_bars
 from lowerbound.report.markup import Html, Missing, Panel, pretty
 from lowerbound.report.pictures import Gallery
+from lowerbound.report.tables import panels
 from lowerbound.report.texts import Texts
 from lowerbound.runs import Run
 from lowerbound.runs.files import write_atomically
@@ -63,6 +64,10 @@ def render(run: Run, data: Data | None, evaluation: Evaluation | None) -> str:
     else:
         columns = Columns(run, test)
         makers = [columns.samples, columns.histograms, columns.reconstructions]
+    shown = [_attempt(make) for make in makers]
+    if run.schema.is_table:  # real beside synthetic, in place of the histograms
+        beside = _attempt(lambda: panels(run, test))
+        shown[1:2] = [beside] if isinstance(beside, Missing) else beside
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -81,7 +86,7 @@ def render(run: Run, data: Data | None, evaluation: Evaluation | None) -> str:
         sentences=[] if evaluation is None else figures.sentences(evaluation),
         model=_model(run),
         curves=[learning_curves(run.history), rate_distortion(run.history)],
-        shown=[_attempt(make) for make in makers],
+        shown=shown,
         latents=[_about(found, latent_map), _about(found, unit_bars)],
         command=again.command_of(run),
         snippet=again.snippet_of(run),

@@ -70,8 +70,23 @@ def test_digits_are_ordinal_of_17_levels():
     assert (len(data.train), len(data.validation), len(data.test)) == (1439, 179, 179)
 
 
+def test_penguins_are_a_table_with_gaps_that_comes_with_its_licence(tmp_path):
+    data = read("penguins")
+    assert len(data.train) + len(data.validation) + len(data.test) == 344
+    gaps = sum(int((~part.observed).sum()) for part in (data.train, data.validation, data.test))
+    assert gaps == 4 * 2 + 11 + 14 + 13  # as palmerpenguins says
+    kinds = {field.name: field.kind for field in data.schema.fields}
+    assert kinds["species"] == "categorical"
+    assert kinds["sex"] == "binary"
+    assert kinds["bill_length_mm"] == "real"
+    folder = Path(__import__("lowerbound.data").data.__file__).parent / "embedded"
+    assert "CC0" in (folder / "LICENSE-penguins.txt").read_text()
+    with pytest.raises(DataError, match="takes no folder"):
+        read(f"penguins:{tmp_path}")
+
+
 def test_every_name_has_a_description_a_licence_and_a_way_to_get_it():
-    assert names() == ("fashion-small", "fashion-mnist", "mnist", "digits")
+    assert names() == ("fashion-small", "fashion-mnist", "mnist", "digits", "penguins")
     for named in named_sets():
         assert named.description
         assert named.licence

@@ -37,6 +37,8 @@ def locate(source: object) -> Place:
         raise DataError(f"no such file or folder: {text!r}")
     name, colon, folder = text.partition(":")
     named = next((one for one in named_sets() if one.name == name), None)
+    if named is not None and named.table is not None and not colon:
+        return Place(named.table)
     if named is not None and isinstance(source, str):
         return Place(Path(folder).expanduser() if colon else None, None, named)
     path = Path(text).expanduser()

@@ -42,6 +42,7 @@ class NamedSet:
         how_to_get: What to do where it is not there.
         available: Whether it can be read here without a network.
         load: Reads it, from a folder of IDX files where one is given.
+        table: Of a table, the file that it is, read as any other.
     """
 
     name: str
@@ -50,6 +51,7 @@ class NamedSet:
     how_to_get: str
     available: Callable[[], bool]
     load: Callable[[Path | None], Raw]
+    table: Path | None = None
 
 
 def named_sets() -> tuple[NamedSet, ...]:
@@ -69,6 +71,10 @@ def _load_fashion_small(folder: Path | None) -> Raw:
     part = np.repeat([TRAIN, TEST], [len(x) for x in images]).astype(np.int8)
     rows = ArrayRows(np.concatenate(images))
     return Raw("fashion-small", rows, part=part, label=label.astype(np.int64), label_names=CLOTHES)
+
+
+def _load_penguins(folder: Path | None) -> Raw:
+    raise DataError("penguins is part of the package; it takes no folder")
 
 
 def _load_digits(folder: Path | None) -> Raw:
@@ -157,5 +163,14 @@ SETS = (
         "comes with scikit-learn",
         lambda: util.find_spec("sklearn") is not None,
         _load_digits,
+    ),
+    NamedSet(
+        "penguins",
+        "a table of 344 penguins: 11 columns of words, numbers and dates, with gaps",
+        "CC0 1.0, K. Gorman and Palmer Station LTER",
+        "comes with lowerbound",
+        lambda: True,
+        _load_penguins,
+        Path(str(resources.files("lowerbound.data") / "embedded" / "penguins.csv")),
     ),
 )

