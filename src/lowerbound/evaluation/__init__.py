@@ -7,6 +7,7 @@ from lowerbound.evaluation.evaluate import evaluate
 from lowerbound.evaluation.evidence import Evidence, evidence
 from lowerbound.evaluation.information import Between, Information, information
 from lowerbound.evaluation.ladder import Convergence, Rung, convergence
+from lowerbound.evaluation.pool import Pooled, pool
 from lowerbound.evaluation.quality import SampleQuality, sample_quality
 from lowerbound.evaluation.sandwich import Sandwich, sandwich
 from lowerbound.evaluation.scores import Scores, score
@@ -46,6 +47,9 @@ __all__ = [
     "Information",
     "Between",
     "Generalisation",
+    # several imputations
+    "pool",
+    "Pooled",
     # samples
     "sample_quality",
     "SampleQuality",
