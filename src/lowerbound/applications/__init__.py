@@ -1,5 +1,6 @@
 """Every use of a trained model. None of them looks at an objective."""
 
+from lowerbound.applications.anomalies import Anomalies, Calibration, anomalies, calibrate
 from lowerbound.applications.encode import Encoding, encode
 from lowerbound.applications.generate import decode, generate
 from lowerbound.applications.impute import Imputed, impute
@@ -8,8 +9,12 @@ from lowerbound.applications.reconstruct import reconstruct
 from lowerbound.applications.traverse import traverse
 
 __all__ = [
+    "Anomalies",
+    "Calibration",
     "Encoding",
     "Imputed",
+    "anomalies",
+    "calibrate",
     "decode",
     "encode",
     "generate",

@@ -134,7 +134,7 @@ def impute(
     return Imputed(whole.reshape(x.shape), row, cell, value, spread, low, high, drawn, size)
 
 
-def _look(law: Distribution) -> Tensor:
+def _look(law: Distribution, rows: slice) -> Tensor:
     """E[x|z] and a draw of x, `(k, B, 2, cells)`."""
     both = [expected(law).double(), law.sample().double()]
     return torch.stack([part.flatten(start_dim=2) for part in both], dim=2)

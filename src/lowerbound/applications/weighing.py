@@ -22,6 +22,9 @@ FROM_PRIOR = 0.1
 #: Most draws for one row.
 MOST_SAMPLES = 1_000_000
 
+#: From p(x|z), batch `(k, b)`, and which of the rows these are, to what is kept, `(k, b, ...)`.
+Look = Callable[[Distribution, slice], Tensor]
+
 
 def check_samples(samples: int) -> None:
     """Raise `SettingError` for an impossible number of draws."""
@@ -59,7 +62,7 @@ def weigh(
     model: Model,
     batch: Batch,
     samples: int,
-    look: Callable[[Distribution], Tensor],
+    look: Look,
     *,
     draws: int | None = None,
     seed: int | None = None,
@@ -74,7 +77,7 @@ def weigh(
         model: In evaluation mode.
         batch: `B` examples, on its device.
         samples: Number `K` of draws for each.
-        look: From p(x|z), batch `(k, B)`, to what is kept of it, `(k, B, ...)`.
+        look: What is kept of p(x|z).
         draws: Most draws that are decoded at a time; None for all.
         seed: All rows then meet the same noise, which follows from it: what a row gets depends on
             no other row. None for noise of the random state, independent between rows.
@@ -91,16 +94,16 @@ def weigh(
     """
     draws = samples if draws is None else draws
     if seed is None:
-        return _weigh(model, batch, samples, look, draws, alike=False)
+        return _weigh(model, batch, samples, look, draws, slice(None), alike=False)
     try:
         with seeded(seed, batch.x.device, stream="weigh"):
-            return _weigh(model, batch, samples, look, draws, alike=True)
+            return _weigh(model, batch, samples, look, draws, slice(None), alike=True)
     except _OwnNoiseError:  # q's family hides its noise: every row by itself, under the same seed
         found = []
         for i in range(len(batch)):
             with seeded(seed, batch.x.device, stream="weigh"):
-                row = batch.rows(slice(i, i + 1))
-                found.append(_weigh(model, row, samples, look, draws, alike=False))
+                row = slice(i, i + 1)
+                found.append(_weigh(model, batch, samples, look, draws, row, alike=False))
         weights, looks = zip(*found, strict=True)
         return torch.cat(weights, dim=1), torch.cat(looks, dim=1)
 
@@ -121,18 +124,20 @@ def _weigh(
     model: Model,
     batch: Batch,
     samples: int,
-    look: Callable[[Distribution], Tensor],
+    look: Look,
     draws: int,
+    rows: slice,
     *,
     alike: bool,
 ) -> tuple[Tensor, Tensor]:
     weights, looks = [], []
+    batch = batch.rows(rows)
     for first in range(0, samples, draws):
         count = min(draws, samples - first)
         walk = _Walk(len(batch), count, round(count * FROM_PRIOR), alike)
         law = model.descend(walk, batch, batch.condition)
         weights.append(walk.log_weight + log_prob(law, batch.x, batch.observed))
-        looks.append(look(law))
+        looks.append(look(law, rows))
     return torch.cat(weights), torch.cat(looks)
 
 

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from lowerbound.cli import (
+    anomalies,
     catalogue,
     certify,
     compare,
@@ -92,6 +93,7 @@ _COMMANDS: tuple[tuple[str, Any, str], ...] = (
     ("fit", fit, "Train a model on data, evaluate it, report."),
     ("evaluate", evaluate, "How good a run is, with standard errors."),
     ("score", score, "The bound of each row, as a table."),
+    ("anomalies", anomalies, "The rows that do not fit, and which of their cells are odd."),
     ("compare", compare, "Which of several runs is better, and how sure that is."),
     ("doctor", doctor, "What is wrong with a run, and what to try."),
     ("certify", certify, "Whether parts keep their promises, in numbers."),
