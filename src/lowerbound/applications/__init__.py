@@ -1,6 +1,12 @@
 """Every use of a trained model. None of them looks at an objective."""
 
 from lowerbound.applications.anomalies import Anomalies, Calibration, anomalies, calibrate
+from lowerbound.applications.conditions import (
+    Condition,
+    Conditioned,
+    condition_of,
+    generate_where,
+)
 from lowerbound.applications.encode import Encoding, encode
 from lowerbound.applications.generate import decode, generate
 from lowerbound.applications.impute import Imputed, impute
@@ -11,13 +17,17 @@ from lowerbound.applications.traverse import traverse
 __all__ = [
     "Anomalies",
     "Calibration",
+    "Condition",
+    "Conditioned",
     "Encoding",
     "Imputed",
     "anomalies",
     "calibrate",
+    "condition_of",
     "decode",
     "encode",
     "generate",
+    "generate_where",
     "impute",
     "interpolate",
     "reconstruct",

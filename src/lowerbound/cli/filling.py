@@ -3,56 +3,20 @@
 import csv
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lowerbound.data import KINDS, Schema
+from lowerbound.data import Schema
 from lowerbound.data.read.dialect import find_dialect
 from lowerbound.data.read.files import Entry
 from lowerbound.data.read.tables import COLUMNS, TEXT, parse_entry
-from lowerbound.data.read.words import ENDLESS, EPOCH, MISSING
+from lowerbound.data.read.words import ENDLESS, MISSING
+from lowerbound.data.table import Words
 from lowerbound.errors import DataError
 from lowerbound.runs import write_atomically
-
-
-@dataclass(frozen=True)
-class Words:
-    """What is written into the gaps, by column: rows, and a text or value for each."""
-
-    rows: dict[str, np.ndarray]
-    values: dict[str, np.ndarray]
-
-
-def words_of(schema: Schema, row: np.ndarray, cell: np.ndarray, value: np.ndarray) -> Words:
-    """Turn values of gaps, as stored, into the words and numbers that a person would write.
-
-    Args:
-        schema: Of the table.
-        row: The example of each gap, `(G,)`.
-        cell: Its column among those modelled, `(G,)`.
-        value: As stored, `(G,)`.
-    """
-    rows, values = {}, {}
-    fields = [field for field in schema.modelled for _ in range(field.cells)]
-    width = len(fields) + len(schema.constants)
-    free = np.setdiff1d(np.arange(width), [one.position for one in schema.constants])
-    for place, field in enumerate(fields):
-        own = cell == place
-        if not own.any():
-            continue
-        name = field.name if schema.is_table else f"column {free[place] + 1}"
-        rows[name] = row[own]
-        written = KINDS[field.kind].back(value[own], field.traits)
-        how = schema.reading.how(name) or ""
-        if "%" in how:
-            days = [EPOCH + timedelta(days=float(day)) for day in written]
-            written = np.array([day.strftime(how) for day in days], dtype=object)
-        values[name] = written
-    return Words(rows, values)
 
 
 def fill(source: Path, out: Path, schema: Schema, count: int, several: list[Words]) -> None:

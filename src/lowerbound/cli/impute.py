@@ -71,9 +71,10 @@ def command(
     from lowerbound.applications import impute
     from lowerbound.cli.console import say, tell, warn, working
     from lowerbound.cli.examples import stored, unpacked
-    from lowerbound.cli.filling import can_fill, fill, words_of
+    from lowerbound.cli.filling import can_fill, fill
     from lowerbound.cli.output import check_output, form_of, write_array, write_table
     from lowerbound.cli.sources import read_for
+    from lowerbound.data.table import words_of
 
     chosen = seed_of(seed)
     run = open_run(path, device)
