@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -123,7 +124,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         frame = _worded(X)
         if frame:
-            validate_data(self, X, reset=False, skip_check_array=True)
+            self._check_names(X, reset=False)
             examples, _ = read_examples(X, self.schema_)
         else:
             X = self._checked(X, reset=False)
@@ -154,12 +155,20 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _data(self, X, seed: int) -> Data:
         if _worded(X):
-            validate_data(self, X, reset=True, skip_check_array=True)
+            self._check_names(X, reset=True)
             return build(open_source(X), seed=seed, test=False)
         X = self._checked(X, reset=True)
         names = getattr(self, "feature_names_in_", None)
         columns = None if names is None else tuple(names)
         return build(_raw(X, Reading(), columns), seed=seed, test=False)
+
+    def _check_names(self, X, *, reset: bool) -> None:
+        """Set the names of columns, or compare them; scikit-learn knows pandas alone."""
+        if hasattr(X, "iloc"):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+        elif reset:
+            names = _names(X)
+            self.n_features_in_, self.feature_names_in_ = len(names), np.array(names, dtype=object)
 
     def _checked(self, X, *, reset: bool) -> np.ndarray:
         X = validate_data(self, X, reset=reset, ensure_all_finite="allow-nan", dtype="numeric")
@@ -168,12 +177,19 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 def _worded(X: Any) -> bool:
     """Tell frames with other than numbers, which are no arrays, from all else."""
-    if not is_frame(X) or isinstance(X, np.ndarray):
+    if not is_frame(X) or isinstance(X, np.ndarray) or issparse(X):
         return False
     if isinstance(X, Mapping) or not hasattr(X, "dtypes"):
         return True
     kinds = X.dtypes.tolist() if hasattr(X.dtypes, "tolist") else list(X.dtypes)
     return not all(isinstance(kind, np.dtype) and kind.kind in "biuf" for kind in kinds)
+
+
+def _names(X: Any) -> list[str]:
+    """The names of the columns of a frame of polars or pyarrow, or of a dictionary."""
+    if isinstance(X, Mapping):
+        return [str(name) for name in X]
+    return [str(name) for name in getattr(X, "column_names", X.columns)]
 
 
 def _raw(X: np.ndarray, options: Reading, columns: tuple[str, ...] | None = None) -> Raw:
@@ -188,18 +204,14 @@ def _filled(X: Any, words: Words) -> Any:
             rows = words.rows[name][whole[name].isna().to_numpy()[words.rows[name]]]
             own = values[np.isin(words.rows[name], rows)]
             column = whole[name].copy()
-            if column.dtype.kind == "b" if isinstance(column.dtype, np.dtype) else False:
-                own = own == "True"
             column.iloc[rows] = own
             whole[name] = column
         return whole
     import pyarrow as pa
 
-    names = list(X.keys()) if isinstance(X, Mapping) else [*map(str, X.columns)]
     table = X if isinstance(X, pa.Table) else None
-    names = table.column_names if table is not None else names
     columns: dict[str, Any] = {}
-    for name in names:
+    for name in _names(X):
         cells = X[name].to_pylist() if table is not None else list(X[name])
         for row, value in zip(
             words.rows.get(name, np.array([], int)).tolist(),
