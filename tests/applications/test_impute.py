@@ -153,7 +153,7 @@ def test_what_cannot_be_imputed_is_refused(linear, finite):
     with pytest.raises(SettingError, match="draws must be"):
         impute(reference.vae(), examples, TABLE, draws=-1)
     with pytest.raises(SettingError, match="point is one of auto, mean"):
-        impute(reference.vae(), examples, TABLE, point="best")  # type: ignore[arg-type]
+        impute(reference.vae(), examples, TABLE, point="best")
     with pytest.raises(SettingError, match="at least one model"):
         impute([], examples, TABLE)
     far = Examples(torch.full((2, 5), 1e200, dtype=torch.float64), examples.observed[:2])

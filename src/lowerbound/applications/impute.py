@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -16,8 +15,8 @@ from lowerbound.distributions import expected
 from lowerbound.errors import DataError, SettingError
 from lowerbound.seeding import fresh_seed, seeded
 
-#: The value that stands for a gap.
-Point = Literal["auto", "mean", "median", "mode"]
+#: The values that may stand for a gap.
+POINTS = ("auto", "mean", "median", "mode")
 MEAN, MEDIAN, MODE = range(3)
 #: The ends of the interval that is given with each value.
 LOW, HIGH = 0.05, 0.95
@@ -66,7 +65,7 @@ def impute(
     *,
     samples: int = 1000,
     draws: int = 0,
-    point: Point = "auto",
+    point: str = "auto",
     seed: int | None = None,
 ) -> Imputed:
     """Fill gaps by sampling importance resampling: z ~ q(z|x_obs), then x_mis ~ p(x_mis|z).
@@ -99,8 +98,8 @@ def impute(
     check_samples(samples)
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 0:
         raise SettingError(f"draws must be a whole number from 0 on, got {draws!r}")
-    if point not in get_args(Point):
-        raise SettingError(f"point is one of {', '.join(get_args(Point))}, got {point!r}")
+    if point not in POINTS:
+        raise SettingError(f"point is one of {', '.join(POINTS)}, got {point!r}")
     models = [model] if isinstance(model, Model) else list(model)
     if not models:
         raise SettingError("give at least one model to impute with")
@@ -140,7 +139,7 @@ def _look(law: Distribution, rows: slice) -> Tensor:
     return torch.stack([part.flatten(start_dim=2) for part in both], dim=2)
 
 
-def _ways(schema: Schema, point: Point) -> Tensor:
+def _ways(schema: Schema, point: str) -> Tensor:
     """How the value of each cell is found, `(cells,)`."""
     ways: list[int] = []
     for field in schema.modelled:

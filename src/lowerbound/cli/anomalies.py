@@ -252,7 +252,7 @@ def _follow(run: "Run", source: str, samples: int) -> None:
                 for score in found.score.tolist():
                     window.append(score)
                     seen += 1
-                    if seen % WINDOW == 0 and ks_2samp(window, held).pvalue < ALARM:
+                    if seen % WINDOW == 0 and ks_2samp(window, held)[1] < ALARM:
                         warn(
                             f"drift: the {WINDOW:,} rows up to row {numbers[-1]:,} score other "
                             "than the held-out ones; the model may need new data"

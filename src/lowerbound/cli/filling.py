@@ -116,7 +116,7 @@ def _fill_columns(
                 gaps[row] = there is None or gap(name, str(there))
                 new[row] = value
             filler = _as_type(new, column.type, schema.reading.how(name) or "")
-            column = compute.if_else(pa.array(gaps), filler, column)
+            column = compute.call_function("if_else", [pa.array(gaps), filler, column])
             place = whole.column_names.index(name)
             column = column.dictionary_encode() if pa.types.is_dictionary(kind) else column
             whole = whole.set_column(place, name, column)

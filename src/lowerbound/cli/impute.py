@@ -97,9 +97,9 @@ def command(
             samples=samples,
             draws=draws,
             point=point,
-            seed=chosen,  # type: ignore[arg-type]
+            seed=chosen,
         )
-    gaps = [part.numpy() for part in (found.row, found.cell)]
+    gaps = (found.row.numpy(), found.cell.numpy())
     if table:
         words = words_of(run.schema, *gaps, found.value.numpy())
         fill(Path(source), target, run.schema, len(examples), [words])
