@@ -7,7 +7,13 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from lowerbound.applications import anomalies, calibrate
+from lowerbound.applications import (
+    anomalies,
+    calibrate,
+    condition_of,
+    generate_where,
+    impute,
+)
 from lowerbound.applications.anomalies import Anomalies
 from lowerbound.data import Examples
 from lowerbound.errors import DataError, SettingError
@@ -127,6 +133,17 @@ def test_a_row_is_judged_by_itself_and_alike_each_time(linear):
         assert torch.allclose(whole.score[150:151], alone.score, rtol=1e-12)
         assert whole.cells is not None and alone.cells is not None
         assert torch.allclose(whole.cells[150:151], alone.cells, rtol=1e-9, atol=1e-9)
+
+
+def test_the_callers_random_state_is_left_alone(linear, finite):
+    _, model, held = linear
+    before = torch.get_rng_state()
+    anomalies(model, held.few(3), calibrate(model, held.few(5), gaps=held.few(9), samples=4))
+    observed = torch.rand(40, 5, generator=torch.Generator().manual_seed(0)) < 0.5
+    impute(finite.model, Examples(finite.x, observed), finite.schema, samples=4, draws=2, seed=0)
+    told = [condition_of("town=Chur", finite.schema)]
+    generate_where(finite.model, 3, told, finite.schema, samples=20, seed=0)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_rows_with_gaps_are_judged_by_their_pattern(linear):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal, Normal
 
-from lowerbound.core import Batch, Model
+from lowerbound.core import Batch, Model, on
 from lowerbound.distributions import Independent, Product, log_prob
 from lowerbound.distributions.size import numbers_per_cell
 from lowerbound.errors import SettingError, SupportError
@@ -51,7 +51,8 @@ def cells_of(law: Distribution, x: Tensor, observed: Tensor | None = None) -> Te
 @torch.no_grad()
 def sizes(model: Model, samples: int) -> tuple[int, int]:
     """Choose how many rows, and how many draws of each, are decoded at a time."""
-    law = model.sample(1).law
+    with on(model) as device, seeded(0, device):  # the caller's random state stays as it is
+        law = model.sample(1).law
     numbers = max(256, math.prod(law.event_shape) * numbers_per_cell(law))
     rows = max(1, min(MOST_ROWS, NUMBERS_AT_ONCE // (numbers * samples)))
     return rows, max(1, min(samples, NUMBERS_AT_ONCE // (numbers * rows)))
