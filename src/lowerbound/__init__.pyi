@@ -18,9 +18,12 @@ from lowerbound import reproduce as reproduce
 from lowerbound import testing as testing
 from lowerbound import training as training
 from lowerbound._version import __version__ as __version__
+from lowerbound.applications import anomalies as anomalies
+from lowerbound.applications import calibrate as calibrate
 from lowerbound.applications import decode as decode
 from lowerbound.applications import encode as encode
 from lowerbound.applications import generate as generate
+from lowerbound.applications import impute as impute
 from lowerbound.applications import interpolate as interpolate
 from lowerbound.applications import reconstruct as reconstruct
 from lowerbound.applications import traverse as traverse
@@ -33,7 +36,10 @@ from lowerbound.data import Schema as Schema
 from lowerbound.data import read as read
 from lowerbound.errors import LowerboundError as LowerboundError
 from lowerbound.estimator import AutoVAE as AutoVAE
+from lowerbound.estimator import VAEDetector as VAEDetector
+from lowerbound.estimator import VAEImputer as VAEImputer
 from lowerbound.evaluation import evaluate as evaluate
+from lowerbound.evaluation import pool as pool
 from lowerbound.models import VAE as VAE
 from lowerbound.objectives import ELBO as ELBO
 from lowerbound.objectives import IWAE as IWAE

@@ -10,9 +10,9 @@ import pytest
 from lowerbound._version import __version__
 
 COMMANDS = [
-    "data", "catalogue", "fit", "evaluate", "score", "compare", "doctor", "certify",
-    "reproduce", "refit", "report",
-    "generate", "reconstruct", "encode", "decode", "interpolate", "traverse",
+    "data", "catalogue", "fit", "evaluate", "score", "anomalies", "compare", "doctor",
+    "certify", "reproduce", "refit", "report",
+    "generate", "impute", "pool", "reconstruct", "encode", "decode", "interpolate", "traverse",
 ]  # fmt: skip
 HEAVY = """
 import json, sys

@@ -1,16 +1,34 @@
 """Every use of a trained model. None of them looks at an objective."""
 
+from lowerbound.applications.anomalies import Anomalies, Calibration, anomalies, calibrate
+from lowerbound.applications.conditions import (
+    Condition,
+    Conditioned,
+    condition_of,
+    generate_where,
+)
 from lowerbound.applications.encode import Encoding, encode
 from lowerbound.applications.generate import decode, generate
+from lowerbound.applications.impute import Imputed, impute
 from lowerbound.applications.interpolate import interpolate
 from lowerbound.applications.reconstruct import reconstruct
 from lowerbound.applications.traverse import traverse
 
 __all__ = [
+    "Anomalies",
+    "Calibration",
+    "Condition",
+    "Conditioned",
     "Encoding",
+    "Imputed",
+    "anomalies",
+    "calibrate",
+    "condition_of",
     "decode",
     "encode",
     "generate",
+    "generate_where",
+    "impute",
     "interpolate",
     "reconstruct",
     "traverse",

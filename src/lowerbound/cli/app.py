@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from lowerbound.cli import (
+    anomalies,
     catalogue,
     certify,
     compare,
@@ -19,8 +20,10 @@ from lowerbound.cli import (
     explore,
     fit,
     generate,
+    impute,
     interpolate,
     pack,
+    pool,
     reconstruct,
     refit,
     report,
@@ -92,6 +95,7 @@ _COMMANDS: tuple[tuple[str, Any, str], ...] = (
     ("fit", fit, "Train a model on data, evaluate it, report."),
     ("evaluate", evaluate, "How good a run is, with standard errors."),
     ("score", score, "The bound of each row, as a table."),
+    ("anomalies", anomalies, "The rows that do not fit, and which of their cells are odd."),
     ("compare", compare, "Which of several runs is better, and how sure that is."),
     ("doctor", doctor, "Faults of a run, and remedies."),
     ("certify", certify, "Whether parts keep their promises, in numbers."),
@@ -99,6 +103,8 @@ _COMMANDS: tuple[tuple[str, Any, str], ...] = (
     ("refit", refit, "A better prior for a run: samples from where encodings lie."),
     ("report", report, "Write the report of a run again."),
     ("generate", generate, "Make new examples."),
+    ("impute", impute, "Fill the gaps of a table."),
+    ("pool", pool, "One answer from analyses of several imputed tables."),
     ("reconstruct", reconstruct, "Encode examples and decode them again."),
     ("encode", encode, "From examples to latent vectors."),
     ("decode", decode, "From latent vectors to examples."),

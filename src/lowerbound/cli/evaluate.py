@@ -38,11 +38,10 @@ def command(
         ),
     ] = "auto",
     synthetic: Annotated[
-        bool, typer.Option("--synthetic", help="Judge rows that the model of a table makes.")
+        bool, option("--synthetic", None, "Judge rows that the model of a table makes.")
     ] = False,
     target: Annotated[
-        str | None,
-        typer.Option("--target", metavar="COLUMN", help="Of --synthetic: predict it alone."),
+        str | None, option("--target", "COLUMN", "Of --synthetic: predict it alone.")
     ] = None,
     full: Annotated[
         bool, option("--full", None, "All of it: 5000 draws, and 100 examples (1000 samples) each.")

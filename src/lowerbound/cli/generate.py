@@ -1,7 +1,7 @@
 """`lowerbound generate`: new examples."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,14 @@ from lowerbound.cli.common import (
     out_option,
     seed_of,
 )
+from lowerbound.errors import SettingError
 
+if TYPE_CHECKING:
+    from lowerbound.applications import Condition
+    from lowerbound.data import Schema
+
+#: Effective draws below which rows under a condition share too few z.
+FEW_DRAWS = 20
 #: Texts that are also printed.
 PRINTED = 10
 
@@ -30,6 +37,16 @@ def command(
     draw: Annotated[
         bool | None, option("--draw/--mean", None, "Draw x from p(x|z), or give its mean.")
     ] = None,
+    where: Annotated[
+        list[str] | None,
+        option("--where", "COLUMN=...", "A value, A|B, or LOW..HIGH; for each column once."),
+    ] = None,
+    like: Annotated[
+        str | None, option("--like", "PATH", "A table whose first row the others are like.")
+    ] = None,
+    vary: Annotated[
+        str | None, option("--vary", "A,B", "The columns in which they differ from it.")
+    ] = None,
     force: Force = False,
     seed: Seed = None,
     device: Device = "auto",
@@ -39,14 +56,20 @@ def command(
     Images are by default the mean of p(x|z), as papers show them: without the noise of the
     likelihood. Other data are draws, which spread as the data do.
 
+    With --where every row of a table fulfils the conditions, and none is thrown away for it; the
+    probability of the conditions is told. With --like the rows agree with a given one in all but
+    the columns of --vary and --where: what might they be, for a row that is otherwise the same?
+
     Examples:
       lowerbound generate runs/one
       lowerbound generate runs/one --count 1000 --out folder/
       lowerbound generate runs/one --draw --seed 1 --out new.npy
       lowerbound generate runs/table --count 500 --out new.csv
+      lowerbound generate runs/table --where "age=30..40" --where "town=Bern|Chur"
+      lowerbound generate runs/table --like row.csv --vary pay,hours
     """
-    from lowerbound.applications import generate
-    from lowerbound.cli.console import say, tell, working
+    from lowerbound.applications import generate, generate_where
+    from lowerbound.cli.console import say, tell, warn, working
     from lowerbound.cli.examples import check_count, lines_of, place, write_examples
     from lowerbound.processes import current
 
@@ -55,6 +78,26 @@ def command(
     first = current().first
     target, form = place(out, "samples", run.schema, force=force or not first)
     check_count(count, run.schema, form)
+    told = _conditions(run.schema, where or [], like, vary)
+    if told:
+        if draw is False:
+            raise SettingError("--where and --like draw their rows; leave --mean out")
+        with working("generating"):
+            found = generate_where(run.model, count, told, run.schema, seed=chosen)
+            if first:
+                write_examples(target, form, found.x, run.schema)
+        if first:
+            if found.effective < FEW_DRAWS:
+                warn(
+                    f"the condition leaves {found.effective:.0f} effective draws of z: many rows "
+                    "share one; loosen it"
+                )
+            tell(
+                f"{count:,} examples, seed {chosen}; log p of the condition {found.log_p:.2f} "
+                f"nats, {found.effective:,.0f} effective draws"
+            )
+            say(target)
+        return
     drawn = not run.schema.is_image if draw is None else draw
     with working("generating"):
         x = generate(run.model, count, draw=drawn, seed=chosen)
@@ -65,3 +108,33 @@ def command(
         tell(f"  {line}")
     tell(f"{count:,} examples, {'drawn from' if drawn else 'means of'} p(x|z), seed {chosen}")
     say(target)
+
+
+def _conditions(
+    schema: "Schema", where: list[str], like: str | None, vary: str | None
+) -> "list[Condition]":
+    """What is told of the cells."""
+    from lowerbound.applications import Condition, condition_of
+    from lowerbound.cli.sources import read_for
+    from lowerbound.errors import UnknownNameError
+
+    told = {one.cell: one for one in (condition_of(text, schema) for text in where)}
+    if len(told) < len(where):
+        raise SettingError('a column has two conditions; write several values as "town=Bern|Chur"')
+    if (like is None) != (vary is None):
+        raise SettingError("--like names a row and --vary the columns to draw anew; give both")
+    if like is None or vary is None:
+        return list(told.values())
+    if not schema.is_table:
+        raise SettingError(f"--like is for tables; the model takes {schema.describe()}")
+    names = [field.name for field in schema.modelled]
+    free = [name.strip() for name in vary.split(",")]
+    for name in free:
+        if name not in names:
+            raise UnknownNameError("column", name, names)
+    batch = read_for(like, schema).batch(slice(0, 1))
+    for cell, name in enumerate(names):
+        known = batch.observed is None or bool(batch.observed[0, cell])
+        if known and name not in free and cell not in told:
+            told[cell] = Condition(cell, (float(batch.x[0, cell]),))
+    return list(told.values())

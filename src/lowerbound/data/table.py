@@ -1,10 +1,14 @@
 """Packed examples as named columns, in the words and numbers that a person wrote."""
 
+from dataclasses import dataclass
+from datetime import timedelta
+
 import numpy as np
 from torch import Tensor
 
 from lowerbound.data.field import Constant
 from lowerbound.data.kinds import KINDS
+from lowerbound.data.read.words import EPOCH
 from lowerbound.data.schema import Schema
 from lowerbound.errors import ShapeError
 
@@ -61,3 +65,39 @@ def _held(constant: Constant, count: int) -> np.ndarray:
     if constant.value is None or isinstance(constant.value, str):
         return np.full(count, constant.value, dtype=object)
     return np.full(count, constant.value)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is written into the gaps, by column: rows, and a text or value for each."""
+
+    rows: dict[str, np.ndarray]
+    values: dict[str, np.ndarray]
+
+
+def words_of(schema: Schema, row: np.ndarray, cell: np.ndarray, value: np.ndarray) -> Words:
+    """Turn values of gaps, as stored, into the words and numbers that a person would write.
+
+    Args:
+        schema: Of the table.
+        row: The example of each gap, `(G,)`.
+        cell: Its column among those modelled, `(G,)`.
+        value: As stored, `(G,)`.
+    """
+    rows, values = {}, {}
+    fields = [field for field in schema.modelled for _ in range(field.cells)]
+    width = len(fields) + len(schema.constants)
+    free = np.setdiff1d(np.arange(width), [one.position for one in schema.constants])
+    for place, field in enumerate(fields):
+        own = cell == place
+        if not own.any():
+            continue
+        name = field.name if schema.is_table else f"column {free[place] + 1}"
+        rows[name] = row[own]
+        written = KINDS[field.kind].back(value[own], field.traits)
+        how = schema.reading.how(name) or ""
+        if "%" in how:
+            days = [EPOCH + timedelta(days=float(day)) for day in written]
+            written = np.array([day.strftime(how) for day in days], dtype=object)
+        values[name] = written
+    return Words(rows, values)

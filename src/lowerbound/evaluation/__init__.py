@@ -7,6 +7,7 @@ from lowerbound.evaluation.evaluate import evaluate
 from lowerbound.evaluation.evidence import Evidence, evidence
 from lowerbound.evaluation.information import Between, Information, information
 from lowerbound.evaluation.ladder import Convergence, Rung, convergence
+from lowerbound.evaluation.pool import Pooled, pool
 from lowerbound.evaluation.quality import SampleQuality, sample_quality
 from lowerbound.evaluation.sandwich import Sandwich, sandwich
 from lowerbound.evaluation.scores import Scores, score
@@ -21,6 +22,8 @@ __all__ = [
     "pareto_shape", "annealed", "Annealed", "Annealing", "Tightened", "sandwich", "Sandwich",
     # where it falls short
     "gaps", "Gaps", "information", "Information", "Between", "Generalisation",
+    # several imputations
+    "pool", "Pooled",
     # samples
     "sample_quality", "SampleQuality",
 ]  # fmt: skip

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from lowerbound.core import Model, device_of, flatten, on
 from lowerbound.data import Batch, Source
+from lowerbound.distributions.size import numbers_per_cell
 from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation.ladder import climb, rungs
-from lowerbound.evaluation.law import law_of, numbers_per_cell
+from lowerbound.evaluation.law import law_of
 from lowerbound.evaluation.tails import pareto_shape
 from lowerbound.objectives import ELBO
 from lowerbound.objectives.elbo import rate_of_draws

@@ -1,0 +1,109 @@
+"""Conditions: their probability, the other cells and the draws within, against exact ones."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Normal, StudentT
+
+from lowerbound.applications import Condition, condition_of, generate_where
+from lowerbound.distributions import Columns, Product
+from lowerbound.errors import SettingError, UnknownNameError
+from lowerbound.testing import assert_frequencies, assert_mean
+
+COUNT = 3000
+
+
+def drawn(finite, *texts: str, count: int = COUNT, model=None):
+    conditions = [condition_of(text, finite.schema) for text in texts]
+    return generate_where(
+        model or finite.model, count, conditions, finite.schema, samples=4000, seed=0
+    )
+
+
+def test_a_word_is_heeded_and_the_others_follow_from_it(finite):
+    found = drawn(finite, "town=Chur")
+    share = finite.prior * finite.town[:, 1]
+    assert found.log_p == pytest.approx(math.log(share.sum()), abs=0.05)
+    share = share / share.sum()
+    assert bool((found.x[:, 1] == 1).all())
+    assert_frequencies(found.x[:, 2], share @ finite.visits, resolves=0.1)
+    assert_mean(found.x[:, 3], float(share @ finite.mean[:, 0]), resolves=0.4)
+    assert found.effective > 1000
+
+
+def test_an_interval_is_weighed_by_its_exact_mass_and_drawn_truncated(finite):
+    found = drawn(finite, "age=42..50")
+    law = Normal(finite.mean[:, 1], finite.scale[:, 1])
+    mass = law.cdf(torch.tensor(50.0)) - law.cdf(torch.tensor(42.0))
+    share = finite.prior * mass
+    assert found.log_p == pytest.approx(math.log(share.sum()), abs=0.05)
+    share = share / share.sum()
+    age = found.x[:, 4]
+    assert float(age.min()) >= 42 and float(age.max()) <= 50
+    below = (law.cdf(torch.tensor(45.0)) - law.cdf(torch.tensor(42.0))) / mass
+    assert_mean((age < 45).double(), float(share @ below), resolves=0.1)
+    assert_mean(found.x[:, 0], float(share @ finite.member), resolves=0.1)
+
+
+def test_sets_several_conditions_and_exact_values_go_together(finite):
+    found = drawn(finite, "visits=1..2", "town=Bern|Zug", "member=yes", "age=40")
+    density = Normal(finite.mean[:, 1], finite.scale[:, 1]).log_prob(torch.tensor(40.0)).exp()
+    share = (
+        finite.prior * finite.visits[:, 1:3].sum(dim=1) * finite.town[:, [0, 2]].sum(dim=1)
+        * finite.member * density
+    )  # fmt: skip
+    assert found.log_p == pytest.approx(math.log(share.sum()), abs=0.07)
+    share = share / share.sum()
+    assert set(found.x[:, 1].tolist()) == {0.0, 2.0} and set(found.x[:, 2].tolist()) == {1.0, 2.0}
+    assert bool((found.x[:, 0] == 1).all() & (found.x[:, 4] == 40).all())
+    one = share @ (finite.visits[:, 1] / finite.visits[:, 1:3].sum(dim=1))
+    assert_mean((found.x[:, 2] == 1).double(), float(one), resolves=0.1)
+
+
+def test_a_law_without_a_cumulative_function_is_drawn_from(finite):
+    class Wide(type(finite.model)):
+        def law(self, z):
+            law = super().law(z)
+            tails = StudentT(5.0, finite.mean[z], finite.scale[z], validate_args=False)
+            return Product([*law.parts[:3], Columns(torch.tensor([3, 4]), tails)])
+
+    found = drawn(finite, "age=42..50", count=500, model=Wide())
+    age = found.x[:, 4]
+    assert float(age.min()) >= 42 and float(age.max()) <= 50 and len(set(age.tolist())) > 400
+    from scipy.stats import t
+
+    mean, scale = finite.mean[:, 1].numpy(), finite.scale[:, 1].numpy()
+    mass = t.cdf(50, 5, mean, scale) - t.cdf(42, 5, mean, scale)
+    assert found.log_p == pytest.approx(math.log(finite.prior.numpy() @ mass), abs=0.08)
+
+
+def test_a_number_stands_for_all_that_are_written_like_it(finite):
+    one = condition_of("pay=2.5", finite.schema)
+    assert (one.low, one.high) == pytest.approx((2.45, 2.55))
+    assert condition_of("pay=..2.5", finite.schema).low == -math.inf
+    assert condition_of("visits=2..", finite.schema).values == (2.0, 3.0)
+    assert condition_of("age=40", finite.schema) == Condition(4, (40.0,))
+    found = drawn(finite, "pay=2.0", count=50)
+    assert bool((found.x[:, 3].round(decimals=1) == 2.0).all())
+
+
+def test_what_cannot_be_is_refused_with_its_probability(finite):
+    with pytest.raises(SettingError, match=r"probability of \d\.\de-\d+ under the model"):
+        drawn(finite, "age=95..99")
+    with pytest.raises(SettingError, match="probability of 0 under the model, less than 1e-06"):
+        drawn(finite, "age=500..600")
+    for text, error, words in (
+        ("age", SettingError, "COLUMN=VALUE"),
+        ("ages=3", UnknownNameError, "did you mean 'age'"),
+        ("town=Berne", UnknownNameError, "did you mean 'Bern'"),
+        ("age=old", SettingError, "holds numbers"),
+        ("age=50..40", SettingError, "empty interval"),
+        ("visits=9", SettingError, "no value that the column can take"),
+        ("pay=NA", SettingError, "asks for a gap"),
+        ("age=1|2", SettingError, "one value or one interval"),
+    ):
+        with pytest.raises(error, match=words):
+            condition_of(text, finite.schema)
+    with pytest.raises(SettingError, match="one condition for each cell"):
+        drawn(finite, "town=Bern", "town=Chur")
