@@ -26,6 +26,7 @@ from lowerbound.testing.laws import (
     check_reached,
     check_rows,
     check_shape,
+    perturbed,
 )
 
 #: Sizes of numbers, from next to nothing to far beyond any data.
@@ -46,6 +47,7 @@ def check_prior(prior: Conditional, *, seed: int = 0) -> None:
         AssertionError: It breaks a rule; the message says which.
     """
     with seeded(seed):
+        prior = perturbed(prior)
         p = prior(None)
         if p.batch_shape != torch.Size() or len(p.event_shape) != 1:
             raise AssertionError(
@@ -86,6 +88,7 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
         AssertionError: It breaks a rule; the message says which.
     """
     with seeded(seed):
+        posterior = perturbed(posterior)
         q = posterior(x)
         rows = len(x)
         if q.batch_shape != torch.Size([rows]) or len(q.event_shape) != 1:

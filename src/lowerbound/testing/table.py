@@ -25,6 +25,7 @@ PRIORS: Mapping[str, Callable[[priors.Site], Conditional]] = {
     "StandardNormal": priors.BUILDERS["standard-normal"],
     "Mixture": partial(priors.BUILDERS["mixture"], components=4),
     "VampPrior": partial(priors.BUILDERS["vamp"], components=3),
+    "FlowPrior": partial(priors.BUILDERS["flow"], layers=2, width=8),
 }
 
 #: Posteriors; each is made around a network that puts out its `parameters_shape(latents)`.
