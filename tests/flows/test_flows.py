@@ -76,6 +76,7 @@ def test_a_masked_map_has_a_triangular_jacobian(turn):
 
 
 def test_a_coupling_passes_half_of_its_units_and_every_unit_moves_in_two():
+    last: list[bool] = []
     for turn in range(4):
         j = jacobian(moved(Coupling(5, Affine(), turn, (8,))), torch.randn(2, 5, dtype=F64))
         rows = [bool((j[:, d] == torch.eye(5, dtype=F64)[d]).all()) for d in range(5)]

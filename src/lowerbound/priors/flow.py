@@ -81,9 +81,9 @@ def flow(site: Site, *, layers: int = 6, units: UnitMaps = "affine", width: int 
     return FlowPrior(site.latents, layers, units, width)
 
 
-def check_layers(layers: int, width: int) -> None:
-    """Raise `SettingError` unless layers are from 0 to 64, and their width from 1 to 65536."""
-    if not 0 <= layers <= 64:
-        raise SettingError(f"layers of a flow must be from 0 to 64, got {layers}")
+def check_layers(layers: int, width: int, least: int = 0) -> None:
+    """Raise `SettingError` unless layers are from `least` to 64, their width from 1 to 65536."""
+    if not least <= layers <= 64:
+        raise SettingError(f"layers of a flow must be from {least} to 64, got {layers}")
     if not 1 <= width <= 65536:
         raise SettingError(f"the width of a flow must be from 1 to 65536, got {width}")

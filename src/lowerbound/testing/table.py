@@ -26,6 +26,9 @@ PRIORS: Mapping[str, Callable[[priors.Site], Conditional]] = {
     "Mixture": partial(priors.BUILDERS["mixture"], components=4),
     "VampPrior": partial(priors.BUILDERS["vamp"], components=3),
     "FlowPrior": partial(priors.BUILDERS["flow"], layers=2, width=8),
+    "Gaussian": partial(priors.BUILDERS["gaussian"], covariance="full"),
+    "AutoregressivePrior": partial(priors.BUILDERS["autoregressive"], layers=2, width=8),
+    "HeavyTailed": priors.BUILDERS["heavy-tailed"],
 }
 
 #: Posteriors; each is made around a network that puts out its `parameters_shape(latents)`.
