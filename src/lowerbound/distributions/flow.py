@@ -45,14 +45,20 @@ class Flow(Distribution):
 
     def push(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Return z at u, `(..., D)`, and log |det dz/du|, `(...)`."""
-        return self.maps(u, self.context, not self.outward)
+        return self._mapped(u, not self.outward)
 
     def pull(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return u at z, `(..., D)`, and log |det du/dz|, `(...)`."""
         if self._drawn is not None and self._drawn[0] is z:
             _, u, log_det = self._drawn
             return u, -log_det
-        return self.maps(z, self.context, self.outward)
+        return self._mapped(z, self.outward)
+
+    def _mapped(self, value: Tensor, inverse: bool) -> tuple[Tensor, Tensor]:
+        if self.context is not None:
+            shape = torch.broadcast_shapes(value.shape[:-1], self.context.shape[:-1])
+            value = value.expand(*shape, value.shape[-1])
+        return self.maps(value, self.context, inverse)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density of `(..., D)`, `(...)`, nats, float64."""

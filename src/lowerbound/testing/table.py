@@ -32,9 +32,12 @@ PRIORS: Mapping[str, Callable[[priors.Site], Conditional]] = {
 }
 
 #: Posteriors; each is made around a network that puts out its `parameters_shape(latents)`.
-POSTERIORS: Mapping[str, type[posteriors.DiagonalGaussian | posteriors.FullGaussian]] = {
+POSTERIORS: Mapping[
+    str, type[posteriors.DiagonalGaussian | posteriors.FullGaussian | posteriors.FlowPosterior]
+] = {
     "DiagonalGaussian": posteriors.DiagonalGaussian,
     "FullGaussian": posteriors.FullGaussian,
+    "FlowPosterior": posteriors.FlowPosterior,
 }
 
 #: Laws of cells, from the shape of the event, or for each law the columns that have it.
