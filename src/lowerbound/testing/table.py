@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,6 +40,8 @@ POSTERIORS: Mapping[
     "FullGaussian": posteriors.FullGaussian,
     "FlowPosterior": posteriors.FlowPosterior,
 }
+#: Settings that keep a posterior of the table small.
+SMALL: Mapping[str, Mapping[str, Any]] = {"FlowPosterior": {"layers": 2, "width": 8}}
 
 #: Laws of cells, from the shape of the event, or for each law the columns that have it.
 Laws = Cells | Mapping[tuple[int, ...], Cells]
@@ -192,7 +195,8 @@ def prior_of(name: str, latents: int = 3) -> Conditional:
 def posterior_of(name: str, shape: tuple[int, ...] = (4,), latents: int = 3) -> Conditional:
     """Make a posterior of the table around a small network, for x of `shape`."""
     family = POSTERIORS[name]
-    return family(MLP(shape, family.parameters_shape(latents), hidden=(8,)))
+    network = MLP(shape, family.parameters_shape(latents), hidden=(8,))
+    return family(network, **SMALL.get(name, {}))
 
 
 def likelihood_of(name: str, shape: tuple[int, ...] = (2,), latents: int = 3) -> Fields:
