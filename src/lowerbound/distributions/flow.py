@@ -29,8 +29,6 @@ class Flow(Distribution):
     """
 
     has_rsample = True
-    arg_constraints: dict[str, constraints.Constraint] = {}  # noqa: RUF012
-    support = constraints.real_vector  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -42,6 +40,16 @@ class Flow(Distribution):
         self.base, self.maps, self.context, self.outward = base, maps, context, outward
         self._drawn: tuple[Tensor, Tensor, Tensor] | None = None
         super().__init__(base.batch_shape, base.event_shape, validate_args=False)
+
+    @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        """None of its own: the base knows its parameters."""
+        return {}
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """Every vector."""
+        return constraints.real_vector
 
     def push(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Return z at u, `(..., D)`, and log |det dz/du|, `(...)`."""
