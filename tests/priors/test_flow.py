@@ -7,8 +7,13 @@ from scipy import stats
 
 from lowerbound.distributions import centre, detached, log_prob, spread, tempered
 from lowerbound.errors import SettingError
+from lowerbound.likelihoods import Bernoulli, Fields
+from lowerbound.models import VAE
+from lowerbound.networks import MLP
+from lowerbound.posteriors import DiagonalGaussian
 from lowerbound.priors import FlowPrior, StandardNormal
 from lowerbound.testing import assert_close_gradient, check_prior
+from lowerbound.training.forward import networks_of
 
 F64 = torch.float64
 
@@ -86,3 +91,13 @@ def test_an_impossible_size_is_refused(wrong):
 
 def test_it_says_how_large_it_is():
     assert "layers=3" in repr(FlowPrior(2, 3))
+
+
+def test_maps_of_a_flow_are_no_networks_that_a_lower_precision_may_touch():
+    # log-determinants in bfloat16 would be off by whole nats
+    model = VAE(
+        FlowPrior(2, width=8),
+        DiagonalGaussian(MLP((4,), (2, 2), (8,))),
+        Fields(MLP((2,), (1, 4), (8,)), Bernoulli()),
+    )
+    assert networks_of(model) == [model.posterior.network, model.likelihood.network]
