@@ -8,13 +8,14 @@ import pytest
 import torch
 
 import lowerbound as lb
+from lowerbound.catalogue import refit_flow
 from lowerbound.catalogue.refit import Refit, apply, encodings, fitted, refit
 from lowerbound.data import Data, Examples
 from lowerbound.errors import RunError, SettingError, UnknownNameError
 from lowerbound.models import VAE
 from lowerbound.networks import MLP
 from lowerbound.posteriors import DiagonalGaussian
-from lowerbound.priors import Mixture, StandardNormal
+from lowerbound.priors import FlowPrior, Mixture, StandardNormal
 from lowerbound.runs import RunDirectory, load, save
 from lowerbound.runs.load import spec_of
 from lowerbound.runs.prior import drop_prior, read_prior, write_prior
@@ -172,4 +173,58 @@ def test_a_damaged_prior_is_one_line_that_says_how_to_do_without(run, change):
     else:
         write_weights(path, found.tensors, refit=json.dumps(about | change))
     with pytest.raises(RunError, match=r"prior.safetensors is damaged; undo it with: .* --undo"):
+        lb.load(directory.path)
+
+
+# --- flows
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(refit_flow, "UPDATES", 80)
+    monkeypatch.setattr(refit_flow, "RATE", 1e-2)
+    monkeypatch.setattr(refit_flow, "TRIED", ((4, "affine", 1000),))
+
+
+def test_a_flow_gains_at_least_what_the_gaussian_of_the_encodings_does(quick):
+    model, data = setting()
+    found = refit(model, data, "flow")
+    assert found is not None and found.prior == "flow"
+    assert [one[:2] for one in found.tried] == [(4, "affine")]
+    one = fitted(two_heaps(2000, 0) + 0.1 * torch.randn(2000, 2, dtype=F64), 1, "full", 0)
+    z, old = encodings(model, data.validation, "z", 1000, 0)
+    gaussian = float((one().log_prob(z) - old).detach().mean())
+    assert found.gain > gaussian + 0.05
+    drawn = apply(model, found).sample(300).latents["z"]
+    assert float(drawn.abs().mean()) == pytest.approx(3.0, abs=0.5)
+
+
+def test_a_flow_is_kept_beside_the_weights(run, quick):
+    directory, _ = run
+    model = load(directory.path, refitted=False).model
+    made = FlowPrior(2, layers=2, width=5)
+    settings = {"layers": 2, "units": "affine", "width": 5}
+    found = Refit("flow", settings, made.state_dict(), 1.0, 0.1, ((2, "affine", 1.0),))
+    write_prior(directory, found)
+    again = lb.load(directory.path)
+    assert again.refit.settings == settings
+    for name, value in made.state_dict().items():
+        assert torch.equal(again.model.prior.state_dict()[name], value)
+    assert torch.equal(
+        again.model.posterior.network.linear[0].weight, model.posterior.network.linear[0].weight
+    )
+
+
+@pytest.mark.parametrize(
+    "change", [{"settings": {"layers": 9**9}}, {"settings": {"units": 1}}, {"prior": "vamp"}]
+)
+def test_a_damaged_flow_is_one_line(run, change):
+    directory, _ = run
+    settings = {"layers": 2, "units": "affine", "width": 5}
+    made = FlowPrior(2, **settings)
+    write_prior(directory, Refit("flow", settings, made.state_dict(), 1.0, 0.1))
+    path = directory.path / "prior.safetensors"
+    about = json.loads(read_header(path)["refit"])
+    write_weights(path, made.state_dict(), refit=json.dumps(about | change))
+    with pytest.raises(RunError, match=r"prior.safetensors is damaged; undo it with"):
         lb.load(directory.path)

@@ -52,7 +52,7 @@ REFUSED = [
     ("betas", "0.9", "betas must be 2 numbers, got 1"),
     ("likelihood", "gausian", "no likelihood 'gausian'; did you mean 'gaussian'"),
     ("network", ["mlp"], "no network"),
-    ("posterior", None, "no posterior 'None'; there are: diagonal, full"),
+    ("posterior", None, "no posterior 'None'; there are: diagonal, flow, full"),
     ("prior", "vampp", "no prior 'vampp'; did you mean 'vamp'"),
     ("prior.components", "few", "prior.components must be a whole number, got 'few'"),
     ("network", "auto,mlp", "no network 'auto,mlp'"),

@@ -11,10 +11,10 @@ from torch.distributions import Categorical, Normal
 from lowerbound.core import Model, Space, Trace
 from lowerbound.data import Batch, Examples
 from lowerbound.distributions import Columns, Independent, Product
+from lowerbound.distributions.size import numbers_per_cell
 from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation import evidence
 from lowerbound.evaluation.evidence import chunk_sizes
-from lowerbound.evaluation.law import numbers_per_cell
 from lowerbound.testing.traces import made, with_rates
 
 MODULE = sys.modules[evidence.__module__]  # the function hides its module

@@ -34,6 +34,7 @@ def subjects() -> tuple[Subject, ...]:
         draws,
         evaluation,
         events,
+        flows,
         gradients,
         likelihoods,
         masks,
@@ -48,6 +49,7 @@ def subjects() -> tuple[Subject, ...]:
     return (
         priors.PRIORS,
         posteriors.POSTERIORS,
+        flows.FLOWS,
         draws.DRAWS,
         likelihoods.LIKELIHOODS,
         events.EVENTS,

@@ -103,6 +103,11 @@ OPTIONS = [
     ("mixed 6", {"prior": "vamp", "components": 3, "scale": "fixed", "sigma": 0.3}),
     ("8-bit 3x5x7", {"prior": "vamp", "components": 3, "network": "residual"}),
     ("count 3x5x7", {"network": "residual", "prior": "mixture"}),
+    ("real 5", {"prior": "flow", "posterior": "flow", "prior.width": 8, "posterior.width": 8}),
+    ("binary 5", {"posterior": "flow", "posterior.maps": "autoregressive", "posterior.width": 8}),
+    ("binary 5", {"prior": "autoregressive", "prior.width": 8, "posterior": "full"}),
+    ("ordinal 5", {"prior": "gaussian", "covariance": "full"}),
+    ("real 1", {"prior": "heavy-tailed", "tails": "laplace"}),
 ]
 
 

@@ -9,20 +9,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lowerbound.core import Model, on
+from lowerbound.catalogue.refit_flow import Candidates, fitted_flows
+from lowerbound.core import Conditional, Model, dtype_of, on
 from lowerbound.data import Data, Source
+from lowerbound.distributions import log_prob
 from lowerbound.errors import DataError, SettingError, UnknownNameError
-from lowerbound.priors import Mixture
+from lowerbound.priors import FlowPrior, Mixture
 from lowerbound.priors.mixture import Covariance
 from lowerbound.seeding import seeded
 
-#: Priors that can be fitted after training.
-REFITTED = ("mixture",)
+#: Priors that can be fitted after training: from their number of units and settings.
+REFITTED: Mapping[str, Callable[..., Conditional]] = {"mixture": Mixture, "flow": FlowPrior}
 #: Numbers of components that are tried, in order, as long as each is better than the one before.
 COMPONENTS = (1, 2, 4, 8, 16, 32, 64, 128)
 #: Fewest training examples, and ten times as many as those of validation.
 FEWEST = 100
-#: Most encodings that a mixture is fitted to, and is judged by.
+#: Most encodings that a prior is fitted to, and is judged by.
 MOST, MOST_JUDGED = 20_000, 5_000
 #: With fewer encodings a unit, mixtures without correlations are tried, too.
 FEW = 50
@@ -42,7 +44,8 @@ class Refit:
         tensors: Its weights, by name.
         gain: How much higher the ELBO of the validation examples is with it, nats an example.
         error: Standard error of `gain` over examples.
-        tried: Each number of components and covariance, with its gain.
+        tried: Each number of components and covariance, or number of layers and their map of units,
+            with its gain.
     """
 
     prior: str
@@ -70,7 +73,7 @@ def refit(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Refit | None:
-    """Fit a mixture to the encodings of the training part, and choose its size by validation.
+    """Fit a prior to the encodings of the training part, and choose its size by validation.
 
     The encoder and the decoder stay as they are. With z ~ q(z|x) the ELBO changes by the mean of
     log p_new(z) - log p_old(z), which is what validation compares; the prior that maximises it is
@@ -79,7 +82,7 @@ def refit(
     Args:
         model: Trained.
         data: That of its training.
-        prior: "mixture".
+        prior: "mixture" of Gaussians, or "flow".
         seed: Of the draws and of the fit.
         progress: Called with (fits done, fits in all at most).
 
@@ -98,45 +101,41 @@ def refit(
         raise UnknownNameError("prior to refit", prior, REFITTED)
     name, space = next(iter(model.latents.items()))
     if space.discrete or len(space.shape) != 1:
-        raise SettingError(f"a mixture is for a vector of latents; group '{name}' is none")
+        raise SettingError(f"a {prior} is for a vector of latents; group '{name}' is none")
     if len(data.train) < FEWEST or len(data.validation) < FEWEST // 10:
         raise DataError(
             f"a prior is fitted to at least {FEWEST} training and {FEWEST // 10} validation "
             f"examples, got {len(data.train)} and {len(data.validation)}"
         )
     with seeded(seed, stream="refit"):
-        known, _ = encodings(model, data.train, name, MOST, seed)
+        least = MOST if prior == "flow" else 2000
+        known, _ = encodings(model, data.train, name, MOST, seed, least)
         judged, old = encodings(model, data.validation, name, MOST_JUDGED, seed)
-    best: tuple[float, Tensor, Mixture] | None = None
+    found = fitted_flows if prior == "flow" else _mixtures
+    best: tuple[float, Tensor, Conditional, dict[str, Any]] | None = None
     tried: list[tuple[int, str, float]] = []
-    shapes: tuple[Covariance, ...] = ("full",)
-    if space.units == 1:
-        shapes = ("diagonal",)
-    elif len(known) < FEW * space.units:
-        shapes = ("full", "diagonal")
-    possible = [k for k in COMPONENTS if k * 10 <= len(known)] or [1]
-    for covariance in shapes:
-        last = -math.inf
-        for components in possible:
-            made = fitted(known, components, covariance, seed)
-            with torch.no_grad():
-                gains = made().log_prob(judged) - old
-            gain = float(gains.mean())
-            tried.append((components, covariance, gain))
-            if progress is not None:
-                progress(len(tried), len(shapes) * len(possible))
-            if best is None or gain > best[0]:
-                best = gain, gains, made
-            if gain <= last:
-                break
-            last = gain
+    candidates = found(known, judged, seed)
+    gain: float | None = None
+    while True:
+        try:  # a candidate follows from the gain of the one before
+            made, settings, most = candidates.send(gain)
+        except StopIteration:
+            break
+        with torch.no_grad():
+            gains = log_prob(made(), judged.to(dtype_of(made))) - old
+        gain = float(gains.mean())
+        size, kind = list(settings.values())[:2]
+        tried.append((size, kind, gain))
+        if progress is not None:
+            progress(len(tried), most)
+        if best is None or gain > best[0]:
+            best = gain, gains, made, settings
     if best is None:
         return None
-    gain, gains, made = best
+    gain, gains, made, settings = best
     error = float(gains.std() / math.sqrt(len(gains)))
     if not gain > 2 * error:
         return None
-    settings = {"components": len(made.log_weights), "covariance": made.covariance}
     tensors = {key: value.detach().clone() for key, value in made.state_dict().items()}
     return Refit(prior, settings, tensors, gain, error, tuple(tried))
 
@@ -157,7 +156,7 @@ def apply(model: Model, refit: Refit) -> Model:
         SettingError: The prior is of another make than its weights.
     """
     name, space = next(iter(model.latents.items()))
-    made = Mixture(space.units, **refit.settings)
+    made = REFITTED[refit.prior](space.units, **refit.settings)
     try:
         made.load_state_dict(refit.tensors)
     except RuntimeError as error:
@@ -174,17 +173,45 @@ def of_tensors(tensors: Mapping[str, Tensor]) -> Refit:
     return Refit("mixture", settings, dict(tensors), math.nan, math.nan)
 
 
+def _mixtures(z: Tensor, judged: Tensor, seed: int) -> Candidates:
+    """Fit mixtures of more and more components, as long as the gain grows."""
+    shapes: tuple[Covariance, ...] = ("full",)
+    units = z.shape[1]
+    if units == 1:
+        shapes = ("diagonal",)
+    elif len(z) < FEW * units:
+        shapes = ("full", "diagonal")
+    possible = [k for k in COMPONENTS if k * 10 <= len(z)] or [1]
+    for covariance in shapes:
+        last = -math.inf
+        for components in possible:
+            settings = {"components": components, "covariance": covariance}
+            made = fitted(z, components, covariance, seed)
+            gain = yield made, settings, len(shapes) * len(possible)
+            if gain is None or gain <= last:
+                break
+            last = gain
+
+
 @torch.no_grad()
 def encodings(
-    model: Model, examples: Source, name: str, most: int, seed: int
+    model: Model, examples: Source, name: str, most: int, seed: int, least: int = 2000
 ) -> tuple[Tensor, Tensor]:
     """Draw z ~ q(z|x) of a group, and log p(z) under the model's own prior.
+
+    Args:
+        model: Trained.
+        examples: Of its data.
+        name: Of the group.
+        most: How many examples at most.
+        seed: Of the draws.
+        least: Up to ten draws of each are made to have as many as this.
 
     Returns:
         `(N, D)` and `(N,)`, float64, on the CPU.
     """
     few = examples.few(most)
-    draws = max(1, min(10, 2000 // max(1, len(few))))
+    draws = max(1, min(10, least // max(1, len(few))))
     drawn: list[Tensor] = []
     log_p: list[Tensor] = []
     with on(model) as device, seeded(seed, device, stream="encodings"):

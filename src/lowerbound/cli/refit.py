@@ -8,7 +8,7 @@ from lowerbound.cli.common import Device, Json, RunPath, open_run, option
 def command(
     path: RunPath,
     prior: Annotated[
-        str, option("--prior", "NAME", "The prior that is fitted: mixture.")
+        str, option("--prior", "NAME", "The prior that is fitted: mixture or flow.")
     ] = "mixture",
     source: Annotated[
         str | None, option("--data", "DATA", "Where the run's data is now, if it moved.")
@@ -22,14 +22,15 @@ def command(
 ) -> None:
     """Fit the prior p(z) of a trained run to its encodings.
 
-    Encoder and decoder stay as they are. A mixture of Gaussians is fitted to draws of q(z|x) of
-    the training examples; the number of its components is the one that the validation examples
-    like best. Samples then come from where encodings lie, and the ELBO rises by as much as the old
-    prior was wrong. `fit` does this by itself where nothing else is asked for; here it is done
-    again, or undone.
+    Encoder and decoder stay as they are. A mixture of Gaussians, or a flow, is fitted to draws of
+    q(z|x) of the training examples; its size is the one that the validation examples like best.
+    Samples then come from where encodings lie, and the ELBO rises by as much as the old prior was
+    wrong. `fit` does this by itself, with a mixture, where nothing else is asked for; here it is
+    done again, or undone.
 
     Examples:
       lowerbound refit runs/one
+      lowerbound refit runs/one --prior flow
       lowerbound refit runs/one --undo
     """
     from lowerbound.catalogue.refit import refit
@@ -49,14 +50,14 @@ def command(
     run = open_run(path, device, refitted=False)
     with working("reading the data of the run"):
         data = read_again(run.path, run.spec, source)
-    with working("fitting mixtures") as progress:
+    with working("fitting a prior") as progress:
         found = refit(run.model, data, prior, seed=seed, progress=progress)
     if found is None:
         drop_prior(directory)
         if json:
             say_json({"run": str(path), "prior": None})
         else:
-            say("no mixture is better than the run's own prior on the validation examples")
+            say(f"no {prior} is better than the run's own prior on the validation examples")
         return
     write_prior(directory, found)
     if json:

@@ -3,6 +3,7 @@
 from lowerbound.distributions.centre import centre, expected, spread, tempered
 from lowerbound.distributions.detach import detached
 from lowerbound.distributions.discretized_logistic import DiscretizedLogistic
+from lowerbound.distributions.flow import Flow
 from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.kl import analytic_kl
 from lowerbound.distributions.levels import Levels
@@ -16,6 +17,7 @@ from lowerbound.distributions.sequence import Sequence
 __all__ = [
     "Columns",
     "DiscretizedLogistic",
+    "Flow",
     "Mixture",
     "NegativeBinomial",
     "Product",

@@ -5,7 +5,15 @@ from functools import singledispatch
 
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Categorical, Distribution, MultivariateNormal, Normal
+from torch.distributions import (
+    Bernoulli,
+    Categorical,
+    Distribution,
+    Laplace,
+    MultivariateNormal,
+    Normal,
+    StudentT,
+)
 
 from lowerbound.distributions.independent import Independent
 from lowerbound.distributions.levels import Levels
@@ -124,6 +132,17 @@ def tempered(distribution: Distribution, temperature: float) -> Distribution:
 @tempered.register
 def _(distribution: Normal, temperature: float) -> Distribution:
     return Normal(distribution.loc, distribution.scale * temperature, validate_args=False)
+
+
+@tempered.register
+def _(distribution: Laplace, temperature: float) -> Distribution:
+    return Laplace(distribution.loc, distribution.scale * temperature, validate_args=False)
+
+
+@tempered.register
+def _(distribution: StudentT, temperature: float) -> Distribution:
+    scale = distribution.scale * temperature
+    return StudentT(distribution.df, distribution.loc, scale, validate_args=False)
 
 
 @tempered.register

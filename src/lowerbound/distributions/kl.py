@@ -31,6 +31,12 @@ def analytic_kl(q: Distribution, p: Distribution) -> Tensor | None:
             return accumulate(units, 0).flatten(start_dim=units.ndim - len(q.event_shape))
     if isinstance(q, MultivariateNormal) and isinstance(base, Normal):
         return _full_against_diagonal(q, base).unsqueeze(-1)
+    if isinstance(p, MultivariateNormal):
+        if isinstance(q, MultivariateNormal):
+            return _against_full(q.loc, q._unbroadcasted_scale_tril, p).unsqueeze(-1)
+        if isinstance(q, Independent) and isinstance(q.base_dist, Normal):
+            factor = torch.diag_embed(q.base_dist.scale)
+            return _against_full(q.base_dist.loc, factor, p).unsqueeze(-1)
     return None
 
 
@@ -50,4 +56,15 @@ def _full_against_diagonal(q: MultivariateNormal, p: Normal) -> Tensor:
     shift = (q.loc.double() - p.loc.double()) / p.scale.double()
     spread = factor.square().sum(dim=(-2, -1)) + shift.square().sum(dim=-1)
     log_volume = torch.diagonal(factor, dim1=-2, dim2=-1).log().sum(dim=-1)
+    return 0.5 * (spread - shift.shape[-1]) - log_volume
+
+
+def _against_full(mean: Tensor, factor: Tensor, p: MultivariateNormal) -> Tensor:
+    """KL(N(m, F F^T) || N(u, L L^T)), as above with L^-1 F and L^-1 (m - u)."""
+    lower = p._unbroadcasted_scale_tril.double()
+    solved = torch.linalg.solve_triangular(lower, factor.double(), upper=False)
+    apart = (mean.double() - p.loc.double()).unsqueeze(-1)
+    shift = torch.linalg.solve_triangular(lower, apart, upper=False).squeeze(-1)
+    spread = solved.square().sum(dim=(-2, -1)) + shift.square().sum(dim=-1)
+    log_volume = torch.diagonal(solved, dim1=-2, dim2=-1).log().sum(dim=-1)
     return 0.5 * (spread - shift.shape[-1]) - log_volume

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import torch
 
-from lowerbound.catalogue.refit import Refit
+from lowerbound.catalogue.refit import REFITTED, Refit
 from lowerbound.errors import RunError, SettingError
-from lowerbound.priors import Mixture
 from lowerbound.runs.directory import RunDirectory
 from lowerbound.runs.weights import read_header, read_weights, write_weights
 
@@ -36,22 +35,20 @@ def read_prior(directory: RunDirectory) -> Refit | None:
         about = json.loads(read_header(path).get("refit", ""))
         if about["weights"] != read_header(directory.weights_path)["sha256"]:
             return None  # of earlier weights: training went on
-        settings = about["settings"]
-        components, covariance = settings["components"], settings["covariance"]
+        settings = dict(about["settings"])
         gain, error = float(about["gain"]), float(about["error"])
         tried = tuple((int(k), str(kind), float(value)) for k, kind, value in about["tried"])
         prior = str(about["prior"])
-        if prior != "mixture" or covariance not in ("diagonal", "full"):
-            raise ValueError("it is of no known make")
-        if type(components) is not int or not math.isfinite(gain + error) or len(tried) > 1000:
+        if any(type(value) not in (int, str) for value in settings.values()):
+            raise ValueError("its settings are none")
+        if not math.isfinite(gain + error) or len(tried) > 1000:
             raise ValueError("its numbers are none")
-        units = _units(path)
+        units = _units(path, _SIZED[prior])
         with torch.device("meta"):
-            expected = Mixture(units, components, covariance).state_dict()
+            expected = REFITTED[prior](units, **settings).state_dict()
         tensors = read_weights(path, expected)
     except (ValueError, KeyError, TypeError, SettingError, RunError, RecursionError) as error:
         raise RunError(f"{path} is damaged; {remedy}") from error
-    settings = {"components": components, "covariance": covariance}
     return Refit(prior, settings, tensors, gain, error, tried)
 
 
@@ -63,11 +60,15 @@ def drop_prior(directory: RunDirectory) -> bool:
     return there
 
 
-def _units(path: Path) -> int:
+#: By prior: a tensor whose last axis is as long as there are latent units.
+_SIZED = {"mixture": "means", "flow": "maps.maps.0.shift"}
+
+
+def _units(path: Path, tensor: str) -> int:
     from safetensors import safe_open
 
     with safe_open(str(path), framework="pt") as file:
-        shape = file.get_slice("means").get_shape()
-    if len(shape) != 2 or not 1 <= shape[1] <= 65536:
-        raise ValueError("its means are no table")
-    return shape[1]
+        shape = file.get_slice(tensor).get_shape()
+    if not shape or not 1 <= shape[-1] <= 65536:
+        raise ValueError("it has no units")
+    return shape[-1]

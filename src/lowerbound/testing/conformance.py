@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from lowerbound.core.conditional import Conditional
-from lowerbound.distributions import analytic_kl, detached, log_prob
+from lowerbound.distributions import analytic_kl, centre, detached, log_prob, spread
 from lowerbound.priors import StandardNormal
 from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import assert_close_gradient, assert_mean
@@ -26,6 +26,7 @@ from lowerbound.testing.laws import (
     check_reached,
     check_rows,
     check_shape,
+    perturbed,
 )
 
 #: Sizes of numbers, from next to nothing to far beyond any data.
@@ -39,6 +40,7 @@ def check_prior(prior: Conditional, *, seed: int = 0) -> None:
     and is that of its draws; its gradient is that of finite differences.
     """
     with seeded(seed):
+        prior = perturbed(prior)
         p = prior(None)
         if p.batch_shape != torch.Size() or len(p.event_shape) != 1:
             raise AssertionError(
@@ -75,6 +77,7 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
         x: Some data, `(B, *event)`, at least 2 rows.
     """
     with seeded(seed):
+        posterior = perturbed(posterior)
         q = posterior(x)
         rows = len(x)
         if q.batch_shape != torch.Size([rows]) or len(q.event_shape) != 1:
@@ -104,7 +107,7 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
             z = q.sample(torch.Size([3]))
         check_density(q, "q(z|x)")
         if x.is_floating_point():
-            check_draw_gradients(precise, x[:1].double(), "q(z|x)")
+            _check_draw_gradients(precise, x[:1].double())
         check_parameter_gradient(precise, lambda law: law(x[:2]), z, "log q(z|x)")
         _check_kl(q)
         check_kl_by_quadrature(precise, x[:2])
@@ -127,5 +130,20 @@ def _check_kl(q: Distribution) -> None:
 
 
 def _parameters(q: Distribution) -> Tensor:
-    """Mean and spread, row by row."""
-    return torch.stack([q.mean, q.variance], dim=1)
+    """Centre and spread, row by row."""
+    return torch.stack([centre(q), spread(q)], dim=1)
+
+
+def _check_draw_gradients(posterior: Conditional, x: Tensor) -> None:
+    """By the moments of q where it knows them, else by differences of draws of the same noise."""
+    try:
+        _ = posterior(x).mean
+    except NotImplementedError:
+
+        def drawn(x: Tensor) -> Tensor:
+            with seeded(0):
+                return posterior(x).rsample(torch.Size([3]))
+
+        assert_close_gradient(drawn, [x], name="the gradient of draws of q(z|x)")
+    else:
+        check_draw_gradients(posterior, x, "q(z|x)")

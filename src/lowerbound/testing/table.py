@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,13 +26,22 @@ PRIORS: Mapping[str, Callable[[priors.Site], Conditional]] = {
     "StandardNormal": priors.BUILDERS["standard-normal"],
     "Mixture": partial(priors.BUILDERS["mixture"], components=4),
     "VampPrior": partial(priors.BUILDERS["vamp"], components=3),
+    "FlowPrior": partial(priors.BUILDERS["flow"], layers=2, width=8),
+    "Gaussian": partial(priors.BUILDERS["gaussian"], covariance="full"),
+    "AutoregressivePrior": partial(priors.BUILDERS["autoregressive"], layers=2, width=8),
+    "HeavyTailed": priors.BUILDERS["heavy-tailed"],
 }
 
 #: Posteriors; each is made around a network that puts out its `parameters_shape(latents)`.
-POSTERIORS: Mapping[str, type[posteriors.DiagonalGaussian | posteriors.FullGaussian]] = {
+POSTERIORS: Mapping[
+    str, type[posteriors.DiagonalGaussian | posteriors.FullGaussian | posteriors.FlowPosterior]
+] = {
     "DiagonalGaussian": posteriors.DiagonalGaussian,
     "FullGaussian": posteriors.FullGaussian,
+    "FlowPosterior": posteriors.FlowPosterior,
 }
+#: Settings that keep a posterior of the table small.
+SMALL: Mapping[str, Mapping[str, Any]] = {"FlowPosterior": {"layers": 2, "width": 8}}
 
 #: Laws of cells, from the shape of the event, or for each law the columns that have it.
 Laws = Cells | Mapping[tuple[int, ...], Cells]
@@ -174,7 +184,8 @@ def prior_of(name: str, latents: int = 3) -> Conditional:
 def posterior_of(name: str, shape: tuple[int, ...] = (4,), latents: int = 3) -> Conditional:
     """Make a posterior of the table around a small network, for x of `shape`."""
     family = POSTERIORS[name]
-    return family(MLP(shape, family.parameters_shape(latents), hidden=(8,)))
+    network = MLP(shape, family.parameters_shape(latents), hidden=(8,))
+    return family(network, **SMALL.get(name, {}))
 
 
 def likelihood_of(name: str, shape: tuple[int, ...] = (2,), latents: int = 3) -> Fields:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from lowerbound.core.conditional import Conditional
+from lowerbound.flows import Map
 from lowerbound.training.execution import Execution
 
 #: Layers that multiply matrices or convolve, which is what a lower precision makes faster.
@@ -23,10 +24,11 @@ def networks_of(model: nn.Module) -> list[nn.Module]:
     """List the networks of a model in order: the outermost parts that multiply and hold no law.
 
     A model and its conditional distributions are looked into; any other part that has a layer of
-    `PRODUCTS` is a network as a whole.
+    `PRODUCTS` is a network as a whole. Maps of a flow are none: they are densities, in float32.
     """
     laws = {id(part) for part in model.modules() if _holds(part, Conditional)} | {id(model)}
     found = [part for part in _outermost(model, laws) if _holds(part, PRODUCTS)]
+    found = [part for part in found if not isinstance(part, Map)]
     return list(dict.fromkeys(found))  # one that two conditionals share is one
 
 
