@@ -1,7 +1,7 @@
 """`lowerbound anomalies`: the rows that do not fit, and why."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,10 @@ from lowerbound.cli.common import (
 from lowerbound.errors import DataError, LowerboundError, SettingError
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Iterator
+
+    import numpy as np
 
     from lowerbound.applications import Anomalies, Calibration
     from lowerbound.data import Schema, Source
@@ -206,8 +209,6 @@ def _follow(run: "Run", source: str, samples: int) -> None:
     from queue import Queue
     from threading import Thread
 
-    from scipy.stats import ks_2samp
-
     from lowerbound.applications import anomalies, calibrate
     from lowerbound.cli.console import warn
     from lowerbound.cli.sources import own_data
@@ -252,12 +253,20 @@ def _follow(run: "Run", source: str, samples: int) -> None:
                 for score in found.score.tolist():
                     window.append(score)
                     seen += 1
-                    if seen % WINDOW == 0 and ks_2samp(window, held)[1] < ALARM:
+                    if seen % WINDOW == 0 and _differ(window, held):
                         warn(
                             f"drift: the {WINDOW:,} rows up to row {numbers[-1]:,} score other "
                             "than the held-out ones; the model may need new data"
                         )
             row += len(text)
+
+
+def _differ(window: "deque[float]", held: "np.ndarray") -> bool:
+    """Tell whether recent scores and those of held-out rows follow different laws."""
+    from scipy.stats import ks_2samp
+
+    result: Any = ks_2samp(window, held)
+    return bool(result.pvalue < ALARM)
 
 
 def _read_lines(
