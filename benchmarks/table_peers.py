@@ -20,23 +20,29 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 from sklearn.svm import OneClassSVM
 
-#: Distinct numbers that have a cell each; of more, this many ranges with equal shares.
-OWN, RANGES = 100, 50
+#: Distinct numbers that have a cell each; of more, those of 1 % of rows, and ranges of the rest.
+OWN, RANGES = 200, 50
 
 
 class Cells:
-    """Numbers as codes: of their own if there are few, of ranges otherwise; words as they are."""
+    """Numbers as codes: frequent ones of their own, the rest in ranges; words as they are."""
 
     def __init__(self, table):
-        self.own, self.edges, self.sizes, self.whole = [], [], [], []
+        self.own, self.edges, self.sizes, self.whole, self.rows = [], [], [], [], len(table)
         for column, levels in zip(table.values.T, table.levels, strict=True):
             known = column[~np.isnan(column)]
-            own = np.arange(len(levels)) if levels is not None else np.unique(known)
-            few = levels is not None or len(own) <= OWN
-            edges = None if few else np.unique(np.quantile(known, np.linspace(0, 1, RANGES + 1)))
-            self.own.append(own if few else None)
+            own, counts = np.unique(known, return_counts=True)
+            if levels is not None:
+                own = np.arange(len(levels), dtype=float)
+            elif len(own) > OWN:
+                own = own[counts >= 0.01 * len(known)]
+            rest = known[~np.isin(known, own)]
+            edges = own[:0]
+            if len(rest):
+                edges = np.unique(np.quantile(rest, np.linspace(0, 1, RANGES + 1)))
+            self.own.append(own)
             self.edges.append(edges)
-            self.sizes.append(len(own) if few else len(edges) - 1)
+            self.sizes.append(len(own) + max(0, len(edges) - 1))
             self.whole.append(bool((known % 1 == 0).all()))
 
     def codes(self, values):
@@ -45,33 +51,38 @@ class Cells:
         for j, (own, edges) in enumerate(zip(self.own, self.edges, strict=True)):
             known = ~np.isnan(values[:, j])
             x = values[known, j]
-            if own is not None:
-                found[known, j] = np.abs(x[:, None] - own[None]).argmin(axis=1)
-            else:
-                found[known, j] = np.digitize(x, edges[1:-1])
+            place = np.searchsorted(own, x).clip(0, max(0, len(own) - 1))
+            if len(edges):
+                is_own = own[place] == x if len(own) else np.zeros(len(x), bool)
+                found[known, j] = np.where(is_own, place, len(own) + np.digitize(x, edges[1:-1]))
+            else:  # an unseen number is the next one
+                found[known, j] = place
         return found
 
     def back(self, codes, rng):
         """Numbers drawn evenly within their ranges, whole ones where all are."""
         found = np.empty(codes.shape)
         for j, (own, edges) in enumerate(zip(self.own, self.edges, strict=True)):
-            if own is not None:
-                found[:, j] = own[codes[:, j]]
-                continue
-            low, high = edges[codes[:, j]], edges[codes[:, j] + 1]
-            found[:, j] = low + (high - low) * rng.random(len(codes))
-            if self.whole[j]:
-                found[:, j] = np.floor(found[:, j])
+            ranged = codes[:, j] >= len(own)
+            found[~ranged, j] = own[codes[~ranged, j]]
+            if ranged.any():
+                place = codes[ranged, j] - len(own)
+                low, high = edges[place], edges[place + 1]
+                made = low + (high - low) * rng.random(len(place))
+                found[ranged, j] = np.floor(made) if self.whole[j] else made
         return found
 
-    def log_widths(self, codes):
-        """Log of how many whole numbers share a cell, `(N, D)`."""
+    def log_widths(self, values, codes):
+        """Log of how many whole numbers share a cell, `(N, D)`; of an unseen one, of the rows."""
         found = np.zeros(codes.shape)
-        for j, edges in enumerate(self.edges):
-            if edges is not None:
+        for j, (own, edges) in enumerate(zip(self.own, self.edges, strict=True)):
+            if len(edges):
                 width = np.diff(np.ceil(edges)).clip(1)
                 width[-1] += 1
-                found[:, j] = np.log(width)[codes[:, j]]
+                found[:, j] = np.append(np.zeros(len(own)), np.log(width))[codes[:, j]]
+            else:
+                unseen = (codes[:, j] >= 0) & (own[codes[:, j]] != values[:, j])
+                found[unseen, j] = np.log(self.rows)
         return found
 
 
@@ -112,7 +123,7 @@ class LatentClasses:
     def log_p(self, values):
         """Log-probability of each row; numbers are whole ones."""
         codes = self.cells.codes(values)
-        widths = np.where(codes < 0, 0, self.cells.log_widths(codes))
+        widths = np.where(codes < 0, 0, self.cells.log_widths(values, codes))
         return logsumexp(self.joint(self._with_gaps(codes)), axis=1) - widths.sum(axis=1)
 
     def sample(self, count):

@@ -1,6 +1,6 @@
 """Whether a classifier tells synthetic rows from real ones."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -80,12 +80,13 @@ def _classifier(judge: Judge, words: np.ndarray, rows: int, seed: int):
     if judge == "boosted":
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        return HistGradientBoostingClassifier(
-            categorical_features=words,
-            early_stopping=False,
-            min_samples_leaf=leaf(rows),
-            random_state=seed,
-        )
+        options: Any = {
+            "categorical_features": words,
+            "early_stopping": False,
+            "min_samples_leaf": leaf(rows),
+            "random_state": seed,
+        }
+        return HistGradientBoostingClassifier(**options)
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(max_iter=200)

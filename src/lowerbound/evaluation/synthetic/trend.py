@@ -92,8 +92,8 @@ def _overlap(
 ) -> float:
     size = one[2] * other[2]
     shares = [
-        np.bincount(one[side] * other[2] + other[side], minlength=size) / len(one[side])
-        for side in (0, 1)
+        np.bincount(a * other[2] + b, minlength=size) / len(a)
+        for a, b in zip(one[:2], other[:2], strict=True)
     ]
     return float(1 - np.abs(shares[0] - shares[1]).sum() / 2)
 

@@ -66,11 +66,11 @@ def usefulness(
     for place, name in enumerate(train.names):
         if target not in (None, name):
             continue
-        scored = [_predicted(part, held_out, train, place, seed) for part in (samples, train)]
-        if scored[0] is not None and scored[1] is not None:
+        ours = _predicted(samples, held_out, train, place, seed)
+        theirs = _predicted(train, held_out, train, place, seed)
+        if ours is not None and theirs is not None:
             kind = "R2" if train.levels[place] is None else "AUC"
-            (value, f1), (null, null_f1) = scored
-            found.append(Use(name, kind, value, null, f1, null_f1))
+            found.append(Use(name, kind, ours[0], theirs[0], ours[1], theirs[1]))
     return tuple(found)
 
 
