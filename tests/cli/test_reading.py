@@ -26,7 +26,7 @@ def test_every_option_reaches_the_reader(lowerbound) -> None:
     Path("t.csv").write_text("\n".join(rows).replace(".", ",") + "\n")
     arguments = [
         "--no-header", "--decimal", ",", "--row-names", "column 3", "--gaps", "column 1=0.5",
-        "--gaps", "*=-99", "--kinds", "column 2=categorical", "--binarize",
+        "--gaps", "*=-99", "--column", "column 2=categorical", "--binarize",
     ]  # fmt: skip
     done = lowerbound("data", "t.csv", *arguments, "--json")
     assert "columns of words, which cannot be cut at half" in done.err
@@ -39,7 +39,7 @@ def test_every_option_reaches_the_reader(lowerbound) -> None:
             {"column": "column 1", "codes": ["0.5"]},
             {"column": "*", "codes": ["-99"]},
         ],
-        "kinds": [{"column": "column 2", "kind": "categorical"}],
+        "columns": [{"column": "column 2", "kind": "categorical"}],
     }
     assert [field["kind"] for field in told["fields"]] == ["real", "categorical"]
 

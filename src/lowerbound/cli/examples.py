@@ -74,6 +74,7 @@ def write_examples(
     *,
     columns: int | None = None,
     rows: "Source | None" = None,
+    seed: int = 0,
 ) -> None:
     """Write `(N, *event)` examples.
 
@@ -84,6 +85,7 @@ def write_examples(
         schema: What the data is.
         columns: Pictures in a row of a sheet.
         rows: The examples that they were made of, which may have names.
+        seed: Of new ids.
     """
     if form == ".png":
         write_picture(path, legible_sheet(to_pixels(x, schema), columns))
@@ -93,8 +95,12 @@ def write_examples(
         if form == ".npy":
             write_array(path, unpacked(x, schema))
         else:
-            first, table = named(rows), columns_of(stored(x, schema), schema)
-            write_table(path, first | table, header=schema.is_table or bool(first))
+            first, table = named(rows), columns_of(stored(x, schema), schema, seed=seed)
+            if set(first) <= set(table):  # names of rows stand where they stood
+                table |= first
+            else:
+                table = first | table
+            write_table(path, table, header=schema.is_table or bool(first))
 
 
 def named(rows: "Source | None") -> dict[str, np.ndarray]:

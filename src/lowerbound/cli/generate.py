@@ -49,6 +49,6 @@ def command(
         x = generate(run.model, count, draw=drawn, seed=chosen)
         if not first:
             return
-        write_examples(target, form, x, run.schema)
+        write_examples(target, form, x, run.schema, seed=chosen)
     tell(f"{count:,} examples, {'drawn from' if drawn else 'means of'} p(x|z), seed {chosen}")
     say(target)

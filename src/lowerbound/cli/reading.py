@@ -69,14 +69,18 @@ def _options(
         list[str] | None,
         typer.Option("--gaps", metavar="COLUMN=CODE", help="Missing where so; may be repeated."),
     ] = None,
-    kinds: Annotated[
+    column: Annotated[
         list[str] | None,
-        typer.Option("--kinds", metavar="COLUMN=KIND", help="Of a column; may be repeated."),
+        typer.Option(
+            "--column",
+            metavar="NAME=KIND",
+            help="What a column is: a kind, date:%d.%m.%Y, id, text or skip; may be repeated.",
+        ),
     ] = None,
 ) -> dict[str, Any]:
     if binarize and binarize_dynamic:
         raise SettingError("--binarize and --binarize-dynamic exclude each other; give one of them")
-    kinds_of = _pairs(kinds, "--kinds a=count")
+    columns = _pairs(column, "--column a=count")
     told: dict[str, Any] = {
         "binarize": "dynamic" if binarize_dynamic else binarize or None,
         "image_size": image_size_of(image_size),
@@ -89,7 +93,7 @@ def _options(
         "decimal": decimal,
         "row_names": "" if row_names == "none" else row_names,
         "gaps": _pairs(gaps, "--gaps a=9999") or None,
-        "kinds": {name: many[-1] for name, many in kinds_of.items()} or None,
+        "columns": {name: many[-1] for name, many in columns.items()} or None,
         **_intensity(intensity),
     }
     return {name: value for name, value in told.items() if value is not None}

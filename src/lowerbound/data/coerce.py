@@ -10,6 +10,7 @@ from lowerbound.data.field import Constant, Field
 from lowerbound.data.fitting import Fitting, Lookup
 from lowerbound.data.infer import half_of, kind_of
 from lowerbound.data.loading import load
+from lowerbound.data.moments import UNITS
 from lowerbound.data.notes import Note, Tally
 from lowerbound.data.parts import part_of
 from lowerbound.data.raw import Column, Raw
@@ -80,6 +81,9 @@ def match(
             if lookup is not None:
                 lookups[j] = lookup
         constants = _constants(found, schema, named=table is not None)
+    units = {
+        j: UNITS[one.unit] for j, one in enumerate(schema.modelled) if one.unit and schema.is_table
+    }
     facts = facts.only(columns)
     cut, drawn, halved = None, None, False
     if not facts.bits and schema.kind == "binary" and not lookups:
@@ -91,8 +95,8 @@ def match(
             "give an array scaled as the training data were"
         )
     fitting = Fitting(
-        schema, raw.where, raw.rows.dtype, columns, lookups, constants, halved, cut, drawn, grey,
-        bool(facts.gaps.any()) or any(lookup.partial for lookup in lookups.values()),
+        schema, raw.where, raw.rows.dtype, columns, lookups, units, constants, halved, cut, drawn,
+        grey, bool(facts.gaps.any()) or any(lookup.partial for lookup in lookups.values()),
     )  # fmt: skip
     return fitting, notes
 

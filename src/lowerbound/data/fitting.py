@@ -1,5 +1,6 @@
 """From rows as they were found to rows as a schema stores them, a block at a time."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -46,6 +47,7 @@ class Fitting:
         found: Type of the numbers as found.
         columns: Places of the schema's columns among those found; None where these are the same.
         lookups: By place in the schema, for columns of codes.
+        units: By place in the schema, microseconds of the unit that dates are stored in.
         constants: By place among the columns found, columns that never varied in training, and
             their number; None for one that is not among the words found.
         halved: Whether cells are 0 and 255 in all rows, and become 0 and 1.
@@ -60,6 +62,7 @@ class Fitting:
     found: np.dtype
     columns: np.ndarray | None = None
     lookups: Mapping[int, Lookup] = field(default_factory=dict)
+    units: Mapping[int, int] = field(default_factory=dict)
     constants: Mapping[int, tuple[Constant, float | None]] = field(default_factory=dict)
     halved: bool = False
     cut: float | None = None
@@ -93,6 +96,10 @@ class Fitting:
             observed = None if observed is None else observed[:, self.columns]
         if self.lookups:
             values, observed = self._coded(values, observed, tally)
+        if self.units:
+            values = values.astype(np.float64)
+            for place, size in self.units.items():
+                values[:, place] = np.round(values[:, place] / size)
         if observed is not None:
             values = np.where(observed, values, self._filler.astype(values.dtype))
         values = self._bits(values)
@@ -100,7 +107,7 @@ class Fitting:
         values = self._stored(values)
         if observed is not None and observed.all():
             observed = None
-        return Block(values, observed)
+        return Block(values, None if observed is None else np.ascontiguousarray(observed))
 
     @cached_property
     def _alike(self) -> dict[tuple[str, int | None], np.ndarray | None]:
@@ -167,11 +174,14 @@ class Fitting:
         if self.grey or values.dtype.kind == "b":
             return
         for (kind, levels), places in self._alike.items():
-            if kind == "real" or (values.dtype == np.uint8 and levels == 256):
+            if kind in ("real", "positive", "bounded") or (
+                values.dtype == np.uint8 and levels == 256
+            ):
                 continue
             own = values if places is None else values[:, places]
             most = LARGEST_COUNT if levels is None else levels - 1
-            wrong = (own < 0) | (own > most)
+            least = 0 if kind == "count" or levels is not None else -math.inf
+            wrong = (own < least) | (own > (most if least == 0 else math.inf))
             if own.dtype.kind == "f" and not wrong.any():
                 wrong = own != np.round(own)
             if wrong.any():
@@ -189,7 +199,9 @@ class Fitting:
             remedy = "multiply by 255 and round"
         if kind == "binary":
             remedy = "cut them at half with --binarize (binarize=True)"
-        takes = f"{kind} values 0 to {levels - 1}" if levels else "counts, whole numbers from 0 on"
+        takes = "counts, whole numbers from 0 on" if kind == "count" else "whole numbers"
+        if levels is not None:
+            takes = f"{kind} values 0 to {levels - 1}"
         return f"the model takes {takes}, got {first:g} in {where}; {remedy}"
 
     def _stored(self, values: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lowerbound.data.kinds import KINDS
 from lowerbound.data.notes import Note
 from lowerbound.data.rows import Block
 from lowerbound.data.schema import Schema
@@ -174,7 +175,7 @@ def measure(schema: Schema, train: Iterable[Block], where: str) -> tuple[Schema,
         event = shape if places is None else (len(places),)
         if schema.white is not None:
             tools.append((places, Numbers(event)))
-        elif kind != "categorical":
+        elif KINDS[kind].standardised:
             tool = Levels(event, apart=table or None) if levels else Numbers(event, pool)
             tools.append((places, tool))
     for block in train:
@@ -231,7 +232,7 @@ def _with_measures(schema: Schema, mean: np.ndarray, scale: np.ndarray) -> Schem
     for j, field in enumerate(fields):
         if field.role != "modelled":
             continue
-        if field.kind != "categorical":
+        if KINDS[field.kind].standardised:
             own = {"mean": (float(mean[place]),), "scale": (float(scale[place]),)}
             fields[j] = replace(field, **own)
         place += 1
