@@ -84,6 +84,11 @@ def match(
     units = {
         j: UNITS[one.unit] for j, one in enumerate(schema.modelled) if one.unit and schema.is_table
     }
+    rules = []
+    for rule in schema.derived:
+        place = next((i for i, one in enumerate(found) if one.name == rule.name), None)
+        if place is not None:
+            rules.append((rule, place, _lookup(found[place], rule.field, raw.where)))
     facts = facts.only(columns)
     cut, drawn, halved = None, None, False
     if not facts.bits and schema.kind == "binary" and not lookups:
@@ -95,7 +100,7 @@ def match(
             "give an array scaled as the training data were"
         )
     fitting = Fitting(
-        schema, raw.where, raw.rows.dtype, columns, lookups, units, constants, halved, cut, drawn,
+        schema, raw.where, raw.rows.dtype, columns, lookups, units, constants, rules, halved, cut, drawn,
         grey, bool(facts.gaps.any()) or any(lookup.partial for lookup in lookups.values()),
     )  # fmt: skip
     return fitting, notes

@@ -1,16 +1,18 @@
 """From rows as they were found to rows as a schema stores them, a block at a time."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from lowerbound.data.facts import known
-from lowerbound.data.field import Constant
+from lowerbound.data.derive import slack, work_out
+from lowerbound.data.field import Constant, Derived
 from lowerbound.data.grey import drawn_alike
 from lowerbound.data.kinds import KINDS, LARGEST_COUNT
+from lowerbound.data.moments import UNITS
 from lowerbound.data.notes import Tally
 from lowerbound.data.rows import Block
 from lowerbound.data.schema import Schema
@@ -50,6 +52,7 @@ class Fitting:
         units: By place in the schema, microseconds of the unit that dates are stored in.
         constants: By place among the columns found, columns that never varied in training, and
             their number; None for one that is not among the words found.
+        derived: Columns that follow from others, their places among those found, and their codes.
         halved: Whether cells are 0 and 255 in all rows, and become 0 and 1.
         cut: Above which number a cell becomes 1; None where cells are not cut.
         drawn: What is 1 for certain where cells become 0 or 1 by a draw; None where not.
@@ -64,6 +67,7 @@ class Fitting:
     lookups: Mapping[int, Lookup] = field(default_factory=dict)
     units: Mapping[int, int] = field(default_factory=dict)
     constants: Mapping[int, tuple[Constant, float | None]] = field(default_factory=dict)
+    derived: Sequence[tuple[Derived, int, Lookup | None]] = ()
     halved: bool = False
     cut: float | None = None
     drawn: float | None = None
@@ -100,6 +104,8 @@ class Fitting:
             values = values.astype(np.float64)
             for place, size in self.units.items():
                 values[:, place] = np.round(values[:, place] / size)
+        if tally is not None:
+            values, observed = self._ruled(block, values, observed, tally)
         if observed is not None:
             values = np.where(observed, values, self._filler.astype(values.dtype))
         values = self._bits(values)
@@ -140,6 +146,31 @@ class Fitting:
                     "training data: the model ignores it"
                 )
                 tally.add(what, count=int(differs.sum()))
+
+    def _ruled(
+        self, block: Block, values: np.ndarray, observed: np.ndarray | None, tally: Tally
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Count rows that break a rule of the training, and fill gaps that one fills."""
+        found, known_ = known(block)
+        for rule, place, lookup in self.derived:
+            own = found[:, place].astype(np.float64)
+            own = own if lookup is None else lookup(own).astype(np.float64)
+            own = own / UNITS[rule.field.unit] if rule.field.unit else own
+            here = np.ones(len(own), bool) if known_ is None else known_[:, place]
+            expected = work_out(rule, values, observed, self.schema)
+            wrong = here & np.isfinite(expected) & (np.abs(own - expected) > slack(rule.field, own))
+            if wrong.any():
+                what = f"examples breaking the rule of the training: {rule.rule}"
+                tally.add(what, count=int(wrong.sum()))
+            pairs = zip(rule.keys, rule.values, strict=True)
+            pairs = [(a, b) for a, b in pairs if a is not None and b is not None]
+            back = {b: a for a, b in pairs}
+            if observed is not None and len(back) == len(pairs) > 0:
+                j = [one.name for one in self.schema.modelled].index(rule.of[0])
+                for row in np.flatnonzero(~observed[:, j] & here):
+                    if own[row] in back:
+                        values[row, j], observed[row, j] = back[own[row]], True
+        return values, observed
 
     def _coded(
         self, values: np.ndarray, observed: np.ndarray | None, tally: Tally | None
