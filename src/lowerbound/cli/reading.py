@@ -99,25 +99,61 @@ def _options(
     return {name: value for name, value in told.items() if value is not None}
 
 
-SIGNATURE = inspect.signature(_options)
+def _new_options(
+    gaps: Annotated[
+        list[str] | None,
+        typer.Option("--gaps", metavar="COLUMN=CODE", help="Missing where so; may be repeated."),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="NAME=KIND", help="What a column is; may be repeated."),
+    ] = None,
+    allow_missing: Annotated[
+        bool,
+        typer.Option("--allow-missing", help="Columns of the model that DATA lacks are all gaps."),
+    ] = False,
+) -> dict[str, Any]:
+    columns = _pairs(column, "--column a=count")
+    told = {
+        "gaps": _pairs(gaps, "--gaps a=9999"),
+        "columns": {name: many[-1] for name, many in columns.items()},
+        "allow_missing": allow_missing,
+    }
+    return {name: value for name, value in told.items() if value}
 
 
-def reads_data(command: Callable[..., None]) -> Callable[..., None]:
+Command = Callable[..., None]
+
+
+def reads_data(command: Command) -> Command:
     """Give a command the options of reading, in place of its parameter `reading`.
 
     Args:
         command: Takes `reading`, keyword arguments of `lowerbound.data.reading.reading`.
     """
-    own = inspect.signature(command)
+    return _with_options(command, _options)
+
+
+def reads_new_data(command: Command) -> Command:
+    """Give a command the options of reading new data for a run, in place of `reading`.
+
+    Args:
+        command: Takes `reading`, keyword arguments of `lowerbound.cli.sources.read_for`.
+    """
+    return _with_options(command, _new_options)
+
+
+def _with_options(command: Command, options: Callable[..., dict[str, Any]]) -> Command:
+    own, more = inspect.signature(command), inspect.signature(options).parameters
     at = list(own.parameters).index("reading")
     parameters = list(own.parameters.values())
-    parameters[at : at + 1] = SIGNATURE.parameters.values()
+    parameters[at : at + 1] = more.values()
     parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
 
     @functools.wraps(command)
     def with_options(**given: Any) -> None:
-        told = {name: given.pop(name) for name in SIGNATURE.parameters if name in given}
-        command(**given, reading=_options(**told))
+        told = {name: given.pop(name) for name in more if name in given}
+        command(**given, reading=options(**told))
 
     with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     del with_options.__wrapped__  # the signature, not the command's

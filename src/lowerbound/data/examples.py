@@ -23,6 +23,8 @@ class Examples:
             otherwise.
         row_names: What each example is called, where the source says it.
         row_label: What the column of these names is called.
+        unseen: Log p of the words that training never saw, which are gaps in `x`: `(N,)`, nats;
+            None where there are none.
 
     Example:
         >>> examples = Examples(torch.zeros(10, 3))
@@ -37,6 +39,7 @@ class Examples:
     grey: Grey | None = None
     row_names: tuple[str, ...] | None = None
     row_label: str | None = None
+    unseen: Tensor | None = None
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -88,6 +91,7 @@ class Examples:
             None if self.grey is None else self.grey.select(index),
             None if self.row_names is None else _chosen(self.row_names, index),
             self.row_label,
+            None if self.unseen is None else self.unseen[index],
         )
 
     def to(self, device: torch.device | str) -> "Examples":
@@ -100,6 +104,7 @@ class Examples:
             None if self.grey is None else self.grey.to(device),
             self.row_names,
             self.row_label,
+            self.unseen,
         )
 
 

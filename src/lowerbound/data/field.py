@@ -37,6 +37,7 @@ class Field:
         unit: Of dates and times as stored, counted from 1970 or from midnight.
         bounds: Least and greatest number of a share or percentage.
         reason: Why it has its kind, in words.
+        known: Rows of the training split whose cell is known, of a column of words.
 
     Raises:
         DataError: The parts contradict each other.
@@ -57,6 +58,7 @@ class Field:
     unit: Unit | None = None
     bounds: tuple[float, ...] | None = None
     reason: str = ""
+    known: int | None = None
 
     def __post_init__(self) -> None:
         known = KINDS.get(self.kind)

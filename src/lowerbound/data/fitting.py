@@ -47,7 +47,8 @@ class Fitting:
         schema: What the rows become.
         where: What messages call their source.
         found: Type of the numbers as found.
-        columns: Places of the schema's columns among those found; None where these are the same.
+        columns: Places of the schema's columns among those found, -1 for one that is not there;
+            None where these are the same.
         lookups: By place in the schema, for columns of codes.
         units: By place in the schema, microseconds of the unit that dates are stored in.
         constants: By place among the columns found, columns that never varied in training, and
@@ -98,6 +99,10 @@ class Fitting:
         if self.columns is not None:
             values = values[:, self.columns]
             observed = None if observed is None else observed[:, self.columns]
+            if (self.columns < 0).any():
+                observed = np.ones(values.shape, bool) if observed is None else observed
+                observed[:, self.columns < 0] = False
+        values, observed = self._possible(values, observed, tally)
         if self.lookups:
             values, observed = self._coded(values, observed, tally)
         if self.units:
@@ -114,6 +119,46 @@ class Fitting:
         if observed is not None and observed.all():
             observed = None
         return Block(values, None if observed is None else np.ascontiguousarray(observed))
+
+    def unseen(self, block: Block) -> np.ndarray | None:
+        """Compute log p of the words that training never saw, `(B,)`; None where there are none.
+
+        Such a cell has the chance 1 / (n + L), n the known cells of the training and L its words:
+        about what Good and Turing give to all that was never seen.
+
+        Source: Good (1953), The population frequencies of species, section 2.
+        """
+        values, observed = known(block)
+        found = np.zeros(len(values))
+        for place, lookup in self.lookups.items():
+            field = self.schema.modelled[place]
+            if not lookup.partial or field.known is None:
+                continue
+            column = place if self.columns is None else int(self.columns[place])
+            new = lookup(values[:, column]) < 0
+            new &= np.isfinite(values[:, column]) if observed is None else observed[:, column]
+            found -= new * math.log(field.known + (field.levels or 2))
+        return found if found.any() else None
+
+    def _possible(
+        self, values: np.ndarray, observed: np.ndarray | None, tally: Tally | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Take cells that a positive or bounded column cannot hold for gaps, and count them."""
+        for place, one in enumerate(self.schema.modelled if self.schema.is_table else ()):
+            if one.kind not in ("positive", "bounded"):
+                continue
+            low, high = one.bounds or (np.nextafter(0, 1), np.inf)
+            wrong = (values[:, place] < low) | (values[:, place] > high)
+            wrong &= True if observed is None else observed[:, place]
+            if not wrong.any():
+                continue
+            observed = np.ones(values.shape, bool) if observed is None else observed.copy()
+            observed[:, place] &= ~wrong
+            if tally is not None:
+                where = f"outside {low:g} to {high:g}" if one.bounds else "not above 0"
+                what = f"cells of {one.name!r} {where}: read as gaps"
+                tally.add(what, count=int(wrong.sum()))
+        return values, observed
 
     @cached_property
     def _alike(self) -> dict[tuple[str, int | None], np.ndarray | None]:

@@ -45,13 +45,12 @@ class Survey:
         """Find out what makes the schema's rows of the source's."""
         return match(raw, self.schema, self.facts, grey=self.schema.white is not None)[0]
 
+
 #: Rows in which columns that follow from others are looked for.
 LOOKED_AT = 200_000
 
 
-def without_derived(
-    raw: Raw, schema: Schema, facts: Facts
-) -> tuple[Schema, tuple[Note, ...]]:
+def without_derived(raw: Raw, schema: Schema, facts: Facts) -> tuple[Schema, tuple[Note, ...]]:
     """Take the columns of a table that follow from others out of its schema, and say so."""
     fitting, _ = match(raw, schema, facts)
     block = fitting(raw.rows.take(np.arange(0, len(raw), -(-len(raw) // LOOKED_AT))))

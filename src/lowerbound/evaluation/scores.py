@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lowerbound.core import Batch, Model, on
-from lowerbound.data import Source
+from lowerbound.data import Examples, Source
 from lowerbound.errors import DataError
 from lowerbound.evaluation.evidence import chunk_sizes
 from lowerbound.objectives import ELBO
@@ -67,7 +67,7 @@ def score(
 ) -> Scores:
     """Bound log p(x) of each row, so that no row depends on the others.
 
-    A row always gets the same score, to the bit, whichever rows come along; a row whose bound is
+    Words that training never saw count with their own chance: see `Examples`. A row always gets the same score, to the bit, whichever rows come along; a row whose bound is
     not finite costs no other its score.
 
     Args:
@@ -98,6 +98,8 @@ def score(
                 progress(done, len(examples))
     elbo, bound = torch.cat(found, dim=1)
     bound = torch.where(bound == math.inf, math.nan, bound)
+    if isinstance(examples, Examples) and examples.unseen is not None:
+        elbo, bound = elbo + examples.unseen, bound + examples.unseen
     return Scores(torch.where(bound.isfinite(), elbo, bound), bound, samples)
 
 

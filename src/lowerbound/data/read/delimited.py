@@ -45,8 +45,14 @@ def parse(content: bytes, suffix: str, options: Reading, where: str) -> tuple[An
             bad.clear()
             table = _parse(dialect, names, bad, threads=True, worded=worded)
             table = _numbers_again(table, worded)
-        note = Note("lines left out: they begin with # and are no rows", len(bad))
-        return table, replace(dialect, notes=(*dialect.notes, note)) if bad else dialect
+        notes = []
+        if bad:
+            notes.append(Note("lines left out: they begin with # and are no rows", len(bad)))
+        if b'"' in dialect.body:
+            lines = sum(bool(line.strip()) for line in dialect.body.split(b"\n"))
+            if lines > table.num_rows + len(bad):
+                notes.append(Note("cells in quotes hold line breaks, and are read whole"))
+        return table, replace(dialect, notes=(*dialect.notes, *notes))
     except _invalid() as error:
         bad.clear()
         try:  # again in one thread, which counts the rows
