@@ -115,9 +115,11 @@ def match(
             f"the model takes {schema.describe()}, and {raw.where} holds 8-bit pictures; "
             "give an array scaled as the training data were"
         )
+    masked = absent or _beyond(schema, facts) or bool(facts.gaps.any())
+    masked |= any(lookup.partial for lookup in lookups.values())
     fitting = Fitting(
-        schema, raw.where, raw.rows.dtype, columns, lookups, units, constants, rules, halved, cut, drawn,
-        grey, absent or _beyond(schema, facts) or bool(facts.gaps.any()) or any(lookup.partial for lookup in lookups.values()),
+        schema, raw.where, raw.rows.dtype, columns, lookups, units, constants, rules, halved, cut,
+        drawn, grey, masked,
     )  # fmt: skip
     return fitting, notes
 

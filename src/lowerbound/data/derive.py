@@ -11,7 +11,6 @@ from itertools import combinations
 import numpy as np
 
 from lowerbound.data.field import Derived, Field
-from lowerbound.data.kinds import KINDS
 from lowerbound.data.schema import Schema
 
 #: Values that a column has at most if others are looked up by it.
@@ -42,7 +41,7 @@ def find_derived(
     Returns:
         The columns to be left out, by position; what they follow from is not among them.
     """
-    if not FEWEST_ROWS <= len(values) or not 2 <= len(fields) <= MOST_COLUMNS:
+    if len(values) < FEWEST_ROWS or not 2 <= len(fields) <= MOST_COLUMNS:
         return ()
     found: dict[int, Derived] = {}
     needed: set[int] = set()
@@ -61,26 +60,6 @@ def find_derived(
     for b, of, weights in _sums(fields, values, set(found), needed):
         found[b] = Derived(_plain(fields[b]), positions[b], of, weights=weights)
     return tuple(sorted(found.values(), key=lambda one: one.position))
-
-
-def derived(
-    column: Derived, x: np.ndarray, observed: np.ndarray | None, schema: Schema
-) -> np.ndarray:
-    """Work out a column from examples `(N, D)` as stored, as a person would write it.
-
-    Args:
-        column: Which, and how.
-        x: Cells as stored; means of numbers, too.
-        observed: Which are known, bool `(N, D)`; None for all.
-        schema: Of the examples.
-    """
-    from lowerbound.data.table import with_gaps
-
-    found = work_out(column, x, observed, schema)
-    known = np.isfinite(found)
-    field = column.field
-    back = KINDS[field.kind].back(np.where(known, found, KINDS[field.kind].filler), field.traits)
-    return back if known.all() else with_gaps(back, known)
 
 
 def work_out(

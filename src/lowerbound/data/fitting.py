@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from lowerbound.data.facts import known
 from lowerbound.data.derive import slack, work_out
+from lowerbound.data.facts import known
 from lowerbound.data.field import Constant, Derived
 from lowerbound.data.grey import drawn_alike
 from lowerbound.data.kinds import KINDS, LARGEST_COUNT

@@ -94,7 +94,7 @@ def _whole(seen: Seen) -> tuple[str, str]:
 def _real(seen: Seen) -> tuple[str, str]:
     spread = f"numbers {seen.low:g} to {seen.high:g}"
     share = next((word for word in SHARES if word in words_of(seen.name)), None)
-    if share is not None and 0 <= seen.low and seen.high <= 100:
+    if share is not None and seen.low >= 0 and seen.high <= 100:
         return "bounded", f"{spread}, named {share}"
     cells = seen.cells
     if seen.low > 0 and len(cells) >= 20:

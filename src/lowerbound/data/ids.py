@@ -15,7 +15,7 @@ LOOKED_AT = 10_000
 
 
 def id_of(column: Any, name: str, position: int, reason: str) -> LeftOut:
-    """Describe a column of ids: whole numbers by their range, words by the characters at each place.
+    """Describe ids: whole numbers by their range, words by the characters at each place.
 
     Args:
         column: Of pyarrow, whole numbers or words.

@@ -68,5 +68,5 @@ def _gaps(data: Data) -> dict[str, int]:
 
 
 def _sample(column: np.ndarray) -> tuple[str, ...]:
-    words = (str(cell) for cell in column.tolist() if cell is not None and cell == cell)  # noqa: PLR0124
+    words = (str(cell) for cell in column.tolist() if cell is not None and cell == cell)
     return tuple(dict.fromkeys(words))[:SHOWN]

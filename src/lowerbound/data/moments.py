@@ -102,7 +102,7 @@ def counted_form(name: str, low: float, high: float, values: np.ndarray) -> str 
     """Tell whether whole numbers are dates written 20240831, or count from 1970 by their name."""
     words = name.lower()
     named = any(hint in words for hint in NAMED_TIME) or words.endswith(("_at", "_on"))
-    if 19000101 <= low and high <= 21001231:
+    if low >= 19000101 and high <= 21001231:
         some = {f"{value:.0f}" for value in np.unique(values).tolist()}
         if len(parse(some, "%Y%m%d")) == len(some) and (named or len(some) >= 20):
             return "%Y%m%d"

@@ -160,7 +160,7 @@ class Schema:
 
     @property
     def columns(self) -> tuple[str, ...] | None:
-        """The names of a table in their first order, those left out included; None without names."""
+        """The names of a table in their first order, all of them; None without names."""
         if not self.is_table:
             return None
         names = [field.name for field in self.fields]

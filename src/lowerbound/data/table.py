@@ -3,8 +3,8 @@
 import numpy as np
 from torch import Tensor
 
-from lowerbound.data.derive import derived
-from lowerbound.data.field import Constant, LeftOut
+from lowerbound.data.derive import work_out
+from lowerbound.data.field import Constant, Derived, LeftOut
 from lowerbound.data.ids import new_ids
 from lowerbound.data.kinds import KINDS
 from lowerbound.data.schema import Schema
@@ -55,7 +55,7 @@ def columns_of(
         elif isinstance(one, LeftOut):
             column = new_ids(one, len(values), seed) if one.kind == "id" else _none(len(values))
         else:
-            column = derived(one, values, mask, schema)
+            column = _derived(one, values, mask, schema)
         found.insert(one.position, (one.name, column))
     if schema.is_table:
         return dict(found)
@@ -71,6 +71,15 @@ def with_gaps(column: np.ndarray, known: np.ndarray) -> np.ndarray:
     gaps = column.astype(object)
     gaps[~known] = None
     return gaps
+
+
+def _derived(
+    column: Derived, values: np.ndarray, mask: np.ndarray | None, schema: Schema
+) -> np.ndarray:
+    found = work_out(column, values, mask, schema)
+    known, kind = np.isfinite(found), KINDS[column.field.kind]
+    back = kind.back(np.where(known, found, kind.filler), column.field.traits)
+    return back if known.all() else with_gaps(back, known)
 
 
 def _none(count: int) -> np.ndarray:

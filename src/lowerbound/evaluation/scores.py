@@ -67,8 +67,9 @@ def score(
 ) -> Scores:
     """Bound log p(x) of each row, so that no row depends on the others.
 
-    Words that training never saw count with their own chance: see `Examples`. A row always gets the same score, to the bit, whichever rows come along; a row whose bound is
-    not finite costs no other its score.
+    A row always gets the same score, to the bit, whichever rows come along; a row whose bound is
+    not finite costs no other its score. Words that training never saw count with a chance of their
+    own: see `Examples`.
 
     Args:
         model: A trained model.

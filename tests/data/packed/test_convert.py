@@ -229,7 +229,7 @@ class TestPack:
 def test_a_column_that_turns_into_words_is_refused_with_the_remedy(tmp_path):
     lines = [f"{i},{i / 4}" for i in range(900)] + ["900,x"] * 9
     (tmp_path / "x.csv").write_text("a,b\n" + "\n".join(lines))
-    with pytest.raises(DataError, match="'b' is mixed: .* words such as 'x'.*--column b=cat"):
+    with pytest.raises(DataError, match=r"'b' is mixed: .* words such as 'x'.*--column b=cat"):
         read(tmp_path / "x.csv", stream=True)
 
 
