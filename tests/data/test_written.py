@@ -9,6 +9,7 @@ import pytest
 
 from lowerbound.data import Data, columns_of, read
 from lowerbound.data.listing import listed
+from lowerbound.data.moments import parse
 from lowerbound.errors import DataError
 
 rng = np.random.default_rng(0)
@@ -62,6 +63,17 @@ def test_dates_and_times_come_back_as_they_were_written(tmp_path: Path, form, ki
     field = data.schema.fields[0]
     assert (field.kind, field.unit, field.form) == (kind, unit, form)
     assert {str(cell) for cell in back(data)["when"]} == set(words)
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S+01:00"])
+def test_many_words_are_read_as_few_are(form: str):
+    days = [datetime.datetime(1900, 1, 1) + datetime.timedelta(hours=37 * i) for i in range(3000)]
+    words = [day.strftime(form) for day in days] + ["31.02.2024", "soon", "1.2.2024", "2024-1-3"]
+    words = list(dict.fromkeys(words))
+    few = {}
+    for start in range(0, len(words), 500):
+        few |= parse(words[start : start + 500], form)
+    assert parse(words, form) == few and "31.02.2024" not in few and len(few) > 1000
 
 
 def test_days_and_months_that_may_be_exchanged_are_said_and_can_be_told(tmp_path: Path):

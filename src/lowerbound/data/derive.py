@@ -142,17 +142,17 @@ def _linear(fields: tuple[Field, ...], values: np.ndarray, a: int, b: int) -> De
     if fields[a].kind not in NUMBERS or fields[b].kind not in NUMBERS:
         return None
     x, y = values[:, a], values[:, b]
-    both = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
-    if len(both) < FEWEST_ROWS:
+    some = np.flatnonzero(np.isfinite(x[:TRIED]) & np.isfinite(y[:TRIED]))
+    if len(some) < FEWEST_ROWS:
         return None
-    some = both[:TRIED]
     low, high = some[x[some].argmin()], some[x[some].argmax()]
     if x[low] == x[high] or len(np.unique(x[some])) < 5 or len(np.unique(y[some])) < 5:
         return None
     rough = (y[high] - y[low]) / (x[high] - x[low])
-    most = 2 * slack(fields[b], y[both]) + 0.01 * np.ptp(y[some])
+    most = 2 * slack(fields[b], y[some]) + 0.01 * np.ptp(y[some])
     if np.abs(y[some] - y[low] - rough * (x[some] - x[low])).max() > most:
         return None
+    both = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
     w = np.polyfit(x[both] - x[both].mean(), y[both], 1)[0]
     for digits in (2, 3, 4, 5, 6, 9):  # 1.8 C + 32, not 1.79963 C + 32.004
         slope = float(f"{w:.{digits}g}")

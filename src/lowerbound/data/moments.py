@@ -43,6 +43,8 @@ FORMS = (
 )
 #: A form is looked at closely if it fits most of so many words.
 TRIED = 50
+#: Of more words those of plain forms are read by pyarrow, some forty times as fast.
+MANY, SLOW = 1000, ("%f", "%z", "%p", "%b", "%B", "%y")
 #: The share of cells that a form must fit.
 ENOUGH = 0.99
 
@@ -58,7 +60,17 @@ def kind_of_form(form: str) -> str:
 
 def parse(words: Iterable[str], form: str) -> dict[str, float]:
     """Read words as microseconds since 1970, or since midnight; leave out those that do not fit."""
-    found = {}
+    words, found = list(words), {}
+    if len(words) > MANY and form not in CLOCKS and not any(one in form for one in SLOW):
+        import pyarrow as pa
+        from pyarrow import compute
+
+        moments = compute.strptime(pa.array(words), form, "s", error_is_null=True)
+        again = compute.strftime(moments, form).to_pylist()  # it takes 31.02. for 02.03.
+        seconds = moments.cast(pa.int64()).to_pylist()
+        triples = zip(words, again, seconds, strict=True)
+        found = {word: 1e6 * one for word, same, one in triples if same == word}
+        words = [word for word in words if word not in found]
     start = datetime(1900, 1, 1) if form in CLOCKS else EPOCH
     for word in words:
         try:
