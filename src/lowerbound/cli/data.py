@@ -58,7 +58,8 @@ def command(
       lowerbound data
       lowerbound data fashion-small
       lowerbound data photos/ --image-size 64x64
-      lowerbound data table.csv --column zip=categorical --column paid=date:%d.%m.%Y
+      lowerbound data table.csv --column zip=categorical
+      lowerbound data table.csv --column paid=date:%d.%m.%Y
       lowerbound data table.csv --column note=skip --gaps age=-99 --json
 
     See also lowerbound data pack --help, for data larger than memory. (Data in a file or folder
