@@ -30,7 +30,7 @@ def test_a_mixed_table_is_trained_evaluated_and_written_as_it_came(lowerbound, c
     about = json.loads(lowerbound("data", "customers.csv", "--json").out)
     kinds = {field["name"]: field["kind"] for field in about["fields"]}
     assert kinds == {
-        "age": "count", "town": "categorical", "income": "real", "visits": "count",
+        "age": "whole", "town": "categorical", "income": "real", "visits": "count",
         "member": "binary",
     }  # fmt: skip
     done = lowerbound("fit", "customers.csv", "--out", "run", *TINY[:-1])
@@ -43,10 +43,11 @@ def test_a_mixed_table_is_trained_evaluated_and_written_as_it_came(lowerbound, c
     assert done.code == 0, done.err
     with Path("new.csv").open(newline="") as file:
         head, *rows = csv.reader(file)
-    assert head == customers[0][1:]  # ids are names of rows, not data
+    assert head == customers[0]
     assert len(rows) == 50
-    for age, town, income, visits, member, country in rows:
-        assert age.isdigit() and visits.isdigit()
+    assert [row[0] for row in rows] == [f"c-{i}" for i in range(300, 350)]
+    for _, age, town, income, visits, member, country in rows:
+        assert age.lstrip("-").isdigit() and visits.isdigit()
         assert town in ("Bern", "Basel", "Chur") and member in ("no", "yes") and country == "CH"
         assert len(income.partition(".")[2]) <= 2 and float(income)
     again = json.loads(lowerbound("data", "new.csv", "--json").out)

@@ -26,7 +26,7 @@ def test_every_option_reaches_the_reader(lowerbound) -> None:
     Path("t.csv").write_text("\n".join(rows).replace(".", ",") + "\n")
     arguments = [
         "--no-header", "--decimal", ",", "--row-names", "column 3", "--gaps", "column 1=0.5",
-        "--gaps", "*=-99", "--kinds", "column 2=categorical", "--binarize",
+        "--gaps", "*=-99", "--column", "column 2=categorical", "--binarize",
     ]  # fmt: skip
     done = lowerbound("data", "t.csv", *arguments, "--json")
     assert "columns of words, which cannot be cut at half" in done.err
@@ -39,7 +39,7 @@ def test_every_option_reaches_the_reader(lowerbound) -> None:
             {"column": "column 1", "codes": ["0.5"]},
             {"column": "*", "codes": ["-99"]},
         ],
-        "kinds": [{"column": "column 2", "kind": "categorical"}],
+        "columns": [{"column": "column 2", "kind": "categorical"}],
     }
     assert [field["kind"] for field in told["fields"]] == ["real", "categorical"]
 
@@ -65,3 +65,30 @@ def test_pack_takes_the_decisions_too(lowerbound) -> None:
     np.save("x.npy", rng.normal(size=(30, 6, 2)))
     assert lowerbound("data", "pack", "x.npy", "packed", "--axes", "tc").code == 0
     assert "real series of 6 steps, 2 channels" in lowerbound("data", "packed").out
+
+
+def test_every_column_is_listed_and_can_be_told(lowerbound) -> None:
+    rows = [f"{1 + i % 28:02}.0{1 + i % 9}.2024,{a:.2f},{i % 7 - 3}" for i, a in
+            enumerate(rng.normal(size=60))]  # fmt: skip
+    Path("t.csv").write_text("\n".join(["paid,x,level", *rows]) + "\n")
+    lines = lowerbound("data", "t.csv", "--column", "level=categorical").out.splitlines()
+    table = [line.split() for line in lines if line.startswith(("column", "paid", "x ", "level"))]
+    assert table[0] == ["column", "kind", "gaps", "sample", "because"]
+    assert [row[:2] for row in table[1:]] == [
+        ["paid", "date"], ["x", "real"], ["level", "categorical"],
+    ]  # fmt: skip
+    assert table[1][-2:] == ["written", "%d.%m.%Y"]
+    told = json.loads(lowerbound("data", "t.csv", "--column", "level=skip", "--json").out)
+    assert [one["kind"] for one in told["columns"]] == ["date", "real", "skip"]
+
+
+def test_a_run_scores_rows_that_lack_a_column_where_it_is_told(lowerbound) -> None:
+    lines = [f"{a:.3f},{b:.3f},{c:.3f}" for a, b, c in rng.normal(size=(60, 3))]
+    Path("t.csv").write_text("\n".join(["a,b,c", *lines]) + "\n")
+    assert lowerbound("fit", "t.csv", "--out", "run", *TINY).code == 0
+    Path("new.csv").write_text("c,a\n1.5,2.5\n-1,0.5\n9999,1\n")
+    done = lowerbound("score", "run", "new.csv")
+    assert done.code == 1 and "lacks 1 of the model's 3 columns: 'b'" in done.err
+    done = lowerbound("score", "run", "new.csv", "--allow-missing", "--gaps", "c=9999")
+    assert done.code == 0, done.err
+    assert "1 column missing, read as gaps (b)" in done.err and "c 1" in done.err

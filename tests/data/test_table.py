@@ -32,7 +32,7 @@ def rows(table: dict) -> set[tuple]:
 def test_a_mixed_table_comes_back_as_it_was():
     data = read(MIXED)
     assert [field.kind for field in data.schema.fields] == [
-        "real", "categorical", "count", "binary", "binary", "real",
+        "real", "categorical", "count", "binary", "binary", "whole",
     ]  # fmt: skip
     back: set[tuple] = set()
     for part in (data.train, data.validation, data.test):
@@ -81,11 +81,11 @@ def test_vectors_have_numbered_columns_and_images_none():
     ],
 )
 def test_a_person_may_say_the_kind_of_a_column(kinds, found):
-    schema = read(MIXED, kinds=kinds).schema
+    schema = read(MIXED, columns=kinds).schema
     field = next(field for field in schema.fields if field.name in kinds)
     assert (field.name, field.kind, field.levels) == found
     assert Schema.from_json(schema.to_json()) == schema
-    column = columns_of(read(MIXED, kinds=kinds).train.x, schema)[found[0]]
+    column = columns_of(read(MIXED, columns=kinds).train.x, schema)[found[0]]
     assert set(map(int, column)) <= set(MIXED[found[0]])
 
 
@@ -100,7 +100,7 @@ def test_a_person_may_say_the_kind_of_a_column(kinds, found):
 )
 def test_a_column_that_is_not_of_the_kind_is_refused(kinds, error, words):
     with pytest.raises(error, match=words):
-        read(MIXED, kinds=kinds)
+        read(MIXED, columns=kinds)
 
 
 def test_a_table_of_words_cannot_be_cut_at_half():

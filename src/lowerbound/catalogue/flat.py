@@ -10,7 +10,7 @@ from lowerbound.catalogue.laws import laws_for, sites_of
 from lowerbound.catalogue.policy import init_for, latents_for, network_for
 from lowerbound.catalogue.slots import SLOTS, Choice, Likelihood, Networks, Posterior, Prior
 from lowerbound.core import View
-from lowerbound.data import Schema
+from lowerbound.data import KINDS, Schema
 from lowerbound.errors import SettingError
 from lowerbound.likelihoods import Cells, Fields, outputs_of
 from lowerbound.models import VAE
@@ -88,7 +88,7 @@ def view_of(schema: Schema, inputs: Inputs = "standardized") -> View:
     levels = {
         schema.columns_of(field).start: field.levels or 2
         for field in schema.modelled
-        if field.kind == "categorical" and field.shape == ()
+        if not KINDS[field.kind].standardised and field.shape == ()
     }
     mean, scale = torch.tensor(0.0), torch.tensor(1.0)
     measured, spread = schema.mean, schema.scale

@@ -38,7 +38,7 @@ def sequences(
     Raises:
         SettingError: The data is no text.
     """
-    if schema.kind != "text":
+    if not schema.is_text:
         raise SettingError(f"text-vae is for texts, the data is {schema.describe()}; use vae")
     latents = latents or 32
     levels, (longest,) = schema.levels or 2, schema.shape

@@ -12,6 +12,8 @@ from lowerbound.errors import SettingError
 if TYPE_CHECKING:
     from lowerbound.data import Data
 
+#: Columns that are listed, and letters of a cell of the list.
+MOST_COLUMNS, WIDEST = 100, 30
 STORED = "The training examples stay on disk: they are read while training, a window at a time."
 
 
@@ -56,7 +58,9 @@ def command(
       lowerbound data
       lowerbound data fashion-small
       lowerbound data photos/ --image-size 64x64
-      lowerbound data table.csv --json
+      lowerbound data table.csv --column zip=categorical
+      lowerbound data table.csv --column paid=date:%d.%m.%Y
+      lowerbound data table.csv --column note=skip --gaps age=-99 --json
 
     See also lowerbound data pack --help, for data larger than memory. (Data in a file or folder
     called pack are ./pack.)
@@ -88,12 +92,39 @@ def command(
     )
     if data.stored:
         say(STORED)
+    say_columns(data)
     for sentence in (*assembly.words, *(f"Note: {note}." for note in data.notes)):
         say(wrapped(sentence))
 
 
+def say_columns(data: "Data") -> None:
+    """The columns of a table, one a line: kind, gaps, a sample, the reason."""
+    from lowerbound.cli.console import say
+    from lowerbound.data.listing import listed
+
+    rows = [
+        (one.name, one.kind, f"{one.gaps:,}" if one.gaps else "", ", ".join(one.sample), one.reason)
+        for one in listed(data)
+    ]
+    if not rows:
+        return
+    rows = [("column", "kind", "gaps", "sample", "because"), *rows[:MOST_COLUMNS]]
+    widths = [min(WIDEST, max(len(row[j]) for row in rows)) for j in range(4)]
+    for row in rows:
+        cells = [_cut(cell, width).ljust(width) for cell, width in zip(row, widths, strict=False)]
+        say("  ".join([*cells, row[-1]]).rstrip())
+    if len(data.schema.columns or ()) > MOST_COLUMNS:
+        say(f"... {len(data.schema.columns or ()):,} columns in all; --json lists them")
+    say("--column NAME=KIND tells another kind (id, text or skip leave a column out)")
+
+
+def _cut(cell: str, width: int) -> str:
+    return cell if len(cell) <= width else cell[: width - 3] + "..."
+
+
 def about(data: "Data") -> dict[str, Any]:
     """Describe a data set in JSON values."""
+    from lowerbound.data.listing import listed
     from lowerbound.data.schema_json import to_json
 
     schema = data.schema
@@ -109,6 +140,7 @@ def about(data: "Data") -> dict[str, Any]:
         "levels": schema.levels,
         "dimensions": schema.dimensions,
         "fields": fields,
+        "columns": [vars(one) | {"sample": list(one.sample)} for one in listed(data)],
         "constants": [column.name for column in schema.constants],
         "reading": to_json(schema.reading),
         "stored": data.stored,

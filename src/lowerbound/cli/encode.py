@@ -1,15 +1,17 @@
 """`lowerbound encode`: where examples lie in the latent space."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from lowerbound.cli.common import Device, Force, RunPath, open_run, option, out_option
+from lowerbound.cli.reading import reads_new_data
 
 FORMS = (".npy", ".csv", ".parquet")
 
 
+@reads_new_data
 def command(
     path: RunPath,
     source: Annotated[str, typer.Argument(metavar="DATA", help="Examples to encode.")],
@@ -17,6 +19,8 @@ def command(
     scale: Annotated[
         bool, option("--scale", None, "Add the posterior standard deviations, s0, s1, ...")
     ] = False,
+    *,
+    reading: dict[str, Any],
     force: Force = False,
     device: Device = "auto",
 ) -> None:
@@ -42,7 +46,7 @@ def command(
         check_output(out, form, force=force, source=source)
     run = open_run(path, device)
     with working("reading the data"):
-        examples = read_for(source, run.schema)
+        examples = read_for(source, run.schema, **reading)
     with working("encoding"):
         encoding = encode(run.model, examples)
     if not first:

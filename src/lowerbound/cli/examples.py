@@ -71,6 +71,7 @@ def write_examples(
     *,
     columns: int | None = None,
     rows: "Source | None" = None,
+    seed: int = 0,
 ) -> None:
     """Write `(N, *event)` examples, draws or means, in the units of the data.
 
@@ -78,6 +79,7 @@ def write_examples(
         form: From `place`.
         columns: Pictures in a row of a sheet.
         rows: The examples that they were made of, which may have names.
+        seed: Of new ids.
     """
     if form == ".txt":
         text = "".join(f"{line}\n" for line in lines_of(x))
@@ -89,8 +91,12 @@ def write_examples(
     elif form == ".npy":
         output.write_array(path, unpacked(x, schema))
     else:
-        first, table = named(rows), columns_of(stored(x, schema), schema)
-        output.write_table(path, first | table, header=schema.is_table or bool(first))
+        first, table = named(rows), columns_of(stored(x, schema), schema, seed=seed)
+        if set(first) <= set(table):  # names of rows stand where they stood
+            table |= first
+        else:
+            table = first | table
+        output.write_table(path, table, header=schema.is_table or bool(first))
 
 
 def lines_of(x: Tensor) -> list[str]:

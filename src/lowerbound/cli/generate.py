@@ -103,7 +103,7 @@ def command(
         x = generate(run.model, count, draw=drawn, seed=chosen)
         if not first:
             return
-        write_examples(target, form, x, run.schema)
+        write_examples(target, form, x, run.schema, seed=chosen)
     for line in lines_of(x[:PRINTED]) if run.schema.is_text else ():
         tell(f"  {line}")
     tell(f"{count:,} examples, {'drawn from' if drawn else 'means of'} p(x|z), seed {chosen}")

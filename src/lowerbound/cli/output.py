@@ -78,6 +78,8 @@ def write_table(path: Path, columns: Mapping[str, np.ndarray], *, header: bool =
 
 def _cells(column: np.ndarray) -> list[object]:
     """Give the cells of a column as CSV has them: "" for a gap, each float in its own precision."""
+    if column.dtype.kind in "mM":
+        return ["" if np.isnat(cell) else str(cell).replace("T", " ") for cell in column]
     if column.dtype.kind == "f":
         return ["" if np.isnan(cell) else str(cell) for cell in column]
     return ["" if cell is None else cell for cell in column.tolist()]

@@ -26,32 +26,52 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("decimal", str, "SIGN", "Of numbers in text: . or ,"),
     ("row-names", str, "COLUMN", "That names the rows; none for none."),
     ("gaps", list[str], "COLUMN=CODE", "Missing where so; may be repeated."),
-    ("kinds", list[str], "COLUMN=KIND", "Of a column; may be repeated."),
+    ("column", list[str], "NAME=KIND",
+     "A column's kind, date:%d.%m.%Y, id, text or skip; may be repeated."),
+    ("longest", int, "BYTES", "Of texts: longer ones are left out."),
 )  # fmt: skip
-_PARAMETERS = {
-    name.partition("/")[0].replace("-", "_"): Parameter(
-        name.partition("/")[0].replace("-", "_"),
-        Parameter.KEYWORD_ONLY,
-        default=False if kind is bool else None,
-        annotation=Annotated[
-            kind if kind is bool else kind | None, option(f"--{name}", metavar, help)
-        ],
-    )
-    for name, kind, metavar, help in _OPTIONS
-}
+#: Those of new data for a run, which is otherwise read as that of its training.
+_NEW = (
+    *(one for one in _OPTIONS if one[0] in ("gaps", "column")),
+    ("allow-missing", bool, None, "Columns of the model that DATA lacks are all gaps."),
+)
+
+Command = Callable[..., None]
 
 
-def reads_data(command: Callable[..., None]) -> Callable[..., None]:
+def reads_data(command: Command) -> Command:
     """Give a command the options of reading, in place of its parameter `reading`."""
+    return _with_options(command, _OPTIONS)
+
+
+def reads_new_data(command: Command) -> Command:
+    """Give a command the options of reading new data for a run, in place of `reading`."""
+    return _with_options(command, _NEW)
+
+
+def _with_options(
+    command: Command, options: tuple[tuple[str, Any, str | None, str], ...]
+) -> Command:
+    more = {
+        (key := name.partition("/")[0].replace("-", "_")): Parameter(
+            key,
+            Parameter.KEYWORD_ONLY,
+            default=False if kind is bool else None,
+            annotation=Annotated[
+                kind if kind is bool else kind | None, option(f"--{name}", metavar, help)
+            ],
+        )
+        for name, kind, metavar, help in options
+    }
     own = inspect.signature(command)
     at = list(own.parameters).index("reading")
     parameters = list(own.parameters.values())
-    parameters[at : at + 1] = _PARAMETERS.values()
+    parameters[at : at + 1] = more.values()
     parameters = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in parameters]
 
     @functools.wraps(command)
     def with_options(**given: Any) -> None:
-        told = {name: given.pop(name) for name in _PARAMETERS if name in given}
+        told = {name: given.pop(name) for name in more if name in given}
         command(**given, reading=_reading(**told))
 
     with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
@@ -66,7 +86,8 @@ def _reading(
     image_size: str | None = None,
     intensity: str | None = None,
     gaps: list[str] | None = None,
-    kinds: list[str] | None = None,
+    column: list[str] | None = None,
+    allow_missing: bool = False,
     **told: Any,
 ) -> dict[str, Any]:
     """Turn options as they were typed into arguments of `lowerbound.data.reading.reading`."""
@@ -78,7 +99,8 @@ def _reading(
         "binarize": "dynamic" if binarize_dynamic else binarize or None,
         "image_size": image_size_of(image_size),
         "gaps": _pairs(gaps, "--gaps a=9999") or None,
-        "kinds": {k: many[-1] for k, many in _pairs(kinds, "--kinds a=count").items()} or None,
+        "columns": {k: many[-1] for k, many in _pairs(column, "--column a=count").items()} or None,
+        "allow_missing": allow_missing or None,
         **_intensity(intensity),
     }
     return {name: value for name, value in told.items() if value is not None}

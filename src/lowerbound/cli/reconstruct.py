@@ -1,11 +1,12 @@
 """`lowerbound reconstruct`: examples as the model keeps them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from lowerbound.cli.common import Device, Force, RunPath, open_run, out_option
+from lowerbound.cli.reading import reads_new_data
 from lowerbound.errors import SettingError
 
 #: Examples on a sheet where nobody says how many, and pairs in one of its rows.
@@ -14,6 +15,7 @@ SHOWN, PAIRS = 32, 4
 PRINTED = 10
 
 
+@reads_new_data
 def command(
     path: RunPath,
     source: Annotated[
@@ -28,6 +30,8 @@ def command(
         int | None,
         typer.Option("--count", "-n", metavar="N", help="The first N; 32 on a sheet, else all."),
     ] = None,
+    *,
+    reading: dict[str, Any],
     force: Force = False,
     device: Device = "auto",
 ) -> None:
@@ -41,6 +45,8 @@ def command(
       lowerbound reconstruct runs/one photos/ --count 16 --out pairs.png
       lowerbound reconstruct runs/one images.npy --out there-and-back.npy
     """
+    if reading and source is None:
+        raise SettingError(f"--{next(iter(reading)).replace('_', '-')} needs DATA")
     if count is not None and count < 1:
         raise SettingError(f"--count must be a whole number of at least 1, got {count}")
     import torch
@@ -54,7 +60,7 @@ def command(
     run = open_run(path, device)
     target, form = place(out, "reconstructions", run.schema, force=force, source=source)
     with working("reading the data"):
-        examples = examples_of(run, source)
+        examples = examples_of(run, source, **reading)
     wanted = count or (SHOWN if form == ".png" else len(examples))
     examples = examples.select(slice(0, wanted))
     check_count(2 * len(examples), run.schema, form)

@@ -1,21 +1,25 @@
 """`lowerbound score`: the bound of each row."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from lowerbound.cli.common import Device, Force, RunPath, open_run, option, out_option
+from lowerbound.cli.reading import reads_new_data
 
 FORMS = (".csv",)
 COLUMNS = ("elbo", "log_likelihood")
 
 
+@reads_new_data
 def command(
     path: RunPath,
     source: Annotated[str, typer.Argument(metavar="DATA", help="Rows to score.")],
     out: Annotated[Path, out_option("A .csv file.")] = Path("scores.csv"),
     samples: Annotated[int, option("--samples", "K", "Draws of z for each row.")] = 100,
+    *,
+    reading: dict[str, Any],
     force: Force = False,
     device: Device = "auto",
 ) -> None:
@@ -28,6 +32,7 @@ def command(
     Examples:
       lowerbound score runs/one table.csv
       lowerbound score runs/one images.npy --out scores.csv --samples 1000
+      lowerbound score runs/one some-columns.csv --allow-missing --gaps age=-99
     """
     import numpy as np
 
@@ -40,7 +45,7 @@ def command(
     check_output(out, form_of(out, FORMS), force=force, source=source)
     run = open_run(path, device)
     with working("reading the data"):
-        examples = read_for(source, run.schema)
+        examples = read_for(source, run.schema, **reading)
     with working("scoring") as progress:
         found = score(run.model, examples, samples, seed=run.spec.seed, progress=progress)
     if found.note:

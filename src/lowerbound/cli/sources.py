@@ -2,7 +2,7 @@
 
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lowerbound.cli.console import warn
 
@@ -57,18 +57,24 @@ def _told(run: "Run", data: "Data") -> "Data":
     return data
 
 
-def examples_of(run: "Run", source: str | None) -> "Source":
+def examples_of(run: "Run", source: str | None, **reading: Any) -> "Source":
     """Read examples: all of `source`, in their order, or the test split of the run."""
     if source is None:
         return own_data(run, remedy="give other data").test
-    return read_for(source, run.schema)
+    return read_for(source, run.schema, **reading)
 
 
-def read_for(source: str | list[str], schema: "Schema") -> "Source":
-    """Read all examples of a source, in their order, as a schema has them; warn of notes."""
+def read_for(source: str | list[str], schema: "Schema", **reading: Any) -> "Source":
+    """Read all examples of a source, in their order, as a schema has them; warn of notes.
+
+    Args:
+        source: A file, a folder, a named set, or texts.
+        schema: Of the model.
+        reading: Options of `reads_new_data`.
+    """
     from lowerbound.data import read_examples
 
-    examples, notes = read_examples(source, schema)
+    examples, notes = read_examples(source, schema, **reading)
     for note in notes:
         warn(note)
     return examples

@@ -1,8 +1,10 @@
 """New data made to fit a schema that a model was trained under."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
+import torch
 
 from lowerbound.data.advice import gap_notes
 from lowerbound.data.facts import Facts
@@ -10,6 +12,7 @@ from lowerbound.data.field import Constant, Field
 from lowerbound.data.fitting import Fitting, Lookup
 from lowerbound.data.infer import half_of, kind_of
 from lowerbound.data.loading import load
+from lowerbound.data.moments import UNITS
 from lowerbound.data.notes import Note, Tally
 from lowerbound.data.packed.examples import part_of
 from lowerbound.data.raw import Column, Raw
@@ -19,7 +22,9 @@ from lowerbound.data.source import Source
 from lowerbound.errors import DataError, SettingError, ShapeError
 
 
-def coerce(raw: Raw, schema: Schema, *, binarize: bool = False) -> tuple[Source, tuple[Note, ...]]:
+def coerce(
+    raw: Raw, schema: Schema, *, binarize: bool = False, allow_missing: bool = False
+) -> tuple[Source, tuple[Note, ...]]:
     """Take all examples of `raw`, in their order, as `schema` stores them.
 
     A word that training never saw is a gap; a column that never varied in training is left out
@@ -30,6 +35,7 @@ def coerce(raw: Raw, schema: Schema, *, binarize: bool = False) -> tuple[Source,
         schema: Of the model that will get them.
         binarize: Cut at half of the range, for a binary schema; a schema of binarised data does
             so by itself, and one of data drawn from grey levels draws them, the same each time.
+        allow_missing: Whether a column of the model that is not there is a column of gaps.
 
     Returns:
         The examples, in memory if `raw` is, and what was noticed.
@@ -43,9 +49,12 @@ def coerce(raw: Raw, schema: Schema, *, binarize: bool = False) -> tuple[Source,
             f"--binarize is for a model of binary data; this one takes {schema.describe()}"
         )
     facts, tally = Facts.of(raw.rows), Tally()
-    fitting, notes = match(raw, schema, facts, binarize=binarize)
+    fitting, notes = match(raw, schema, facts, binarize=binarize, allow_missing=allow_missing)
     if raw.rows.in_memory:
         examples = load(raw, fitting, np.arange(len(raw)), tally)
+        unseen = fitting.unseen(raw.rows.read(0, len(raw)))
+        if unseen is not None:
+            examples = replace(examples, unseen=torch.from_numpy(unseen))
     else:
         for _, block in blocks(raw.rows):  # refused before any work is done
             fitting(block, tally)
@@ -54,7 +63,13 @@ def coerce(raw: Raw, schema: Schema, *, binarize: bool = False) -> tuple[Source,
 
 
 def match(
-    raw: Raw, schema: Schema, facts: Facts, *, binarize: bool = False, grey: bool = False
+    raw: Raw,
+    schema: Schema,
+    facts: Facts,
+    *,
+    binarize: bool = False,
+    grey: bool = False,
+    allow_missing: bool = False,
 ) -> tuple[Fitting, tuple[Note, ...]]:
     """Find out how rows of a source become those of a schema, a model's or its own.
 
@@ -64,22 +79,32 @@ def match(
         facts: About all rows.
         binarize: Cut at half of the range, for a binary schema.
         grey: Keep the grey levels that others draw 0 and 1 from.
+        allow_missing: Whether a column that is not there is a column of gaps.
 
     Raises:
         ShapeError: The examples have another shape.
         DataError: Columns are missing, or hold words where training had numbers.
     """
-    columns, notes = _columns(raw, schema)
+    columns, notes = _columns(raw, schema, allow_missing=allow_missing)
     table = raw.table
     found = [Column("")] * raw.rows.shape[0] if table is None else table
     lookups, constants = {}, {}
     if len(schema.shape) == 1:
         places = np.arange(raw.rows.shape[0]) if columns is None else columns
         for j, one in enumerate(schema.modelled if schema.is_table else ()):
-            lookup = _lookup(found[places[j]], one, raw.where)
+            lookup = None if places[j] < 0 else _lookup(found[places[j]], one, raw.where)
             if lookup is not None:
                 lookups[j] = lookup
         constants = _constants(found, schema, named=table is not None)
+    units = {
+        j: UNITS[one.unit] for j, one in enumerate(schema.modelled) if one.unit and schema.is_table
+    }
+    rules = []
+    for rule in schema.derived:
+        place = next((i for i, one in enumerate(found) if one.name == rule.name), None)
+        if place is not None:
+            rules.append((rule, place, _lookup(found[place], rule.field, raw.where)))
+    absent = columns is not None and bool((columns < 0).any())
     facts = facts.only(columns)
     cut, drawn, halved = None, None, False
     if not facts.bits and schema.kind == "binary" and not lookups:
@@ -90,18 +115,33 @@ def match(
             f"the model takes {schema.describe()}, and {raw.where} holds 8-bit pictures; "
             "give an array scaled as the training data were"
         )
+    masked = absent or _beyond(schema, facts) or bool(facts.gaps.any())
+    masked |= any(lookup.partial for lookup in lookups.values())
     fitting = Fitting(
-        schema, raw.where, raw.rows.dtype, columns, lookups, constants, halved, cut, drawn, grey,
-        bool(facts.gaps.any()) or any(lookup.partial for lookup in lookups.values()),
+        schema, raw.where, raw.rows.dtype, columns, lookups, units, constants, rules, halved, cut,
+        drawn, grey, masked,
     )  # fmt: skip
     return fitting, notes
 
 
-def _columns(raw: Raw, schema: Schema) -> tuple[np.ndarray | None, tuple[Note, ...]]:
+def _beyond(schema: Schema, facts: Facts) -> bool:
+    """Whether a positive or bounded column has cells that it cannot hold."""
+    ends = [one.bounds or ((0.0, math.inf) if one.kind == "positive" else None)
+            for one in schema.modelled]  # fmt: skip
+    return schema.is_table and any(
+        end is not None and (facts.low[j] <= end[0] or facts.high[j] > end[1])
+        for j, end in enumerate(ends)
+    )
+
+
+def _columns(
+    raw: Raw, schema: Schema, *, allow_missing: bool
+) -> tuple[np.ndarray | None, tuple[Note, ...]]:
     """Find the schema's columns among those found; None where these are the same."""
     table = raw.table
     if table is not None and schema.columns is not None:
-        return _by_name(tuple(column.name for column in table), schema, raw.where)
+        names = tuple(column.name for column in table)
+        return _by_name(names, schema, raw.where, allow_missing=allow_missing)
     words = [column.name for column in table or () if column.categories is not None]
     if words:
         raise DataError(
@@ -118,21 +158,26 @@ def _columns(raw: Raw, schema: Schema) -> tuple[np.ndarray | None, tuple[Note, .
 
 
 def _by_name(
-    names: tuple[str, ...], schema: Schema, where: str
+    names: tuple[str, ...], schema: Schema, where: str, *, allow_missing: bool
 ) -> tuple[np.ndarray, tuple[Note, ...]]:
     """Find the schema's columns by their names, and note the others."""
     place = {name: i for i, name in enumerate(names)}
     wanted = [field.name for field in schema.modelled]
     absent = [name for name in wanted if name not in place]
-    if absent:
+    if absent and (not allow_missing or len(absent) == len(wanted)):
         listed = ", ".join(repr(name) for name in absent[:3]) + ", ..." * (len(absent) > 3)
         raise DataError(
             f"{where} lacks {len(absent)} of the model's {len(schema.columns or ())} columns: "
-            f"{listed}; give the columns of the training data"
+            f"{listed}; give the columns of the training data, or --allow-missing "
+            "(allow_missing=True) takes them for gaps"
         )
     extra = tuple(name for name in names if name not in (schema.columns or ()))
-    notes = (Note("columns ignored: the model has none of them", len(extra), extra),)
-    return np.array([place[name] for name in wanted]), notes if extra else ()
+    notes = (
+        Note("columns ignored: the model has none of them", len(extra), extra),
+        Note("columns missing, read as gaps", len(absent), tuple(absent)),
+    )
+    places = np.array([place.get(name, -1) for name in wanted])
+    return places, tuple(note for note in notes if note.count)
 
 
 def _lookup(column: Column, field: Field, where: str) -> Lookup | None:

@@ -28,6 +28,8 @@ class Examples:
         row_label: What the column of these names is called.
         lengths: How much of each example there is, where they differ, `(N,)`: a training puts
             examples of about one length into a batch.
+        unseen: Log p of the words that training never saw, which are gaps in `x`: `(N,)`, nats;
+            None where there are none.
 
     Example:
         >>> examples = Examples(torch.zeros(10, 3))
@@ -43,6 +45,7 @@ class Examples:
     row_names: tuple[str, ...] | None = None
     row_label: str | None = None
     lengths: Tensor | None = None
+    unseen: Tensor | None = None
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -97,13 +100,17 @@ class Examples:
         return self._each(lambda part: part.to(device))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Examples":
+        def of(part: Tensor | None) -> Tensor | None:
+            return None if part is None else change(part)
+
         return replace(
             self,
             x=change(self.x),
-            observed=None if self.observed is None else change(self.observed),
-            label=None if self.label is None else change(self.label),
+            observed=of(self.observed),
+            label=of(self.label),
             grey=None if self.grey is None else replace(self.grey, levels=change(self.grey.levels)),
-            lengths=None if self.lengths is None else change(self.lengths),
+            lengths=of(self.lengths),
+            unseen=of(self.unseen),
         )
 
 

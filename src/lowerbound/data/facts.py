@@ -87,8 +87,14 @@ class Facts:
         """Whether no two known cells of a column differ, bool."""
         return np.isnan(self.second)
 
-    def seen(self, place: int, column: Column) -> Seen:
-        """Sum up one column of a table, as kinds are inferred from it."""
+    def seen(self, place: int, column: Column, some: np.ndarray | None = None) -> Seen:
+        """Sum up one column of a table, as kinds are inferred from it.
+
+        Args:
+            place: Of the column.
+            column: What its reader knows.
+            some: Many of its known cells.
+        """
         ends = (float(self.first[place]), float(self.second[place]))
         return Seen(
             float(self.low[place]),
@@ -98,6 +104,10 @@ class Facts:
             bool(self.whole[place]),
             column.whole,
             column.decimals,
+            column.name,
+            column.declared,
+            column.form,
+            some,
         )
 
     def add(self, block: Block) -> None:

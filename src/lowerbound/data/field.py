@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from lowerbound.data.kinds import KINDS, MOST_LEVELS, Traits
+from lowerbound.data.moments import EPOCHS, TYPES, Unit
 from lowerbound.errors import DataError
 
 Role = Literal["modelled", "condition"]
@@ -21,7 +22,7 @@ class Field:
 
     Args:
         name: The column's name; "image" or "x" for data without names.
-        kind: A row of `lowerbound.data.KINDS`: binary, categorical, ordinal, count or real.
+        kind: A row of `lowerbound.data.KINDS`, such as "count".
         shape: `()` for a column of a table, `(D,)` for a vector, `(T, C)` for a series of `C`
             channels, `(C, H, W)` for an image.
         levels: How many values a cell can take; None for counts and reals.
@@ -32,6 +33,11 @@ class Field:
         scale: Standard deviations of the training split, likewise; all positive.
         whole: Whether its numbers are whole ones and are written so.
         decimals: The most digits after the point that were seen; None where nothing is rounded.
+        form: How its dates and times are written: see `lowerbound.data.moments`.
+        unit: Of dates and times as stored, counted from 1970 or from midnight.
+        bounds: Least and greatest number of a share or percentage.
+        reason: Why it has its kind, in words.
+        known: Rows of the training split whose cell is known, of a column of words.
 
     Raises:
         DataError: The parts contradict each other.
@@ -48,6 +54,11 @@ class Field:
     scale: tuple[float, ...] | None = None
     whole: bool = False
     decimals: int | None = None
+    form: str | None = None
+    unit: Unit | None = None
+    bounds: tuple[float, ...] | None = None
+    reason: str = ""
+    known: int | None = None
 
     def __post_init__(self) -> None:
         known = KINDS.get(self.kind)
@@ -79,7 +90,22 @@ class Field:
             raise DataError(f"field {self.name!r} is modelled or a condition, not {self.role!r}")
         if self.decimals is not None and not 0 <= self.decimals <= 15:
             raise DataError(f"field {self.name!r} has 0 to 15 decimals, got {self.decimals}")
+        if self.bounds is not None and not (
+            len(self.bounds) == 2 and self.bounds[0] < self.bounds[1]
+        ):
+            raise DataError(f"field {self.name!r} has bounds low < high, got {self.bounds}")
+        self._check_form()
         self._check_measures()
+
+    def _check_form(self) -> None:
+        timed = self.kind in ("date", "datetime", "time", "duration")
+        if timed != (self.form is not None) or timed != (self.unit is not None):
+            raise DataError(f"{self.kind} field {self.name!r} cannot have the form {self.form!r}")
+        if self.form is None:
+            return
+        typed = self.form in EPOCHS or self.form.partition(" ")[0] in TYPES
+        if not (typed or "%" in self.form) or len(self.form) > 60:
+            raise DataError(f"field {self.name!r} has the unknown form {self.form[:60]!r}")
 
     def _check_measures(self) -> None:
         if (self.mean is None) != (self.scale is None):
@@ -110,7 +136,8 @@ class Field:
     @property
     def traits(self) -> Traits:
         """How its numbers are written back."""
-        return Traits(self.levels, self.categories, self.whole, self.decimals)
+        own = (self.levels, self.categories, self.whole, self.decimals)
+        return Traits(*own, self.form, self.unit, self.bounds)
 
     @property
     def _apart(self) -> bool:
@@ -131,7 +158,7 @@ class Constant:
 
     Args:
         name: The column's name.
-        position: Its place, from 0, among all columns, constants included.
+        position: Its place, from 0, among all columns, those left out included.
         value: What every example holds there: a number (an int is written as one), a word, or
             None where it was always empty.
     """
@@ -146,3 +173,77 @@ class Constant:
         if self.value is None:
             return "empty"
         return repr(self.value) if isinstance(self.value, str) else f"{self.value:g}"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A column that no model can learn: ids, free text, and one that a person leaves out.
+
+    Args:
+        name: The column's name.
+        position: Its place, from 0, among all columns, those left out included.
+        kind: "id", "text" or "skip".
+        reason: Why, in words.
+        alphabets: Of ids of one length, the characters that occur at each place.
+        low: Of ids that are whole numbers, the least.
+        high: The greatest.
+        step: From one to the next, where they are numbered through; 0 where they are not.
+    """
+
+    name: str
+    position: int
+    kind: Literal["id", "text", "skip"]
+    reason: str = ""
+    alphabets: tuple[str, ...] = ()
+    low: int | None = None
+    high: int | None = None
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A column that follows from others: left out of the model, worked out again on output.
+
+    It is looked up by the value of one column (`keys`, `values`), or a sum of columns (`weights`).
+
+    Args:
+        field: Of the column: how it is written.
+        position: Its place, from 0, among all columns, those left out included.
+        of: Names of the modelled fields that it follows from.
+        keys: Values of the one field as stored, ascending; None for a gap, which stands last.
+        values: Of the column, one for each key; None for a gap.
+        weights: One for each of the fields.
+        offset: Added to the sum.
+    """
+
+    field: Field
+    position: int
+    of: tuple[str, ...]
+    keys: tuple[float | None, ...] = ()
+    values: tuple[float | None, ...] = ()
+    weights: tuple[float, ...] = ()
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        looked_up = len(self.of) == 1 and len(self.keys) == len(self.values) > 0
+        summed = len(self.of) == len(self.weights) > 0
+        if looked_up == summed:
+            raise DataError(
+                f"derived column {self.name!r} is looked up by one field or a sum of several"
+            )
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return self.field.name
+
+    @property
+    def rule(self) -> str:
+        """What it follows from, in words."""
+        if self.keys:
+            return f"each {self.of[0]} has one {self.name}"
+        parts = [
+            f"{w:g} {one}" if w != 1 else one for w, one in zip(self.weights, self.of, strict=True)
+        ]
+        text = " + ".join(parts).replace("+ -1 ", "- ").replace("+ -", "- ")
+        return f"{self.name} = {text}" + (f" + {self.offset:g}" if self.offset else "")

@@ -1,15 +1,18 @@
 """From rows as they were found to rows as a schema stores them, a block at a time."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from lowerbound.data.derive import slack, work_out
 from lowerbound.data.facts import known
-from lowerbound.data.field import Constant
+from lowerbound.data.field import Constant, Derived
 from lowerbound.data.grey import drawn_alike
 from lowerbound.data.kinds import KINDS, LARGEST_COUNT
+from lowerbound.data.moments import UNITS
 from lowerbound.data.notes import Tally
 from lowerbound.data.rows import Block
 from lowerbound.data.schema import Schema
@@ -44,10 +47,13 @@ class Fitting:
         schema: What the rows become.
         where: What messages call their source.
         found: Type of the numbers as found.
-        columns: Places of the schema's columns among those found; None where these are the same.
+        columns: Places of the schema's columns among those found, -1 for one that is not there;
+            None where these are the same.
         lookups: By place in the schema, for columns of codes.
+        units: By place in the schema, microseconds of the unit that dates are stored in.
         constants: By place among the columns found, columns that never varied in training, and
             their number; None for one that is not among the words found.
+        derived: Columns that follow from others, their places among those found, and their codes.
         halved: Whether cells are 0 and 255 in all rows, and become 0 and 1.
         cut: Above which number a cell becomes 1; None where cells are not cut.
         drawn: What is 1 for certain where cells become 0 or 1 by a draw; None where not.
@@ -60,7 +66,9 @@ class Fitting:
     found: np.dtype
     columns: np.ndarray | None = None
     lookups: Mapping[int, Lookup] = field(default_factory=dict)
+    units: Mapping[int, int] = field(default_factory=dict)
     constants: Mapping[int, tuple[Constant, float | None]] = field(default_factory=dict)
+    derived: Sequence[tuple[Derived, int, Lookup | None]] = ()
     halved: bool = False
     cut: float | None = None
     drawn: float | None = None
@@ -91,8 +99,18 @@ class Fitting:
         if self.columns is not None:
             values = values[:, self.columns]
             observed = None if observed is None else observed[:, self.columns]
+            if (self.columns < 0).any():
+                observed = np.ones(values.shape, bool) if observed is None else observed
+                observed[:, self.columns < 0] = False
+        values, observed = self._possible(values, observed, tally)
         if self.lookups:
             values, observed = self._coded(values, observed, tally)
+        if self.units:
+            values = values.astype(np.float64)
+            for place, size in self.units.items():
+                values[:, place] = np.round(values[:, place] / size)
+        if tally is not None:
+            values, observed = self._ruled(block, values, observed, tally)
         if observed is not None:
             values = np.where(observed, values, self._filler.astype(values.dtype))
         values = self._bits(values)
@@ -100,7 +118,47 @@ class Fitting:
         values = self._stored(values)
         if observed is not None and observed.all():
             observed = None
-        return Block(values, observed)
+        return Block(values, None if observed is None else np.ascontiguousarray(observed))
+
+    def unseen(self, block: Block) -> np.ndarray | None:
+        """Compute log p of the words that training never saw, `(B,)`; None where there are none.
+
+        Such a cell has the chance 1 / (n + L), n the known cells of the training and L its words:
+        about what Good and Turing give to all that was never seen.
+
+        Source: Good (1953), The population frequencies of species, section 2.
+        """
+        values, observed = known(block)
+        found = np.zeros(len(values))
+        for place, lookup in self.lookups.items():
+            field = self.schema.modelled[place]
+            if not lookup.partial or field.known is None:
+                continue
+            column = place if self.columns is None else int(self.columns[place])
+            new = lookup(values[:, column]) < 0
+            new &= np.isfinite(values[:, column]) if observed is None else observed[:, column]
+            found -= new * math.log(field.known + (field.levels or 2))
+        return found if found.any() else None
+
+    def _possible(
+        self, values: np.ndarray, observed: np.ndarray | None, tally: Tally | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Take cells that a positive or bounded column cannot hold for gaps, and count them."""
+        for place, one in enumerate(self.schema.modelled if self.schema.is_table else ()):
+            if one.kind not in ("positive", "bounded"):
+                continue
+            low, high = one.bounds or (np.nextafter(0, 1), np.inf)
+            wrong = (values[:, place] < low) | (values[:, place] > high)
+            wrong &= True if observed is None else observed[:, place]
+            if not wrong.any():
+                continue
+            observed = np.ones(values.shape, bool) if observed is None else observed.copy()
+            observed[:, place] &= ~wrong
+            if tally is not None:
+                where = f"outside {low:g} to {high:g}" if one.bounds else "not above 0"
+                what = f"cells of {one.name!r} {where}: read as gaps"
+                tally.add(what, count=int(wrong.sum()))
+        return values, observed
 
     @cached_property
     def _alike(self) -> dict[tuple[str, int | None], np.ndarray | None]:
@@ -133,6 +191,31 @@ class Fitting:
                     "training data: the model ignores it"
                 )
                 tally.add(what, count=int(differs.sum()))
+
+    def _ruled(
+        self, block: Block, values: np.ndarray, observed: np.ndarray | None, tally: Tally
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Count rows that break a rule of the training, and fill gaps that one fills."""
+        found, known_ = known(block)
+        for rule, place, lookup in self.derived:
+            own = found[:, place].astype(np.float64)
+            own = own if lookup is None else lookup(own).astype(np.float64)
+            own = own / UNITS[rule.field.unit] if rule.field.unit else own
+            here = np.ones(len(own), bool) if known_ is None else known_[:, place]
+            expected = work_out(rule, values, observed, self.schema)
+            wrong = here & np.isfinite(expected) & (np.abs(own - expected) > slack(rule.field, own))
+            if wrong.any():
+                what = f"examples breaking the rule of the training: {rule.rule}"
+                tally.add(what, count=int(wrong.sum()))
+            pairs = zip(rule.keys, rule.values, strict=True)
+            pairs = [(a, b) for a, b in pairs if a is not None and b is not None]
+            back = {b: a for a, b in pairs}
+            if observed is not None and len(back) == len(pairs) > 0:
+                j = [one.name for one in self.schema.modelled].index(rule.of[0])
+                for row in np.flatnonzero(~observed[:, j] & here):
+                    if own[row] in back:
+                        values[row, j], observed[row, j] = back[own[row]], True
+        return values, observed
 
     def _coded(
         self, values: np.ndarray, observed: np.ndarray | None, tally: Tally | None
@@ -167,11 +250,14 @@ class Fitting:
         if self.grey or values.dtype.kind == "b":
             return
         for (kind, levels), places in self._alike.items():
-            if kind == "real" or (values.dtype == np.uint8 and levels == 256):
+            if kind in ("real", "positive", "bounded") or (
+                values.dtype == np.uint8 and levels == 256
+            ):
                 continue
             own = values if places is None else values[:, places]
             most = LARGEST_COUNT if levels is None else levels - 1
-            wrong = (own < 0) | (own > most)
+            least = 0 if kind == "count" or levels is not None else -math.inf
+            wrong = (own < least) | (own > (most if least == 0 else math.inf))
             if own.dtype.kind == "f" and not wrong.any():
                 wrong = own != np.round(own)
             if wrong.any():
@@ -189,7 +275,9 @@ class Fitting:
             remedy = "multiply by 255 and round"
         if kind == "binary":
             remedy = "cut them at half with --binarize (binarize=True)"
-        takes = f"{kind} values 0 to {levels - 1}" if levels else "counts, whole numbers from 0 on"
+        takes = "counts, whole numbers from 0 on" if kind == "count" else "whole numbers"
+        if levels is not None:
+            takes = f"{kind} values 0 to {levels - 1}"
         return f"the model takes {takes}, got {first:g} in {where}; {remedy}"
 
     def _stored(self, values: np.ndarray) -> np.ndarray:

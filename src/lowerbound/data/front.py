@@ -84,6 +84,7 @@ def read_examples(
     *,
     binarize: bool = False,
     stream: bool | None = None,
+    allow_missing: bool = False,
     **decisions: Any,
 ) -> tuple[Source, tuple[Note, ...]]:
     """Read new data for a trained model, unsplit and in their order.
@@ -97,7 +98,9 @@ def read_examples(
         schema: Of the model.
         binarize: Cut at half; data that were binarised for training are cut without it.
         stream: As for `read`.
-        decisions: Other decisions of reading than those of the training.
+        allow_missing: Whether a column of the model that is not there is a column of gaps.
+        decisions: Other decisions of reading than those of the training; codes for gaps, and what
+            columns are, beside these.
 
     Returns:
         The examples, in memory or on disk, and what was noticed.
@@ -122,6 +125,10 @@ def read_examples(
         )
     given = {"recorded": True, "written": _written(schema), **decisions}
     options = reading(schema.reading, **given)
+    for name in ("gaps", "columns"):
+        if name in decisions:
+            more = (*getattr(options, name), *getattr(schema.reading, name))
+            options = replace(options, **{name: more})
     if pictures:
         pages = schema.reading.pages == "channels"
         options = reading(
@@ -130,7 +137,7 @@ def read_examples(
             channels=options.channels if pages else schema.shape[0],
         )
     raw = _opened(source, options, stream, None, None)
-    return coerce(raw, schema, binarize=binarize)
+    return coerce(raw, schema, binarize=binarize, allow_missing=allow_missing)
 
 
 def names() -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """From numbers to their meaning: the kind of the cells, and which columns say nothing.
 
-Columns of a table are each of the first kind of `KINDS` that takes them, or of the one that a
+Columns of a table are each of the kind that `lowerbound.data.guess` finds, or of the one that a
 person says. For data without names one rule holds for all cells, the first that matches:
 
 ======================================  =======================================================
@@ -22,12 +22,17 @@ import numpy as np
 from lowerbound.data.advice import MOST_ORDINAL, advice, column_name, gap_notes, numbering
 from lowerbound.data.facts import Facts
 from lowerbound.data.field import Constant, Field
+from lowerbound.data.guess import traits_of
 from lowerbound.data.kinds import KINDS, LARGEST_COUNT, Precision, Seen
+from lowerbound.data.moments import unit_of, written
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import Column, Raw
-from lowerbound.data.reading import Binarize, Reading
+from lowerbound.data.reading import Binarize
 from lowerbound.data.schema import Schema
 from lowerbound.errors import DataError, SettingError
+
+#: Rows in memory, and rows on disk, that kinds are inferred from.
+MANY, FEW = 500_000, 20_000
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ def infer(raw: Raw, facts: Facts, binarize: Binarize = False) -> tuple[Schema, t
     if table is not None or (len(shape) == 1 and kind in ("real", "count")):
         notes += numbering(facts, raw.names)
         still = facts.still if not facts.still.all() else still  # else the split says so
-        constants, more = _constants(still, facts, table)
+        constants, more = _constants(still, facts, table, raw.order)
         notes += more
     kept = np.flatnonzero(~still)
     if still.any():
@@ -83,15 +88,15 @@ def infer(raw: Raw, facts: Facts, binarize: Binarize = False) -> tuple[Schema, t
             notes += advice(facts, raw.rows, told.kind, told.levels)
         threshold, white = told.threshold, told.white
     else:
-        fields = [
-            _field(column, facts.seen(j, column), raw.reading, bool(facts.gaps[j]), raw.where)
-            for j, column in enumerate(table)
-        ]
+        fields = _fields(raw, table, facts, kept)
         notes += _whole_notes(fields)
         threshold = white = None
     if white is None and len({field.kind for field in fields}) > 1:
         precision = "float64"
-    return Schema(tuple(fields), shape, constants, threshold, precision, white, raw.reading), notes
+    left_out = raw.left_out if all(field.shape == () for field in fields) else ()
+    return Schema(
+        tuple(fields), shape, constants, threshold, precision, white, raw.reading, left_out
+    ), notes
 
 
 def kind_of(raw: Raw, facts: Facts) -> tuple[str, int | None]:
@@ -168,32 +173,47 @@ def _binarized(
 
 
 def _one_field(raw: Raw, facts: Facts, shape: tuple[int, ...], told: Told) -> list[Field]:
-    name = "image" if len(shape) == 3 else "text" if told.kind == "text" else "x"
+    name = "image" if len(shape) == 3 else "text" if told.kind == "byte" else "x"
     whole = told.kind != "real" or raw.rows.dtype.kind in "iu"
     missing = bool(facts.gaps.any())
     return [Field(name, told.kind, shape, told.levels, missing=missing, whole=whole)]
 
 
-def _field(column: Column, seen: Seen, reading: Reading, missing: bool, where: str) -> Field:
-    """Make the field of a column, of the first kind that takes it, or of the one said."""
-    told = reading.kind(column.name)
-    for name, kind in KINDS.items() if told is None else ((told, KINDS.get(told)),):
-        if kind is None:
-            raise SettingError(
-                f"column {column.name!r} is said to be {told!r}; there are: {', '.join(KINDS)}"
-            )
-        traits = kind.infer(seen, told is not None)
-        if traits is not None:
-            return Field(column.name, name, missing=missing, **vars(traits))
-    words = "words" if seen.categories is not None else f"numbers {seen.low:g} to {seen.high:g}"
-    raise DataError(
-        f"column {column.name!r} of {where} cannot be {told}: it holds {words}; "
-        f"{KINDS[told or 'real'].about}"
-    )
+def _fields(raw: Raw, columns: tuple[Column, ...], facts: Facts, kept: np.ndarray) -> list[Field]:
+    """Make the field of each column of a table."""
+    some = _some(raw)
+    fields = []
+    for j, column in enumerate(columns):
+        cells = some[:, kept[j]]
+        seen = facts.seen(j, column, cells[np.isfinite(cells)].astype(np.float64))
+        told = raw.reading.kind(column.name)
+        if raw.columns is None and told is None:  # names alone: an array
+            told = _kind_of_array(seen)
+        name, traits, reason = traits_of(seen, told, raw.where)
+        missing = bool(facts.gaps[j])
+        reason = reason if raw.columns is not None else ""
+        fields.append(Field(column.name, name, missing=missing, reason=reason, **vars(traits)))
+    return fields
+
+
+def _kind_of_array(seen: Seen) -> str:
+    order = ("binary", "count", "real") if seen.integer else ("binary", "real")
+    return next(name for name in order if KINDS[name].infer(seen, False) is not None)
+
+
+def _some(raw: Raw) -> np.ndarray:
+    """All rows in memory, unless there are very many; some of those on disk; gaps are nan."""
+    step = -(-len(raw) // (MANY if raw.rows.in_memory else FEW))
+    block = raw.rows.take(np.arange(0, len(raw), step))
+    values = block.values.astype(np.float64)
+    return values if block.observed is None else np.where(block.observed, values, np.nan)
 
 
 def _constants(
-    still: np.ndarray, facts: Facts, table: tuple[Column, ...] | None
+    still: np.ndarray,
+    facts: Facts,
+    table: tuple[Column, ...] | None,
+    order: tuple[str, ...],
 ) -> tuple[tuple[Constant, ...], tuple[Note, ...]]:
     names = None if table is None else tuple(column.name for column in table)
     constants = []
@@ -207,7 +227,11 @@ def _constants(
             value = column.categories[int(number)]
         elif column.whole and number.is_integer():
             value = int(number)
-        constants.append(Constant(column_name(names, place), place, value))
+        if column.form is not None and value is not None:
+            unit = unit_of(np.array([number]), column.form)
+            value = str(written(np.array([number]), column.form, unit)[0])
+        name = column_name(names, place)
+        constants.append(Constant(name, order.index(name) if order else place, value))
     if not constants:
         return (), ()
     listed = tuple(f"{one.name} = {one.text}" for one in constants)

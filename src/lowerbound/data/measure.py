@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lowerbound.data.kinds import KINDS
 from lowerbound.data.notes import Note
 from lowerbound.data.rows import Block
 from lowerbound.data.schema import Schema
@@ -174,10 +175,13 @@ def measure(schema: Schema, train: Iterable[Block], where: str) -> tuple[Schema,
         event = shape if places is None else (len(places),)
         if schema.white is not None:
             tools.append((places, Numbers(event)))
-        elif kind != "categorical":
+        elif KINDS[kind].standardised:
             tool = Levels(event, apart=table or None) if levels else Numbers(event, pool)
             tools.append((places, tool))
+    known = np.zeros(schema.dimensions if table else 0, np.int64)
     for block in train:
+        if table:
+            known += len(block) if block.observed is None else block.observed.sum(axis=0)
         for places, tool in tools:
             own = block if places is None else block[:, places]
             tool.add(own.values, own.observed)
@@ -201,7 +205,7 @@ def measure(schema: Schema, train: Iterable[Block], where: str) -> tuple[Schema,
             return replace(schema, fields=(field,)), _still_notes(schema, still)
         mean[slice(None) if places is None else places] = means
         scale[slice(None) if places is None else places] = scales
-    return _with_measures(schema, mean, scale), _still_notes(schema, still)
+    return _with_measures(schema, mean, scale, known), _still_notes(schema, still)
 
 
 def short(values: Iterable[float]) -> tuple[float, ...]:
@@ -226,14 +230,18 @@ def _of_draws(chance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.array(short(chance)), np.array(short([spread]))
 
 
-def _with_measures(schema: Schema, mean: np.ndarray, scale: np.ndarray) -> Schema:
+def _with_measures(
+    schema: Schema, mean: np.ndarray, scale: np.ndarray, known: np.ndarray
+) -> Schema:
     fields, place = list(schema.fields), 0
     for j, field in enumerate(fields):
         if field.role != "modelled":
             continue
-        if field.kind != "categorical":
+        if KINDS[field.kind].standardised:
             own = {"mean": (float(mean[place]),), "scale": (float(scale[place]),)}
-            fields[j] = replace(field, **own)
+            fields[j] = field = replace(field, **own)
+        if field.categories:
+            fields[j] = replace(field, known=int(known[place]))
         place += 1
     return replace(schema, fields=tuple(fields))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from lowerbound.data.field import LeftOut
 from lowerbound.data.notes import Note
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows, Rows
@@ -25,12 +26,16 @@ class Column:
         categories: The words that the codes 0, 1, ... stand for; None for a column of numbers.
         whole: Whether the source stores or writes whole numbers, gaps or not: 3 and not 3.0.
         decimals: The most digits after the point that were written; None where that says nothing.
+        form: How its dates are written: see `lowerbound.data.moments`; cells are microseconds then.
+        declared: The kind that the type of the source says.
     """
 
     name: str
     categories: tuple[str, ...] | None = None
     whole: bool = False
     decimals: int | None = None
+    form: str | None = None
+    declared: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class Raw:
         notes: What the reader noticed.
         reading: The decisions it took, by which new data are read alike.
         kind: The kind of all cells, where the format says it.
+        order: Names of all columns of a table, those left out included, in their first order.
+        left_out: Columns of which `rows` has no cells, since no model can learn them.
     """
 
     where: str
@@ -68,6 +75,8 @@ class Raw:
     notes: tuple[Note, ...] = ()
     reading: Reading = field(default_factory=Reading)
     kind: str | None = None
+    order: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)

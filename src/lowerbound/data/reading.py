@@ -17,14 +17,16 @@ Intensity = Literal["bytes", "levels", "reals"]
 
 #: What is told of one kind of source alone.
 ONLY = {
-    "table": {"header", "decimal", "row_names", "kinds"},
+    "table": {"header", "decimal", "row_names", "columns"},
     "picture": {"image_size", "fit", "pages", "intensity", "low", "high"},
     "array": {"axes"},
 }
 #: Kinds whose columns can be written in one way only.
 KINDS_ARE = {"categorical": "words or numbers"} | dict.fromkeys(
-    ("real", "count", "ordinal"), "numbers"
+    ("real", "count", "ordinal", "whole", "positive", "bounded", "cyclic"), "numbers"
 )
+#: What a column can be said to be, beside its kind: ids, free text, or nothing of interest.
+LEFT_OUT = ("id", "text", "skip")
 AXES = {
     "hw": "grey images of height and width",
     "chw": "images, channels first",
@@ -49,12 +51,13 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class KindOf:
-    """The kind that a person says a column has.
+class Said:
+    """What a person says that a column is.
 
     Args:
         column: The column's name.
-        kind: A row of `lowerbound.data.KINDS`.
+        kind: A row of `lowerbound.data.KINDS`, or "id", "text" or "skip", which leave it out; with
+            the form of its dates, as in "date:%d.%m.%Y".
     """
 
     column: str
@@ -68,7 +71,7 @@ class Written:
     Args:
         column: The column's name.
         how: "words", "words or numbers" where numbers are words, too, "numbers" where few words
-            are gaps, or the form of its dates, such as "%d.%m.%Y".
+            are gaps, or the form of its dates: see `lowerbound.data.moments`.
     """
 
     column: str
@@ -96,7 +99,7 @@ class Reading:
         decimal: "." or ",": how a text table writes numbers.
         row_names: Column that names the rows; "" for none.
         gaps: Codes that stand for a missing cell.
-        kinds: Kinds of columns, by name.
+        columns: What a person says that columns are.
         files: In a folder of arrays or tables, whether a file is one example or holds rows.
         longest: Bytes of the longest text that is kept.
         written: How columns are written, where other data decided it.
@@ -123,7 +126,7 @@ class Reading:
     decimal: Decimal | None = None
     row_names: str | None = None
     gaps: tuple[Gap, ...] = ()
-    kinds: tuple[KindOf, ...] = ()
+    columns: tuple[Said, ...] = ()
     files: Files | None = None
     longest: int | None = None
     written: tuple[Written, ...] = ()
@@ -152,13 +155,19 @@ class Reading:
 
     def kind(self, column: str) -> str | None:
         """Kind that a column was said to have."""
-        return next((one.kind for one in self.kinds if one.column == column), None)
+        said = next((one.kind for one in self.columns if one.column == column), None)
+        return None if said is None else said.partition(":")[0]
 
     def how(self, column: str) -> str | None:
         """How the cells of a column are written: see `Written`; None where nothing says it."""
-        kind = self.kind(column)
+        said = next((one.kind for one in self.columns if one.column == column), "")
+        kind, _, form = said.partition(":")
+        if form:
+            return form
         if kind in KINDS_ARE:
             return KINDS_ARE[kind]
+        if kind in ("date", "datetime", "time", "duration"):
+            return "dates"
         return next((one.how for one in self.written if one.column == column), None)
 
     def refuse(self, *others: str, where: str) -> None:
@@ -172,7 +181,7 @@ class Reading:
         return replace(
             self,
             gaps=tuple(one for one in self.gaps if one.column in (*columns, "*")),
-            kinds=tuple(one for one in self.kinds if one.column in columns),
+            columns=tuple(one for one in self.columns if one.column in columns),
             row_names=self.row_names if self.row_names in columns else None,
         )
 
@@ -186,7 +195,7 @@ def reading(base: Reading | None = None, **told: Any) -> Reading:
 
     Args:
         base: Decisions that hold where no other is told.
-        told: Fields of `Reading`; `gaps` also as {column: [codes]}, `kinds` as {column: kind}.
+        told: Fields of `Reading`; `gaps` also as {column: [codes]}, `columns` as {column: kind}.
 
     Raises:
         SettingError: A decision has an impossible value.
@@ -199,8 +208,8 @@ def reading(base: Reading | None = None, **told: Any) -> Reading:
             raise UnknownNameError("option of reading", name, names)
     if isinstance(told.get("gaps"), Mapping):
         told["gaps"] = tuple(Gap(str(name), _codes(told["gaps"][name])) for name in told["gaps"])
-    if isinstance(told.get("kinds"), Mapping):
-        told["kinds"] = tuple(KindOf(str(name), kind) for name, kind in told["kinds"].items())
+    if isinstance(told.get("columns"), Mapping):
+        told["columns"] = tuple(Said(str(name), kind) for name, kind in told["columns"].items())
     if isinstance(told.get("image_size"), Sequence):
         told["image_size"] = tuple(told["image_size"])
     return replace(base, **told)

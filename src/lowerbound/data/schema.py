@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lowerbound.data.field import MOST_CELLS, Constant, Field
+from lowerbound.data.field import MOST_CELLS, Constant, Derived, Field, LeftOut
 from lowerbound.data.kinds import KINDS, Precision
 from lowerbound.data.reading import Reading
 from lowerbound.data.schema_json import from_json, to_json
@@ -31,6 +31,8 @@ class Schema:
         white: Where the source was drawn 0 or 1 by its grey levels (a level g is 1 with chance
             g / white), the level that is 1 for certain; None when it was not.
         reading: Decisions by which the source was read, and new data are read alike.
+        left_out: Columns of a table that no model can learn, by position.
+        derived: Columns of a table that follow from others, by position.
 
     Raises:
         DataError: The parts contradict each other.
@@ -48,6 +50,8 @@ class Schema:
     precision: Precision = "float32"
     white: float | None = None
     reading: Reading = made(default_factory=Reading)
+    left_out: tuple[LeftOut, ...] = ()
+    derived: tuple[Derived, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.modelled:
@@ -61,17 +65,24 @@ class Schema:
             raise DataError(
                 f"the fields have {cells} cells, the packed shape {self.shape} another number"
             )
-        names = [field.name for field in self.fields] + [column.name for column in self.constants]
+        names = [one.name for one in (*self.fields, *self.absent)]
         if len(set(names)) != len(names):
             raise DataError("two fields have the same name; rename one")
-        places = [column.position for column in self.constants]
+        places = [column.position for column in self.absent]
         width = sum(field.cells for field in self.fields) + len(places)
         if places and len(self.shape) != 1:
             raise DataError("only tables and vectors have constant columns")
-        if places != sorted(set(places)) or any(not 0 <= place < width for place in places):
+        own = [[one.position for one in group] for group in (self.constants, self.left_out)]
+        if len(set(places)) < len(places) or any(group != sorted(group) for group in own):
+            raise DataError(f"constant columns need ascending positions, got {places}")
+        if any(not 0 <= place < width for place in places):
             raise DataError(
                 f"constant columns need ascending positions in 0..{width - 1}, got {places}"
             )
+        known = {field.name for field in self.modelled}
+        for one in self.derived:
+            if not known.issuperset(one.of):
+                raise DataError(f"column {one.name!r} follows from columns that are not modelled")
         if self.threshold is not None and not (
             self.kind == "binary" and math.isfinite(self.threshold) and self.threshold > 0
         ):
@@ -90,6 +101,12 @@ class Schema:
     def modelled(self) -> tuple[Field, ...]:
         """The fields whose cells make up a packed example."""
         return tuple(field for field in self.fields if field.role == "modelled")
+
+    @property
+    def absent(self) -> tuple[Constant | LeftOut | Derived, ...]:
+        """The columns of the source that no packed example has, by position."""
+        every = (*self.constants, *self.left_out, *self.derived)
+        return tuple(sorted(every, key=lambda one: one.position))
 
     @property
     def kind(self) -> str:
@@ -121,7 +138,7 @@ class Schema:
     @property
     def is_text(self) -> bool:
         """Whether an example is a text, `(T,)` bytes."""
-        return self.kind == "text"
+        return self.kind == "byte"
 
     @property
     def is_discrete(self) -> bool:
@@ -148,11 +165,11 @@ class Schema:
 
     @property
     def columns(self) -> tuple[str, ...] | None:
-        """The names of a table in their first order, constants included; None without names."""
+        """The names of a table in their first order, all of them; None without names."""
         if not self.is_table:
             return None
         names = [field.name for field in self.fields]
-        for column in self.constants:
+        for column in self.absent:
             names.insert(column.position, column.name)
         return tuple(names)
 
@@ -240,7 +257,7 @@ class Schema:
             kind = "8-bit"
         if self.is_image:
             text = f"{kind} images {_by(self.shape)}"
-        elif self.kind == "text":
+        elif self.is_text:
             text = f"texts of up to {self.shape[0] - 1} bytes"
         elif len(self.shape) == 2:
             text = f"{kind} series of {self.shape[0]} steps, {self.shape[1]} channels"
@@ -258,6 +275,8 @@ class Schema:
             text += ", with gaps"
         if self.constants:
             text += f", {len(self.constants)} constant left out"
+        if self.derived:
+            text += f", {len(self.derived)} that follow from others"
         return text
 
     def _census(self) -> str:

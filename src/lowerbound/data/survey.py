@@ -1,11 +1,12 @@
 """All that takes passes through a source: facts, schema, split, measures."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lowerbound.data.coerce import match
+from lowerbound.data.derive import find_derived
 from lowerbound.data.facts import Facts
 from lowerbound.data.fitting import Fitting
 from lowerbound.data.infer import infer
@@ -45,6 +46,28 @@ class Survey:
         return match(raw, self.schema, self.facts, grey=self.schema.white is not None)[0]
 
 
+#: Rows in which columns that follow from others are looked for.
+LOOKED_AT = 200_000
+
+
+def without_derived(raw: Raw, schema: Schema, facts: Facts) -> tuple[Schema, tuple[Note, ...]]:
+    """Take the columns of a table that follow from others out of its schema, and say so."""
+    fitting, _ = match(raw, schema, facts)
+    block = fitting(raw.rows.take(np.arange(0, len(raw), -(-len(raw) // LOOKED_AT))))
+    values = block.values.astype(np.float64)
+    if block.observed is not None:
+        values[~block.observed] = np.nan
+    names = list(schema.columns or ())
+    found = find_derived(schema.fields, values, tuple(names.index(f.name) for f in schema.fields))
+    if not found:
+        return schema, ()
+    out = {one.name for one in found}
+    fields = tuple(field for field in schema.fields if field.name not in out)
+    schema = replace(schema, fields=fields, shape=(len(fields),), derived=found)
+    what = "columns left out, derived: they follow from others and are worked out again on output"
+    return schema, (Note(what, len(found), tuple(one.rule for one in found)),)
+
+
 def survey(
     raw: Raw, binarize: Binarize, seed: int, *, test: bool, stage: Stage | None = None
 ) -> Survey:
@@ -52,6 +75,9 @@ def survey(
     tell = stage or (lambda what, done, total: None)
     facts = Facts.of(raw.rows, lambda done, total: tell("looking at", done, total))
     schema, notes = infer(raw, facts, binarize)
+    if raw.columns is not None and raw.rows.in_memory and not binarize:
+        schema, more = without_derived(raw, schema, facts)
+        notes += more
     fitting, _ = match(raw, schema, facts, grey=schema.white is not None)
     kept = max(KEPT, len(raw)) if raw.rows.in_memory else KEPT
     hashes = Hashes(seed, raw.part, raw.label, kept)

@@ -1,31 +1,37 @@
 """Packed examples as named columns, in the words and numbers that a person wrote."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 import numpy as np
 from torch import Tensor
 
-from lowerbound.data.field import Constant
+from lowerbound.data.derive import work_out
+from lowerbound.data.field import Constant, Derived, LeftOut
+from lowerbound.data.ids import new_ids
 from lowerbound.data.kinds import KINDS
-from lowerbound.data.read.words import EPOCH
 from lowerbound.data.schema import Schema
 from lowerbound.errors import ShapeError
 
 
 def columns_of(
-    x: Tensor | np.ndarray, schema: Schema, observed: Tensor | np.ndarray | None = None
+    x: Tensor | np.ndarray,
+    schema: Schema,
+    observed: Tensor | np.ndarray | None = None,
+    *,
+    seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Give the columns of a table or of vectors back, constant ones included.
+    """Give the columns of a table or of vectors back, those that were left out included.
 
     Args:
         x: Examples `(N, D)` as stored; means of reals and counts, too.
         schema: Of a table or of vectors.
         observed: Which cells are known, bool `(N, D)`; None for all.
+        seed: Of new ids.
 
     Returns:
-        Arrays `(N,)` by the names of the columns in their first order: words, whole numbers, and
-        numbers with the decimals that were seen; gaps are None among words and whole numbers, and
+        Arrays `(N,)` by the names of the columns in their first order: words, whole numbers,
+        numbers with the decimals that were seen, dates as they were written; ids are new ones by
+        the pattern seen, text is None. Gaps are None among words and whole numbers, and
         nan among other numbers. Vectors without names have columns "x0", "x1", ...
 
     Raises:
@@ -45,8 +51,14 @@ def columns_of(
             if mask is not None and not mask[:, place].all():
                 column = with_gaps(column, mask[:, place])
             found.append((field.name, column))
-    for constant in schema.constants:
-        found.insert(constant.position, (constant.name, _held(constant, len(values))))
+    for one in schema.absent:
+        if isinstance(one, Constant):
+            column = _held(one, len(values))
+        elif isinstance(one, LeftOut):
+            column = new_ids(one, len(values), seed) if one.kind == "id" else _none(len(values))
+        else:
+            column = _derived(one, values, mask, schema)
+        found.insert(one.position, (one.name, column))
     if schema.is_table:
         return dict(found)
     return {f"x{place}": column for place, (_, column) in enumerate(found)}
@@ -56,9 +68,24 @@ def with_gaps(column: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Put nan, or None where there is no nan, into the cells that are not known."""
     if column.dtype.kind == "f":
         return np.where(known, column, np.nan)
+    if column.dtype.kind in "mM":
+        return np.where(known, column, np.array("NaT", column.dtype))
     gaps = column.astype(object)
     gaps[~known] = None
     return gaps
+
+
+def _derived(
+    column: Derived, values: np.ndarray, mask: np.ndarray | None, schema: Schema
+) -> np.ndarray:
+    found = work_out(column, values, mask, schema)
+    known, kind = np.isfinite(found), KINDS[column.field.kind]
+    back = kind.back(np.where(known, found, kind.filler), column.field.traits)
+    return back if known.all() else with_gaps(back, known)
+
+
+def _none(count: int) -> np.ndarray:
+    return np.full(count, None, dtype=object)
 
 
 def _held(constant: Constant, count: int) -> np.ndarray:
@@ -94,10 +121,5 @@ def words_of(schema: Schema, row: np.ndarray, cell: np.ndarray, value: np.ndarra
             continue
         name = field.name if schema.is_table else f"column {free[place] + 1}"
         rows[name] = row[own]
-        written = KINDS[field.kind].back(value[own], field.traits)
-        how = schema.reading.how(name) or ""
-        if "%" in how:
-            days = [EPOCH + timedelta(days=float(day)) for day in written]
-            written = np.array([day.strftime(how) for day in days], dtype=object)
-        values[name] = written
+        values[name] = KINDS[field.kind].back(value[own], field.traits)
     return Words(rows, values)

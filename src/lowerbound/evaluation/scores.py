@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lowerbound.core import Batch, Model, on
-from lowerbound.data import Source
+from lowerbound.data import Examples, Source
 from lowerbound.errors import DataError
 from lowerbound.evaluation.evidence import chunk_sizes
 from lowerbound.objectives import ELBO
@@ -68,7 +68,8 @@ def score(
     """Bound log p(x) of each row, so that no row depends on the others.
 
     A row always gets the same score, to the bit, whichever rows come along; a row whose bound is
-    not finite costs no other its score.
+    not finite costs no other its score. Words that training never saw count with a chance of their
+    own: see `Examples`.
 
     Args:
         examples: `N` rows, at least 1.
@@ -97,6 +98,8 @@ def score(
                 progress(done, len(examples))
     elbo, bound = torch.cat(found, dim=1)
     bound = torch.where(bound == math.inf, math.nan, bound)
+    if isinstance(examples, Examples) and examples.unseen is not None:
+        elbo, bound = elbo + examples.unseen, bound + examples.unseen
     return Scores(torch.where(bound.isfinite(), elbo, bound), bound, samples)
 
 

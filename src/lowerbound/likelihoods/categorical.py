@@ -36,7 +36,7 @@ class Categorical(Cells):
 
     formula = "Categorical(x; softmax f(z))"
     name = "categorical"
-    kinds = frozenset({"binary", "ordinal", "categorical"})
+    kinds = frozenset({"binary", "ordinal", "categorical", "cyclic"})
 
     def __init__(self, levels: int = 256, *, ordered: bool = True) -> None:
         super().__init__()
@@ -62,4 +62,4 @@ class Categorical(Cells):
 
 def categorical(site: Site) -> Categorical:
     """Classes: any level may have any probability."""
-    return Categorical(site.levels or 2, ordered=site.kind != "categorical")
+    return Categorical(site.levels or 2, ordered=site.kind not in ("categorical", "cyclic"))

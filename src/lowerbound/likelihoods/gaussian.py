@@ -108,7 +108,9 @@ class Gaussian(Cells):
 
     formula = "N(x; m(z), diag s^2)"
     name = "gaussian"
-    kinds = frozenset({"real"})
+    kinds = frozenset(
+        {"real", "positive", "bounded", "whole", "date", "datetime", "time", "duration"}
+    )
     location: Tensor
     unit: Tensor
 

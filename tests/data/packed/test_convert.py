@@ -182,7 +182,7 @@ class TestPack:
         parquet.write_table(TABLE, tmp_path / "x.parquet")
         pack(str(tmp_path / "x.parquet"), tmp_path / "out", Reading())
         for stream in (True, False):
-            schema = read(tmp_path / "out", kinds={"visits": "real"}, stream=stream).schema
+            schema = read(tmp_path / "out", columns={"visits": "real"}, stream=stream).schema
             assert {f.name: f.kind for f in schema.fields}["visits"] == "real"
             with pytest.raises(SettingError, match="give gaps to lowerbound data pack"):
                 read(tmp_path / "out", gaps={"visits": [9]}, stream=stream)
@@ -228,7 +228,7 @@ class TestPack:
 def test_a_column_that_turns_into_words_is_refused_with_the_remedy(tmp_path):
     lines = [f"{i},{i / 4}" for i in range(900)] + ["900,x"] * 9
     (tmp_path / "x.csv").write_text("a,b\n" + "\n".join(lines))
-    with pytest.raises(DataError, match=r"'b' of .* holds words further down.*--kinds b=cat"):
+    with pytest.raises(DataError, match=r"'b' is mixed: .* words such as 'x'.*--column b=cat"):
         read(tmp_path / "x.csv", stream=True)
 
 

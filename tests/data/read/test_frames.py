@@ -68,8 +68,9 @@ def test_a_frame_brings_words_gaps_dates_and_truths():
     assert np.isnan(cells["text"]).tolist() == [False, False, True, False] * 5
     assert np.isnan(cells["view"]).tolist() == [False, False, True, False] * 5
     assert np.isnan(cells["gap"]).tolist() == [False, True, False, False] * 5
-    assert cells["day"].tolist() == [19723, 19725] * 10
-    assert cells["moment"].tolist() == [19723, 19725] * 10
+    assert (cells["day"] / 86_400e6).tolist() == [19723, 19725] * 10
+    assert (cells["moment"] / 86_400e6).tolist() == [19723, 19725] * 10
+    assert (found["day"].form, found["moment"].form) == ("date", "timestamp")
     assert cells["price"].tolist() == [1.5, 2.25] * 10
     assert np.isnan(cells["empty"]).all()
     assert found["count"].whole

@@ -5,6 +5,7 @@ import pytest
 
 from lowerbound.data.raw import Raw
 from lowerbound.data.read.source import open_source
+from lowerbound.data.reading import reading
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(1000, 2)) @ rng.normal(size=(2, 5)) + 0.1 * rng.normal(size=(1000, 5))
@@ -61,3 +62,14 @@ def test_ordinary_and_heavy_tailed_columns_hold_no_code(draw):
         raw = opened(draw(np.random.default_rng(seed)))
         assert "code for missing" not in said(raw), seed
         assert "far outside" not in said(raw), seed
+
+
+def test_a_date_far_before_all_others_is_named_as_it_is_written():
+    days = [f"2024-{1 + i % 12:02}-{1 + i % 28:02}" for i in range(200)]
+    days[5] = days[50] = days[150] = "1900-01-01"
+    table = {"paid": days, "x": rng.normal(size=200)}
+    words = said(open_source(table))
+    assert "--gaps paid=1900-01-01 (gaps={'paid': ['1900-01-01']}) makes gaps of them" in words
+    told = open_source(table, reading(gaps={"paid": ["1900-01-01"]}))
+    assert np.isnan(told.values[:, 0]).sum() == 3
+    assert "code for missing" not in said(told)

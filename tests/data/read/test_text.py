@@ -55,7 +55,7 @@ def test_a_binary_file_is_refused_in_a_line(tmp_path):
 
 def test_a_txt_file_of_numbers_is_still_a_table(tmp_path):
     rows = [f"{i} {i * 0.5}" for i in range(30)]
-    assert lb.read(written(tmp_path, rows)).schema.kind != "text"
+    assert lb.read(written(tmp_path, rows)).schema.kind != "byte"
     tabs = ["name\tplace"] + [f"word{i % 3}\tother{i % 4}" for i in range(30)]
     assert lb.read(written(tmp_path, tabs, "tabs.txt")).schema.is_table
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lowerbound.data.field import LeftOut
 from lowerbound.data.notes import Note
 from lowerbound.data.packed.flat import FlatRows
 from lowerbound.data.raw import Column, Raw
@@ -37,6 +38,8 @@ class Manifest:
     row_label: str | None = None
     notes: tuple[Note, ...] = ()
     reading: Reading = field(default_factory=Reading)
+    order: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def is_packed(path: Path) -> bool:
@@ -76,6 +79,8 @@ def open_packed(folder: Path, options: Reading | None = None) -> Raw:
         found.row_label,
         found.notes,
         found.reading if options is None else _with_kinds(found.reading, options),
+        order=found.order,
+        left_out=found.left_out,
     )
     lengths = [len(one) for one in (raw.part, raw.label, raw.row_names) if one is not None]
     if any(length != len(raw) for length in lengths) or (
@@ -88,13 +93,13 @@ def open_packed(folder: Path, options: Reading | None = None) -> Raw:
 def _with_kinds(packed: Reading, options: Reading) -> Reading:
     if options.recorded:
         return packed
-    late = set(options.told()) - {"binarize", "kinds"}
+    late = set(options.told()) - {"binarize", "columns"}
     if late:
         raise SettingError(
             f"packed rows are as they were read then: give {', '.join(sorted(late))} to "
             "lowerbound data pack"
         )
-    return replace(packed, binarize=options.binarize, kinds=(*options.kinds, *packed.kinds))
+    return replace(packed, binarize=options.binarize, columns=(*options.columns, *packed.columns))
 
 
 def _json(path: Path):  # type: ignore[no-untyped-def]

@@ -12,7 +12,7 @@ from lowerbound.data.read.delimited import parse
 from lowerbound.data.read.files import TEXT, Entry, classes_of, first_line
 from lowerbound.data.read.pictures import plan_pictures
 from lowerbound.data.read.source import arranged, arrays_of, chosen, pictures_raw
-from lowerbound.data.reading import KindOf, Reading
+from lowerbound.data.reading import Reading, Said
 from lowerbound.errors import DataError
 
 #: Bytes of a part, about: it takes several times as much while it is read.
@@ -74,7 +74,7 @@ def _tables(entries: list[Entry], options: Reading, where: str) -> Iterator[Raw]
         if changed:
             raise DataError(
                 f"column {changed[0]!r} of {where} holds words further down, and numbers at first; "
-                f"say its kind with --kinds {changed[0]}=categorical"
+                f"say its kind with --column {changed[0]}=categorical"
             )
         if not names:  # the first part has decided
             columns, label = raw.table or (), raw.row_label or ""
@@ -82,12 +82,12 @@ def _tables(entries: list[Entry], options: Reading, where: str) -> Iterator[Raw]
                 name for name in table.column_names if name == label or name in (raw.names or ())
             ]
             words = [one.name for one in columns if one.categories is not None]
-            kinds = {one.column: one.kind for one in options.kinds} | dict.fromkeys(
+            kinds = {one.column: one.kind for one in options.columns} | dict.fromkeys(
                 words, "categorical"
             )
             decided = replace(raw.reading, files="rows" if len(entries) > 1 else None)
-            told = tuple(KindOf(name, kind) for name, kind in kinds.items() if name in names)
-            options = replace(options, row_names=label, kinds=told)
+            told = tuple(Said(name, kind) for name, kind in kinds.items() if name in names)
+            options = replace(options, row_names=label, columns=told)
         yield replace(raw, reading=decided)
 
 

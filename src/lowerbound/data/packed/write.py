@@ -100,6 +100,8 @@ def _written(folder: Path, parts: Iterable[Raw], tell: Progress) -> int:
         row_label=first.row_label,
         notes=tuple(Note(what, count, examples[what]) for what, count in notes.items()),
         reading=first.reading,
+        order=first.order,
+        left_out=first.left_out,
     )
     text = json.dumps({"format": manifest.format, "version": manifest.version, **to_json(manifest)})
     (folder / MANIFEST).write_text(text, encoding="utf-8")
@@ -158,7 +160,7 @@ class Words:
                 how = "words" if words is None else "numbers"
                 raise DataError(
                     f"column {one.name!r} of {raw.where} holds {how} from row {start:,} on; say "
-                    f"its kind with --kinds {one.name}=categorical"
+                    f"its kind with --column {one.name}=categorical"
                 )
             if words is not None and one.categories:
                 places = [words.setdefault(word, len(words)) for word in one.categories]

@@ -4,22 +4,28 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from lowerbound.data.field import LeftOut
+from lowerbound.data.guess import words_of
+from lowerbound.data.ids import id_of
+from lowerbound.data.moments import EPOCHS, UNITS, counted, counted_form
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import Column, Raw, refuse_oversize
 from lowerbound.data.read.words import Told, tell
-from lowerbound.data.reading import Reading, Written
+from lowerbound.data.reading import LEFT_OUT, Reading, Said, Written
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError, UnknownNameError
 
 MOST_WORDS = 1000
 MOST_DECIMALS = 6
-FEW_ROWS = 20
+FEW_ROWS, FEW_IDS = 20, 50
+LONG, MANY = 30, 5
+"""Of free text: characters, or words, of a cell on average."""
+IDS = ("id", "key", "uuid", "guid", "no", "nr", "number")
 NUMBERING = ("", "unnamed: 0", "index", "id", "row", "rownames", "row_names", "__index_level_0__")
-DAY = 86400.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,8 @@ class Taken:
     told: Told
     integer: bool = False
     narrow: bool = False
+    decimals: int | None = None
+    declared: str | None = None
 
 
 def raw_of(
@@ -43,10 +51,10 @@ def raw_of(
 ) -> Raw:
     """Read the columns of a table, each with its own kind of cells.
 
-    Numbers are numbers; words become codes; dates become days since 1970; empty cells, NaN,
+    Numbers are numbers; words become codes; dates and times become microseconds; empty cells, NaN,
     infinities and the codes that a person names are gaps. A column that only names or numbers
-    the rows becomes their names; columns of lists, and of words that hardly ever come twice, are
-    left out. All of it is said.
+    the rows becomes their names; ids, free text, and columns of lists are left out. All of it is
+    said.
 
     Args:
         table: Of pyarrow.
@@ -71,20 +79,24 @@ def raw_of(
     if not table.num_rows:
         raise DataError(f"{where} has a header but no rows")
     refuse_oversize(8 * table.num_rows * len(names), where)
-    label, row_names, table, more = _row_names(table, names, options, decimal if named else None)
+    label, row_names, out, more = _row_names(table, names, options, decimal if named else None)
     notes += more
     taken: list[Taken] = []
-    left: dict[str, list[str]] = {}
-    for name, column in zip([str(n) for n in table.column_names], table.columns, strict=True):
-        found = _taken(column, name, decimal, options)
-        if isinstance(found, str):
-            left.setdefault(found, []).append(name)
-        else:
+    left: list[LeftOut] = []
+    for place, (name, column) in enumerate(zip(names, table.columns, strict=True)):
+        if name in out:
+            why = "it names the rows"
+            left.append(id_of(column, name, place, why) if named else LeftOut(name, place, "skip"))
+            continue
+        found = _taken(column, name, decimal, options, named=named)
+        if isinstance(found, Taken):
             taken.append(found)
             notes += found.told.notes
-    notes += tuple(
-        Note(f"columns left out: {why}", len(out), tuple(out)) for why, out in left.items()
-    )
+        else:
+            kind, why = found
+            fits = id_of(column, name, place, why) if kind == "id" else None
+            left.append(fits or LeftOut(name, place, kind, why))
+    notes += _left_notes([one for one in left if one.name not in out])
     if not taken:
         told = "; ".join(str(note) for note in notes)
         raise DataError(f"{where} has no columns to model: {told}")
@@ -92,23 +104,39 @@ def raw_of(
     values = np.empty((table.num_rows, len(taken)), dtype)
     for place, one in enumerate(taken):
         values[:, place] = one.told.values
-    names = [one.name for one in taken]
-    dates = {one.name: Written(one.name, one.told.dates) for one in taken if one.told.dates}
+    names_taken = [one.name for one in taken]
+    dates = {one.name: Written(one.name, one.told.form) for one in taken if one.told.form}
     written = {one.column: one for one in options.written}
-    named = named or any(one.told.categories is not None for one in taken)
+    said = {one.name: Said(one.name, one.kind) for one in left if one.name not in out}
+    said |= {one.column: one for one in options.columns}
+    named = named or any(one.told.categories is not None or one.told.form for one in taken)
     return Raw(
         where,
         ArrayRows(values),
-        names=tuple(names) if named else None,
+        names=tuple(names_taken) if named else None,
         columns=tuple(_column(one) for one in taken) if named else None,
         row_names=row_names,
         row_label=label,
-        notes=notes + gap_notes(values, names),
+        notes=notes + gap_notes(values, names_taken),
         reading=replace(
             options,
             row_names=label or options.row_names,
             written=tuple({**written, **dates}.values()),
+            columns=tuple(said.values()),
         ),
+        order=tuple(names) if named else (),
+        left_out=tuple(left) if named else (),
+    )
+
+
+def _left_notes(left: list[LeftOut]) -> tuple[Note, ...]:
+    """Say which columns are left out, and why; those that a person leaves out need no word."""
+    reasons: dict[str, list[str]] = {}
+    for one in left:
+        if one.reason:
+            reasons.setdefault(f"{one.kind}: {one.reason}", []).append(one.name)
+    return tuple(
+        Note(f"columns left out, {why}", len(names), tuple(names)) for why, names in reasons.items()
     )
 
 
@@ -130,18 +158,19 @@ def gap_notes(values: np.ndarray, names: Sequence[str]) -> tuple[Note, ...]:
 def _column(one: Taken) -> Column:
     values = one.told.values
     known = values[np.isfinite(values)]
-    decimals = None
-    if one.told.categories is None and not one.integer and len(known):
+    decimals = one.decimals
+    if one.told.categories is None and not one.integer and len(known) and decimals is None:
         # by far most numbers were typed, rounded or measured with few digits, or with all of them
         for digits in range(MOST_DECIMALS + 1):
             if all((np.round(some, digits) == some).all() for some in (known[:1000], known)):
                 decimals = digits
                 break
-    return Column(one.name, one.told.categories, one.integer, decimals)
+    told = one.told
+    return Column(one.name, told.categories, one.integer, decimals, told.form, one.declared)
 
 
 def _check_names(names: list[str], options: Reading) -> None:
-    wanted = [one.column for one in (*options.gaps, *options.kinds)] + [options.row_names or "*"]
+    wanted = [one.column for one in (*options.gaps, *options.columns)] + [options.row_names or "*"]
     for name in wanted:
         if name != "*" and name not in names:
             raise UnknownNameError("column", name, names)
@@ -149,8 +178,8 @@ def _check_names(names: list[str], options: Reading) -> None:
 
 def _row_names(
     table: Any, names: list[str], options: Reading, decimal: str | None
-) -> tuple[str | None, tuple[str, ...] | None, Any, tuple[Note, ...]]:
-    """The column that names the rows, taken out of the table."""
+) -> tuple[str | None, tuple[str, ...] | None, list[str], tuple[Note, ...]]:
+    """The column that names the rows: its name, its cells, and the columns it is made of."""
     notes: tuple[Note, ...] = ()
     name, label, out = options.row_names, options.row_names, []
     if name is None:
@@ -167,10 +196,10 @@ def _row_names(
             shown = f"column {label!r}" if label else "the column without a name"
             notes = (Note(f"{shown} is left out: it names the rows; {how}"),)
     if not name or len(names) == 1:
-        return None, None, table, ()
+        return None, None, [], ()
     parts = [table.column(one).to_pylist() for one in out or [name]]
     words = tuple(" ".join(map(str, row)) for row in zip(*parts, strict=True))
-    return label, words, table.drop_columns(out or [name]), notes
+    return label, words, out or [name], notes
 
 
 def _index_of(table: Any, names: list[str]) -> list[str]:
@@ -202,11 +231,15 @@ def _names_rows(table: Any, name: str, first: bool, decimal: str) -> bool:
     return not text or tell(column, name, decimal=decimal).categories is not None
 
 
-def _taken(column: Any, name: str, decimal: str, options: Reading) -> Taken | str:
-    """A column's cells; or why it is left out."""
+def _taken(
+    column: Any, name: str, decimal: str, options: Reading, *, named: bool
+) -> Taken | tuple[Literal["id", "text", "skip"], str]:
+    """A column's cells; or how and why it is left out."""
     import pyarrow as pa
 
-    kind, how, types = column.type, options.how(name), pa.types
+    kind, how, types, told = column.type, options.how(name), pa.types, options.kind(name)
+    if told in LEFT_OUT:
+        return told, ""  # type: ignore[return-value]
     codes = options.codes(name)
     if types.is_dictionary(kind) and not _is_text(kind.value_type):
         column = column.cast(kind.value_type)
@@ -215,30 +248,70 @@ def _taken(column: Any, name: str, decimal: str, options: Reading) -> Taken | st
         return Taken(name, Told(np.full(len(column), np.nan)))
     if types.is_boolean(kind):
         values = np.asarray(column.cast(pa.int8()).cast(pa.float64()))
-        return Taken(name, Told(values, ("False", "True")))
+        return Taken(name, Told(values, ("False", "True")), declared="binary")
+    declared = None
     if types.is_dictionary(kind):
         column = column.unify_dictionaries()
+        declared = "ordinal" if kind.ordered else None
     elif _is_text(kind) or (how == "words or numbers" and types.is_integer(kind)):
         column = column.cast(pa.large_string())
     if _is_text(column.type):
-        found = tell(column, name, decimal=decimal, how=how, codes=codes)
+        strict = options.recorded
+        found = tell(column, name, decimal=decimal, how=how, codes=codes, strict=strict)
         if found.categories is None:
             return Taken(name, found)
-        most = len(column) / 2 if len(column) >= FEW_ROWS else MOST_WORDS
-        if how is None and len(found.categories) > min(MOST_WORDS, most):
-            return "hardly any of their words comes twice (--kinds COLUMN=categorical keeps one)"
-        return Taken(name, found)
-    days, way = _days(column)
-    if days is not None:
-        note = Note(f"dates of {name!r}, written {way}, are read as days since 1970")
-        return Taken(name, Told(days, dates=way, notes=(note,)))
+        out = None if how is not None or declared else _unmodelled(found)
+        return out or Taken(name, found, declared=declared)
+    found = _moments(column)
+    if found is not None:
+        return Taken(name, found, integer=True)
     if not (types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)):
-        return f"{kind} is neither a number nor a word"
+        return "skip", f"{kind} is neither a number nor a word"
     values = np.asarray(column.cast(pa.float64(), safe=False))
     if codes:
         values = np.where(np.isin(values, [_number(code) for code in codes]), np.nan, values)
+    if types.is_integer(kind) and named:
+        known = values[np.isfinite(values)]
+        form = how if how in (*EPOCHS, "%Y%m%d") else None
+        if how is None and len(known):
+            form = counted_form(name, known.min(), known.max(), known)
+        if form is not None:
+            return Taken(name, Told(counted(values, form), form=form), integer=True)
+        if how is None and len(known) == len(values):
+            why = _numbers_rows(known, name)
+            if why:
+                return "id", why
     narrow = types.is_float16(kind) or types.is_float32(kind)
-    return Taken(name, Told(values), types.is_integer(kind), narrow)
+    scale = kind.scale if types.is_decimal(kind) and 0 <= kind.scale <= 15 else None
+    return Taken(name, Told(values), types.is_integer(kind), narrow, scale)
+
+
+def _unmodelled(found: Told) -> tuple[Literal["id", "text"], str] | None:
+    """How and why a column of words is left out; None for one of categories."""
+    words = found.categories or ()
+    known = int(np.isfinite(found.values).sum())
+    if not words or known < FEW_ROWS:
+        return ("text", "more words than rows can teach") if len(words) > MOST_WORDS else None
+    length = sum(map(len, words)) / len(words)
+    parts = sum(len(word.split()) for word in words) / len(words)
+    long = (length > LONG and parts > 1.5) or parts > MANY
+    if long and len(words) > 0.5 * known:
+        return "text", f"{length:.0f} characters on average, hardly any twice"
+    if len(words) >= 0.999 * known and known >= FEW_IDS:
+        return "id", "every row has its own"
+    if len(words) > 0.5 * known:
+        return "text", "hardly any of their words comes twice (--column NAME=categorical keeps one)"
+    return None
+
+
+def _numbers_rows(values: np.ndarray, name: str) -> str | None:
+    """Why whole numbers without gaps are ids; None if they are data."""
+    if len(values) < FEW_IDS or len(np.unique(values)) < 0.999 * len(values):
+        return None
+    named = next((word for word in IDS if word in words_of(name)), None)
+    if named is not None:
+        return f"every row has its own number, and it is named {named}"
+    return "every row has its own number, ascending" if (np.diff(values) > 0).all() else None
 
 
 def _is_text(kind: Any) -> bool:
@@ -248,19 +321,24 @@ def _is_text(kind: Any) -> bool:
     return value in (pa.string(), pa.large_string(), pa.string_view())
 
 
-def _days(column: Any) -> tuple[np.ndarray | None, str | None]:
+def _moments(column: Any) -> Told | None:
+    """Microseconds of a column whose type is of dates or times."""
     import pyarrow as pa
 
-    kind = column.type
-    if pa.types.is_date(kind):
-        days = np.asarray(column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64()))
-        return days, "%Y-%m-%d"
-    if pa.types.is_timestamp(kind):
-        moments = column.cast(pa.timestamp("us", kind.tz)).cast(pa.int64()).cast(pa.float64())
-        days = np.asarray(moments) / (DAY * 1e6)
-        whole = (np.isnan(days) | (days == np.round(days))).all()
-        return days, "%Y-%m-%d" if whole else "%Y-%m-%d %H:%M:%S"
-    return None, None
+    kind, types = column.type, pa.types
+    if types.is_date(kind):
+        days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
+        return Told(np.asarray(days) * UNITS["day"], form="date")
+    if types.is_timestamp(kind):
+        form = f"timestamp {kind.tz}" if kind.tz else "timestamp"
+        whole = column.cast(pa.timestamp("us", kind.tz), safe=False)
+    elif types.is_time(kind):
+        form, whole = "time", column.cast(pa.time64("us"), safe=False)
+    elif types.is_duration(kind):
+        form, whole = "duration", column.cast(pa.duration("us"), safe=False)
+    else:
+        return None
+    return Told(np.asarray(whole.cast(pa.int64()).cast(pa.float64())), form=form)
 
 
 def _number(code: str) -> float:

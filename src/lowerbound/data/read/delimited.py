@@ -1,17 +1,20 @@
 """CSV, TSV and other tables of text, by pyarrow."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import refuse_oversize
 from lowerbound.data.read.dialect import Dialect, find_dialect
-from lowerbound.data.read.words import MISSING
+from lowerbound.data.read.words import MISSING, has_leading_zeros
 from lowerbound.data.reading import Reading
 from lowerbound.errors import DataError
 
 NULLS = sorted({form for word in MISSING for form in (word, word.upper(), word.capitalize())}
                | {"NaN", "NaT", "N/A", "#N/A", "<NA>"})  # fmt: skip
+WHOLE = re.compile(r"[+-]?\d+")
 
 
 def parse(content: bytes, suffix: str, options: Reading, where: str) -> tuple[Any, Dialect]:
@@ -37,8 +40,19 @@ def parse(content: bytes, suffix: str, options: Reading, where: str) -> tuple[An
     bad: list[Any] = []
     try:
         table = _parse(dialect, names, bad, threads=True)
-        note = Note("lines left out: they begin with # and are no rows", len(bad))
-        return table, replace(dialect, notes=(*dialect.notes, note)) if bad else dialect
+        worded = _worded(table, dialect)
+        if worded:
+            bad.clear()
+            table = _parse(dialect, names, bad, threads=True, worded=worded)
+            table = _numbers_again(table, worded)
+        notes = []
+        if bad:
+            notes.append(Note("lines left out: they begin with # and are no rows", len(bad)))
+        if b'"' in dialect.body:
+            lines = sum(bool(line.strip()) for line in dialect.body.split(b"\n"))
+            if lines > table.num_rows + len(bad):
+                notes.append(Note("cells in quotes hold line breaks, and are read whole"))
+        return table, replace(dialect, notes=(*dialect.notes, *notes))
     except _invalid() as error:
         bad.clear()
         try:  # again in one thread, which counts the rows
@@ -56,7 +70,40 @@ def parse(content: bytes, suffix: str, options: Reading, where: str) -> tuple[An
         ) from error
 
 
-def _parse(dialect: Dialect, names: list[str], bad: list[Any], *, threads: bool) -> Any:
+def _worded(table: Any, dialect: Dialect) -> list[str]:
+    """Columns whose cells are needed as they are written: dates, and codes with leading zeros."""
+    from pyarrow import types
+
+    zeros = re.search(rb"(?m)(?:^|[^\w.])0\d", dialect.body) is not None
+    return [
+        field.name
+        for field in table.schema
+        if types.is_temporal(field.type) or (zeros and types.is_integer(field.type))
+    ]
+
+
+def _numbers_again(table: Any, worded: list[str]) -> Any:
+    """Make numbers again of whole numbers that were looked at for leading zeros, and have none."""
+    import pyarrow as pa
+
+    for name in worded:
+        column = table.column(name)
+        words = column.unique().drop_null().to_pylist()
+        plain = all(WHOLE.fullmatch(word.strip()) for word in words)
+        if plain and not has_leading_zeros(word.strip() for word in words):
+            numbers = column.cast(pa.large_string()).cast(pa.int64())
+            table = table.set_column(table.column_names.index(name), name, numbers)
+    return table
+
+
+def _parse(
+    dialect: Dialect,
+    names: list[str],
+    bad: list[Any],
+    *,
+    threads: bool,
+    worded: Sequence[str] = (),
+) -> Any:
     import pyarrow as pa
     from pyarrow import csv
 
@@ -80,6 +127,7 @@ def _parse(dialect: Dialect, names: list[str], bad: list[Any], *, threads: bool)
             decimal_point=dialect.decimal,
             true_values=[],
             false_values=[],
+            column_types=dict.fromkeys(worded, pa.large_string()),
         ),
     )
 

@@ -11,6 +11,7 @@ from lowerbound.data.read.header import Header, find_header
 from lowerbound.data.reading import Decimal, Reading
 from lowerbound.errors import DataError
 
+NAMED = {";": "semicolons", "\t": "tabs", "|": "bars"}
 DELIMITERS = (",", ";", "\t", "|")
 SEEN, LINES = 2**18, 200
 COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+([eE][+-]?\d+)?\s?[%€$£]?")
@@ -60,6 +61,8 @@ def find_dialect(content: bytes, suffix: str, options: Reading, where: str) -> D
         text = re.sub(r"[ \t]+", "\t", re.sub(r"(?m)^[ \t]+|[ \t]+$", "", text))
         delimiter = "\t"
         notes += (Note("columns are separated by spaces"),)
+    elif delimiter in NAMED and suffix == ".csv":
+        notes += (Note(f"columns are separated by {NAMED[delimiter]}"),)
     stream = io.StringIO(text[:SEEN] if len(text) > SEEN else text, newline="")
     rows, ends = [], []
     reader = csv.reader(stream, delimiter=delimiter)
@@ -105,10 +108,15 @@ def _decoded(content: bytes, where: str) -> tuple[str, tuple[Note, ...]]:
             raise DataError(f"{where} is a binary file, not a table of text; save it as CSV")
         else:
             text = content.decode("utf-8-sig")
+            if content[:3] == b"\xef\xbb\xbf":
+                notes = (Note("text begins with a byte-order mark, which is left out"),)
     except UnicodeDecodeError:
         text = content.decode("cp1252", "replace")
-        notes = (Note("text is not UTF-8: read as Windows-1252, which touches only words"),)
+        notes = (
+            Note("text is not UTF-8: read as Windows-1252 (Latin-1), which touches only words"),
+        )
     if "\r" in text:
+        notes += (Note("lines end with carriage returns, as on Windows"),)
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text, notes
 

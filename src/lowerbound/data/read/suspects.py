@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from lowerbound.data.moments import unit_of, written
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import Raw
 
@@ -14,6 +15,7 @@ EXTREME = 10_000
 """An extreme cell lies so many times the spread of its column away from its median."""
 
 CODE = re.compile(r"-?(9{2,}(\.9+)?|8{3,}|7{3,}|1)")
+NUMBER = re.compile(r"-?[0-9.]+(e[+-]?[0-9]+)?")
 LOOKED_AT = 2000
 
 
@@ -40,17 +42,22 @@ def suspects(raw: Raw) -> tuple[Note, ...]:
         if not spread > 0:
             continue
         odd = known & (np.abs(column - middle) > EXTREME * spread)
+        form = None if columns is None else columns[j].form
         for end in (column[known].min(), column[known].max()):
             code, rest = column == end, known & (column != end)
             if _is_code(float(end), int(code.sum()), column[rest]):
-                codes.append(f"{name}={end:g} in {int(code.sum()):,}")
+                shown = f"{end:g}"
+                if form is not None:
+                    shown = str(written(np.array([end]), form, unit_of(column[code], form))[0])
+                codes.append(f"{name}={shown} in {int(code.sum()):,}")
                 odd &= ~code
         rows |= set(np.flatnonzero(odd)[: len(values) // 10].tolist())
     notes = []
     if codes:
         some = codes[0].rpartition(" in ")[0]
         column, _, code = some.rpartition("=")
-        how = f"--gaps {some} (gaps={{{column!r}: [{code}]}}) makes gaps of them"
+        quoted = code if NUMBER.fullmatch(code) else repr(code)
+        how = f"--gaps {some} (gaps={{{column!r}: [{quoted}]}}) makes gaps of them"
         what = f"columns with what may be a code for missing cells; {how}"
         notes.append(Note(what, len(codes), tuple(codes)))
     if rows:

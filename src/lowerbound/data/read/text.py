@@ -76,7 +76,7 @@ def raw_of_texts(
         where,
         ArrayRows(_packed(kept, width)),
         levels=BYTES,
-        kind="text",
+        kind="byte",
         notes=notes,
         reading=replace(options, longest=width - 1),
     )

@@ -4,12 +4,13 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
+from lowerbound.data.moments import find_forms, parse
 from lowerbound.data.notes import Note
+from lowerbound.errors import DataError
 
 MISSING = frozenset(
     ("", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "nat", "null", "none", "?", "-", ".")
@@ -20,14 +21,14 @@ MISSPELT = 3
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 ENDLESS = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
+LEADING = re.compile(r"0\d+")
 SIGNS = re.compile(r"^[€$£¥]\s?|\s?[%€$£¥]$")
-DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}")
-DATES = tuple(
-    day + time
-    for day in ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d.%m.%y")
-    for time in ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S")
-)
-EPOCH = datetime(1970, 1, 1)
+ENOUGH = 0.995
+"""So many of the cells of a column of numbers are numbers."""
+MOST_WRONG = 0.01
+"""So many cells of new data may be of another type than in training."""
+FEW_WORDS = 20
+"""So many words and numbers, mixed, are words; more are an error."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,16 @@ class Told:
     """Cells of one column.
 
     Args:
-        values: Float64 `(N,)`: numbers, days since 1970, or codes of words; nan where unknown.
+        values: Float64 `(N,)`: numbers, microseconds of dates, or codes of words; nan where
+            unknown.
         categories: The words that the codes stand for; None for numbers.
-        dates: How they are written, as in "%d.%m.%Y"; None for what are no dates.
+        form: How dates are written: see `lowerbound.data.moments`; None for what are no dates.
         notes: What was decided.
     """
 
     values: np.ndarray
     categories: tuple[str, ...] | None = None
-    dates: str | None = None
+    form: str | None = None
     notes: tuple[Note, ...] = ()
 
 
@@ -54,11 +56,13 @@ def tell(
     decimal: str = ".",
     how: str | None = None,
     codes: tuple[str, ...] = (),
+    strict: bool = False,
 ) -> Told:
     """Decide what the text of a column is, over all of its cells.
 
     Numbers may have thousands separators, decimal commas, percent or currency signs; a few other
-    words among them are gaps. Dates are written in one way.
+    words among them are gaps. Whole numbers with leading zeros are words. Dates are written in one
+    way.
 
     Args:
         column: A column of pyarrow, of strings or a dictionary of them.
@@ -66,34 +70,48 @@ def tell(
         decimal: "." or ",".
         how: How its cells are written, where that is known: see `Written`.
         codes: Words that stand for a gap.
+        strict: Whether the column is of new data, of which few cells may be of another type.
+
+    Raises:
+        DataError: Numbers and words are mixed, or too many cells are not as they are said to be.
     """
     whole = column.combine_chunks() if hasattr(column, "chunks") else column
-    coded = whole if hasattr(whole, "indices") else whole.dictionary_encode()
+    typed = hasattr(whole, "indices")
+    coded = whole if typed else whole.dictionary_encode()
     words = [str(word).strip() if word is not None else "" for word in coded.dictionary.to_pylist()]
     place = np.asarray(coded.indices.fill_null(len(words))).astype(np.int64)
     counts = Counter[str]()
     for word, count in zip(words, np.bincount(place, minlength=len(words)).tolist(), strict=False):
         if count and word.lower() not in MISSING and word not in codes:
             counts[word] += count
-    found, notes = None, ()
-    dates = how if how is not None and "%" in how else None
-    if counts and how in (None, "numbers"):
-        found, notes = _numbers(counts, name, decimal, told=how is not None)
-    if counts and found is None and how not in ("words", "words or numbers"):
-        found, notes, dates = _dates(counts, name, dates)
+    found, notes, form = None, (), None
+    if counts and how in (None, "numbers") and not typed:
+        found, notes = _numbers(counts, name, decimal, told=how is not None, strict=strict)
+    if counts and found is None and how not in ("words", "words or numbers") and not typed:
+        told = None if how == "numbers" else how
+        found, notes, form = _dates(counts, name, told, strict=strict)
     categories = None
     if found is None:
-        categories = tuple(sorted(counts))
+        kept = [word for word in dict.fromkeys(words) if word.lower() not in MISSING]
+        kept = [word for word in kept if word not in codes]
+        categories = tuple(kept if typed else sorted(counts))
         found = {word: float(code) for code, word in enumerate(categories)}
     values = np.array([found.get(word, math.nan) for word in words] + [math.nan])
-    return Told(values[place], categories, dates, notes)
+    return Told(values[place], categories, form, notes)
+
+
+def has_leading_zeros(words: Any) -> bool:
+    """Whether whole numbers among words are written with zeros before them, as codes are."""
+    return any(LEADING.fullmatch(word) for word in words)
 
 
 def _numbers(
-    counts: Counter[str], name: str, decimal: str, *, told: bool
+    counts: Counter[str], name: str, decimal: str, *, told: bool, strict: bool
 ) -> tuple[dict[str, float] | None, tuple[Note, ...]]:
     found: dict[str, float] = {}
     odd, signs, grouped = [], set(), False
+    if not told and has_leading_zeros(counts):
+        return None, ()
     for word in counts:
         bare = SIGNS.sub("", word)
         if decimal == ",":
@@ -107,10 +125,18 @@ def _numbers(
             found[word] = math.inf
         else:
             odd.append(word)
-        if len(odd) > MISSPELT and not told:
-            return None, ()
-    few = sum(counts[word] for word in odd) <= 0.1 * counts.total()
-    if not found or not (told or few):
+    rest = sum(counts[word] for word in odd)
+    few = len(odd) <= MISSPELT and rest <= 0.1 * counts.total()
+    if strict and told:
+        _refuse_many(odd, counts, name, "number")
+    elif not found or not (told or few or rest <= (1 - ENOUGH) * counts.total()):
+        if rest < 0.5 * counts.total() and len(counts) > FEW_WORDS:
+            shown = ", ".join(repr(word[:20]) for word in odd[:MISSPELT])
+            raise DataError(
+                f"column {name!r} is mixed: {counts.total() - rest:,} numbers, and {rest:,} words "
+                f"such as {shown}; --gaps {name}=WORD makes a gap of one, --column "
+                f"{name}=real of all, --column {name}=categorical takes numbers as words"
+            )
         return None, ()
     notes = _gaps(odd, counts, name, "number")
     if signs:
@@ -122,35 +148,42 @@ def _numbers(
 
 
 def _dates(
-    counts: Counter[str], name: str, told: str | None
+    counts: Counter[str], name: str, told: str | None, *, strict: bool
 ) -> tuple[dict[str, float] | None, tuple[Note, ...], str | None]:
-    if told is not None:
-        found = {word: days for word in counts if (days := _day(word, told)) is not None}
-        odd = [word for word in counts if word not in found]
-        return found, tuple(_gaps(odd, counts, name, f"date written {told}")), told
-    fitting: dict[str, dict[str, float]] = {}
-    for way in DATES if all(DATE.match(word) for word in counts) else ():
-        found = {}
-        for word in counts:
-            days = _day(word, way)
-            if days is None:
-                break
-            found[word] = days
-        else:
-            fitting[way] = found
-    if not fitting:
+    form, others = told, []
+    if told is None or "%" not in told:
+        form, *others = [*find_forms(counts), *([None] if told is None else ["%Y-%m-%d"])]
+    if form is None:
         return None, (), None
-    way = next(iter(fitting))
-    other = f"; they may also be {' or '.join(list(fitting)[1:])}" if len(fitting) > 1 else ""
-    note = Note(f"dates of {name!r}, written {way}, are read as days since 1970{other}")
-    return fitting[way], (note,), way
+    found = parse(counts, form)
+    odd = [word for word in counts if word not in found]
+    if strict:
+        _refuse_many(odd, counts, name, f"date written {form}")
+    elif not found:
+        raise DataError(f"column {name!r} holds no date written {form}, but {odd[0][:20]!r}")
+    notes = _gaps(odd, counts, name, f"date written {form}")
+    doubtful = [other for other in others if other is not None and _swapped(form, other)]
+    if doubtful:
+        how = f"--column {name}=date:{doubtful[0]} reads them so"
+        notes.append(
+            Note(f"dates of {name!r} may be written {form}, as read, or {doubtful[0]}; {how}")
+        )
+    return found, tuple(notes), form
 
 
-def _day(word: str, way: str) -> float | None:
-    try:
-        return (datetime.strptime(word, way) - EPOCH) / timedelta(days=1)
-    except ValueError:
-        return None
+def _swapped(form: str, other: str) -> bool:
+    """Whether two forms differ in the order of day and month alone."""
+    return form.replace("%d", "%m") == other.replace("%d", "%m")
+
+
+def _refuse_many(odd: list[str], counts: Counter[str], name: str, what: str) -> None:
+    """Refuse new data of which many cells are of another type."""
+    rest = sum(counts[word] for word in odd)
+    if rest > max(1, MOST_WRONG * counts.total()):
+        raise DataError(
+            f"{rest:,} of {counts.total():,} cells of {name!r} hold no {what}, such as "
+            f"{odd[0][:20]!r}; give the column as in training, or --gaps {name}={odd[0][:20]}"
+        )
 
 
 def _gaps(odd: list[str], counts: Counter[str], name: str, what: str) -> list[Note]:
