@@ -33,8 +33,8 @@ class Assembly:
         training: How.
         settings: The model's and the objective's settings, all of them, as JSON values.
         words: Why it was chosen so, one sentence each.
-        refit: Whether a better prior is to be fitted after training: where "auto" was asked for and
-            no other prior.
+        refit: Whether a better prior is to be fitted after training: where "auto" or "table" was
+            asked for and no other prior.
     """
 
     recipe: Recipe
@@ -95,7 +95,8 @@ def assemble(
         )
     with seeded(seed):
         model, objective = recipe(schema, **arguments)
-    refit = name == "auto" and resolved.get("prior") == "standard-normal"
+    asked_for = name == "auto" or recipe.refit
+    refit = asked_for and resolved.get("prior") == "standard-normal"
     if refit:
         words = (*words, "After training a mixture is fitted to the encodings, if it is better.")
     return Assembly(recipe, model, objective, training, plain(resolved), words, refit)

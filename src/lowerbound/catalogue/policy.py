@@ -70,19 +70,33 @@ def choose(
     def open_to(name: str) -> bool:
         return given.get(name) in (None, "auto")
 
-    settings = dict(given)
-    if open_to("latents"):
-        settings["latents"] = latents_for(schema)
-    if open_to("likelihood"):
-        settings["likelihood"] = law_for(schema)
-    if open_to("network"):
-        settings["network"] = network_for(schema)
+    name = recipe
+    if recipe == "auto":
+        name = "table" if schema.is_table else "vae"
+    found: dict[str, Any] = {
+        "latents": latents_for(schema),
+        "likelihood": law_for(schema),
+        "network": network_for(schema),
+        **(for_table(schema) if name == "table" and schema.is_table else {}),
+    }
+    settings = {**given, **{key: value for key, value in found.items() if open_to(key)}}
     if open_to("init"):
         settings["init"] = init_for(settings["network"], examples)
     if settings["likelihood"] == "gaussian" and open_to("likelihood.scale"):
         settings["likelihood.scale"] = "shared" if schema.is_image else "per-dimension"
-    name = "vae" if recipe == "auto" else recipe
     return Chosen(name, settings, reasons(schema, settings))
+
+
+def for_table(schema: Schema) -> dict[str, Any]:
+    """Return the settings that a table's model is given by itself."""
+    return {
+        "latents": max(8, min(MOST_LATENTS, schema.dimensions)),
+        "likelihood": "binned",
+        "inputs": "binned",
+        "network": "mlp",
+        "network.hidden": (256, 256),
+        "network.dropout": 0.1,
+    }
 
 
 def latents_for(schema: Schema) -> int:

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from lowerbound.data.kinds import KINDS, MOST_LEVELS, Traits
+from lowerbound.distributions import Bins
 from lowerbound.errors import DataError
 
 Role = Literal["modelled", "condition"]
@@ -32,6 +33,8 @@ class Field:
         scale: Standard deviations of the training split, likewise; all positive.
         whole: Whether its numbers are whole ones and are written so.
         decimals: The most digits after the point that were seen; None where nothing is rounded.
+        bins: Of a column of a table, those that its numbers were cut into, with the training
+            examples in each; None if not measured.
 
     Raises:
         DataError: The parts contradict each other.
@@ -48,6 +51,7 @@ class Field:
     scale: tuple[float, ...] | None = None
     whole: bool = False
     decimals: int | None = None
+    bins: Bins | None = None
 
     def __post_init__(self) -> None:
         known = KINDS.get(self.kind)
@@ -82,6 +86,8 @@ class Field:
         self._check_measures()
 
     def _check_measures(self) -> None:
+        if self.bins is not None and (self.shape or len(self.bins.counts) != self._codes):
+            raise DataError(f"field {self.name!r} has bins that do not fit its levels")
         if (self.mean is None) != (self.scale is None):
             raise DataError(f"field {self.name!r} needs both mean and scale, or neither")
         for measured in (self.mean, self.scale):
@@ -96,6 +102,12 @@ class Field:
                 raise DataError(f"field {self.name!r} has a mean or scale that is not finite")
         if self.scale is not None and min(self.scale) <= 0:
             raise DataError(f"field {self.name!r} has a scale that is not positive")
+
+    @property
+    def _codes(self) -> int:
+        """How many bins there must be: one a level, or as many as there are."""
+        given = 0 if self.bins is None else len(self.bins.counts)
+        return given if self.levels is None else self.levels
 
     @property
     def cells(self) -> int:

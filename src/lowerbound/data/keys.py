@@ -24,7 +24,9 @@ def content_keys(block: Block, seed: int) -> np.ndarray:
     if rows.dtype.kind == "f":
         rows = rows + 0.0  # -0.0 equals 0.0, so it must hash like it
     rows = rows.astype(rows.dtype.newbyteorder("<"), copy=False)
-    masks = None if block.observed is None else np.packbits(block.observed.reshape(rows.shape), 1)
+    masks = None
+    if block.observed is not None:  # a mask of columns, one after the other, stays laid out so
+        masks = np.ascontiguousarray(np.packbits(block.observed.reshape(rows.shape), 1))
     start = blake2b(seed.to_bytes(8, "little", signed=True), digest_size=16)
     digests = bytearray()
     for place, row in enumerate(rows):

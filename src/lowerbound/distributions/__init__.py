@@ -1,5 +1,7 @@
 """What torch.distributions lacks: sums in float64, discretised densities, divergences."""
 
+from lowerbound.distributions.binned import Binned, Layout
+from lowerbound.distributions.bins import Bins
 from lowerbound.distributions.centre import centre, expected, spread, tempered
 from lowerbound.distributions.detach import detached
 from lowerbound.distributions.discretized_logistic import DiscretizedLogistic
@@ -13,12 +15,15 @@ from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitN
 from lowerbound.distributions.product import Columns, Product
 
 __all__ = [
+    "Binned",
+    "Bins",
     "Columns",
     "DiscretizedLogistic",
     "Mixture",
     "NegativeBinomial",
     "Product",
     "Independent",
+    "Layout",
     "Levels",
     "CellNormal",
     "SharedScaleNormal",

@@ -1,6 +1,7 @@
 """Likelihoods p(x|z): `Fields`, one network and the cells of each kind."""
 
 from lowerbound.likelihoods.bernoulli import Bernoulli, bernoulli
+from lowerbound.likelihoods.binned import Binned, binned
 from lowerbound.likelihoods.categorical import Categorical, categorical
 from lowerbound.likelihoods.cells import Cells, Site
 from lowerbound.likelihoods.discretized_logistic import DiscretizedLogistic, discretized_logistic
@@ -17,6 +18,7 @@ from lowerbound.likelihoods.negative_binomial import NegativeBinomial, negative_
 #: By name: from the cells that a law is for, and its settings, to the law.
 BUILDERS = {
     "bernoulli": bernoulli,
+    "binned": binned,
     "categorical": categorical,
     "discretized-logistic": discretized_logistic,
     "gaussian": gaussian,
@@ -25,6 +27,7 @@ BUILDERS = {
 
 __all__ = [
     "Bernoulli",
+    "Binned",
     "Categorical",
     "Cells",
     "DiscretizedLogistic",

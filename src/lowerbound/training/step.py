@@ -1,6 +1,7 @@
 """One update of the weights: the bound of a batch, its gradient, the optimiser, the average."""
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -93,6 +94,7 @@ class Stepper:
         Raises:
             UnstableError: It was the last of too many skipped in a row.
         """
+        batch = hiding(batch, self.training.hide)
         training, share = self.training, share or Share(slice(0, len(batch)), len(batch), True)
         schedule = training.schedule(fraction)
         self.optimizer.rate = training.learning_rate * self.guard.slowdown * schedule
@@ -198,6 +200,27 @@ class Stepper:
                 samples, gradient = self.objective.samples, self.objective.gradient
                 there = self.model.trace(batch, samples, gradient)  # type: ignore[operator]
         return f"{self._where()}: {name_non_finite(there, self.model)} is not finite"
+
+
+def hiding(batch: Batch, chance: float) -> Batch:
+    """Hide cells of some examples from the encoder, of each an evenly drawn share.
+
+    Args:
+        batch: `B` examples.
+        chance: That an example hides some.
+
+    Source: Ipsen, Mattei & Frellsen (2022), How to deal with missing data in supervised deep
+        learning?, for hiding cells that are known; a share that is drawn: Nazabal et al. (2020),
+        arXiv 1807.03653, trains on one fixed share.
+    """
+    if chance == 0:
+        return batch
+    rows = (len(batch), *(1,) * (batch.x.ndim - 1))
+    told, share = torch.rand(rows, device=batch.x.device), torch.rand(rows, device=batch.x.device)
+    shown = torch.rand(batch.x.shape, device=batch.x.device) >= torch.where(
+        told < chance, share, 0.0
+    )
+    return replace(batch, shown=shown if batch.observed is None else shown & batch.observed)
 
 
 def length_of(gradients: list[Tensor]) -> Tensor:

@@ -1,0 +1,37 @@
+"""The VAE of a table: columns of many kinds, with gaps."""
+
+from typing import Any
+
+from lowerbound.catalogue.flat import flat
+from lowerbound.catalogue.guided import guided
+from lowerbound.catalogue.recipe import recipe
+from lowerbound.core import Model
+from lowerbound.data import Schema
+from lowerbound.objectives import ELBO, Objective
+
+
+@recipe(
+    "table",
+    title="VAE of a table",
+    year=2020,
+    source="Nazabal et al., arXiv 1807.03653; Mattei & Frellsen, arXiv 1812.02633",
+    formula=ELBO.formula,
+    use="Tables of mixed columns, with gaps or without.",
+    avoid="For images and series, whose cells have neighbours.",
+    differs="Cells are softmax laws over bins measured in training, known cells are hidden from the "
+    "encoder at random, and the rate is warmed up.",
+    training={"weight_decay": 0.02, "hide": 0.5, "batch_size": 256, "epochs": 60},
+    refit=True,
+)
+def table(
+    schema: Schema, *, samples: int = 1, beta_warm_up: float = 0.5, **parts: Any
+) -> tuple[Model, Objective]:
+    """Assemble a VAE for the columns of a table.
+
+    Args:
+        schema: What the data is.
+        samples: Draws of z for each example.
+        beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.
+        **parts: Of the model: see `flat`.
+    """
+    return flat(schema, **parts), guided(ELBO(samples), beta_warm_up)
