@@ -11,7 +11,7 @@ from lowerbound.likelihoods import Cells, Site
 #: The kinds that each law takes, found by asking a law of each builder.
 _PROBE = Site("real", (1,))
 #: The laws of columns of too few examples to be cut into bins; for other kinds their default.
-OF_FEW = {"real": "gaussian"}
+OF_FEW = {"real": "student-t"}
 
 
 def kinds_of(law: str) -> frozenset[str]:

@@ -18,8 +18,8 @@ from lowerbound.objectives import ELBO, Objective
     formula=ELBO.formula,
     use="Tables of mixed columns, with gaps or without.",
     avoid="For images and series, whose cells have neighbours.",
-    differs="Cells are softmax laws over bins measured in training, known cells are hidden from the "
-    "encoder at random, and the rate is warmed up.",
+    differs="Cells are softmax laws over bins measured in training, cells are hidden at random, and "
+    "the rate is warmed up.",
     training={"weight_decay": 0.02, "hide": 0.5, "batch_size": 256, "epochs": 60},
     refit=True,
 )

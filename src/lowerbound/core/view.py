@@ -54,9 +54,9 @@ class View(nn.Module):
         self.levels = dict(sorted((levels or {}).items()))
         self.masked = masked
         places, self.bins = bins or ((), None)
-        coded = {p for p, b in zip(places, self.bins.bins, strict=True) if b.coded} if self.bins else ()
         self.register_buffer("binned", torch.tensor(places, dtype=torch.long), persistent=False)
-        self.coded = tuple(sorted(coded))
+        each = zip(places, () if self.bins is None else self.bins.bins, strict=True)
+        self.coded = tuple(place for place, one in each if one.coded)
 
     def shape(self, event: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of one view of an example: its first axis may be longer."""
@@ -72,7 +72,7 @@ class View(nn.Module):
             `(B, *shape)`, computed in the precision of the data and handed on in torch's default
             floating-point type; floats that are left as they are keep theirs.
         """
-        seen, known = batch.x, batch.seen
+        seen, known = batch.x, batch.observed
         if not (self._identity and seen.is_floating_point()):
             seen = ((seen - self.mean) / self.scale).to(torch.get_default_dtype())
         if known is not None:
@@ -93,11 +93,11 @@ class View(nn.Module):
         columns = list(seen.unbind(dim=1))
         for place, levels in self.levels.items():
             codes = batch.x[:, place]
-            if batch.seen is not None:
-                codes = torch.where(batch.seen[:, place], codes, 0)
+            if batch.observed is not None:
+                codes = torch.where(batch.observed[:, place], codes, 0)
             classes = one_hot(codes.long().clamp(0, levels - 1), levels).to(seen.dtype)
-            if batch.seen is not None:
-                classes = classes * batch.seen[:, place, None]
+            if batch.observed is not None:
+                classes = classes * batch.observed[:, place, None]
             columns[place] = classes
         return torch.cat([c if c.ndim == 2 else c.unsqueeze(1) for c in columns], dim=1)
 
@@ -109,8 +109,8 @@ class View(nn.Module):
         """One number a bin, `(B, bins)`."""
         own = batch.x.index_select(1, self.binned)
         ones = torch.ones(own.shape, dtype=like.dtype, device=like.device)
-        if batch.seen is not None:
-            known = batch.seen.index_select(1, self.binned)
+        if batch.observed is not None:
+            known = batch.observed.index_select(1, self.binned)
             own, ones = torch.where(known, own, 0), known.to(like.dtype)
         found = torch.zeros(len(own), layout.total, dtype=like.dtype, device=like.device)
         return found.scatter_(1, layout.code(own), ones)

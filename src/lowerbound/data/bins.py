@@ -49,10 +49,7 @@ class Values:
         """Give the bins of each column; None for one that has too few known cells."""
         whole = np.concatenate(self.parts) if self.parts else np.empty((0, self.columns))
         known = (column[~np.isnan(column)] for column in whole.T)
-        return tuple(
-            bins_of(own, field)
-            for own, field in zip(known, fields, strict=True)
-        )
+        return tuple(bins_of(own, field) for own, field in zip(known, fields, strict=True))
 
 
 def bins_of(values: np.ndarray, field: Field) -> Bins | None:

@@ -13,6 +13,7 @@ from lowerbound.distributions.mixture import Mixture
 from lowerbound.distributions.negative_binomial import NegativeBinomial
 from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitNormal
 from lowerbound.distributions.product import Columns, Product
+from lowerbound.distributions.zero_inflated import ZeroInflated
 
 __all__ = [
     "Binned",
@@ -28,6 +29,7 @@ __all__ = [
     "CellNormal",
     "SharedScaleNormal",
     "UnitNormal",
+    "ZeroInflated",
     "accumulate",
     "analytic_kl",
     "centre",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -64,11 +65,13 @@ class Layout(nn.Module):
         halves = np.array([0.5 if one.whole else 0.0 for one in self.bins])
         ends = np.array([(one.edges[0], one.edges[-1]) if one.edges else (0, 1) for one in bins])
         scale = TAIL * (ends[:, 1] - ends[:, 0])
-        limits = [(one.low, one.high) for one in self.bins]
+        limits = [
+            (0, len(one.counts) - 1) if one.coded else (one.low, one.high) for one in self.bins
+        ]
         open_ends = np.array([[limit is None for limit in pair] for pair in limits])
         self._put("scale", scale)
-        self._put("near", ends + halves[:, None] * [1, -1])
-        self._put("rate", open_ends * ~coded[:, None] / scale[:, None])
+        self._put("near", ends + halves[:, None] * [-1, 1])
+        self._put("rate", open_ends / scale[:, None])
         lows, highs = zip(*limits, strict=True)
         self._put("least", np.array([-np.inf if v is None else v for v in lows]))
         self._put("most", np.array([np.inf if v is None else v for v in highs]))
@@ -107,18 +110,17 @@ class Layout(nn.Module):
     def normalisers(self, logits: Tensor) -> Tensor:
         """Return log sum exp of the logits of each column, `(..., n)`, from `(..., logits)`."""
         flat = logits.reshape(-1, self.logits)
-        index = self.segment.expand(len(flat), -1)
         with torch.no_grad():
-            top = torch.full((len(flat), len(self.bins)), -torch.inf, dtype=flat.dtype,
-                             device=flat.device).scatter_reduce_(1, index, flat, "amax")  # fmt: skip
+            top = flat.new_full((len(flat), len(self.bins)), -torch.inf)
+            top.scatter_reduce_(1, self.segment.expand(len(flat), -1), flat, "amax")
         parts = (flat - top.index_select(1, self.segment)).exp()
         sums = parts @ self._of_columns(parts)
         return (sums.log() + top).reshape(*logits.shape[:-1], len(self.bins))
 
     def _of_columns(self, like: Tensor) -> Tensor:
         """1 where a logit belongs to a column, `(logits, n)`."""
-        return torch.zeros(self.logits, len(self.bins), dtype=like.dtype, device=like.device
-                           ).scatter_(1, self.segment.unsqueeze(1), 1.0)  # fmt: skip
+        zeros = like.new_zeros(self.logits, len(self.bins))
+        return zeros.scatter_(1, self.segment.unsqueeze(1), 1.0)
 
     def start(self) -> Tensor:
         """Return the logits at which every bin has its share of the training examples."""
@@ -297,7 +299,7 @@ def _table(bins: Bins) -> dict[str, np.ndarray]:
         edges = [bins.edges[0] if bins.low is None else bins.low - 0.5 * bins.whole, *bins.edges]
         edges.append(bins.edges[-1] if bins.high is None else bins.high + 0.5 * bins.whole)
         scale = TAIL * (bins.edges[-1] - bins.edges[0])
-        for place, (start, end) in enumerate(zip(edges, edges[1:], strict=False), n):
+        for place, (start, end) in enumerate(pairwise(edges), n):
             is_tail = (place == n and bins.low is None) or (
                 place == len(counts) - 1 and bins.high is None
             )

@@ -1,6 +1,7 @@
 """Where the numbers of a column lie: values with a bin of their own, and ranges for the others."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Bins:
             )
         for name in ("atoms", "edges"):
             values = getattr(self, name)
-            if any(b <= a for a, b in zip(values, values[1:], strict=False)):
+            if any(b <= a for a, b in pairwise(values)):
                 raise ValueError(f"{name} of bins must ascend")
         if min(self.counts) < 0 or not any(self.counts):
             raise ValueError("bins need some examples, and none less than 0")

@@ -66,10 +66,8 @@ class Fields(Conditional):
 
     def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
         """See `Conditional.check`: each law knows its cells."""
-        if self.places is None:
-            self.parts[0].check(x if observed is None else x[observed], name)
-            return
-        for places, law in zip(self.places, self.parts, strict=True):
+        for index, law in enumerate(self.parts):
+            places = slice(None) if self.places is None else self.places[index]
             own = x[:, places]
             # a filler lies inside the support
             known = own if observed is None else filled(own, observed[:, places], law.filler)

@@ -116,10 +116,8 @@ def _moments(law: Distribution) -> Tensor:
     check_close(mass.sum(dim=0), torch.ones(()), f"{what} of a cell of p(x|z)", 1e-6, "plain")
     mean = (mass * x).sum(dim=0)
     told = law.mean
-    if bool(told.isnan().all()):  # classes without order: the most probable stands for them
-        told, wanted = expected(law), mass.argmax(dim=0)
-    else:
-        told, wanted = expected(law), mean
+    # classes without order have no mean: the most probable stands for them
+    told, wanted = expected(law), torch.where(told.isnan(), mass.argmax(dim=0), mean)
     check_close(told, wanted, "the mean of p(x|z)", 1e-4, "plain")
     return torch.stack([mean, (mass * (x - mean).square()).sum(dim=0)])
 

@@ -26,8 +26,8 @@ class Training:
         weight_decay: Decoupled decay of weights (AdamW); 0 is Adam.
         betas: Adam's decay rates of the first and second moments.
         epsilon: Adam's guard against division by zero, positive.
-        hide: Chance that an example hides some of its known cells from the encoder, a share of them
-            that is drawn evenly from 0 to 1. The bound is still that of all its cells.
+        hide: Chance that an example is seen with gaps: a share of its cells, drawn evenly from 0 to
+            1, is taken for unobserved. So q(z|x) learns to do with any cells.
         clip: Longest gradient allowed, in the l2 norm; None to leave gradients alone. One that is
             longer and a thousand times as long as usual is an accident: its batch is skipped.
         average: Decay of the exponential moving average of the weights, which is what is

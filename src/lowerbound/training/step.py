@@ -203,24 +203,22 @@ class Stepper:
 
 
 def hiding(batch: Batch, chance: float) -> Batch:
-    """Hide cells of some examples from the encoder, of each an evenly drawn share.
+    """Take cells of some examples for unobserved, of each an evenly drawn share.
+
+    The bound of such an example is one on the probability of the cells that are left, so that q(z|x)
+    learns to answer for any of them and p stays what it is.
 
     Args:
         batch: `B` examples.
-        chance: That an example hides some.
-
-    Source: Ipsen, Mattei & Frellsen (2022), How to deal with missing data in supervised deep
-        learning?, for hiding cells that are known; a share that is drawn: Nazabal et al. (2020),
-        arXiv 1807.03653, trains on one fixed share.
+        chance: That some cells of an example are hidden.
     """
     if chance == 0:
         return batch
     rows = (len(batch), *(1,) * (batch.x.ndim - 1))
     told, share = torch.rand(rows, device=batch.x.device), torch.rand(rows, device=batch.x.device)
-    shown = torch.rand(batch.x.shape, device=batch.x.device) >= torch.where(
-        told < chance, share, 0.0
-    )
-    return replace(batch, shown=shown if batch.observed is None else shown & batch.observed)
+    left = torch.rand(batch.x.shape, device=batch.x.device) >= share
+    left = left | (told >= chance)
+    return replace(batch, observed=left if batch.observed is None else left & batch.observed)
 
 
 def length_of(gradients: list[Tensor]) -> Tensor:
