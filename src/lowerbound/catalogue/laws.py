@@ -19,10 +19,11 @@ def kinds_of(law: str) -> frozenset[str]:
     return SLOTS["likelihood"].builders[law](_PROBE).kinds
 
 
-def fitting(kind: str) -> tuple[str, ...]:
-    """Return the laws that take a kind of data, its default first."""
-    laws = [law for law in SLOTS["likelihood"].builders if kind in kinds_of(law)]
-    return tuple(sorted(laws, key=lambda law: law != KINDS[kind].law))
+def fitting(schema: Schema) -> tuple[str, ...]:
+    """Return the laws that take data of one kind, its default first."""
+    laws = [law for law in SLOTS["likelihood"].builders if schema.kind in kinds_of(law)]
+    laws = [law for law in laws if law != "binned" or schema.is_table]
+    return tuple(sorted(laws, key=lambda law: law != KINDS[schema.kind].law))
 
 
 def law_for(schema: Schema) -> str:
@@ -118,7 +119,8 @@ def settings_of_law(name: str) -> frozenset[str]:
 def check_law(name: str, schema: Schema) -> None:
     """Raise `SettingError`, with the choices, if a law does not fit the data."""
     fits = kinds_of(name)
-    if all(field.kind in fits for field in schema.modelled):
+    columns = name != "binned" or schema.is_table
+    if columns and all(field.kind in fits for field in schema.modelled):
         return
     if schema.kind == "mixed":
         wrong = next(field for field in schema.modelled if field.kind not in fits)
@@ -126,7 +128,7 @@ def check_law(name: str, schema: Schema) -> None:
             f"likelihood '{name}' does not fit column '{wrong.name}', which is {wrong.kind}; use "
             "--likelihood auto, which gives each column the law of its kind"
         )
-    choices = " or ".join(f"--likelihood {choice}" for choice in fitting(schema.kind))
+    choices = " or ".join(f"--likelihood {choice}" for choice in fitting(schema))
     if name == "bernoulli" and schema.is_discrete:
         remedy = f"{choices}, or --binarize" if schema.kind == "ordinal" else choices
         raise SettingError(

@@ -20,7 +20,7 @@ from lowerbound.objectives import ELBO, Objective
     avoid="For images and series, whose cells have neighbours.",
     differs="Cells are softmax laws over bins measured in training, cells are hidden at random, and "
     "the rate is warmed up.",
-    training={"weight_decay": 0.02, "hide": 0.5, "batch_size": 256, "epochs": 60},
+    training={"weight_decay": 0.02, "hide": 0.5, "batch_size": 256, "epochs": 60, "patience": None},
     refit=True,
 )
 def table(
