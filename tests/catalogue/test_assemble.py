@@ -304,7 +304,7 @@ def test_the_choice_is_told_in_words():
     assert any("Gaussian" in sentence for sentence in words)
     assert any(sentence.startswith("4 latent units") for sentence in words)
     assert not any("Prior" in sentence for sentence in words)
-    words = " ".join(assemble("auto", SCHEMAS["mixed 6"], {"prior": "mixture"}).words)
+    words = " ".join(assemble("vae", SCHEMAS["mixed 6"], {"prior": "mixture"}).words)
     assert (
         "Likelihood by the kind of each column: bernoulli for 1 binary column, categorical for 1 "
         "categorical column, negative-binomial for 1 count column, gaussian for 2 real columns, "

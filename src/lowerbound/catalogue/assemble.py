@@ -84,7 +84,9 @@ def assemble(
     if unused:
         words = (*words, f"Not used, as no part that was chosen has it: {', '.join(unused)}.")
     trained = {key: value for key, value in given.items() if known[key].group == "training"}
-    training = Training(**{**training_for(examples), **recipe.training, **trained})
+    own = dict(recipe.training)
+    by_size = training_for(examples, own.pop("batch_size", 128) if examples else 128)
+    training = Training(**{**by_size, **own, **trained})
     arguments = arguments_of(known, resolved)
     with torch.device("meta"):  # sizes are known before any memory is taken
         count = sum(p.numel() for p in recipe(schema, **arguments)[0].parameters())

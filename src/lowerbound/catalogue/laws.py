@@ -6,12 +6,16 @@ from lowerbound.catalogue.slots import SLOTS, Choice
 from lowerbound.data import KINDS, Field, Schema
 from lowerbound.distributions import Bins
 from lowerbound.errors import SettingError
-from lowerbound.likelihoods import Cells, Site
+from lowerbound.likelihoods import Cells, Site, StudentT
 
 #: The kinds that each law takes, found by asking a law of each builder.
 _PROBE = Site("real", (1,))
 #: The laws of columns of too few examples to be cut into bins; for other kinds their default.
-OF_FEW = {"real": "student-t"}
+OF_FEW = {
+    **dict.fromkeys(StudentT.kinds, "student-t"),
+    "positive": "log-normal",
+    "count": "zero-inflated-negative-binomial",
+}
 
 
 def kinds_of(law: str) -> frozenset[str]:
@@ -19,11 +23,11 @@ def kinds_of(law: str) -> frozenset[str]:
     return SLOTS["likelihood"].builders[law](_PROBE).kinds
 
 
-def fitting(schema: Schema) -> tuple[str, ...]:
-    """Return the laws that take data of one kind, its default first."""
-    laws = [law for law in SLOTS["likelihood"].builders if schema.kind in kinds_of(law)]
-    laws = [law for law in laws if law != "binned" or schema.is_table]
-    return tuple(sorted(laws, key=lambda law: law != KINDS[schema.kind].law))
+def fitting(kind: str, *, table: bool = True) -> tuple[str, ...]:
+    """Return the laws that take a kind of data, in a table or else, its default first."""
+    laws = [law for law in SLOTS["likelihood"].builders if kind in kinds_of(law)]
+    laws = [law for law in laws if law != "binned" or table]
+    return tuple(sorted(laws, key=lambda law: law != KINDS[kind].law))
 
 
 def law_for(schema: Schema) -> str:
@@ -72,7 +76,7 @@ def sites_of(schema: Schema, likelihood: str = "auto") -> dict[tuple[int, ...], 
     if cut:
         fields = [by_place[place] for place in cut]
         bins = tuple(one for one in map(bins_of, fields) if one is not None)
-        ordered = tuple(field.kind != "categorical" for field in fields)
+        ordered = tuple(field.kind not in ("categorical", "cyclic") for field in fields)
         first = site(fields[0].kind, None, tuple(cut))
         found[tuple(cut)] = replace(first, bins=bins, ordered=ordered)
     for (kind, levels), places in alike.items():
@@ -128,7 +132,8 @@ def check_law(name: str, schema: Schema) -> None:
             f"likelihood '{name}' does not fit column '{wrong.name}', which is {wrong.kind}; use "
             "--likelihood auto, which gives each column the law of its kind"
         )
-    choices = " or ".join(f"--likelihood {choice}" for choice in fitting(schema))
+    laws = fitting(schema.kind, table=schema.is_table)
+    choices = " or ".join(f"--likelihood {choice}" for choice in laws)
     if name == "bernoulli" and schema.is_discrete:
         remedy = f"{choices}, or --binarize" if schema.kind == "ordinal" else choices
         raise SettingError(

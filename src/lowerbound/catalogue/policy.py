@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lowerbound.catalogue.laws import law_for
+from lowerbound.catalogue.laws import law_for, law_of
 from lowerbound.data import KINDS, Schema
 from lowerbound.networks import Init
 
@@ -114,11 +114,11 @@ def init_for(network: str, examples: int | None) -> Init:
     return "even" if network == "mlp" and (examples is None or examples >= ENOUGH) else "small"
 
 
-def training_for(examples: int | None) -> dict[str, Any]:
-    """Return epochs, batch size and patience for a number of examples."""
+def training_for(examples: int | None, most: int = 128) -> dict[str, Any]:
+    """Return epochs, batch size (`most` at most) and patience for a number of examples."""
     if examples is None:
         return {}
-    batch_size = max(16, min(128, examples // 20))
+    batch_size = max(16, min(most, examples // 20))
     per_epoch = math.ceil(examples / batch_size)
     epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, math.ceil(USUAL_UPDATES / per_epoch)))
     return {"batch_size": batch_size, "epochs": epochs, "patience": max(10, epochs // 5)}
@@ -132,7 +132,7 @@ def reasons(schema: Schema, settings: Mapping[str, Any]) -> tuple[str, ...]:
     elif network == "mlp":
         nets = (
             f"fully connected layers of {' and '.join(map(str, hidden)) or 'no'} units, "
-            f"because the data is {'small images' if schema.is_image else 'vectors'}"
+            f"because the data is {_sort(schema)}"
         )
     else:
         nets = f"{network}, as asked for"
@@ -147,6 +147,12 @@ def reasons(schema: Schema, settings: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def _sort(schema: Schema) -> str:
+    if schema.is_table:
+        return "a table"
+    return "small images" if schema.is_image else "vectors"
+
+
 def _about_laws(schema: Schema, law: str) -> list[str]:
     about = {
         "bernoulli": "every value is 0 or 1, so each cell is a Bernoulli",
@@ -156,6 +162,10 @@ def _about_laws(schema: Schema, law: str) -> list[str]:
         "categorical": f"each cell is one of {schema.levels} classes",
         "negative-binomial": "values are counts, so each cell is a negative binomial",
     }
+    if law == "binned":
+        names = [law_of(field, law) for field in schema.modelled]
+        each = [f"{name} for {names.count(name)}" for name in dict.fromkeys(names)]
+        return [f"Likelihood by the numbers seen in each column: {', '.join(each)}."]
     if law != "auto":
         return [f"Likelihood {law}: {about.get(law, 'as asked for')}."]
     counts: dict[str, int] = {}

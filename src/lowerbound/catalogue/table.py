@@ -18,9 +18,10 @@ from lowerbound.objectives import ELBO, Objective
     formula=ELBO.formula,
     use="Tables of mixed columns, with gaps or without.",
     avoid="For images and series, whose cells have neighbours.",
-    differs="Cells are softmax laws over bins measured in training, cells are hidden at random, and "
-    "the rate is warmed up.",
-    training={"weight_decay": 0.02, "hide": 0.5, "batch_size": 256, "epochs": 60, "patience": None},
+    differs="Cells have softmax laws over bins measured in training, some are hidden at random, "
+    "and the rate is warmed up.",
+    # the held-out bound falls while the rate is warmed up: no patience with that
+    training={"weight_decay": 0.02, "hide": 0.3, "batch_size": 256, "patience": None},
     refit=True,
 )
 def table(

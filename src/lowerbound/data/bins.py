@@ -7,6 +7,8 @@ from lowerbound.distributions import Bins
 
 #: From so many examples on any column is cut; below, one with this many examples a value.
 ENOUGH_EXAMPLES, PER_VALUE = 2000, 10
+#: Kinds of whole numbers.
+COUNTED = frozenset({"count", "whole", "date", "datetime", "time", "duration"})
 #: With no more distinct numbers than this each has a bin of its own.
 FEW_VALUES = 100
 #: A real number has a bin of its own if it is this share of the examples.
@@ -70,7 +72,7 @@ def bins_of(values: np.ndarray, field: Field) -> Bins | None:
     if field.levels is not None:
         counts = np.bincount(values.astype(np.int64), minlength=field.levels)
         return Bins(tuple(counts.tolist()))
-    whole = field.whole or field.kind in ("count", "whole")
+    whole = field.whole or field.kind in COUNTED
     found, counts = np.unique(values, return_counts=True)
     if len(values) < min(ENOUGH_EXAMPLES, PER_VALUE * len(found)):
         return None

@@ -19,8 +19,8 @@ MIDDLE = 8.0
 class Beta(Cells):
     """p(x|z) = Beta(x / u; a(z), b(z)) / u of each cell, between 0 and u.
 
-    Two parameters a cell: log a / 8 and log b / 8. The ends themselves have no density: a column that
-    holds them, such as one of shares that are often 0, is for `binned`, whose atoms they are.
+    Two parameters a cell: log a / 8 and log b / 8. The ends themselves have no density: a column
+    that holds them, such as one of shares that are often 0, is for `binned`, whose atoms they are.
 
     Args:
         upper: u, positive: 1 for shares, 100 for percentages; broadcasts against the cells.

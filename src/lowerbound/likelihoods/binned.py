@@ -41,7 +41,7 @@ class Binned(Cells):
     name = "binned"
     kinds = frozenset(
         {"binary", "categorical", "ordinal", "count", "whole", "real", "positive", "bounded",
-         "date", "cyclic"}
+         "date", "datetime", "time", "duration", "cyclic"}
     )  # fmt: skip
     ragged = True
 

@@ -61,8 +61,8 @@ class LogNormal(Cells):
         """Raise `SupportError` unless every value is positive and finite."""
         if not bool(((x > 0) & torch.isfinite(x)).all()):
             raise SupportError(
-                f"likelihood 'log-normal' needs positive finite numbers, got min "
-                f"{float(x.min()):g}, max {float(x.max()):g} in '{name}'; use --likelihood student-t or binned"
+                f"likelihood '{self.name}' needs positive finite numbers, got min {float(x.min()):g}, "
+                f"max {float(x.max()):g} in '{name}'; use --likelihood student-t or binned"
             )
 
     def start(self, mean: Tensor) -> Tensor:

@@ -38,7 +38,9 @@ class StudentT(Cells):
 
     formula = "t(x; nu, m(z), s(z))"
     name = "student-t"
-    kinds = frozenset({"real", "positive", "bounded"})
+    kinds = frozenset(
+        {"real", "positive", "bounded", "whole", "date", "datetime", "time", "duration"}
+    )
     location: Tensor
     unit: Tensor
 

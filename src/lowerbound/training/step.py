@@ -205,8 +205,8 @@ class Stepper:
 def hiding(batch: Batch, chance: float) -> Batch:
     """Take cells of some examples for unobserved, of each an evenly drawn share.
 
-    The bound of such an example is one on the probability of the cells that are left, so that q(z|x)
-    learns to answer for any of them and p stays what it is.
+    The bound of such an example is one on the probability of the cells that are left, so that
+    q(z|x) learns to answer for any of them and p stays what it is.
 
     Args:
         batch: `B` examples.
