@@ -10,6 +10,10 @@ from lowerbound.core.batch import Batch
 from lowerbound.distributions import Layout
 
 
+#: Beside its bin a number is seen at most so many scales from the mean.
+FARTHEST = 6.0
+
+
 class View(nn.Module):
     """The one module that looks into a batch: standardise, then fill, then say what is missing.
 
@@ -36,6 +40,7 @@ class View(nn.Module):
 
     mean: Tensor
     scale: Tensor
+    binned: Tensor
 
     def __init__(
         self,
@@ -102,8 +107,9 @@ class View(nn.Module):
         return torch.cat([c if c.ndim == 2 else c.unsqueeze(1) for c in columns], dim=1)
 
     def _without_codes(self, seen: Tensor) -> Tensor:
+        """Leave out columns of codes, and hold numbers where training saw such, `(B, D')`."""
         kept = [place for place in range(seen.shape[1]) if place not in self.coded]
-        return seen[:, kept]
+        return seen[:, kept].clamp(-FARTHEST, FARTHEST)
 
     def _in_bins(self, layout: Layout, batch: Batch, like: Tensor) -> Tensor:
         """One number a bin, `(B, bins)`."""

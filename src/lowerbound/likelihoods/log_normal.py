@@ -60,9 +60,10 @@ class LogNormal(Cells):
     def check(self, x: Tensor, name: str = "x") -> None:
         """Raise `SupportError` unless every value is positive and finite."""
         if not bool(((x > 0) & torch.isfinite(x)).all()):
+            low, high = float(x.min()), float(x.max())
             raise SupportError(
-                f"likelihood '{self.name}' needs positive finite numbers, got min {float(x.min()):g}, "
-                f"max {float(x.max()):g} in '{name}'; use --likelihood student-t or binned"
+                f"likelihood '{self.name}' needs positive finite numbers, got min {low:g}, max "
+                f"{high:g} in '{name}'; use --likelihood student-t or binned"
             )
 
     def start(self, mean: Tensor) -> Tensor:
