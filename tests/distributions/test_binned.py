@@ -147,6 +147,12 @@ def test_words_without_order_have_a_mode_and_no_mean():
     assert expected(law)[1] == law.mean[1]
 
 
+def test_whole_numbers_below_zero_lie_in_the_support():
+    law = law_of(WHOLE, WORDS)
+    assert law.support.is_discrete and bool(law.support.check(torch.tensor([-9.0, 2.0])).all())
+    assert not law_of(REALS, WORDS).support.is_discrete
+
+
 def test_bins_that_contradict_themselves_are_refused():
     for wrong in (
         {"counts": (1, 2), "edges": (0.0, 1.0)},

@@ -165,7 +165,7 @@ class Binned(Distribution):
     @property
     def support(self) -> constraints.Constraint:
         """Whole numbers where all columns hold such; else any numbers."""
-        return constraints.nonnegative_integer if self.layout.discrete else constraints.real
+        return _Whole() if self.layout.discrete else constraints.real
 
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
         """Return the same distribution under a larger batch shape."""
@@ -255,6 +255,16 @@ class Binned(Distribution):
     def variance(self) -> Tensor:
         """The exact variances, `(..., n)`, float64; nan for codes without order."""
         return self._moment("square") - self.mean.square()
+
+
+class _Whole(constraints.Constraint):
+    """Whole numbers, also below 0."""
+
+    is_discrete = True
+
+    def check(self, value: Tensor) -> Tensor:
+        """Tell which numbers are whole ones."""
+        return value == value.round()
 
 
 @expected.register
