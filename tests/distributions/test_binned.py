@@ -161,5 +161,5 @@ def test_bins_that_contradict_themselves_are_refused():
         {"counts": (1, -1, 3)},
         {"counts": (5,)},
     ):
-        with pytest.raises(ValueError, match="bins|counts"):
+        with pytest.raises(ValueError, match=r"bins|counts"):
             Bins(**wrong)

@@ -9,7 +9,6 @@ from torch.nn.functional import one_hot
 from lowerbound.core.batch import Batch
 from lowerbound.distributions import Layout
 
-
 #: Beside its bin a number is seen at most so many scales from the mean.
 FARTHEST = 6.0
 
