@@ -6,6 +6,7 @@ import pytest
 from lowerbound.data import Field, Schema, read
 from lowerbound.data.bins import MOST_KEPT, Values, bins_of
 from lowerbound.distributions import Bins
+from lowerbound.errors import DataError
 
 RNG = np.random.default_rng(0)
 
@@ -88,5 +89,5 @@ def test_a_schema_keeps_its_bins_and_tells_no_data_apart_by_them():
 
 
 def test_bins_of_another_number_of_levels_are_refused():
-    with pytest.raises(Exception, match="bins that do not fit"):
+    with pytest.raises(DataError, match="bins that do not fit"):
         Field("b", "categorical", levels=4, bins=Bins((1, 2, 3)))

@@ -8,6 +8,7 @@ import torch
 from scipy import stats
 
 from lowerbound.distributions import Binned, Bins, Layout, expected
+from lowerbound.errors import DataError
 from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import assert_mean
 
@@ -161,5 +162,5 @@ def test_bins_that_contradict_themselves_are_refused():
         {"counts": (1, -1, 3)},
         {"counts": (5,)},
     ):
-        with pytest.raises(ValueError, match=r"bins|counts"):
+        with pytest.raises(DataError, match=r"bins|counts"):
             Bins(**wrong)

@@ -27,7 +27,7 @@ from lowerbound.objectives import ELBO, Objective
         "batch_size": 256,
         "average": 0.99,
         "patience": None,
-    },  # fmt: skip
+    },
     refit=True,
 )
 def table(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
+from lowerbound.errors import DataError
+
 
 @dataclass(frozen=True)
 class Bins:
@@ -22,7 +24,7 @@ class Bins:
         high: The greatest, likewise.
 
     Raises:
-        ValueError: The parts contradict each other.
+        DataError: The parts contradict each other.
 
     Example:
         >>> bins = Bins(counts=(5, 0, 3, 2, 0), atoms=(0.0,), edges=(-1.0, 0.5, 4.0))
@@ -43,16 +45,16 @@ class Bins:
         else:
             fits = self.ranges >= 1 and len(self.counts) == len(self.atoms) + self.ranges + 2
         if not fits:
-            raise ValueError(
+            raise DataError(
                 f"{len(self.counts)} counts do not fit {len(self.atoms)} atoms and "
                 f"{len(self.edges)} edges"
             )
         for name in ("atoms", "edges"):
             values = getattr(self, name)
             if any(b <= a for a, b in pairwise(values)):
-                raise ValueError(f"{name} of bins must ascend")
+                raise DataError(f"{name} of bins must ascend")
         if min(self.counts) < 0 or not any(self.counts):
-            raise ValueError("bins need some examples, and none less than 0")
+            raise DataError("bins need some examples, and none less than 0")
 
     @property
     def coded(self) -> bool:
