@@ -199,7 +199,7 @@ def test_recipes_give_their_objectives():
 
 MISFITS = [
     ("8-bit 1x28x28", {"likelihood": "bernoulli"}, r"no probability.*discretized-logistic"),
-    ("ordinal 5", {"likelihood": "bernoulli"}, r"categorical, or --binarize"),
+    ("ordinal 5", {"likelihood": "bernoulli"}, r"cumulative-logit, or --binarize"),
     ("8-bit 1x28x28", {"likelihood": "gaussian"}, r"is a density.*discretized-logistic"),
     ("binary 5", {"likelihood": "gaussian"}, r"use --likelihood bernoulli or"),
     ("real 5", {"likelihood": "bernoulli"}, r"does not fit.*use --likelihood gaussian"),
@@ -304,7 +304,7 @@ def test_the_choice_is_told_in_words():
     assert any("Gaussian" in sentence for sentence in words)
     assert any(sentence.startswith("4 latent units") for sentence in words)
     assert not any("Prior" in sentence for sentence in words)
-    words = " ".join(assemble("auto", SCHEMAS["mixed 6"], {"prior": "mixture"}).words)
+    words = " ".join(assemble("vae", SCHEMAS["mixed 6"], {"prior": "mixture"}).words)
     assert (
         "Likelihood by the kind of each column: bernoulli for 1 binary column, categorical for 1 "
         "categorical column, negative-binomial for 1 count column, gaussian for 2 real columns, "

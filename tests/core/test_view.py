@@ -9,6 +9,7 @@ from lowerbound.catalogue import build
 from lowerbound.catalogue.flat import view_of
 from lowerbound.core import Batch, View
 from lowerbound.data import Field, Schema
+from lowerbound.distributions import Bins, Layout
 from lowerbound.testing import SCHEMAS, example_batch
 
 JUNK = (0.5, 1e30, math.inf, -math.inf, math.nan)
@@ -52,6 +53,21 @@ def test_classes_are_one_number_a_level_and_none_where_unobserved():
         [0.0, 0.0, 0.0, 0.0, 1.0, 0.0],
     ]
     assert view.shape((2,)) == (6,)
+
+
+def test_a_column_of_bins_is_its_number_and_one_number_a_bin_none_where_unobserved():
+    words, cut = Bins((1, 1, 1)), Bins((4, 0, 2, 0), (0.0,), (0.0, 4.0))
+    view = View(torch.tensor([0.0, 2.0]), torch.tensor([1.0, 0.5]), masked=True,
+                bins=((0, 1), Layout([words, cut])))  # fmt: skip
+    x = torch.tensor([[2.0, 0.0], [1.0, 3.0], [math.nan, 99.0], [0.0, math.inf]])
+    observed = torch.tensor([[True, True], [True, True], [False, True], [True, False]])
+    assert view(Batch(x, observed)).tolist() == [
+        [-4.0, 0, 0, 1, 1, 0, 0, 0, 1, 1],
+        [2.0, 0, 1, 0, 0, 0, 1, 0, 1, 1],
+        [6.0, 0, 0, 0, 0, 0, 0, 1, 0, 1],  # far beyond training: held at six scales
+        [0.0, 1, 0, 0, 0, 0, 0, 0, 1, 0],
+    ]
+    assert view.shape((2,)) == (10,)
 
 
 def test_several_columns_of_classes_keep_their_places():

@@ -52,3 +52,11 @@ def test_the_number_of_distinct_rows_is_estimated_within_its_error():
     error = 20_000 / math.sqrt(2000)
     assert abs(sketch.distinct() - 20_000) < 4.9 * error
     assert abs(60_000 - 20_000) > 40 * error
+
+
+def test_a_mask_that_lies_column_after_column_hashes_like_one_that_lies_row_after_row():
+    # its packed bits stayed laid out so, and could not be hashed
+    x, observed = np.zeros((5, 14)), np.arange(70).reshape(5, 14) % 3 > 0
+    by_row = content_keys(Block(x, observed), 0)
+    by_column = content_keys(Block(x, np.asfortranarray(observed)), 0)
+    assert np.array_equal(by_row, by_column)

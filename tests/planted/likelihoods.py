@@ -42,13 +42,21 @@ _RIGHT: dict[str, type[Cells]] = {
     "categorical": likelihoods.Categorical,
     "negative binomial": likelihoods.NegativeBinomial,
     "positive": LogNormal,
+    "binned": likelihoods.Binned,
 }
+
+#: Words, and whole numbers of which some share a range.
+_BINS = [
+    distributions.Bins((3, 5, 2)),
+    distributions.Bins((4, 1, 0, 3, 6, 0), (2.0, 5.0), (0.5, 3.5, 9.5), whole=True, low=0.0),
+]
 
 
 def _check(cells: Cells) -> None:
     """Climb the ladder with two cells of a law, around a small decoder."""
     with seeded(0):
-        check_likelihood(around_decoder(cells, (2,)), latent_batch().float())
+        laws = {(0, 1): cells} if cells.ragged else cells
+        check_likelihood(around_decoder(laws, (2,)), latent_batch().float())
 
 
 LIKELIHOODS = Subject(
@@ -60,6 +68,7 @@ LIKELIHOODS = Subject(
         "gaussian": lambda law: _check(law(likelihoods.FixedScale(0.4), 3.0, 2.0)),
         "negative binomial": lambda law: _check(law(5.0)),
         "positive": lambda law: _check(law()),
+        "binned": lambda law: _check(law(_BINS, ordered=(False, True))),
     },
 )
 
@@ -70,14 +79,20 @@ LIKELIHOODS = Subject(
 def _changed(right: Any, name: str, method: Callable) -> type[Cells]:
     """A law of cells with another method, made from the right one."""
 
+    def changed(law: Distribution) -> Distribution:
+        kind = type(law)
+        law.__class__ = type(f"Planted{kind.__name__}", (kind,), {name: method(kind)})
+        return law
+
     class Changed(right):
         def law(self, parameters: Tensor) -> Distribution:
-            law = super().law(parameters)
-            kind = type(law)
-            law.__class__ = type(f"Planted{kind.__name__}", (kind,), {name: method(kind)})
-            return law
+            return changed(super().law(parameters))
 
-    return Changed
+    class ChangedColumns(right):
+        def of_columns(self, numbers: Tensor) -> Distribution:
+            return changed(super().of_columns(numbers))
+
+    return ChangedColumns if right.ragged else Changed
 
 
 def _cells(check: str, name: str, says: str) -> Any:
@@ -264,6 +279,34 @@ def _poisson_draws(p, shape, right):
 def _log_mean(p):
     """The mean is told as its logarithm."""
     return p.log_mean
+
+
+@_cells("binned", "log_prob", "sum over the levels")
+def _no_width(p, x, right):
+    """The mass of a range is given to each number in it."""
+    return right() + p.layout.get_buffer("size")[p.layout.code(x)].clamp(min=1).log()
+
+
+@_cells("binned", "log_prob", "sum over the levels")
+def _one_softmax(p, x, right):
+    """All columns share one softmax."""
+    return right() + p.layout.normalisers(p.logits) - p.logits.logsumexp(-1, keepdim=True)
+
+
+@_cells("binned", "sample", "refuses its own draws|draws")
+def _atoms_drawn_twice(p, shape, right):
+    """Numbers of a range are drawn as if its atoms were among them."""
+    x = right()
+    ranges = p.layout.get_buffer("ranked")[p.layout.code(x)]
+    return torch.where(ranges, x - 1, x).clamp(min=0)
+
+
+@_cells("binned", "sample", "spread|draws")
+def _lowest_of_a_range(p, shape, right):
+    """A number of a range is always its first."""
+    code = p.layout.code(right())
+    first = p.layout.get_buffer("first")[code]
+    return torch.where(p.layout.get_buffer("tail")[code] == 0, first, right())
 
 
 @LIKELIHOODS.plant("positive", "not finite|changes", LogNormal)

@@ -33,8 +33,8 @@ class Assembly:
         training: The settings of its training.
         settings: The model's and the objective's settings, all of them, as JSON values.
         words: The reasons for the choices, one sentence each.
-        refit: True if a better prior is to be fitted after training: where "auto" was asked for
-            and no other prior.
+        refit: True if a better prior is to be fitted after training: where "auto" or "table" was
+            asked for and no other prior.
     """
 
     recipe: Recipe
@@ -81,7 +81,9 @@ def assemble(
     if unused:
         words = (*words, f"Not used, as no part that was chosen has it: {', '.join(unused)}.")
     trained = {key: value for key, value in given.items() if known[key].group == "training"}
-    training = Training(**{**training_for(examples), **recipe.training, **trained})
+    own = dict(recipe.training)
+    by_size = training_for(examples, own.pop("batch_size", 128) if examples else 128)
+    training = Training(**{**by_size, **own, **trained})
     arguments = arguments_of(known, resolved)
     with torch.device("meta"):  # sizes are known before any memory is taken
         count = sum(p.numel() for p in recipe(schema, **arguments)[0].parameters())
@@ -92,7 +94,8 @@ def assemble(
         )
     with seeded(seed):
         model, objective = recipe(schema, **arguments)
-    refit = name == "auto" and resolved.get("prior") == "standard-normal"
+    asked_for = name == "auto" or recipe.refit
+    refit = asked_for and resolved.get("prior") == "standard-normal"
     if refit:
         words = (*words, "After training a mixture is fitted to the encodings, if it is better.")
     return Assembly(recipe, model, objective, training, plain(resolved), words, refit)

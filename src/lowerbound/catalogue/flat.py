@@ -6,18 +6,19 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from lowerbound.catalogue.laws import laws_for, sites_of
+from lowerbound.catalogue.laws import bins_of, laws_for, sites_of
 from lowerbound.catalogue.policy import init_for, latents_for, network_for
 from lowerbound.catalogue.slots import SLOTS, Choice, Likelihood, Networks, Posterior, Prior
 from lowerbound.core import View
 from lowerbound.data import KINDS, Schema
+from lowerbound.distributions import Bins, Layout
 from lowerbound.errors import SettingError
-from lowerbound.likelihoods import Cells, Fields, outputs_of
+from lowerbound.likelihoods import Cells, Fields, Site, outputs_of
 from lowerbound.models import VAE
 from lowerbound.networks import Init, Network, Pair
-from lowerbound.priors import Site
+from lowerbound.priors import Site as Place
 
-Inputs = Literal["standardized", "symmetric", "raw"]
+Inputs = Literal["standardized", "symmetric", "raw", "binned"]
 
 
 def flat(
@@ -45,7 +46,8 @@ def flat(
             and p(x|z) near the mean. "glorot", "torch": of all layers. "auto": "even" for MLPs and
             3,000 training examples or more, else "small".
         inputs: The encoder's view of x: from the mean of the training examples, in units of their
-            spread ("standardized"); levels between -1 and 1 ("symmetric"); or as it is ("raw").
+            spread ("standardized"); levels between -1 and 1 ("symmetric"); as it is ("raw"); or
+            standardized, with one number for each bin of a table's columns, and a mask ("binned").
             Categories are one number a level; a mask is put beside data with gaps.
 
     Raises:
@@ -59,8 +61,10 @@ def flat(
     name = network_for(schema) if chosen.name == "auto" else SLOTS["network"].check(chosen.name)
     pair: Pair = SLOTS["network"].builders[name](**chosen.settings)
     first: Init = init_for(name, None) if init == "auto" else init
-    laws = laws_for(schema, Choice.of(likelihood))
-    cells = next(iter(laws.values())) if len(laws) == 1 else laws
+    about_x = Choice.of(likelihood)
+    laws = laws_for(schema, about_x)
+    only = next(iter(laws.values()))
+    cells = laws if len(laws) > 1 or only.ragged else only
     if pair.images and not schema.is_image:
         raise SettingError(f"network '{name}' needs images, the data has none; use mlp")
     view = view_of(schema, inputs)
@@ -75,20 +79,25 @@ def flat(
         if first not in ("glorot", "torch"):
             encoder.start_small()
         if first != "torch":
-            start_at_mean(decoder, laws, schema, by_channel=pair.images)
+            sites = sites_of(schema, about_x.name)
+            start_at_mean(decoder, laws, sites, by_channel=pair.images)
     q = family(encoder, **about.settings)
     top = Choice.of(prior)
     build = SLOTS["prior"].builders[SLOTS["prior"].check(top.name)]
-    p = build(Site(latents, seen, q), **top.settings)
+    p = build(Place(latents, seen, q), **top.settings)
     return VAE(p, q, Fields(decoder, cells), view)
 
 
 def view_of(schema: Schema, inputs: Inputs = "standardized") -> View:
     """Return the layer through which an encoder sees data of a schema."""
+    cut: dict[int, Bins] = {}
+    if inputs == "binned":
+        found = enumerate(map(bins_of, schema.modelled)) if schema.is_table else ()
+        cut = {place: bins for place, bins in found if bins is not None}
     levels = {
         schema.columns_of(field).start: field.levels or 2
         for field in schema.modelled
-        if not KINDS[field.kind].standardised and field.shape == ()
+        if not KINDS[field.kind].standardised and field.shape == () and not cut
     }
     mean, scale = torch.tensor(0.0), torch.tensor(1.0)
     measured, spread = schema.mean, schema.scale
@@ -97,17 +106,19 @@ def view_of(schema: Schema, inputs: Inputs = "standardized") -> View:
             f"inputs 'symmetric' is for levels, and the data is {schema.describe()}; "
             "use standardized"
         )
-    if inputs == "standardized" and measured is not None and spread is not None:
+    if inputs in ("standardized", "binned") and measured is not None and spread is not None:
         mean, scale = measured, spread
     elif inputs != "raw" and schema.levels is not None:
         mean = scale = torch.tensor((schema.levels - 1) / 2)
-    return View(mean, scale, levels=levels, masked=schema.missing)
+    bins = (tuple(cut), Layout(tuple(cut.values()))) if cut else None
+    masked = schema.missing or inputs == "binned"
+    return View(mean, scale, levels=levels, masked=masked, bins=bins)
 
 
 def start_at_mean(
     decoder: Network,
     laws: Mapping[tuple[int, ...], Cells],
-    schema: Schema,
+    sites: Mapping[tuple[int, ...], Site],
     *,
     by_channel: bool,
 ) -> None:
@@ -116,12 +127,12 @@ def start_at_mean(
     Args:
         decoder: A network of a pair.
         laws: As `laws_for` returns them.
-        schema: Of the data; nothing is done where it was not measured.
+        sites: Of the laws; nothing is done where the data was not measured.
         by_channel: Whether the decoder has one bias a channel: then the mean is the channel's.
     """
     place = 0
-    for (places, site), law in zip(sites_of(schema).items(), laws.values(), strict=True):
-        size = law.parameters_per_cell * len(places)
+    for (places, site), law in zip(sites.items(), laws.values(), strict=True):
+        size = law.numbers(len(places))
         if site.mean is not None:
             mean: Tensor = site.mean.double().expand(site.shape)
             if by_channel:

@@ -1,12 +1,21 @@
 """Which law each cell of the data gets: the default of its kind, or one law that fits them all."""
 
+from dataclasses import replace
+
 from lowerbound.catalogue.slots import SLOTS, Choice
-from lowerbound.data import KINDS, Schema
+from lowerbound.data import KINDS, Field, Schema
+from lowerbound.distributions import Bins
 from lowerbound.errors import SettingError
-from lowerbound.likelihoods import Cells, Site
+from lowerbound.likelihoods import Cells, Site, StudentT
 
 #: The kinds that each law takes, found by asking a law of each builder.
 _PROBE = Site("real", (1,))
+#: The laws of columns of too few examples to be cut into bins; for other kinds their default.
+OF_FEW = {
+    **dict.fromkeys(StudentT.kinds, "student-t"),
+    "positive": "log-normal",
+    "count": "zero-inflated-negative-binomial",
+}
 
 
 def kinds_of(law: str) -> frozenset[str]:
@@ -14,9 +23,10 @@ def kinds_of(law: str) -> frozenset[str]:
     return SLOTS["likelihood"].builders[law](_PROBE).kinds
 
 
-def fitting(kind: str) -> tuple[str, ...]:
-    """Return the laws that take a kind of data, its default first."""
+def fitting(kind: str, *, table: bool = True) -> tuple[str, ...]:
+    """Return the laws that take a kind of data, in a table or else, its default first."""
     laws = [law for law in SLOTS["likelihood"].builders if kind in kinds_of(law)]
+    laws = [law for law in laws if law != "binned" or table]
     return tuple(sorted(laws, key=lambda law: law != KINDS[kind].law))
 
 
@@ -25,24 +35,55 @@ def law_for(schema: Schema) -> str:
     return "auto" if schema.kind == "mixed" else KINDS[schema.kind].law
 
 
-def sites_of(schema: Schema) -> dict[tuple[int, ...], Site]:
+def law_of(field: Field, likelihood: str = "auto") -> str:
+    """Return the law of a column: the one for all, or that of its kind.
+
+    Where all are binned, a column that has no bins has the law of few examples.
+    """
+    if likelihood == "auto":
+        return KINDS[field.kind].law
+    if likelihood == "binned" and bins_of(field) is None:
+        return OF_FEW.get(field.kind, KINDS[field.kind].law)
+    return likelihood
+
+
+def bins_of(field: Field) -> Bins | None:
+    """Return the bins of a column; of levels that were not measured one each; else None."""
+    if field.bins is None and field.levels is not None and field.shape == ():
+        return Bins((1,) * field.levels)
+    return field.bins
+
+
+def sites_of(schema: Schema, likelihood: str = "auto") -> dict[tuple[int, ...], Site]:
     """Return the cells that one law can have together, by their places in an example."""
     mean, scale = schema.mean, schema.scale
     alike = schema.alike()
-    if len(alike) == 1:
+    by_place = dict(enumerate(schema.modelled)) if schema.is_table else {}
+    cut = [p for p, field in by_place.items() if law_of(field, likelihood) == "binned"]
+    if len(alike) == 1 and not cut:
         ((kind, levels),) = alike
         ((places),) = alike.values()
         return {places: Site(kind, schema.shape, levels, mean, scale)}
-    return {
-        places: Site(
-            kind,
-            (len(places),),
-            levels,
-            None if mean is None else mean.expand(schema.shape).flatten()[list(places)],
-            None if scale is None else scale.expand(schema.shape).flatten()[list(places)],
+
+    def site(kind: str, levels: int | None, places: tuple[int, ...]) -> Site:
+        means, scales = (
+            None if part is None else part.expand(schema.shape).flatten()[list(places)]
+            for part in (mean, scale)
         )
-        for (kind, levels), places in alike.items()
-    }
+        return Site(kind, (len(places),), levels, means, scales)
+
+    found: dict[tuple[int, ...], Site] = {}
+    if cut:
+        fields = [by_place[place] for place in cut]
+        bins = tuple(one for one in map(bins_of, fields) if one is not None)
+        ordered = tuple(field.kind not in ("categorical", "cyclic") for field in fields)
+        first = site(fields[0].kind, None, tuple(cut))
+        found[tuple(cut)] = replace(first, bins=bins, ordered=ordered)
+    for (kind, levels), places in alike.items():
+        rest = tuple(place for place in places if place not in cut)
+        if rest:
+            found[rest] = site(kind, levels, rest)
+    return found
 
 
 def laws_for(schema: Schema, likelihood: Choice) -> dict[tuple[int, ...], Cells]:
@@ -62,8 +103,12 @@ def laws_for(schema: Schema, likelihood: Choice) -> dict[tuple[int, ...], Cells]
     if likelihood.name != "auto":
         check_law(likelihood.name, schema)
     made: dict[tuple[int, ...], Cells] = {}
-    for places, site in sites_of(schema).items():
-        name = KINDS[site.kind].law if likelihood.name == "auto" else likelihood.name
+    for places, site in sites_of(schema, likelihood.name).items():
+        name = likelihood.name
+        if schema.is_table:
+            name = law_of(schema.modelled[places[0]], name)
+        elif name == "auto":
+            name = KINDS[site.kind].law
         own = {k: v for k, v in likelihood.settings.items() if k in settings_of_law(name)}
         made[places] = SLOTS["likelihood"].builders[name](site, **own)
     return made
@@ -78,7 +123,8 @@ def settings_of_law(name: str) -> frozenset[str]:
 def check_law(name: str, schema: Schema) -> None:
     """Raise `SettingError`, with the choices, if a law does not fit the data."""
     fits = kinds_of(name)
-    if all(field.kind in fits for field in schema.modelled):
+    columns = name != "binned" or schema.is_table
+    if columns and all(field.kind in fits for field in schema.modelled):
         return
     if schema.kind == "mixed":
         wrong = next(field for field in schema.modelled if field.kind not in fits)
@@ -86,7 +132,8 @@ def check_law(name: str, schema: Schema) -> None:
             f"likelihood '{name}' does not fit column '{wrong.name}', which is {wrong.kind}; use "
             "--likelihood auto, which gives each column the law of its kind"
         )
-    choices = " or ".join(f"--likelihood {choice}" for choice in fitting(schema.kind))
+    laws = fitting(schema.kind, table=schema.is_table)
+    choices = " or ".join(f"--likelihood {choice}" for choice in laws)
     if name == "bernoulli" and schema.is_discrete:
         remedy = f"{choices}, or --binarize" if schema.kind == "ordinal" else choices
         raise SettingError(

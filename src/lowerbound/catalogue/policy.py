@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lowerbound.catalogue.laws import law_for
+from lowerbound.catalogue.laws import law_for, law_of
 from lowerbound.data import KINDS, Schema
 from lowerbound.errors import SettingError
 from lowerbound.networks import Init
@@ -71,24 +71,38 @@ def choose(
     def open_to(name: str) -> bool:
         return given.get(name) in (None, "auto")
 
-    settings = dict(given)
     if schema.is_text:
         if recipe not in ("auto", "text-vae"):
             raise SettingError(f"recipe '{recipe}' is not for {schema.describe()}; use text-vae")
         words = "Texts: each byte given those before it and z, by recipe text-vae."
-        return Chosen("text-vae", settings, (f"The data is {schema.describe()}.", words))
-    if open_to("latents"):
-        settings["latents"] = latents_for(schema)
-    if open_to("likelihood"):
-        settings["likelihood"] = law_for(schema)
-    if open_to("network"):
-        settings["network"] = network_for(schema)
+        return Chosen("text-vae", given, (f"The data is {schema.describe()}.", words))
+    name = recipe
+    if recipe == "auto":
+        name = "table" if schema.is_table else "vae"
+    found: dict[str, Any] = {
+        "latents": latents_for(schema),
+        "likelihood": law_for(schema),
+        "network": network_for(schema),
+        **(for_table(schema) if name == "table" and schema.is_table else {}),
+    }
+    settings = {**given, **{key: value for key, value in found.items() if open_to(key)}}
     if open_to("init"):
         settings["init"] = init_for(settings["network"], examples)
     if settings["likelihood"] == "gaussian" and open_to("likelihood.scale"):
         settings["likelihood.scale"] = "shared" if schema.is_image else "per-dimension"
-    name = "vae" if recipe == "auto" else recipe
     return Chosen(name, settings, reasons(schema, settings))
+
+
+def for_table(schema: Schema) -> dict[str, Any]:
+    """Return the settings that a table's model is given by itself."""
+    return {
+        "latents": max(8, min(MOST_LATENTS, schema.dimensions)),
+        "likelihood": "binned",
+        "inputs": "binned",
+        "network": "mlp",
+        "network.hidden": (256, 256),
+        "network.dropout": 0.1,
+    }
 
 
 def latents_for(schema: Schema) -> int:
@@ -106,11 +120,11 @@ def init_for(network: str, examples: int | None) -> Init:
     return "even" if network == "mlp" and (examples is None or examples >= ENOUGH) else "small"
 
 
-def training_for(examples: int | None) -> dict[str, Any]:
-    """Return epochs, batch size and patience for a number of examples."""
+def training_for(examples: int | None, most: int = 128) -> dict[str, Any]:
+    """Return epochs, batch size (`most` at most) and patience for a number of examples."""
     if examples is None:
         return {}
-    batch_size = max(16, min(128, examples // 20))
+    batch_size = max(16, min(most, examples // 20))
     per_epoch = math.ceil(examples / batch_size)
     epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, math.ceil(USUAL_UPDATES / per_epoch)))
     return {"batch_size": batch_size, "epochs": epochs, "patience": max(10, epochs // 5)}
@@ -124,7 +138,7 @@ def reasons(schema: Schema, settings: Mapping[str, Any]) -> tuple[str, ...]:
     elif network == "mlp":
         nets = (
             f"fully connected layers of {' and '.join(map(str, hidden)) or 'no'} units, "
-            f"because the data is {'small images' if schema.is_image else 'vectors'}"
+            f"because the data is {_sort(schema)}"
         )
     else:
         nets = f"{network}, as asked for"
@@ -139,6 +153,12 @@ def reasons(schema: Schema, settings: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def _sort(schema: Schema) -> str:
+    if schema.is_table:
+        return "a table"
+    return "small images" if schema.is_image else "vectors"
+
+
 def _about_laws(schema: Schema, law: str) -> list[str]:
     about = {
         "bernoulli": "every value is 0 or 1, so each cell is a Bernoulli",
@@ -148,6 +168,10 @@ def _about_laws(schema: Schema, law: str) -> list[str]:
         "categorical": f"each cell is one of {schema.levels} classes",
         "negative-binomial": "values are counts, so each cell is a negative binomial",
     }
+    if law == "binned":
+        names = [law_of(field, law) for field in schema.modelled]
+        each = [f"{name} for {names.count(name)}" for name in dict.fromkeys(names)]
+        return [f"Likelihood by the numbers seen in each column: {', '.join(each)}."]
     if law != "auto":
         return [f"Likelihood {law}: {about.get(law, 'as asked for')}."]
     counts: dict[str, int] = {}

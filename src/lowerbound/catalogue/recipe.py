@@ -30,6 +30,7 @@ class Recipe:
         training: Defaults of `Training` that differ for this recipe.
         avoid: When not to choose it, in a sentence.
         differs: How it departs from its source.
+        refit: Whether a better prior is fitted after training, unless another one was asked for.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Recipe:
     training: Mapping[str, Any] = field(default_factory=dict)
     avoid: str = ""
     differs: str = ""
+    refit: bool = False
 
     def __call__(self, schema: Schema, **settings: Any) -> tuple[Model, Objective]:
         """Assemble model and objective for data of this schema."""

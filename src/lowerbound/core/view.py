@@ -7,6 +7,10 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from lowerbound.core.batch import Batch
+from lowerbound.distributions import Layout
+
+#: Beside its bin a number is seen at most so many scales from the mean.
+FARTHEST = 6.0
 
 
 class View(nn.Module):
@@ -14,13 +18,16 @@ class View(nn.Module):
 
     Cells become (x - mean) / scale; categories become one number a level, 1 for the one there is;
     an unobserved cell becomes 0, which is the mean, whatever it holds; a mask, 1 where observed,
-    is put beside the cells.
+    is put beside the cells. Of columns that were cut into bins, one number a bin is put beside
+    them, too: 1 for the bin that holds the cell, none where it is not seen.
 
     Args:
         mean: Of the training examples; a number or tensor that broadcasts against the event.
         scale: Their spread, positive, likewise.
         levels: The number of levels of each categorical column, by its place in `(D,)`.
         masked: Whether the encoder is told which cells were observed.
+        bins: By the places of some columns of `(D,)`, their bins. Columns of codes have no number
+            of their own then.
 
     Example:
         >>> view = View(127.5, 127.5)
@@ -32,6 +39,7 @@ class View(nn.Module):
 
     mean: Tensor
     scale: Tensor
+    binned: Tensor
 
     def __init__(
         self,
@@ -40,6 +48,7 @@ class View(nn.Module):
         *,
         levels: Mapping[int, int] | None = None,
         masked: bool = False,
+        bins: tuple[tuple[int, ...], Layout] | None = None,
     ) -> None:
         super().__init__()
         self.register_buffer("mean", torch.as_tensor(mean).detach().clone())
@@ -48,10 +57,16 @@ class View(nn.Module):
         self._identity = self._identity and (mean, scale) == (0.0, 1.0)
         self.levels = dict(sorted((levels or {}).items()))
         self.masked = masked
+        places, self.bins = bins or ((), None)
+        self.register_buffer("binned", torch.tensor(places, dtype=torch.long), persistent=False)
+        each = zip(places, () if self.bins is None else self.bins.bins, strict=True)
+        self.coded = tuple(place for place, one in each if one.coded)
 
     def shape(self, event: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of one view of an example: its first axis may be longer."""
         first = event[0] * (1 + self.masked) + sum(self.levels.values()) - len(self.levels)
+        if self.bins is not None:
+            first += self.bins.total - len(self.coded)
         return (first, *event[1:])
 
     def forward(self, batch: Batch) -> Tensor:
@@ -61,17 +76,18 @@ class View(nn.Module):
             `(B, *shape)`, computed in the precision of the data and handed on in torch's default
             floating-point type; floats that are left as they are keep theirs.
         """
-        seen = batch.x
+        seen, known = batch.x, batch.observed
         if not (self._identity and seen.is_floating_point()):
             seen = ((seen - self.mean) / self.scale).to(torch.get_default_dtype())
-        if batch.observed is not None:
+        if known is not None:
             # where, not multiplication by the mask: nan * 0 is nan
-            seen = torch.where(batch.observed, seen, 0.0)
-        if not (self.levels or self.masked):
+            seen = torch.where(known, seen, 0.0)
+        if not (self.levels or self.masked or self.bins):
             return seen
         parts = [self._with_classes(batch, seen) if self.levels else seen]
+        if self.bins is not None:
+            parts = [self._without_codes(seen), self._in_bins(self.bins, batch, seen)]
         if self.masked:
-            known = batch.observed
             full = torch.ones_like(seen) if known is None else known.to(seen.dtype)
             parts.append(full)
         return torch.cat(parts, dim=1)
@@ -88,6 +104,21 @@ class View(nn.Module):
                 classes = classes * batch.observed[:, place, None]
             columns[place] = classes
         return torch.cat([c if c.ndim == 2 else c.unsqueeze(1) for c in columns], dim=1)
+
+    def _without_codes(self, seen: Tensor) -> Tensor:
+        """Leave out columns of codes, and hold numbers where training saw such, `(B, D')`."""
+        kept = [place for place in range(seen.shape[1]) if place not in self.coded]
+        return seen[:, kept].clamp(-FARTHEST, FARTHEST)
+
+    def _in_bins(self, layout: Layout, batch: Batch, like: Tensor) -> Tensor:
+        """One number a bin, `(B, bins)`."""
+        own = batch.x.index_select(1, self.binned)
+        ones = torch.ones(own.shape, dtype=like.dtype, device=like.device)
+        if batch.observed is not None:
+            known = batch.observed.index_select(1, self.binned)
+            own, ones = torch.where(known, own, 0), known.to(like.dtype)
+        found = torch.zeros(len(own), layout.total, dtype=like.dtype, device=like.device)
+        return found.scatter_(1, layout.code(own), ones)
 
     def extra_repr(self) -> str:
         """Its numbers, or their shape."""

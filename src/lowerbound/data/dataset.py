@@ -60,7 +60,8 @@ def identity(schema: Schema) -> bytes:
     Measures follow from the contents, and so does all that the decisions of reading change.
     """
     fields = tuple(
-        replace(one, mean=None, scale=None, reason="", known=None) for one in schema.fields
+        replace(one, mean=None, scale=None, bins=None, reason="", known=None)
+        for one in schema.fields
     )
     schema = replace(schema, fields=fields, reading=Reading())
     return json.dumps(schema.to_json(), sort_keys=True).encode()

@@ -8,6 +8,7 @@ import numpy as np
 
 from lowerbound.data.kinds import KINDS, MOST_LEVELS, Traits
 from lowerbound.data.moments import EPOCHS, TYPES, Unit
+from lowerbound.distributions import Bins
 from lowerbound.errors import DataError
 
 Role = Literal["modelled", "condition"]
@@ -38,6 +39,8 @@ class Field:
         bounds: Least and greatest number of a share or percentage.
         reason: Why it has its kind, in words.
         known: Rows of the training split whose cell is known, of a column of words.
+        bins: Of a column of a table, those that its numbers were cut into, with the training
+            examples in each; None if not measured.
 
     Raises:
         DataError: The parts contradict each other.
@@ -59,6 +62,7 @@ class Field:
     bounds: tuple[float, ...] | None = None
     reason: str = ""
     known: int | None = None
+    bins: Bins | None = None
 
     def __post_init__(self) -> None:
         known = KINDS.get(self.kind)
@@ -108,6 +112,8 @@ class Field:
             raise DataError(f"field {self.name!r} has the unknown form {self.form[:60]!r}")
 
     def _check_measures(self) -> None:
+        if self.bins is not None and (self.shape or len(self.bins.counts) != self._codes):
+            raise DataError(f"field {self.name!r} has bins that do not fit its levels")
         if (self.mean is None) != (self.scale is None):
             raise DataError(f"field {self.name!r} needs both mean and scale, or neither")
         for measured in (self.mean, self.scale):
@@ -122,6 +128,12 @@ class Field:
                 raise DataError(f"field {self.name!r} has a mean or scale that is not finite")
         if self.scale is not None and min(self.scale) <= 0:
             raise DataError(f"field {self.name!r} has a scale that is not positive")
+
+    @property
+    def _codes(self) -> int:
+        """How many bins there must be: one a level, or as many as there are."""
+        given = 0 if self.bins is None else len(self.bins.counts)
+        return given if self.levels is None else self.levels
 
     @property
     def cells(self) -> int:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lowerbound.data.bins import Values
 from lowerbound.data.kinds import KINDS
 from lowerbound.data.notes import Note
 from lowerbound.data.rows import Block
@@ -150,7 +151,7 @@ class Numbers:
 
 
 def measure(schema: Schema, train: Iterable[Block], where: str) -> tuple[Schema, tuple[Note, ...]]:
-    """Measure means and spreads of the training part.
+    """Measure means and spreads of the training part, and the bins of each column of a table.
 
     Levels have a mean a cell and one spread; reals and counts both for each column of a table or
     vector and each channel of a series, and one of each for an image unless its channels differ
@@ -179,9 +180,11 @@ def measure(schema: Schema, train: Iterable[Block], where: str) -> tuple[Schema,
             tool = Levels(event, apart=table or None) if levels else Numbers(event, pool)
             tools.append((places, tool))
     known = np.zeros(schema.dimensions if table else 0, np.int64)
+    values = Values(schema.dimensions) if table else None
     for block in train:
-        if table:
+        if values is not None:
             known += len(block) if block.observed is None else block.observed.sum(axis=0)
+            values.add(block.values, block.observed)
         for places, tool in tools:
             own = block if places is None else block[:, places]
             tool.add(own.values, own.observed)
@@ -205,7 +208,10 @@ def measure(schema: Schema, train: Iterable[Block], where: str) -> tuple[Schema,
             return replace(schema, fields=(field,)), _still_notes(schema, still)
         mean[slice(None) if places is None else places] = means
         scale[slice(None) if places is None else places] = scales
-    return _with_measures(schema, mean, scale, known), _still_notes(schema, still)
+    measured = _with_measures(schema, mean, scale, known)
+    if values is not None:
+        measured = _with_bins(measured, values)
+    return measured, _still_notes(schema, still)
 
 
 def short(values: Iterable[float]) -> tuple[float, ...]:
@@ -243,6 +249,14 @@ def _with_measures(
         if field.categories:
             fields[j] = replace(field, known=int(known[place]))
         place += 1
+    return replace(schema, fields=tuple(fields))
+
+
+def _with_bins(schema: Schema, values: Values) -> Schema:
+    found = iter(values.found(schema.modelled))
+    fields = (
+        replace(one, bins=next(found)) if one.role == "modelled" else one for one in schema.fields
+    )
     return replace(schema, fields=tuple(fields))
 
 

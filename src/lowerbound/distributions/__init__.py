@@ -1,5 +1,7 @@
 """What torch.distributions lacks: sums in float64, discretised densities, divergences."""
 
+from lowerbound.distributions.binned import Binned, Layout
+from lowerbound.distributions.bins import Bins
 from lowerbound.distributions.centre import centre, expected, spread, tempered
 from lowerbound.distributions.detach import detached
 from lowerbound.distributions.discretized_logistic import DiscretizedLogistic
@@ -13,8 +15,11 @@ from lowerbound.distributions.negative_binomial import NegativeBinomial
 from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitNormal
 from lowerbound.distributions.product import Columns, Product
 from lowerbound.distributions.sequence import Sequence
+from lowerbound.distributions.zero_inflated import ZeroInflated
 
 __all__ = [
+    "Binned",
+    "Bins",
     "Columns",
     "DiscretizedLogistic",
     "Flow",
@@ -22,11 +27,13 @@ __all__ = [
     "NegativeBinomial",
     "Product",
     "Independent",
+    "Layout",
     "Levels",
     "CellNormal",
     "Sequence",
     "SharedScaleNormal",
     "UnitNormal",
+    "ZeroInflated",
     "accumulate",
     "analytic_kl",
     "centre",

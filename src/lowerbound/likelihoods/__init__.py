@@ -1,8 +1,11 @@
 """Likelihoods p(x|z): `Fields`, one network and the cells of each kind."""
 
 from lowerbound.likelihoods.bernoulli import Bernoulli, bernoulli
+from lowerbound.likelihoods.beta import Beta, beta
+from lowerbound.likelihoods.binned import Binned, binned
 from lowerbound.likelihoods.categorical import Categorical, categorical
 from lowerbound.likelihoods.cells import Cells, Site
+from lowerbound.likelihoods.cumulative_logit import CumulativeLogit, cumulative_logit
 from lowerbound.likelihoods.discretized_logistic import DiscretizedLogistic, discretized_logistic
 from lowerbound.likelihoods.fields import Fields, outputs_of
 from lowerbound.likelihoods.gaussian import (
@@ -12,30 +15,51 @@ from lowerbound.likelihoods.gaussian import (
     SharedScale,
     gaussian,
 )
+from lowerbound.likelihoods.log_normal import LogNormal, log_normal
 from lowerbound.likelihoods.negative_binomial import NegativeBinomial, negative_binomial
+from lowerbound.likelihoods.poisson import Poisson, poisson
 from lowerbound.likelihoods.sequence import Autoregressive
+from lowerbound.likelihoods.student_t import StudentT, student_t
+from lowerbound.likelihoods.zero_inflated import (
+    ZeroInflatedNegativeBinomial,
+    zero_inflated_negative_binomial,
+)
 
 #: By name: from the cells that a law is for, and its settings, to the law.
 BUILDERS = {
     "bernoulli": bernoulli,
+    "beta": beta,
+    "binned": binned,
     "categorical": categorical,
+    "cumulative-logit": cumulative_logit,
     "discretized-logistic": discretized_logistic,
     "gaussian": gaussian,
+    "log-normal": log_normal,
     "negative-binomial": negative_binomial,
+    "poisson": poisson,
+    "student-t": student_t,
+    "zero-inflated-negative-binomial": zero_inflated_negative_binomial,
 }
 
 __all__ = [
     "Autoregressive",
     "Bernoulli",
+    "Beta",
+    "Binned",
     "Categorical",
     "Cells",
+    "CumulativeLogit",
     "DiscretizedLogistic",
     "Fields",
     "FixedScale",
     "Gaussian",
+    "LogNormal",
     "NegativeBinomial",
     "PerDimensionScale",
     "SharedScale",
+    "Poisson",
     "Site",
+    "StudentT",
+    "ZeroInflatedNegativeBinomial",
     "outputs_of",
 ]

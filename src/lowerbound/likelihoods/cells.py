@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from lowerbound.distributions import Bins
 from lowerbound.errors import SupportError
 
 
@@ -21,6 +22,8 @@ class Site:
         levels: The number of values that a cell can take; None for counts and reals.
         mean: Of the training examples, broadcasting against `shape`; None if not measured.
         scale: Their spread, likewise.
+        bins: Of each column, measured on the training examples; None if not measured.
+        ordered: Whether each column has an order, for one law of columns of many kinds.
     """
 
     kind: str
@@ -28,6 +31,8 @@ class Site:
     levels: int | None = None
     mean: Tensor | None = None
     scale: Tensor | None = None
+    bins: tuple[Bins, ...] | None = None
+    ordered: tuple[bool, ...] | None = None
 
     @property
     def is_image(self) -> bool:
@@ -49,11 +54,22 @@ class Cells(nn.Module, ABC):
     kinds: ClassVar[frozenset[str]]
     #: A value inside the support, that unobserved cells are taken to hold.
     filler: ClassVar[float] = 0.0
+    #: Whether its columns differ in how many numbers they need, which then stand column after
+    #: column; `numbers` and `of_columns` say how.
+    ragged: ClassVar[bool] = False
 
     @property
     def parameters_per_cell(self) -> int:
         """The count of numbers that a network computes for each cell; 1 unless said otherwise."""
         return 1
+
+    def numbers(self, columns: int) -> int:
+        """Return how many numbers a network computes for so many columns."""
+        return columns * self.parameters_per_cell
+
+    def of_columns(self, numbers: Tensor) -> Distribution:
+        """Return the law of columns, batch `(..., n)`, from `(..., numbers)`."""
+        return self.law(numbers.unflatten(-1, (self.parameters_per_cell, -1)).movedim(-2, -1))
 
     @abstractmethod
     def law(self, parameters: Tensor) -> Distribution:

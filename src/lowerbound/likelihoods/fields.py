@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from lowerbound.core import Conditional
 from lowerbound.distributions import Columns, Independent, Product
+from lowerbound.distributions.independent import filled
 from lowerbound.errors import SettingError, ShapeError
 from lowerbound.likelihoods.cells import Cells
 
@@ -65,12 +66,12 @@ class Fields(Conditional):
 
     def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
         """See `Conditional.check`: each law knows its cells."""
-        if self.places is None:
-            self.parts[0].check(x if observed is None else x[observed], name)
-            return
-        for places, law in zip(self.places, self.parts, strict=True):
+        for index, law in enumerate(self.parts):
+            places = slice(None) if self.places is None else self.places[index]
             own = x[:, places]
-            law.check(own if observed is None else own[observed[:, places]], name)
+            # a filler lies inside the support
+            known = own if observed is None else filled(own, observed[:, places], law.filler)
+            law.check(known, name)
 
     def forward(self, context: Tensor | None = None) -> Independent | Product:
         """Return the law of x given z.
@@ -102,9 +103,7 @@ class Fields(Conditional):
 
     def _of_columns(self, output: Tensor) -> Product:
         places = self.places or ()
-        sizes = [
-            len(own) * law.parameters_per_cell for own, law in zip(places, self.parts, strict=True)
-        ]
+        sizes = [law.numbers(len(own)) for own, law in zip(places, self.parts, strict=True)]
         if output.shape[-1] != sum(sizes):
             raise ShapeError(
                 f"likelihood '{self.name}' needs a network that puts out {sum(sizes)} numbers, "
@@ -112,8 +111,8 @@ class Fields(Conditional):
             )
         columns = []
         for index, (part, law) in enumerate(zip(output.split(sizes, -1), self.parts, strict=True)):
-            own = part.unflatten(-1, (law.parameters_per_cell, -1)).movedim(-2, -1)
-            columns.append(Columns(self.get_buffer(f"columns{index}"), law.law(own), law.filler))
+            own = self.get_buffer(f"columns{index}")
+            columns.append(Columns(own, law.of_columns(part), law.filler))
         return Product(columns)
 
 
@@ -123,4 +122,4 @@ def outputs_of(
     """Return the shape that a decoder for `Fields(network, cells)` puts out for one z."""
     if isinstance(cells, Cells):
         return (cells.parameters_per_cell, *event)
-    return (sum(len(places) * law.parameters_per_cell for places, law in cells.items()),)
+    return (sum(law.numbers(len(places)) for places, law in cells.items()),)

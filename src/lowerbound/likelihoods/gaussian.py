@@ -134,12 +134,17 @@ class Gaussian(Cells):
 
     def check(self, x: Tensor, name: str = "x") -> None:
         """Raise `SupportError` unless every value is finite."""
-        bad = int((~torch.isfinite(x)).sum()) if x.is_floating_point() else 0
-        if bad:
-            raise SupportError(
-                f"likelihood 'gaussian' needs finite values, got {bad:,} that are not in '{name}'; "
-                "leave those rows out, or fill them in"
-            )
+        check_finite(x, self.name, name)
+
+
+def check_finite(x: Tensor, likelihood: str, field: str) -> None:
+    """Raise `SupportError` unless every value is finite."""
+    bad = int((~torch.isfinite(x)).sum()) if x.is_floating_point() else 0
+    if bad:
+        raise SupportError(
+            f"likelihood '{likelihood}' needs finite values, got {bad:,} that are not in "
+            f"'{field}'; leave those rows out, or fill them in"
+        )
 
 
 ScaleName = Literal["auto", "fixed", "shared", "per-dimension"]

@@ -56,16 +56,21 @@ class NegativeBinomial(Cells):
 
     def check(self, x: Tensor, name: str = "x") -> None:
         """Raise `SupportError` unless `x` holds whole numbers of at least 0."""
-        if x.numel() == 0:
-            return
-        low = float(x.min())
-        whole = not x.is_floating_point() or bool((x == x.round()).all() & torch.isfinite(x).all())
-        if not (low >= 0 and whole):
-            got = f"min {low:g}" if whole else "fractions between them"
-            raise SupportError(
-                f"likelihood 'negative-binomial' needs whole numbers of at least 0, got {got} in "
-                f"'{name}'; use --likelihood gaussian"
-            )
+        check_counts(x, self.name, name)
+
+
+def check_counts(x: Tensor, likelihood: str, field: str) -> None:
+    """Raise `SupportError` unless `x` holds whole numbers of at least 0."""
+    if x.numel() == 0:
+        return
+    low = float(x.min())
+    whole = not x.is_floating_point() or bool((x == x.round()).all() & torch.isfinite(x).all())
+    if not (low >= 0 and whole):
+        got = f"min {low:g}" if whole else "fractions between them"
+        raise SupportError(
+            f"likelihood '{likelihood}' needs whole numbers of at least 0, got {got} in "
+            f"'{field}'; use --likelihood gaussian"
+        )
 
 
 def negative_binomial(site: Site) -> NegativeBinomial:

@@ -20,9 +20,10 @@ class MLP(Network):
         outputs: Shape of one output, such as `(2, 16)`.
         hidden: Widths of the hidden layers; empty for a linear map.
         activation: Makes the nonlinearity between layers.
+        dropout: Chance that a hidden unit is left out of an update.
 
     Raises:
-        SettingError: A shape or width is empty or not positive.
+        SettingError: A shape or width is empty or not positive, or a chance is none.
         ShapeError: An input of another shape (raised by `forward`).
 
     Example:
@@ -37,6 +38,7 @@ class MLP(Network):
         outputs: Sequence[int],
         hidden: Sequence[int] = (512, 512),
         activation: type[nn.Module] = nn.SiLU,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.inputs, self.outputs, self.hidden = tuple(inputs), tuple(outputs), tuple(hidden)
@@ -46,8 +48,12 @@ class MLP(Network):
                 f"{self.outputs}"
             )
         widths = [math.prod(self.inputs), *self.hidden, math.prod(self.outputs)]
+        if not 0 <= dropout < 1:
+            raise SettingError(f"dropout must lie in [0, 1), got {dropout}")
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
+            if dropout and layers:
+                layers.append(nn.Dropout(dropout))
             layers += [nn.Linear(before, after), activation()]
         self.layers = nn.Sequential(*layers[:-1])
 
@@ -129,18 +135,24 @@ def start_glorot(layers: Sequence[nn.Linear], sides: int = 1) -> None:
 Activation = Literal["silu", "relu", "tanh"]
 
 
-def mlp(*, hidden: tuple[int, ...] = (512, 512), activation: Activation = "silu") -> Pair:
+def mlp(
+    *,
+    hidden: tuple[int, ...] = (512, 512),
+    activation: Activation = "silu",
+    dropout: float = 0.0,
+) -> Pair:
     """Fully connected layers.
 
     Args:
         hidden: Widths of the hidden layers, encoder first; the decoder has them reversed.
         activation: Between the layers.
+        dropout: Chance that a hidden unit is left out of an update.
     """
     if len(hidden) > 64 or not all(1 <= width <= 65536 for width in hidden):
         shown = str(hidden) if len(hidden) <= 8 else f"{len(hidden)} of them"
         raise SettingError(f"hidden must be at most 64 widths from 1 to 65536, got {shown}")
     kind = {"silu": nn.SiLU, "relu": nn.ReLU, "tanh": nn.Tanh}[activation]
     return Pair(
-        lambda inputs, outputs: MLP(inputs, outputs, hidden, kind),
-        lambda inputs, outputs: MLP(inputs, outputs, hidden[::-1], kind),
+        lambda inputs, outputs: MLP(inputs, outputs, hidden, kind, dropout),
+        lambda inputs, outputs: MLP(inputs, outputs, hidden[::-1], kind, dropout),
     )

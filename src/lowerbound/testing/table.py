@@ -16,6 +16,7 @@ from torch import Tensor
 from lowerbound import likelihoods, networks, objectives, posteriors, priors
 from lowerbound.core import Conditional
 from lowerbound.data import Batch, Field, Schema
+from lowerbound.distributions import Bins
 from lowerbound.likelihoods import Cells, Fields, Gaussian, outputs_of
 from lowerbound.networks import MLP, Pair
 from lowerbound.seeding import seeded
@@ -59,11 +60,27 @@ def _mixed(shape: tuple[int, ...]) -> Mapping[tuple[int, ...], Cells]:
     return {(place,): kinds[place % len(kinds)] for place in reversed(places)}
 
 
+def _bins(shape: tuple[int, ...]) -> list[Bins]:
+    """Columns of words, and of whole numbers with gaps between their atoms, in turn."""
+    kinds = [
+        Bins((3, 5, 2)),
+        Bins((4, 1, 0, 3, 6, 0), (2.0, 5.0), (0.5, 3.5, 9.5), whole=True, low=0.0),
+    ]
+    return [kinds[place % len(kinds)] for place in range(math.prod(shape))]
+
+
 #: Likelihoods: a law for all cells, a Gaussian with each of its scales, and fields of many kinds.
 LIKELIHOODS: Mapping[str, Callable[[tuple[int, ...]], Laws]] = {
     "Bernoulli": lambda shape: likelihoods.Bernoulli(),
+    "Beta": lambda shape: likelihoods.Beta(torch.full(shape, 100.0)),
+    "Binned": lambda shape: {tuple(range(math.prod(shape))): likelihoods.Binned(_bins(shape))},
     "Categorical": lambda shape: likelihoods.Categorical(7),
+    "CumulativeLogit": lambda shape: likelihoods.CumulativeLogit(5, shape),
     "DiscretizedLogistic": lambda shape: likelihoods.DiscretizedLogistic(9),
+    "LogNormal": lambda shape: likelihoods.LogNormal(torch.ones(shape), 0.4),
+    "Poisson": lambda shape: likelihoods.Poisson(torch.full(shape, 4.0)),
+    "StudentT": lambda shape: likelihoods.StudentT(shape, 3.0, 2.0),
+    "ZeroInflatedNegativeBinomial": lambda shape: likelihoods.ZeroInflatedNegativeBinomial(4.0),
     "NegativeBinomial": lambda shape: likelihoods.NegativeBinomial(torch.full(shape, 4.0)),
     "Gaussian": lambda shape: Gaussian(None, 3.0, 2.0),
     "FixedScale": lambda shape: Gaussian(likelihoods.FixedScale(0.4)),
@@ -110,7 +127,7 @@ OBJECTIVES: Mapping[str, Claim] = {
 #: Every recipe of the catalogue, and settings that keep its model small.
 RECIPES: Mapping[str, Mapping[str, object]] = {
     name: {"latents": 3, "hidden": [16], "channels": 4}
-    for name in ("auto", "vae", "beta-vae", "iwae")
+    for name in ("auto", "vae", "beta-vae", "iwae", "table")
 }
 
 

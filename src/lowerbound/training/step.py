@@ -1,6 +1,7 @@
 """One update of the weights: the bound of a batch, its gradient, the optimiser, the average."""
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -88,6 +89,7 @@ class Stepper:
             bound, distortion and rate summed over the whole batch, nats, and `B`: `(4,)`, float64,
             on the device; zeros if the batch was skipped.
         """
+        batch = hiding(batch, self.training.hide)
         training, share = self.training, share or Share(slice(0, len(batch)), len(batch), True)
         schedule = training.schedule(fraction)
         self.optimizer.rate = training.learning_rate * self.guard.slowdown * schedule
@@ -180,3 +182,22 @@ class Stepper:
                 samples, gradient = self.objective.samples, self.objective.gradient
                 there = self.model.trace(batch, samples, gradient)
         return f"{self._where()}: {name_non_finite(there, self.model)} is not finite"
+
+
+def hiding(batch: Batch, chance: float) -> Batch:
+    """Take cells of some examples for unobserved, of each an evenly drawn share.
+
+    The bound of such an example is one on the probability of the cells that are left, so that
+    q(z|x) learns to answer for any of them and p stays what it is.
+
+    Args:
+        batch: `B` examples.
+        chance: That some cells of an example are hidden.
+    """
+    if chance == 0:
+        return batch
+    rows = (len(batch), *(1,) * (batch.x.ndim - 1))
+    told, share = torch.rand(rows, device=batch.x.device), torch.rand(rows, device=batch.x.device)
+    left = torch.rand(batch.x.shape, device=batch.x.device) >= share
+    left = left | (told >= chance)
+    return replace(batch, observed=left if batch.observed is None else left & batch.observed)

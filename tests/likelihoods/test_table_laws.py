@@ -1,0 +1,152 @@
+"""The laws of the columns of tables: against scipy, in the units of the data, held where finite."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from lowerbound.distributions import Bins
+from lowerbound.errors import SupportError
+from lowerbound.likelihoods import (
+    BUILDERS,
+    Beta,
+    Binned,
+    CumulativeLogit,
+    Fields,
+    LogNormal,
+    Poisson,
+    Site,
+    StudentT,
+    ZeroInflatedNegativeBinomial,
+)
+from lowerbound.testing import assert_close_gradient
+
+F64 = torch.float64
+CUT = Bins((4, 0, 2, 0), (0.0,), (0.0, 4.0), whole=False, low=0.0)
+
+
+def told(cells, parameters, x):
+    law = cells.double().law(torch.tensor(parameters, dtype=F64))
+    return law.log_prob(torch.tensor(x, dtype=F64)).tolist()
+
+
+def test_student_t_is_scipys_in_the_units_of_the_data():
+    cells = StudentT((2,), torch.tensor([10.0, 0.0]), torch.tensor([2.0, 1.0]))
+    nu = 2 + np.log1p(np.exp(5.0))
+    wanted = [stats.t(nu, 11.0, 2 * math.e).logpdf(3.0), stats.t(nu, -1.0, 1.0).logpdf(40.0)]
+    assert told(cells, [[0.5, 1.0], [-1.0, 0.0]], [3.0, 40.0]) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_log_normal_is_scipys_with_the_jacobian():
+    cells = LogNormal(torch.tensor(1.0), torch.tensor(2.0))
+    wanted = stats.lognorm(2 * math.exp(0.3), scale=math.exp(1.0 + 2 * 0.5)).logpdf(7.0)
+    assert told(cells, [[0.5, 0.3]], [7.0]) == pytest.approx([wanted], rel=1e-9)
+
+
+def test_a_log_normal_starts_at_the_mean_and_spread_of_the_data():
+    site = Site("positive", (2,), mean=torch.tensor([5.0, 0.1]), scale=torch.tensor([3.0, 0.01]))
+    law = BUILDERS["log-normal"](site).law(torch.zeros(2, 2))
+    assert law.mean.tolist() == pytest.approx([5.0, 0.1], rel=1e-5)
+    assert law.stddev.tolist() == pytest.approx([3.0, 0.01], rel=1e-4)
+
+
+def test_beta_is_scipys_between_its_bounds():
+    wanted = stats.beta(8 * math.e, 8 * math.exp(-1), scale=100).logpdf(80.0)
+    found = told(Beta(torch.tensor(100.0)), [[1.0, -1.0]], [80.0])
+    assert found == pytest.approx([wanted], rel=1e-9)
+
+
+def test_poisson_is_scipys():
+    wanted = stats.poisson(3.0 * math.exp(0.4)).logpmf(5)
+    assert told(Poisson(3.0), [[0.4]], [5.0]) == pytest.approx([wanted], rel=1e-9)
+
+
+@pytest.mark.parametrize("k", [0, 3])
+def test_more_zeros_are_a_mixture_with_scipys_negative_binomial(k):
+    mean, size, share = 2.0 * math.exp(0.5), math.exp(1.2), 1 / (1 + math.exp(0.7))
+    counted = (1 - share) * stats.nbinom(size, size / (size + mean)).pmf(k)
+    wanted = math.log(counted + share * (k == 0))
+    found = told(ZeroInflatedNegativeBinomial(2.0), [[0.5, 1.2, -0.7]], [float(k)])
+    assert found == pytest.approx([wanted], rel=1e-9)
+
+
+def test_levels_in_order_are_differences_of_scipys_logistic():
+    cells = CumulativeLogit(4).double()
+    with torch.no_grad():
+        cells.first.fill_(-1.0)
+        cells.steps.copy_(torch.tensor([0.5, 2.0]))
+    gaps = np.log1p(np.exp([0.5, 2.0])) + 1e-6
+    cuts = np.array([-np.inf, -1.0, -1.0 + gaps[0], -1.0 + gaps.sum(), np.inf])
+    wanted = np.log(np.diff(stats.logistic.cdf(cuts - 0.3)))
+    found = told(cells, [[0.3]] * 4, [0.0, 1.0, 2.0, 3.0])
+    assert found == pytest.approx(wanted.tolist(), rel=1e-9)
+
+
+def test_levels_in_order_start_as_likely_as_each_other():
+    law = CumulativeLogit(5, (3,)).law(torch.zeros(3, 1))
+    assert law.probs.detach().flatten().tolist() == pytest.approx([0.2] * 15, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("cells", "x"),
+    [
+        (StudentT((3,), 1.0, 2.0), [0.3, 5.0, -9.0]),
+        (LogNormal(0.5, 2.0), [0.3, 5.0, 9.0]),
+        (Beta(), [0.3, 0.5, 0.9]),
+        (Poisson(7.0), [0.0, 5.0, 9.0]),
+        (ZeroInflatedNegativeBinomial(7.0), [0.0, 5.0, 9.0]),
+        (CumulativeLogit(5, (3,)), [0.0, 4.0, 2.0]),
+    ],
+)
+def test_each_law_has_the_gradient_of_its_differences(cells, x):
+    cells = cells.double()
+    parameters = torch.randn(3, cells.parameters_per_cell, dtype=F64)
+    x = torch.tensor(x, dtype=F64)
+    assert_close_gradient(lambda p: cells.law(p).log_prob(x).sum(), [parameters])
+    for far in (-1e4, 1e4):
+        output = torch.full_like(parameters, far).requires_grad_()
+        value = cells.law(output).log_prob(x)
+        (gradient,) = torch.autograd.grad(value.sum(), output)
+        assert bool(torch.isfinite(value).all() & torch.isfinite(gradient).all())
+
+
+@pytest.mark.parametrize(
+    ("cells", "right", "wrong"),
+    [
+        (StudentT((2,)), [0.0, -3.0], [0.0, math.inf]),
+        (LogNormal(), [0.1, 3.0], [0.0, 3.0]),
+        (Beta(), [0.1, 0.9], [0.1, 1.0]),
+        (Poisson(), [0.0, 3.0], [0.5, 3.0]),
+        (ZeroInflatedNegativeBinomial(), [0.0, 3.0], [-1.0, 3.0]),
+        (CumulativeLogit(3, (2,)), [0.0, 2.0], [0.0, 3.0]),
+        (Binned([CUT, Bins((1, 1))]), [7.5, 1.0], [-0.5, 1.0]),
+        (Binned([CUT, Bins((1, 1))]), [7.5, 1.0], [7.5, 2.0]),
+        (Binned([Bins((4, 0, 2, 0), (0.0,), (-0.5, 4.5), whole=True)]), [3.0], [2.5]),
+    ],
+)
+def test_impossible_values_are_refused(cells, right, wrong):
+    cells.check(torch.tensor([right]))
+    with pytest.raises(SupportError, match=f"'{cells.name}'.*in 'price'"):
+        cells.check(torch.tensor([wrong]), "price")
+
+
+def test_a_gap_in_one_column_is_no_reason_to_refuse_another():
+    law = Fields(nn.Identity(), {(1, 0): Binned([CUT, Bins((1, 1))])})
+    x, observed = torch.tensor([[9.0, -5.0]]), torch.tensor([[False, False]])
+    law.check(x, observed)
+    with pytest.raises(SupportError):
+        law.check(x, torch.tensor([[False, True]]))
+
+
+def test_columns_of_bins_stand_one_after_the_other_in_what_a_network_puts_out():
+    three = Bins((2, 1, 1))
+    law = Fields(nn.Identity(), {(2, 0): Binned([three, CUT]), (1,): Poisson()})
+    output = torch.tensor([[0.0, 1.0, 2.0, 0.5, -0.5, 0.0]], dtype=F64)
+    p = law.double()(output).cells(torch.tensor([[0.0, 2.0, 2.0]]))[0]
+    assert p[2].item() == pytest.approx(output[0, :3].log_softmax(0)[2].item())
+    share = output[0, 3:5].log_softmax(0)[0].item()
+    assert p[0].item() == pytest.approx(share + math.log(6 / 7))
+    assert p[1].item() == pytest.approx(stats.poisson(1.0).logpmf(2))
