@@ -307,7 +307,7 @@ def by_cells(train):
     import lowerbound as lb
 
     model = lb.VAEDetector(random_state=0).fit(train)
-    return lambda x: model.explain(x)
+    return lambda x: model.cells(x)
 
 
 CELLS = {"z-scores": other.z_cells, "Gaussian": other.gaussian_cells, "lowerbound": by_cells}
