@@ -119,10 +119,12 @@ def by_ours(table, seed):
         if levels is not None:
             x = np.array([None if v != v else levels[int(v)] for v in x], dtype=object)
         columns[name] = x
-    model = lb.VAEImputer(random_state=seed).fit(pyarrow.table(columns))
-    whole = [model.transform(pyarrow.table(columns))]
-    whole += model.draws(pyarrow.table(columns), DRAWS)
-    points = [part.values for part in tables(*whole, columns)[:-1]]
+    frame = pyarrow.table(columns)
+    model = lb.VAEImputer(random_state=seed).fit(frame)
+    rows, _ = lb.data.read_examples(frame, model.schema_)
+    found = lb.impute(model.models_, rows, model.schema_, draws=DRAWS, seed=seed)
+    drawn = (lb.data.columns_of(found.complete(i), model.schema_) for i in range(DRAWS))
+    points = [part.values for part in tables(model.transform(frame), *drawn, columns)[:-1]]
     return points[0], np.stack(points[1:])
 
 
@@ -307,7 +309,7 @@ def by_cells(train):
     import lowerbound as lb
 
     model = lb.VAEDetector(random_state=0).fit(train)
-    return lambda x: model.explain(x)
+    return lambda x: model.cells(x)
 
 
 CELLS = {"z-scores": other.z_cells, "Gaussian": other.gaussian_cells, "lowerbound": by_cells}

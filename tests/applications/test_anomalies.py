@@ -89,16 +89,32 @@ def test_p_values_are_uniform_under_the_null_whatever_the_model(linear):
     rows = Examples(reference.simulate(300 * 20, seed=10).x)
     held = calibrate(wrong, rows.few(2), cells=False, samples=3)
     scores = anomalies(wrong, rows, held, cells=False).score.reshape(300, 20)
-    ranks = []
-    for i in range(300):
+    ranks = (scores[:, 1:] >= scores[:, :1]).sum(dim=1)
+    for i in range(5):
         own = replace(held, scores=scores[i, 1:].sort().values)
         found = anomalies(wrong, rows.select(slice(20 * i, 20 * i + 1)), own, cells=False)
-        ranks.append(found.p_value * 20 - 1)
-    assert_uniform_ranks(torch.cat(ranks).round(), 19, resolves=0.18)
+        assert float(found.p_value) == pytest.approx((1 + int(ranks[i])) / 20)
+    assert_uniform_ranks(ranks, 19, resolves=0.18)
     # a score that training rows, which are better known, are compared with
     optimistic = (scores[:, 1:] < scores[:, :1] + 4.0).sum(dim=1)
     with pytest.raises(AssertionError, match="the ranks"):
         assert_uniform_ranks(optimistic, 19, resolves=0.18)
+
+
+def test_what_training_never_saw_is_odd_by_its_chance(linear):
+    reference, model, held = linear
+    x = reference.simulate(2, seed=6).x
+    observed = torch.ones_like(x, dtype=torch.bool)
+    observed[0, 3] = False
+    unseen = torch.zeros(2, 6, dtype=torch.float64)
+    calibration = calibrate(model, held.few(9), samples=5)
+    before = anomalies(model, Examples(x, observed), calibration)
+    unseen[0, 3], unseen[1, 5] = -4.0, -6.0  # a new word, and a column that never varied
+    found = anomalies(model, Examples(x, observed, unseen=unseen), calibration)
+    assert (found.score - before.score).tolist() == pytest.approx([4.0, 6.0])
+    assert found.cells is not None and found.constants is not None and before.constants is None
+    assert float(found.cells[0, 3]) == 4.0 and bool(before.cells[0, 3].isnan())
+    assert float(found.constants[1]) == 6.0 and bool(found.constants[0].isnan())
 
 
 def test_anomalies_have_small_p_values_and_are_flagged(linear):

@@ -24,19 +24,9 @@ def sensors(tmp_path_factory) -> Path:
         b = "" if i % 9 == 0 else f"{3 * a + 0.3 * generator.normal():.3f}"
         rows.append(f"{a:.3f},{b},{generator.choice(['on', 'off', 'idle'])}\n")
     (folder / "s.csv").write_text("a,b,state\n" + "".join(rows))
-    code = main(
-        [
-            "fit",
-            str(folder / "s.csv"),
-            "--out",
-            str(folder / "run"),
-            "--quiet",
-            "--epochs",
-            "30",
-            *TINY,
-        ]
-    )
-    assert code == 0
+    fit = ["fit", str(folder / "s.csv"), "--out", str(folder / "run"), "--quiet"]
+    fast = ["--epochs", "12", "--set", "batch_size=32", "--set", "learning_rate=0.01"]
+    assert main([*fit, *fast, *TINY]) == 0
     return folder
 
 
@@ -64,6 +54,15 @@ def test_spoiled_rows_stand_out_and_repeat_to_the_byte(lowerbound, sensors):
     first = Path("anomalies.csv").read_bytes()
     lowerbound("anomalies", sensors / "run", "new.csv", "--fdr", 0.6, "--samples", 30, "--force")
     assert Path("anomalies.csv").read_bytes() == first
+
+
+def test_a_row_of_gaps_has_no_odd_cell_and_a_new_word_is_named(lowerbound, sensors):
+    Path("new.csv").write_text("a,b,state\n,,\n0.1,0.3,broken\n")
+    done = lowerbound("anomalies", sensors / "run", "new.csv", "--samples", 10)
+    assert done.code == 0, done.err
+    gaps, word = table_of(Path("anomalies.csv").read_text())
+    assert (gaps["cell"], gaps["nats"]) == ("", "") and "all of it gaps" in done.err
+    assert word["cell"] == "state" and float(word["nats"]) > 5
 
 
 def test_the_own_test_split_is_judged_where_nothing_is_named(lowerbound, sensors):

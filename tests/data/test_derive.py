@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lowerbound.data import Schema, columns_of, read, read_examples
+from lowerbound.errors import DataError
 
 rng = np.random.default_rng(0)
 COUNT = 400
@@ -32,6 +33,17 @@ ORDERS = orders()
 
 def rules(table: dict) -> list[str]:
     return [one.rule for one in read(table).schema.derived]
+
+
+def test_numbers_far_from_zero_that_are_near_each_other_follow_from_nothing():
+    n = 9_007_199_254_000_000 + rng.integers(0, 1000, COUNT)
+    assert rules({"n": n.tolist(), "b": rng.normal(size=COUNT).tolist()}) == []
+
+
+def test_numbers_without_squares_follow_from_nothing():
+    table = {"a": (rng.normal(size=COUNT) * 1e300).tolist(), "b": rng.normal(size=COUNT).tolist()}
+    with pytest.raises(DataError, match=r"rescale"):
+        read(table)
 
 
 def test_lookups_sums_and_straight_lines_are_found_and_said():

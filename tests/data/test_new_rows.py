@@ -58,9 +58,28 @@ def test_a_word_that_training_never_saw_is_a_gap_with_a_chance_of_its_own():
     assert "1 cell of 'town' hold what training never saw" in said(notes)
     town = SCHEMA.fields[0]
     assert town.known == 240 and town.levels == 3
-    assert examples.unseen[:2].tolist() == [-math.log(240 + 3), 0]
-    assert examples.select(slice(1, 3)).unseen.tolist() == [0, 0]
+    assert examples.unseen[0].tolist() == [-math.log(240 + 3), 0, 0, 0, 0]
+    assert not examples.select(slice(1, 3)).unseen.any()
     assert read_examples(ROWS, SCHEMA)[0].unseen is None
+
+
+def test_a_change_of_what_never_varied_and_an_impossible_number_have_chances_too():
+    schema = read({**TABLE, "unit": ["kg"] * COUNT, "site": [7] * COUNT}).schema
+    new = {**changed(pay=-4.0), "unit": ["g"] + ["kg"] * 199, "site": [7, None] + [7] * 198}
+    examples, _ = read_examples(new, schema)
+    chance = examples.unseen[0].tolist()
+    assert chance == pytest.approx([0, -math.log(241), 0, 0, 0, -math.log(301), 0])
+    assert not examples.unseen[1:].any()
+
+
+def test_words_that_were_gaps_in_training_are_gaps_later(tmp_path: Path):
+    cells = ["off" if i % 12 == 0 else f"{x:.2f}" for i, x in enumerate(rng.normal(size=120))]
+    (tmp_path / "t.csv").write_text(
+        "a,m\n" + "".join(f"{i % 7},{c}\n" for i, c in enumerate(cells))
+    )
+    schema = read(tmp_path / "t.csv").schema
+    examples, _ = read_examples(tmp_path / "t.csv", schema)
+    assert int((~examples.observed).sum()) == 10
 
 
 @pytest.mark.parametrize(

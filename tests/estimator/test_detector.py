@@ -10,7 +10,8 @@ EXPECTED_FAILURES: dict[str, str] = {}
 
 
 @parametrize_with_checks(
-    [lb.VAEDetector(epochs=2, samples=10)], expected_failed_checks=lambda each: EXPECTED_FAILURES
+    [lb.VAEDetector(latents=2, epochs=2, samples=10, settings={"hidden": (8,)})],
+    expected_failed_checks=lambda each: EXPECTED_FAILURES,
 )
 @pytest.mark.filterwarnings("ignore")
 def test_check_estimator(estimator, check) -> None:
@@ -20,7 +21,8 @@ def test_check_estimator(estimator, check) -> None:
 @pytest.fixture(scope="module")
 def detector() -> lb.VAEDetector:
     X = np.random.default_rng(0).normal(size=(600, 4))
-    return lb.VAEDetector(latents=2, epochs=5, samples=10, false_alarms=0.1, random_state=0).fit(X)
+    few = {"latents": 2, "epochs": 5, "samples": 10, "settings": {"hidden": (16,)}}
+    return lb.VAEDetector(**few, false_alarms=0.1, random_state=0).fit(X)
 
 
 def test_the_threshold_is_kept_on_new_rows(detector):

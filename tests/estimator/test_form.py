@@ -97,7 +97,8 @@ def test_columns_that_never_vary_are_put_back(small, real) -> None:
     odd = x[:3].copy()
     odd[0, 2] = 8
     with pytest.warns(UserWarning, match="1 example differing in 'column 3'"):
-        assert (vae.score_samples(odd) == vae.score_samples(x[:3])).all()
+        less = vae.score_samples(x[:3]) - vae.score_samples(odd)
+    assert less == pytest.approx([np.log(len(x) + 1), 0, 0])
 
 
 @pytest.mark.parametrize("library", ["pandas", "pyarrow"])

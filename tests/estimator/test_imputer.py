@@ -13,7 +13,8 @@ EXPECTED_FAILURES: dict[str, str] = {}
 
 
 @parametrize_with_checks(
-    [lb.VAEImputer(epochs=2, samples=20)], expected_failed_checks=lambda each: EXPECTED_FAILURES
+    [lb.VAEImputer(latents=2, epochs=2, samples=20, settings={"hidden": (8,)})],
+    expected_failed_checks=lambda each: EXPECTED_FAILURES,
 )
 @pytest.mark.filterwarnings("ignore")
 def test_check_estimator(estimator, check) -> None:
@@ -29,7 +30,9 @@ def holes() -> np.ndarray:
 
 
 def test_gaps_are_filled_from_the_rest_of_the_row(holes):
-    imputer = lb.VAEImputer(latents=1, epochs=150, samples=100, random_state=0).fit(holes)
+    settings = {"hidden": (16,), "learning_rate": 0.02, "dropout": 0.0}
+    learning = {"latents": 1, "epochs": 40, "samples": 100, "settings": settings}
+    imputer = lb.VAEImputer(**learning, random_state=0).fit(holes)
     whole = imputer.transform(holes)
     seen = ~np.isnan(holes)
     assert np.array_equal(whole[seen], holes[seen]) and np.isfinite(whole).all()

@@ -53,13 +53,17 @@ class Anomalies:
         p_value: (1 + held-out rows that score at least as high) / (n + 1), `(N,)`: of rows like
             the held-out ones a share of at most a has a p-value of at most a, whatever the model.
         cells: -log p(x_j | the other cells) above the held-out median of its column,
-            `(N, *event)`, nats; nan for a gap. They need not add up to the score.
+            `(N, *event)`, nats; nan for a gap. They need not add up to the score. A word that
+            training never saw has the chance of all such words.
+        constants: The same for the columns that never varied in training, `(N, C)`, nats; nan where
+            they still do not. None if none varies.
     """
 
     score: Tensor
     percentile: Tensor
     p_value: Tensor
     cells: Tensor | None
+    constants: Tensor | None = None
 
     def flagged(self, fdr: float) -> Tensor:
         """Tell which rows are anomalies, such that about a share `fdr` of them is not, `(N,)`.
@@ -137,12 +141,23 @@ def anomalies(
         raise DataError("there are no rows to judge")
     held = calibration
     score, odd = _scored(model, examples, held.samples, held.seed, held.costs, cells=cells)
+    unseen = examples.unseen if isinstance(examples, Examples) else None
+    constants = None
+    if unseen is not None:
+        score = score - unseen.sum(dim=1)
+        width = examples.batch(slice(0, 1)).x[0].numel()
+        constants = torch.where(unseen[:, width:] < 0, -unseen[:, width:], math.nan)
     below = torch.searchsorted(held.scores, score)
     count = len(held.scores)
     if odd is not None:
         shape = examples.batch(slice(0, 1)).x.shape[1:]
-        odd = (odd - held.medians.nan_to_num(nan=0.0)).reshape(len(score), *shape)
-    return Anomalies(score, 100.0 * below / count, (1 + count - below) / (count + 1.0), odd)
+        odd = odd - held.medians.nan_to_num(nan=0.0)
+        if unseen is not None:
+            own = unseen[:, : odd.shape[1]]
+            odd = torch.where(own < 0, -own, odd)
+        odd = odd.reshape(len(score), *shape)
+    p_value = (1 + count - below) / (count + 1.0)
+    return Anomalies(score, 100.0 * below / count, p_value, odd, constants)
 
 
 @torch.no_grad()

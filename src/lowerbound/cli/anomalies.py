@@ -1,5 +1,6 @@
 """`lowerbound anomalies`: the rows that do not fit, and why."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -122,7 +123,8 @@ def command(
             write_array(cells, found.cells.numpy())
         else:
             flat = found.cells.flatten(start_dim=1).numpy()
-            write_table(cells, dict(zip(_names(run.schema), flat.T, strict=True)))
+            names = _names(run.schema)[: flat.shape[1]]
+            write_table(cells, dict(zip(names, flat.T, strict=True)))
     if picture is not None:
         _map(picture, examples, found, run.schema)
     held = len(calibration.scores)
@@ -137,10 +139,9 @@ def command(
             )
     names = next(iter(table.values()))
     for row in found.score.argsort(descending=True)[:TOLD].tolist():
-        tell(
-            f"  {names[row]}: score {found.score[row]:.2f}, p {found.p_value[row]:.3g}, odd: "
-            f"{odd[row][0]} ({odd[row][1]:+.1f} nats)"
-        )
+        cell, nats = odd[row]
+        about = f"odd: {cell} ({nats:+.1f} nats)" if cell else "all of it gaps"
+        tell(f"  {names[row]}: score {found.score[row]:.2f}, p {found.p_value[row]:.3g}, {about}")
     for place, _ in wanted:
         say(place)
 
@@ -163,20 +164,26 @@ def _calibrated(
 
 
 def _names(schema: "Schema") -> list[str]:
-    """The names of the cells of a flattened example."""
+    """The names of the cells of a flattened example, and of columns that never varied."""
+    constants = [one.name for one in schema.constants]
     if schema.is_table:
-        return [field.name for field in schema.modelled]
-    return [f"x{place}" for place in range(schema.dimensions)]
+        return [field.name for field in schema.modelled] + constants
+    return [f"x{place}" for place in range(schema.dimensions)] + constants
 
 
 def _odd(found: "Anomalies", schema: "Schema") -> list[tuple[str, float]]:
-    """The oddest cell of each row, and its nats."""
+    """The oddest cell of each row, and its nats; none in a row of gaps."""
+    import torch
+
     if found.cells is None:
         return []
-    flat = found.cells.flatten(start_dim=1).nan_to_num(nan=-1e300)
-    nats, place = flat.max(dim=1)
+    flat = found.cells.flatten(start_dim=1)
+    if found.constants is not None:
+        flat = torch.cat([flat, found.constants], dim=1)
+    nats, place = flat.nan_to_num(nan=-math.inf).max(dim=1)
     names = _names(schema)
-    return [(names[p], n) for p, n in zip(place.tolist(), nats.tolist(), strict=True)]
+    pairs = zip(place.tolist(), nats.tolist(), strict=True)
+    return [(names[p], n) if n > -math.inf else ("", math.nan) for p, n in pairs]
 
 
 def _map(path: Path, examples: "Source", found: "Anomalies", schema: "Schema") -> None:

@@ -19,6 +19,8 @@ MOST_KEYS = 1000
 MOST_BROKEN, MOST_RARE = 0.001, 0.01
 #: A rule that chance would give with a probability above exp(-SURE) is none.
 SURE = 30.0
+#: Numbers beyond this have no squares.
+LARGEST = 1e150
 #: Tables of more columns, or fewer rows, are not searched; rows that rules are first tried on.
 MOST_COLUMNS, FEWEST_ROWS, TRIED = 200, 50, 2000
 #: Among so many columns of numbers sums are looked for.
@@ -142,6 +144,8 @@ def _linear(fields: tuple[Field, ...], values: np.ndarray, a: int, b: int) -> De
     if fields[a].kind not in NUMBERS or fields[b].kind not in NUMBERS:
         return None
     x, y = values[:, a], values[:, b]
+    if max(_size(x), _size(y)) > LARGEST:
+        return None
     some = np.flatnonzero(np.isfinite(x[:TRIED]) & np.isfinite(y[:TRIED]))
     if len(some) < FEWEST_ROWS:
         return None
@@ -205,10 +209,17 @@ def _holds(y: np.ndarray, guess: np.ndarray, most: float) -> bool:
     return int(wrong.sum()) <= MOST_BROKEN * len(y)
 
 
+def _size(y: np.ndarray) -> float:
+    """The largest absolute number of a column."""
+    return float(np.max(np.abs(y), where=np.isfinite(y), initial=0.0))
+
+
 def slack(field: Field, y: np.ndarray) -> float:
-    """How far a cell may lie from a rule: half of its last digit."""
+    """How far a cell may lie from a rule: half of its last digit, and the error of rounding."""
     digits = 0 if field.whole else field.decimals
-    size = float(np.nanmax(np.abs(y), initial=0)) * 1e-9
+    known = y[np.isfinite(y)]
+    # of numbers far from 0 that are near each other the spread says how large they are
+    size = 1e-9 * float(np.ptp(known)) + 1e-15 * _size(y) if len(known) else 0.0
     return size if digits is None else 0.5000001 * 10.0**-digits + size
 
 

@@ -28,8 +28,8 @@ class Examples:
         row_label: What the column of these names is called.
         lengths: How much of each example there is, where they differ, `(N,)`: a training puts
             examples of about one length into a batch.
-        unseen: Log p of the words that training never saw, which are gaps in `x`: `(N,)`, nats;
-            None where there are none.
+        unseen: Log p of cells such as training never saw, which are gaps in `x`, and of changes of
+            columns that never varied: `(N, D + C)`, nats; None where there are none.
 
     Example:
         >>> examples = Examples(torch.zeros(10, 3))

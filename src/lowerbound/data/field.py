@@ -38,7 +38,8 @@ class Field:
         unit: Of dates and times as stored, counted from 1970 or from midnight.
         bounds: Least and greatest number of a share or percentage.
         reason: Why it has its kind, in words.
-        known: Rows of the training split whose cell is known, of a column of words.
+        known: Rows of the training split whose cell is known, of a column that may meet a cell
+            which it cannot hold: of words, or of numbers with bounds.
         bins: Of a column of a table, those that its numbers were cut into, with the training
             examples in each; None if not measured.
 
@@ -173,11 +174,13 @@ class Constant:
         position: Its place, from 0, among all columns, those left out included.
         value: What every example holds there: a number (an int is written as one), a word, or
             None where it was always empty.
+        known: Rows that hold it.
     """
 
     name: str
     position: int
     value: float | str | None
+    known: int = 0
 
     @property
     def text(self) -> str:

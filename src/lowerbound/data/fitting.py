@@ -1,7 +1,7 @@
 """From rows as they were found to rows as a schema stores them, a block at a time."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -121,44 +121,81 @@ class Fitting:
         return Block(values, None if observed is None else np.ascontiguousarray(observed))
 
     def unseen(self, block: Block) -> np.ndarray | None:
-        """Compute log p of the words that training never saw, `(B,)`; None where there are none.
+        """Compute log p of cells such as training never saw; None where there are none.
 
-        Such a cell has the chance 1 / (n + L), n the known cells of the training and L its words:
-        about what Good and Turing give to all that was never seen.
+        Such a cell has the chance 1 / (n + L), n the known cells of the training and L its words,
+        or 1 for numbers and constants: about what Good and Turing give to all that was never seen.
+
+        Returns:
+            `(B, D + C)`, nats: of the cells of the model, and then of the columns that never varied
+            in training; 0 for cells like those of training.
 
         Source: Good (1953), The population frequencies of species, section 2.
         """
+        if len(self.schema.shape) != 1:
+            return None
         values, observed = known(block)
-        found = np.zeros(len(values))
+        width = self.schema.dimensions
+        new: dict[int, tuple[np.ndarray, int]] = {}
+        for place, (one, _) in self.constants.items():
+            own = width + self.schema.constants.index(one)
+            new[own] = self._differs(values, observed, place), one.known + 1
+        for place, wrong in self._impossible(values, observed, found=True):
+            new[place] = wrong, (self.schema.modelled[place].known or 0) + 1
         for place, lookup in self.lookups.items():
             field = self.schema.modelled[place]
             if not lookup.partial or field.known is None:
                 continue
             column = place if self.columns is None else int(self.columns[place])
-            new = lookup(values[:, column]) < 0
-            new &= np.isfinite(values[:, column]) if observed is None else observed[:, column]
-            found -= new * math.log(field.known + (field.levels or 2))
-        return found if found.any() else None
+            other = lookup(values[:, column]) < 0
+            other &= np.isfinite(values[:, column]) if observed is None else observed[:, column]
+            new[place] = other, field.known + (field.levels or 2)
+        if not any(rows.any() for rows, _ in new.values()):
+            return None
+        found = np.zeros((len(values), width + len(self.schema.constants)))
+        for place, (rows, count) in new.items():
+            found[:, place] -= rows * math.log(count)
+        return found
 
     def _possible(
         self, values: np.ndarray, observed: np.ndarray | None, tally: Tally | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Take cells that a positive or bounded column cannot hold for gaps, and count them."""
-        for place, one in enumerate(self.schema.modelled if self.schema.is_table else ()):
-            if one.kind not in ("positive", "bounded"):
-                continue
-            low, high = one.bounds or (np.nextafter(0, 1), np.inf)
-            wrong = (values[:, place] < low) | (values[:, place] > high)
-            wrong &= True if observed is None else observed[:, place]
+        for place, wrong in self._impossible(values, observed):
             if not wrong.any():
                 continue
+            one = self.schema.modelled[place]
             observed = np.ones(values.shape, bool) if observed is None else observed.copy()
             observed[:, place] &= ~wrong
             if tally is not None:
-                where = f"outside {low:g} to {high:g}" if one.bounds else "not above 0"
+                ends = one.bounds
+                where = f"outside {ends[0]:g} to {ends[1]:g}" if ends else "not above 0"
                 what = f"cells of {one.name!r} {where}: read as gaps"
                 tally.add(what, count=int(wrong.sum()))
         return values, observed
+
+    def _impossible(
+        self, values: np.ndarray, observed: np.ndarray | None, *, found: bool = False
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """Find cells that a positive or bounded column cannot hold, `(B,)`, by its place.
+
+        The values are those of the model's columns, or as they were `found`.
+        """
+        for place, one in enumerate(self.schema.modelled if self.schema.is_table else ()):
+            if one.kind not in ("positive", "bounded"):
+                continue
+            column = place if not found or self.columns is None else int(self.columns[place])
+            if column < 0:
+                continue
+            low, high = one.bounds or (np.nextafter(0, 1), np.inf)
+            wrong = (values[:, column] < low) | (values[:, column] > high)
+            yield place, wrong & (True if observed is None else observed[:, column])
+
+    def _differs(self, values: np.ndarray, observed: np.ndarray | None, place: int) -> np.ndarray:
+        """Tell which rows differ in a column that never varied in training, `(B,)`."""
+        _, number = self.constants[place]
+        differs = np.ones(len(values), bool) if number is None else values[:, place] != number
+        return differs if observed is None else differs & observed[:, place]
 
     @cached_property
     def _alike(self) -> dict[tuple[str, int | None], np.ndarray | None]:
@@ -181,10 +218,8 @@ class Fitting:
 
     def _compare(self, values: np.ndarray, observed: np.ndarray | None, tally: Tally) -> None:
         """Count rows that differ where training never did."""
-        for place, (column, number) in self.constants.items():
-            differs = np.ones(len(values), bool) if number is None else values[:, place] != number
-            if observed is not None:
-                differs &= observed[:, place]
+        for place, (column, _) in self.constants.items():
+            differs = self._differs(values, observed, place)
             if differs.any():
                 what = (
                     f"examples differing in {column.name!r}, which was {column.text} in all "

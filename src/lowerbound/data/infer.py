@@ -231,7 +231,8 @@ def _constants(
             unit = unit_of(np.array([number]), column.form)
             value = str(written(np.array([number]), column.form, unit)[0])
         name = column_name(names, place)
-        constants.append(Constant(name, order.index(name) if order else place, value))
+        position = order.index(name) if order else place
+        constants.append(Constant(name, position, value, int(facts.known[place])))
     if not constants:
         return (), ()
     listed = tuple(f"{one.name} = {one.text}" for one in constants)

@@ -68,5 +68,7 @@ def _gaps(data: Data) -> dict[str, int]:
 
 
 def _sample(column: np.ndarray) -> tuple[str, ...]:
-    words = (str(cell) for cell in column.tolist() if cell is not None and cell == cell)
+    words = (
+        " ".join(str(cell).split()) for cell in column.tolist() if cell is not None and cell == cell
+    )
     return tuple(dict.fromkeys(words))[:SHOWN]

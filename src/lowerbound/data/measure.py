@@ -246,7 +246,7 @@ def _with_measures(
         if KINDS[field.kind].standardised:
             own = {"mean": (float(mean[place]),), "scale": (float(scale[place]),)}
             fields[j] = field = replace(field, **own)
-        if field.categories:
+        if field.categories or field.kind in ("positive", "bounded"):
             fields[j] = replace(field, known=int(known[place]))
         place += 1
     return replace(schema, fields=tuple(fields))

@@ -11,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 from lowerbound.applications import Anomalies, anomalies, calibrate
 from lowerbound.errors import SettingError
 from lowerbound.estimator import parameters
-from lowerbound.estimator.examples import checked, data_of, examples_of
 from lowerbound.estimator.seeds import seed_of
+from lowerbound.estimator.examples import checked, data_of, examples_of
 from lowerbound.estimator.training import train
 
 
@@ -89,7 +89,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             raise SettingError(f"false_alarms must lie between 0 and 1, got {self.false_alarms!r}")
         seed = seed_of(self.random_state)
         X = checked(self, X, reset=True)
-        data = data_of(X, getattr(self, "feature_names_in_", None), seed)
+        data = data_of(X, getattr(self, "feature_names_in_", None), seed, table=True)
         model, spec = train(self.get_params(deep=False), data, seed)
         # in float64, so that a row's score does not depend on how many others come along
         self.model_ = copy.deepcopy(model).double()

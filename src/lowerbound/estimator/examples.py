@@ -42,9 +42,14 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
     return np.require(X, None, "W")  # torch warns of memory that it must not write to
 
 
-def data_of(X: np.ndarray, names: np.ndarray | None, seed: int) -> Data:
-    """Split X into a training and a validation part, with its schema; there is no test part."""
+def data_of(X: np.ndarray, names: np.ndarray | None, seed: int, *, table: bool = False) -> Data:
+    """Split X into a training and a validation part, with its schema; there is no test part.
+
+    As a `table`, each column has a law by its own kind, and is called x0, x1, ... without names.
+    """
     columns = None if names is None else tuple(names)
+    if table and columns is None and X.ndim == 2:
+        columns = tuple(f"x{place}" for place in range(X.shape[1]))
     data = build(_raw(X, Reading(), columns), seed=seed, test=False)
     width = data.schema.dimensions + len(data.schema.constants)
     if width != X[0].size:

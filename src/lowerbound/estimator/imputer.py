@@ -158,9 +158,8 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             self._check_names(X, reset=True)
             return build(open_source(X), seed=seed, test=False)
         X = self._checked(X, reset=True)
-        names = getattr(self, "feature_names_in_", None)
-        columns = None if names is None else tuple(names)
-        return build(_raw(X, Reading(), columns), seed=seed, test=False)
+        names = getattr(self, "feature_names_in_", [f"x{place}" for place in range(X.shape[1])])
+        return build(_raw(X, Reading(), tuple(names)), seed=seed, test=False)
 
     def _check_names(self, X, *, reset: bool) -> None:
         """Set the names of columns, or compare them; scikit-learn knows pandas alone."""

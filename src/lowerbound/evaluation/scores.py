@@ -99,7 +99,8 @@ def score(
     elbo, bound = torch.cat(found, dim=1)
     bound = torch.where(bound == math.inf, math.nan, bound)
     if isinstance(examples, Examples) and examples.unseen is not None:
-        elbo, bound = elbo + examples.unseen, bound + examples.unseen
+        unseen = examples.unseen.sum(dim=1)
+        elbo, bound = elbo + unseen, bound + unseen
     return Scores(torch.where(bound.isfinite(), elbo, bound), bound, samples)
 
 

@@ -15,7 +15,7 @@ from lowerbound.data.moments import EPOCHS, UNITS, counted, counted_form
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import Column, Raw, refuse_oversize
 from lowerbound.data.read.words import Told, tell
-from lowerbound.data.reading import LEFT_OUT, Reading, Said, Written
+from lowerbound.data.reading import LEFT_OUT, Gap, Reading, Said, Written
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError, UnknownNameError
 
@@ -107,6 +107,9 @@ def raw_of(
     names_taken = [one.name for one in taken]
     dates = {one.name: Written(one.name, one.told.form) for one in taken if one.told.form}
     written = {one.column: one for one in options.written}
+    gaps = options.gaps
+    if not options.recorded:  # what stood for a gap in training does so later, however often
+        gaps += tuple(Gap(one.name, one.told.gaps) for one in taken if one.told.gaps)
     said = {one.name: Said(one.name, one.kind) for one in left if one.name not in out}
     said |= {one.column: one for one in options.columns}
     named = named or any(one.told.categories is not None or one.told.form for one in taken)
@@ -121,6 +124,7 @@ def raw_of(
         reading=replace(
             options,
             row_names=label or options.row_names,
+            gaps=gaps,
             written=tuple({**written, **dates}.values()),
             columns=tuple(said.values()),
         ),

@@ -41,12 +41,14 @@ class Told:
         categories: The words that the codes stand for; None for numbers.
         form: How dates are written: see `lowerbound.data.moments`; None for what are no dates.
         notes: What was decided.
+        gaps: Words among numbers or dates that were taken for gaps, unless there are many.
     """
 
     values: np.ndarray
     categories: tuple[str, ...] | None = None
     form: str | None = None
     notes: tuple[Note, ...] = ()
+    gaps: tuple[str, ...] = ()
 
 
 def tell(
@@ -90,14 +92,17 @@ def tell(
     if counts and found is None and how not in ("words", "words or numbers") and not typed:
         told = None if how == "numbers" else how
         found, notes, form = _dates(counts, name, told, strict=strict)
-    categories = None
-    if found is None:
+    categories, odd = None, ()
+    if found is not None:
+        odd = tuple(word for word in counts if word not in found)
+        odd = odd if len(odd) <= FEW_WORDS else ()
+    else:
         kept = [word for word in dict.fromkeys(words) if word.lower() not in MISSING]
         kept = [word for word in kept if word not in codes]
         categories = tuple(kept if typed else sorted(counts))
         found = {word: float(code) for code, word in enumerate(categories)}
     values = np.array([found.get(word, math.nan) for word in words] + [math.nan])
-    return Told(values[place], categories, form, notes)
+    return Told(values[place], categories, form, notes, odd)
 
 
 def has_leading_zeros(words: Any) -> bool:
