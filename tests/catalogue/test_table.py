@@ -58,6 +58,23 @@ def test_few_examples_of_reals_have_the_laws_of_few(tmp_path):
     assert any("student-t for 1" in sentence for sentence in assemble("table", few.schema).words)
 
 
+def test_few_examples_of_whole_numbers_and_of_zeros_have_no_plain_density(tmp_path):
+    path = tmp_path / "few.csv"
+    rng = np.random.default_rng(0)
+    cost, fee = np.exp(rng.normal(3, 1, (2, 300))).round(3)
+    fee[::3] = 0
+    rows = zip(rng.integers(-900, 900, 300), cost, fee, range(300), strict=True)
+    dated = [f"{w},{c},{f},2024-{1 + d // 28:02}-{1 + d % 28:02}" for w, c, f, d in rows]
+    path.write_text("\n".join(["balance,cost,fee,day", *dated]))
+    schema = lb.read(path, columns={"cost": "positive", "fee": "positive"}).schema
+    likelihood = assemble("table", schema, SMALL).model.likelihood
+    laws = dict(zip(likelihood.places, (law.name for law in likelihood.parts), strict=True))
+    assert laws == {
+        (0,): "rounded-logistic", (1,): "log-normal", (2,): "hurdle-log-normal",
+        (3,): "rounded-logistic",
+    }  # fmt: skip
+
+
 def test_a_decoder_starts_at_the_shares_of_training(data):
     made = assemble("table", data.schema, SMALL, seed=0)
     with torch.no_grad():
