@@ -147,7 +147,7 @@ def _ways(schema: Schema, point: str) -> Tensor:
         if not kind.standardised or kind.levels == 2:
             way = MODE
         elif point == "auto":
-            way = MEDIAN if field.levels is not None or field.kind == "count" else MEAN
+            way = MEDIAN if kind.discrete else MEAN
         else:
             way = {"mean": MEAN, "median": MEDIAN, "mode": MODE}[point]
         ways += [way] * field.cells
