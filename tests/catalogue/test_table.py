@@ -40,6 +40,12 @@ def test_auto_takes_the_recipe_of_tables_for_a_table_alone(data):
     assert assemble("auto", SCHEMAS["real 5"], SMALL).recipe.name == "vae"
 
 
+@pytest.mark.parametrize(("examples", "epochs"), [(500, 125), (8000, 40), (100_000, 20)])
+def test_large_tables_are_gone_through_less_often(data, examples, epochs):
+    training = assemble("table", data.schema, SMALL, examples=examples, seed=0).training
+    assert training.epochs == epochs
+
+
 def test_all_columns_that_were_cut_have_one_law_and_the_encoder_sees_their_bins(data):
     model = assemble("table", data.schema, SMALL).model
     (law,) = model.likelihood.parts
