@@ -9,15 +9,16 @@ from torch.distributions import Normal, StudentT
 from lowerbound.applications import Condition, condition_of, generate_where
 from lowerbound.distributions import Columns, Product
 from lowerbound.errors import SettingError, UnknownNameError
+from lowerbound.models import Gaps
 from lowerbound.testing import assert_frequencies, assert_mean
 
 COUNT = 3000
 
 
-def drawn(finite, *texts: str, count: int = COUNT, model=None):
+def drawn(finite, *texts: str, count: int = COUNT, model=None, gaps=None):
     conditions = [condition_of(text, finite.schema) for text in texts]
     return generate_where(
-        model or finite.model, count, conditions, finite.schema, samples=4000, seed=0
+        model or finite.model, count, conditions, finite.schema, gaps=gaps, samples=4000, seed=0
     )
 
 
@@ -61,6 +62,44 @@ def test_sets_several_conditions_and_exact_values_go_together(finite):
     assert_mean((found.x[:, 2] == 1).double(), float(one), resolves=0.1)
 
 
+class OfState(Gaps):
+    """No gap, or one in pay, or in town and pay, with chances that are known for each z."""
+
+    chances = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.3, 0.3, 0.4]]).double()
+
+    def __init__(self) -> None:
+        sets = torch.zeros(3, 5, dtype=torch.bool)
+        sets[1:, 3], sets[2, 1] = True, True
+        super().__init__(1, sets, joint=True)
+
+    def forward(self, z):
+        return self.chances[z[..., 0].long()].log()
+
+
+def test_a_gap_that_is_asked_for_and_a_value_weigh_z_by_the_law_of_gaps(finite):
+    found = drawn(finite, "pay=NA", "town=Chur", gaps=OfState())
+    share = finite.prior * finite.town[:, 1] * OfState.chances[:, 1]  # town has a value
+    assert found.log_p == pytest.approx(math.log(share.sum()), abs=0.05)
+    share = share / share.sum()
+    wanted = torch.tensor([True, True, True, False, True])
+    assert bool((found.observed == wanted).all() & (found.x[:, 1] == 1).all())
+    assert_mean(found.x[:, 4], float(share @ finite.mean[:, 1]), resolves=1.5)
+    assert_mean(found.x[:, 0], float(share @ finite.member), resolves=0.1)
+
+
+def test_gaps_of_other_cells_follow_from_a_condition(finite):
+    found = drawn(finite, "member=yes", gaps=OfState())
+    share = finite.prior * finite.member
+    share = share / share.sum()
+    gaps = ~found.observed
+    assert_mean(gaps[:, 3].double(), float(share @ OfState.chances[:, 1:].sum(dim=1)), resolves=0.1)
+    assert bool((gaps[:, 3] | ~gaps[:, 1]).all())
+    with pytest.raises(SettingError, match="no law of gaps"):
+        drawn(finite, "pay=NA")
+    with pytest.raises(SettingError, match="probability of 0"):
+        drawn(finite, "age=NA", gaps=OfState())
+
+
 def test_a_law_without_a_cumulative_function_is_drawn_from(finite):
     class Wide(type(finite.model)):
         def law(self, z):
@@ -100,7 +139,7 @@ def test_what_cannot_be_is_refused_with_its_probability(finite):
         ("age=old", SettingError, "holds numbers"),
         ("age=50..40", SettingError, "empty interval"),
         ("visits=9", SettingError, "no value that the column can take"),
-        ("pay=NA", SettingError, "asks for a gap"),
+        ("pay=NA|3", SettingError, "a gap stands alone, as in pay=NA"),
         ("age=1|2", SettingError, "one value or one interval"),
     ):
         with pytest.raises(error, match=words):

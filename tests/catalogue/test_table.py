@@ -19,10 +19,11 @@ def csv(path, rows=2600, seed=0):
     """Write two clusters of people: words, counts, a real with a heap at 0, and gaps."""
     rng = np.random.default_rng(seed)
     old = rng.random(rows) < 0.4
-    age = np.where(old, rng.integers(50, 80, rows), rng.integers(18, 40, rows))
+    age = np.where(old, rng.integers(45, 80, rows), rng.integers(18, 55, rows))
     pay = np.where(rng.random(rows) < 0.3, 0.0, rng.normal(np.where(old, 90, 30), 5).round(2))
-    job = np.where(old, rng.choice(["", "judge"], rows), rng.choice(["clerk", "cook"], rows))
-    old ^= rng.random(rows) < 0.05  # else age would tell it
+    job = np.where(
+        old, rng.choice(["", "judge"], rows), rng.choice(["clerk", "cook", "judge"], rows)
+    )
     each = zip(age, pay, job, old, strict=True)
     lines = [f"{a},{p},{j},{'yes' if o else 'no'}" for a, p, j, o in each]
     path.write_text("\n".join(["age,pay,job,old", *lines]))
@@ -37,6 +38,12 @@ def data(tmp_path_factory):
 def test_auto_takes_the_recipe_of_tables_for_a_table_alone(data):
     assert assemble("auto", data.schema, SMALL).recipe.name == "table"
     assert assemble("auto", SCHEMAS["real 5"], SMALL).recipe.name == "vae"
+
+
+@pytest.mark.parametrize(("examples", "epochs"), [(500, 125), (8000, 40), (100_000, 20)])
+def test_large_tables_are_gone_through_less_often(data, examples, epochs):
+    training = assemble("table", data.schema, SMALL, examples=examples, seed=0).training
+    assert training.epochs == epochs
 
 
 def test_all_columns_that_were_cut_have_one_law_and_the_encoder_sees_their_bins(data):
@@ -57,6 +64,23 @@ def test_few_examples_of_reals_have_the_laws_of_few(tmp_path):
     assert 1 in names["student-t"]
     assert set(names["binned"]) >= {2, 3}
     assert any("student-t for" in sentence for sentence in assemble("table", few.schema).words)
+
+
+def test_few_examples_of_whole_numbers_and_of_zeros_have_no_plain_density(tmp_path):
+    path = tmp_path / "few.csv"
+    rng = np.random.default_rng(0)
+    cost, fee = np.exp(rng.normal(3, 1, (2, 300))).round(3)
+    fee[::3] = 0
+    rows = zip(rng.integers(-900, 900, 300), cost, fee, range(300), strict=True)
+    dated = [f"{w},{c},{f},2024-{1 + d // 28:02}-{1 + d % 28:02}" for w, c, f, d in rows]
+    path.write_text("\n".join(["balance,cost,fee,day", *dated]))
+    schema = lb.read(path, columns={"cost": "positive", "fee": "positive"}).schema
+    likelihood = assemble("table", schema, SMALL).model.likelihood
+    laws = dict(zip(likelihood.places, (law.name for law in likelihood.parts), strict=True))
+    assert laws == {
+        (0,): "rounded-logistic", (1,): "log-normal", (2,): "hurdle-log-normal",
+        (3,): "rounded-logistic",
+    }  # fmt: skip
 
 
 def test_a_decoder_starts_at_the_shares_of_training(data):

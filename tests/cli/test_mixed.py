@@ -48,10 +48,36 @@ def test_a_mixed_table_is_trained_evaluated_and_written_as_it_came(lowerbound, c
     assert [row[0] for row in rows] == [f"c-{i}" for i in range(300, 350)]
     for _, age, town, income, visits, member, country in rows:
         assert age.lstrip("-").isdigit() and visits.isdigit()
-        assert town in ("Bern", "Basel", "Chur") and member in ("no", "yes") and country == "CH"
-        assert len(income.partition(".")[2]) <= 2 and float(income)
+        assert town in ("", "Bern", "Basel", "Chur") and member in ("no", "yes") and country == "CH"
+        assert len(income.partition(".")[2]) <= 2 and float(income or 1)
     again = json.loads(lowerbound("data", "new.csv", "--json").out)
     assert {f["name"]: f["kind"] for f in again["fields"]} == kinds
+
+
+def test_rows_have_gaps_as_the_data_or_as_asked_or_none(lowerbound, customers):
+    done = lowerbound("fit", "customers.csv", "--out", "run", *TINY)
+    assert "law of gaps fitted" in done.err and Path("run/gaps.safetensors").exists()
+
+    def gaps(*more: str) -> list[int]:
+        done = lowerbound("generate", "run", "--out", "new.csv", "--force", "--seed", "1", *more)
+        assert done.code == 0, done.err
+        with Path("new.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        return [sum(not row[name] for row in rows) for name in ("age", "town", "income")]
+
+    none, towns, incomes = gaps("--count", "600")
+    assert none == 0 and 20 < towns < 100 and 60 < incomes < 140  # 1 of 11, 1 of 6
+    assert gaps("--count", "600", "--no-gaps") == [0, 0, 0]
+    assert gaps("--count", "50", "--where", "income=NA", "--where", "town=Chur") == [0, 0, 50]
+    done = lowerbound("generate", "run", "--where", "income=NA", "--no-gaps", "--out", "n.csv")
+    assert done.code == 1 or done.code == 2
+    assert "leave out --no-gaps" in done.err
+    assert json.loads(lowerbound("refit", "run", "--gaps", "--undo", "--json").out)["undone"]
+    assert gaps("--count", "30") == [0, 0, 0]
+    done = lowerbound("generate", "run", "--where", "income=NA", "--out", "n.csv")
+    assert "lowerbound refit run --gaps" in done.err
+    assert json.loads(lowerbound("refit", "run", "--gaps", "--json").out)["gaps"]
+    assert gaps("--count", "600")[2] == incomes
 
 
 def test_names_of_rows_come_back_beside_codes_and_reconstructions(lowerbound, customers):

@@ -1,13 +1,18 @@
 """The table of kinds: what each column is taken for, why, and how its numbers are written back."""
 
+import sys
+
 import numpy as np
 import pytest
+import torch
 
 from lowerbound.data.guess import guess, traits_of
 from lowerbound.data.kinds import KINDS, Seen, Traits
 from lowerbound.errors import DataError
+from lowerbound.likelihoods import BUILDERS, Site
 
 generator = np.random.default_rng(0)
+FROM_0 = (0.0, sys.float_info.max)
 
 
 def column(name: str, values: object, **more) -> Seen:
@@ -84,8 +89,8 @@ def test_the_traits_of_a_field_follow_from_its_cells(seen, kind, traits):
 
 
 def test_a_kind_that_a_column_cannot_be_is_refused_with_what_it_holds():
-    with pytest.raises(DataError, match=r"'a' .*cannot be positive: it holds numbers 0 to 9"):
-        traits_of(Seen(0, 9, name="a"), "positive", "a table")
+    with pytest.raises(DataError, match=r"'a' .*cannot be positive: it holds numbers -1 to 9"):
+        traits_of(Seen(-1, 9, name="a"), "positive", "a table")
     with pytest.raises(DataError, match=r"holds dates or times written %d\.%m\.%Y; whole is"):
         traits_of(Seen(0, 9, form="%d.%m.%Y"), "whole", "a table")
     words = tuple(map(str, range(70_000)))
@@ -108,6 +113,9 @@ def test_a_kind_that_a_column_cannot_be_is_refused_with_what_it_holds():
         ("real", Traits(decimals=2), [1.23456], [1.23]),
         ("real", Traits(), [1.23456], [1.23456]),
         ("bounded", Traits(decimals=2, bounds=(0, 1)), [1.7, -3.0, 0.123], [1.0, 0.0, 0.12]),
+        ("positive", Traits(decimals=2), [0.001, -2.0, 3.456], [0.01, 0.01, 3.46]),
+        ("positive", Traits(whole=True), [0.2, 3.0], [1, 3]),
+        ("positive", Traits(decimals=2, bounds=FROM_0), [0.001, -2.0], [0.0, 0.0]),
         ("cyclic", Traits(3, ("1", "2", "3"), whole=True), [2.0], [3]),
         ("date", Traits(form="%d.%m.%Y", unit="day"), [0.0, 366.0], ["01.01.1970", "02.01.1971"]),
         ("date", Traits(form="%Y%m%d", unit="day", whole=True), [1.2], [19700102]),
@@ -121,6 +129,22 @@ def test_numbers_are_written_as_a_person_wrote_them(kind, traits, stored, writte
     found = KINDS[kind].back(np.array(stored), traits).tolist()
     assert found == written
     assert [type(one) for one in found] == [type(one) for one in written]
+
+
+def test_zeros_among_positive_numbers_are_told_by_bounds():
+    assert traits_of(Seen(0, 9, name="a"), "positive", "a table")[1].bounds == FROM_0
+    assert traits_of(Seen(0.1, 9, name="a"), "positive", "a table")[1].bounds is None
+
+
+def test_a_density_is_no_default_law_of_countable_numbers():
+    assert {kind.name for kind in KINDS.values() if not kind.discrete} == {
+        "real", "positive", "bounded",
+    }  # fmt: skip
+    for kind in KINDS.values():
+        if kind.name != "byte":
+            law = BUILDERS[kind.law](Site(kind.name, (1,), kind.levels or 3))
+            support = law.law(torch.zeros(1, law.parameters_per_cell)).support
+            assert support.is_discrete == kind.discrete
 
 
 def test_dates_whose_type_was_theirs_are_dates_of_numpy():

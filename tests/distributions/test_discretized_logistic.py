@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lowerbound.distributions import DiscretizedLogistic
-from lowerbound.distributions.discretized_logistic import _log_one_minus_exp
+from lowerbound.distributions.discretized_logistic import log_one_minus_exp
 
 F64 = torch.float64
 
@@ -22,7 +22,7 @@ def test_the_mass_of_a_bin_keeps_its_digits_however_narrow_or_wide_the_bin():
     numbers = [-1e-300, -1e-17, -1e-9, -1e-3, -0.3, -0.69, -0.7, -1.0, -2.0, -40.0, -700.0]
     mpmath.mp.dps = 400
     expected = [float(mpmath.log(-mpmath.expm1(mpmath.mpf(t)))) for t in numbers]
-    got = _log_one_minus_exp(torch.tensor(numbers, dtype=F64)).tolist()
+    got = log_one_minus_exp(torch.tensor(numbers, dtype=F64)).tolist()
     assert got == pytest.approx(expected, rel=3e-16, abs=0.0)
 
 

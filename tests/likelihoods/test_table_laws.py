@@ -16,8 +16,10 @@ from lowerbound.likelihoods import (
     Binned,
     CumulativeLogit,
     Fields,
+    HurdleLogNormal,
     LogNormal,
     Poisson,
+    RoundedLogistic,
     Site,
     StudentT,
     ZeroInflatedNegativeBinomial,
@@ -73,6 +75,53 @@ def test_more_zeros_are_a_mixture_with_scipys_negative_binomial(k):
     assert found == pytest.approx([wanted], rel=1e-9)
 
 
+def test_whole_numbers_without_limits_are_differences_of_scipys_logistic():
+    cells = RoundedLogistic(torch.tensor(-40.0), torch.tensor(2.0))
+    law = stats.logistic(-39.0, 2 * math.exp(0.3))
+    x = np.array([-41.0, -39.0, 7.0])
+    wanted = np.log(law.cdf(x + 0.5) - law.cdf(x - 0.5))
+    found = told(cells, [[0.5, 0.3]] * 3, x.tolist())
+    assert found == pytest.approx(wanted.tolist(), rel=1e-9)
+
+
+@pytest.mark.parametrize("scale", [0.05, 1.0, 3e6])
+def test_the_tails_of_a_rounded_logistic_fall_by_one_over_its_scale(scale):
+    # far out F(k + 1/2) - F(k - 1/2) -> exp(-(|k| - 1/2) / s) - exp(-(|k| + 1/2) / s)
+    law = RoundedLogistic(0.0, scale).law(torch.zeros(2, 2))
+    far = math.ceil(50 * scale) + 50
+    wanted = -(far - 0.5) / scale + math.log(-math.expm1(-1 / scale))
+    found = law.log_prob(torch.tensor([far, -far])).tolist()
+    assert found == pytest.approx([wanted] * 2, rel=1e-12)
+
+
+@pytest.mark.parametrize("scale", [0.05, 0.3, 0.99, 1.01, 40.0])
+def test_moments_of_a_rounded_logistic_are_sums_over_whole_numbers(scale):
+    law = RoundedLogistic(10.3, scale).double().law(torch.zeros(1, 2, dtype=F64))
+    k = torch.arange(-2000, 2000, dtype=F64).unsqueeze(1)
+    mass = law.log_prob(k).exp()
+    mean = (k * mass).sum().item()
+    assert mass.sum().item() == pytest.approx(1, abs=1e-12)
+    assert law.mean.item() == pytest.approx(mean, abs=1e-6)
+    assert law.variance.item() == pytest.approx(((k - mean) ** 2 * mass).sum().item(), rel=1e-5)
+    reached = law.cdf(torch.tensor([11.0])).item()
+    assert reached == pytest.approx(mass[k <= 11].sum().item(), rel=1e-9)
+    assert law.icdf(torch.tensor([reached - 1e-6, reached + 1e-6])).tolist() == [11.0, 12.0]
+
+
+def test_seconds_since_1970_are_told_apart():
+    law = RoundedLogistic(1.7e9, 1e4).law(torch.tensor([[0.0, -7.0]]))
+    assert law.log_prob(torch.tensor([1.7e9], dtype=F64)) > law.log_prob(
+        torch.tensor([1.7e9 + 20], dtype=F64)
+    )
+
+
+def test_zeros_beside_a_log_normal_are_a_point_mass():
+    wanted = [math.log(0.8), math.log(0.2) + stats.lognorm(2.0, scale=math.e).logpdf(3.0)]
+    parameters = [[0.5, math.log(2.0), math.log(4.0)]] * 2
+    found = told(HurdleLogNormal(LogNormal(0.5, 1.0)), parameters, [0.0, 3.0])
+    assert found == pytest.approx(wanted, rel=1e-9)
+
+
 def test_levels_in_order_are_differences_of_scipys_logistic():
     cells = CumulativeLogit(4).double()
     with torch.no_grad():
@@ -97,6 +146,8 @@ def test_levels_in_order_start_as_likely_as_each_other():
         (LogNormal(0.5, 2.0), [0.3, 5.0, 9.0]),
         (Beta(), [0.3, 0.5, 0.9]),
         (Poisson(7.0), [0.0, 5.0, 9.0]),
+        (RoundedLogistic(7.0, 2.0), [-30.0, 5.0, 9.0]),
+        (HurdleLogNormal(), [0.0, 5.0, 0.0]),
         (ZeroInflatedNegativeBinomial(7.0), [0.0, 5.0, 9.0]),
         (CumulativeLogit(5, (3,)), [0.0, 4.0, 2.0]),
     ],
@@ -120,6 +171,9 @@ def test_each_law_has_the_gradient_of_its_differences(cells, x):
         (LogNormal(), [0.1, 3.0], [0.0, 3.0]),
         (Beta(), [0.1, 0.9], [0.1, 1.0]),
         (Poisson(), [0.0, 3.0], [0.5, 3.0]),
+        (RoundedLogistic(), [-2.0, 3.0], [0.5, 3.0]),
+        (RoundedLogistic(), [-2.0, 3.0], [math.inf, 3.0]),
+        (HurdleLogNormal(), [0.0, 3.0], [-0.5, 3.0]),
         (ZeroInflatedNegativeBinomial(), [0.0, 3.0], [-1.0, 3.0]),
         (CumulativeLogit(3, (2,)), [0.0, 2.0], [0.0, 3.0]),
         (Binned([CUT, Bins((1, 1))]), [7.5, 1.0], [-0.5, 1.0]),

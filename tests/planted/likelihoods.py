@@ -43,6 +43,7 @@ _RIGHT: dict[str, type[Cells]] = {
     "negative binomial": likelihoods.NegativeBinomial,
     "positive": LogNormal,
     "binned": likelihoods.Binned,
+    "whole": likelihoods.RoundedLogistic,
 }
 
 #: Words, and whole numbers of which some share a range.
@@ -69,6 +70,7 @@ LIKELIHOODS = Subject(
         "negative binomial": lambda law: _check(law(5.0)),
         "positive": lambda law: _check(law()),
         "binned": lambda law: _check(law(_BINS, ordered=(False, True))),
+        "whole": lambda law: _check(law(-4.0, 0.3)),
     },
 )
 
@@ -164,6 +166,19 @@ def _squared_scale(p, shape, right):
 def _mean_in_units(p):
     """The mean is told in [-1, 1], not in levels."""
     return p.location
+
+
+@_cells("whole", "log_prob", "sum over the levels")
+def _density_of_whole_numbers(p, x, right):
+    """A whole number has the density of its centre."""
+    centre = (x.double() - p.location) * (-p.log_scale).exp()
+    return -centre - 2 * nn.functional.softplus(-centre) - p.log_scale
+
+
+@_cells("whole", "sample", "draws")
+def _cut_off(p, shape, right):
+    """Draws of whole numbers are rounded down."""
+    return (right() - 0.5).floor()
 
 
 @_cells("bernoulli", "log_prob", "mean of")

@@ -131,6 +131,9 @@ def test_nothing_finite_still_makes_an_axis() -> None:
     assert span([5.0, nan]) == (4.75, 5.25)
     assert isinstance(learning_curves(history([nan, nan])), Missing)
     assert isinstance(rate_distortion([]), Missing)
+    for draw in (learning_curves, rate_distortion):
+        assert "hidden" not in draw(history([-100.0])).caption
+        assert "about 7.5% of all cells" in draw(history([-100.0]), 0.15).caption
     assert isinstance(rate_distortion(history([-100.0])), Panel)
 
 

@@ -8,7 +8,7 @@ from lowerbound.applications.conditions import (
     generate_where,
 )
 from lowerbound.applications.encode import Encoding, encode
-from lowerbound.applications.generate import decode, generate
+from lowerbound.applications.generate import decode, generate, generate_rows
 from lowerbound.applications.impute import Imputed, impute
 from lowerbound.applications.interpolate import interpolate
 from lowerbound.applications.reconstruct import reconstruct
@@ -27,6 +27,7 @@ __all__ = [
     "decode",
     "encode",
     "generate",
+    "generate_rows",
     "generate_where",
     "impute",
     "interpolate",

@@ -9,11 +9,12 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from lowerbound.applications.weighing import cells_of, check_samples, effective, sizes
-from lowerbound.core import Batch, Model, on
+from lowerbound.core import Batch, Model, flatten, on
 from lowerbound.data import KINDS, Field, Schema
 from lowerbound.data.read.words import MISSING
 from lowerbound.distributions import Product, log_prob
 from lowerbound.errors import SettingError, UnknownNameError
+from lowerbound.models import Gaps
 from lowerbound.seeding import seeded
 
 #: Probability of a condition below which it is refused.
@@ -35,12 +36,14 @@ class Condition:
         values: It is one of these, as stored; empty for an interval.
         low: Lower end of the interval.
         high: Upper end.
+        gap: It is a gap, and has no value.
     """
 
     cell: int
     values: tuple[float, ...] = ()
     low: float = -math.inf
     high: float = math.inf
+    gap: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,21 +55,23 @@ class Conditioned:
         log_p: log p of the conditions, nats: a density where a real has one exact value.
         effective: Effective number of draws that the examples were chosen from; below about 20
             many of them share a z.
+        observed: Which cells are no gaps, bool, as `x`; None for all.
     """
 
     x: Tensor
     log_p: float
     effective: float
+    observed: Tensor | None = None
 
 
 def condition_of(text: str, schema: Schema) -> Condition:
-    """Read a condition such as "age=30..40", "town=Bern|Chur", "age=..18" or "pay=4000".
+    """Read a condition such as "age=30..40", "town=Bern|Chur", "age=..18", "pay=4000" or "pay=NA".
 
     A number stands for all that are written like it: 30 of a column of whole numbers is 29.5 to
     30.5 where it is stored as a real.
 
     Raises:
-        SettingError: It cannot be read, or asks for a gap.
+        SettingError: It cannot be read, or asks for a gap or a value.
         UnknownNameError: There is no such column, or no such word in it.
     """
     name, equals, told = text.partition("=")
@@ -79,13 +84,16 @@ def condition_of(text: str, schema: Schema) -> Condition:
     cell = schema.columns_of(field).start
     parts = [part.strip() for part in told.split("|")]
     if any(part.lower() in MISSING for part in parts) and not set(parts) <= set(field.categories):
-        raise SettingError(f"{text} asks for a gap, and the model has no law of gaps")
+        if len(parts) > 1:
+            raise SettingError(f"{text}: a gap stands alone, as in {name}={parts[0]}")
+        return Condition(cell, gap=True)
     if field.categories:
         for part in parts:
             if part not in field.categories:
                 raise UnknownNameError(f"value of {name!r}", part, field.categories)
         return Condition(cell, tuple(float(field.categories.index(part)) for part in parts))
-    discrete = KINDS[field.kind].discrete
+    # whole numbers without a limit are told by an interval
+    discrete = field.levels is not None or field.kind == "count"
     ends = [_ends(part, field, discrete) for part in parts]
     if discrete:
         top = (field.levels or 0) - 1
@@ -127,6 +135,7 @@ def generate_where(
     conditions: Sequence[Condition],
     schema: Schema,
     *,
+    gaps: Gaps | None = None,
     samples: int = 1000,
     seed: int | None = None,
 ) -> Conditioned:
@@ -134,19 +143,21 @@ def generate_where(
 
     z is proposed by p(z) and by the encoder, to which values of the condition are shown, and is
     weighed by p(z) times the mass that p(x|z) gives to the condition. Then x ~ p(x|z), with the
-    cells of the condition drawn from within it.
+    cells of the condition drawn from within it. With a law of gaps, m ~ p(m|z) under which cells
+    that have a value in the condition are known, and those that are told to be gaps are none.
 
     Args:
         model: A trained model.
         count: How many.
         conditions: At most one for each cell.
         schema: What an example is.
+        gaps: The law of gaps that was fitted to the model; None for rows without any.
         samples: Proposals of z.
         seed: Of the draws; None for fresh ones.
 
     Raises:
-        SettingError: The condition has a probability below 1e-6, which is told; or two conditions
-            are on one cell.
+        SettingError: The condition has a probability below 1e-6, which is told; two conditions
+            are on one cell; or a cell is to be a gap and there is no law of gaps.
         SupportError: The cells of p(x|z) depend on each other.
 
     Source: Rubin (1987), as for `impute`; several proposals: Veach & Guibas (1995), section 3
@@ -156,14 +167,23 @@ def generate_where(
     cells = [one.cell for one in conditions]
     if count < 1 or not cells or len(set(cells)) < len(cells):
         raise SettingError("give a count of at least 1, and one condition for each cell")
+    told = torch.zeros(schema.dimensions)
+    for one in conditions:
+        told[one.cell] = -1 if one.gap else 1
+    if gaps is None and bool((told < 0).any()):
+        raise SettingError("a cell is to be a gap, and the model has no law of gaps")
+    conditions = [one for one in conditions if not one.gap]
     with on(model) as device, seeded(seed, device):
-        shown = _shown(conditions, schema).to(device)
+        told, shown = told.to(device), _shown(conditions, schema).to(device)
         z, log_weight = _proposed(model, shown, samples)
         at_once = sizes(model, samples)[1]
         masses = []
         for part in range(0, len(log_weight), at_once):
-            law = model.decode({n: v[part : part + at_once] for n, v in z.items()})
-            masses.append(_log_mass(law, conditions, shown.x[0]))
+            some = {name: value[part : part + at_once] for name, value in z.items()}
+            mass = _log_mass(model.decode(some), conditions, shown.x[0])
+            if gaps is not None:
+                mass = mass + gaps.log_mass(flatten(some, model.latents), told)
+            masses.append(mass)
         log_weight = log_weight + torch.cat(masses)
         log_p = float(log_weight.logsumexp(dim=0)) - math.log(len(log_weight))
         density = any(len(c.values) == 1 and not _discrete(c, schema) for c in conditions)
@@ -174,15 +194,19 @@ def generate_where(
                 f"{LEAST:g}; loosen it"
             )
         chosen = log_weight.softmax(dim=0).multinomial(count, replacement=True)
-        drawn = []
+        drawn, known = [], []
         for some in chosen.split(at_once):
-            law = model.decode({name: value[some] for name, value in z.items()})
+            own = {name: value[some] for name, value in z.items()}
+            law = model.decode(own)
             x = law.sample().double()
             flat = x.reshape(len(x), -1)
             for one in conditions:
                 flat[:, one.cell] = _within(law, one, shown.x[0])
             drawn.append(flat.reshape(x.shape).cpu())
-    return Conditioned(torch.cat(drawn), log_p, float(effective(log_weight)))
+            if gaps is not None:
+                known.append(gaps.draw(gaps(flatten(own, model.latents)), told).cpu())
+    observed = torch.cat(known) if known else None
+    return Conditioned(torch.cat(drawn), log_p, float(effective(log_weight)), observed)
 
 
 def _discrete(condition: Condition, schema: Schema) -> bool:

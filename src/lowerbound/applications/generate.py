@@ -1,5 +1,6 @@
 """New examples: z from the prior, x from the decoder; the encoder is not used."""
 
+import copy
 import math
 
 import torch
@@ -7,10 +8,11 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from lowerbound.applications.chunks import by_chunks
-from lowerbound.core import Latents, Model, device_of, dtype_of, unflatten
+from lowerbound.core import Latents, Model, device_of, dtype_of, flatten, unflatten
 from lowerbound.distributions import expected
 from lowerbound.errors import SettingError, ShapeError, UnknownNameError
-from lowerbound.seeding import seeded
+from lowerbound.models import Gaps
+from lowerbound.seeding import fresh_seed, seeded
 
 
 def generate(
@@ -39,16 +41,53 @@ def generate(
         SettingError: `count` is less than 1, the temperature is not positive, or p(z) has no
             scale that it could change.
     """
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise SettingError(f"count must be a whole number of at least 1, got {count!r}")
-    if not (math.isfinite(temperature) and temperature > 0):
-        raise SettingError(f"temperature must be a positive number, got {temperature!r}")
+    _check(count, temperature)
 
     def step(some: slice, device: torch.device) -> Tensor:
         return _taken(model.sample(some.stop - some.start, temperature).law, draw)
 
     with seeded(seed, device_of(model)):
         return by_chunks(model, count, step, drawn=True)
+
+
+def generate_rows(
+    model: Model,
+    gaps: Gaps | None,
+    count: int,
+    *,
+    temperature: float = 1.0,
+    seed: int | None = None,
+) -> tuple[Tensor, Tensor | None]:
+    """Draw rows of a table that have gaps as the data does: z ~ p(z), x ~ p(x|z), m ~ p(m|z).
+
+    Args:
+        model: A trained model.
+        gaps: The law of gaps that was fitted to it; None for rows without any.
+        count: As for `generate`, of which cells are those of the same seed.
+        temperature: As for `generate`.
+        seed: Of the draws; None for a fresh one.
+
+    Returns:
+        x, and which of its cells are no gaps, bool, or None for all; `(count, D)`, on the CPU.
+
+    Raises:
+        SettingError: As for `generate`.
+    """
+    if gaps is None:
+        return generate(model, count, temperature=temperature, seed=seed), None
+    _check(count, temperature)
+
+    def step(some: slice, device: torch.device) -> Tensor:
+        drawn = model.sample(some.stop - some.start, temperature)
+        logits = gaps(flatten(drawn.latents, model.latents))
+        return torch.cat([_taken(drawn.law, True).double(), logits], dim=-1)
+
+    seed = fresh_seed() if seed is None else seed
+    with seeded(seed, device_of(model)):
+        found = by_chunks(model, count, step, drawn=True)
+    x, logits = found.split([gaps.sets.shape[1], len(gaps.sets)], dim=-1)
+    with seeded(seed, stream="gaps"):
+        return x.contiguous(), copy.deepcopy(gaps).cpu().draw(logits)
 
 
 def decode(
@@ -77,6 +116,13 @@ def decode(
 
     with seeded(seed, device_of(model)):
         return by_chunks(model, rows, step, drawn=draw)
+
+
+def _check(count: int, temperature: float) -> None:
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise SettingError(f"count must be a whole number of at least 1, got {count!r}")
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise SettingError(f"temperature must be a positive number, got {temperature!r}")
 
 
 def _groups(model: Model, z: Tensor | Latents) -> dict[str, Tensor]:

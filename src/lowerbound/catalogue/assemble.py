@@ -82,7 +82,8 @@ def assemble(
         words = (*words, f"Not used, as no part that was chosen has it: {', '.join(unused)}.")
     trained = {key: value for key, value in given.items() if known[key].group == "training"}
     own = dict(recipe.training)
-    by_size = training_for(examples, own.pop("batch_size", 128) if examples else 128)
+    most, seen = own.pop("batch_size", 128) if examples else 128, own.pop("seen", None)
+    by_size = training_for(examples, most, seen)
     training = Training(**{**by_size, **own, **trained})
     arguments = arguments_of(known, resolved)
     with torch.device("meta"):  # sizes are known before any memory is taken

@@ -12,8 +12,7 @@ from lowerbound.likelihoods import Cells, Site, StudentT
 _PROBE = Site("real", (1,))
 #: The laws of columns of too few examples to be cut into bins; for other kinds their default.
 OF_FEW = {
-    **dict.fromkeys(StudentT.kinds, "student-t"),
-    "positive": "log-normal",
+    **dict.fromkeys(StudentT.kinds - {"positive"}, "student-t"),
     "count": "zero-inflated-negative-binomial",
 }
 
@@ -40,11 +39,12 @@ def law_of(field: Field, likelihood: str = "auto") -> str:
 
     Where all are binned, a column that has no bins has the law of few examples.
     """
-    if likelihood == "auto":
-        return KINDS[field.kind].law
     if likelihood == "binned" and bins_of(field) is None:
-        return OF_FEW.get(field.kind, KINDS[field.kind].law)
-    return likelihood
+        return OF_FEW.get(field.kind) or law_of(field)
+    if likelihood != "auto":
+        return likelihood
+    zeros = field.kind == "positive" and field.bounds is not None
+    return "hurdle-log-normal" if zeros else KINDS[field.kind].law
 
 
 def bins_of(field: Field) -> Bins | None:
@@ -59,8 +59,9 @@ def sites_of(schema: Schema, likelihood: str = "auto") -> dict[tuple[int, ...], 
     mean, scale = schema.mean, schema.scale
     alike = schema.alike()
     by_place = dict(enumerate(schema.modelled)) if schema.is_table else {}
-    cut = [p for p, field in by_place.items() if law_of(field, likelihood) == "binned"]
-    if len(alike) == 1 and not cut:
+    laws = {place: law_of(field, likelihood) for place, field in by_place.items()}
+    cut = [place for place, law in laws.items() if law == "binned"]
+    if len(alike) == 1 and not cut and len(set(laws.values())) <= 1:
         ((kind, levels),) = alike
         ((places),) = alike.values()
         return {places: Site(kind, schema.shape, levels, mean, scale)}
@@ -80,9 +81,12 @@ def sites_of(schema: Schema, likelihood: str = "auto") -> dict[tuple[int, ...], 
         first = site(fields[0].kind, None, tuple(cut))
         found[tuple(cut)] = replace(first, bins=bins, ordered=ordered)
     for (kind, levels), places in alike.items():
-        rest = tuple(place for place in places if place not in cut)
-        if rest:
-            found[rest] = site(kind, levels, rest)
+        rest: dict[str, tuple[int, ...]] = {}
+        for place in places:
+            if place not in cut:
+                name = laws.get(place, kind)
+                rest[name] = (*rest.get(name, ()), place)
+        found |= {own: site(kind, levels, own) for own in rest.values()}
     return found
 
 

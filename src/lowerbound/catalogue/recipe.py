@@ -27,7 +27,8 @@ class Recipe:
         use: When to choose it, in a sentence.
         build: Assembles model and objective.
         parts: Takes the settings that `build` hands on by `**parts`.
-        training: Defaults of `Training` that differ for this recipe.
+        training: Defaults of `Training` that differ for this recipe; `batch_size` is the most, and
+            `seen` about how many examples are gone through at most.
         avoid: When not to choose it, in a sentence.
         differs: How it departs from its source.
         refit: Whether a better prior is fitted after training, unless another one was asked for.

@@ -25,13 +25,14 @@ from lowerbound.objectives import ELBO, IWAE, Objective
         "weight_decay": 0.02,
         "hide": 0.15,
         "batch_size": 256,
+        "seen": 320_000,  # more learns large tables by heart
         "average": 0.99,
         "patience": None,
     },
     refit=True,
 )
 def table(
-    schema: Schema, *, samples: int = 1, beta_warm_up: float = 0.5, **parts: Any
+    schema: Schema, *, samples: int = 4, beta_warm_up: float = 0.3, **parts: Any
 ) -> tuple[Model, Objective]:
     """Assemble a VAE for the columns of a table.
 

@@ -119,12 +119,14 @@ def command(
         )  # fmt: skip
     rows = None
     if synthetic and data is not None:
-        from lowerbound.applications import generate
+        from lowerbound.applications import generate_rows
         from lowerbound.evaluation.synthetic import judged
 
         with working("judging synthetic rows"):
-            made = generate(run.model, min(len(data.train), MOST_ROWS), seed=seed)
-            rows = judged(made, data, split=split or "test", target=target, seed=seed)
+            made, known = generate_rows(
+                run.model, run.gaps, min(len(data.train), MOST_ROWS), seed=seed
+            )
+            rows = judged(made, data, known, split=split or "test", target=target, seed=seed)
     if json:
         about = {"run": str(path), "recipe": run.spec.recipe, "seed": seed}
         found = {**about, **evaluation.to_json()}

@@ -69,6 +69,7 @@ def write_examples(
     x: Tensor,
     schema: "Schema",
     *,
+    observed: Tensor | None = None,
     columns: int | None = None,
     rows: "Source | None" = None,
     seed: int = 0,
@@ -77,6 +78,7 @@ def write_examples(
 
     Args:
         form: From `place`.
+        observed: Which cells of a table are no gaps, bool `(N, D)`; None for all.
         columns: Pictures in a row of a sheet.
         rows: The examples that they were made of, which may have names.
         seed: Of new ids.
@@ -91,7 +93,7 @@ def write_examples(
     elif form == ".npy":
         output.write_array(path, unpacked(x, schema))
     else:
-        first, table = named(rows), columns_of(stored(x, schema), schema, seed=seed)
+        first, table = named(rows), columns_of(stored(x, schema), schema, observed, seed=seed)
         if set(first) <= set(table):  # names of rows stand where they stood
             table |= first
         else:

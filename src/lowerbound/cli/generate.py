@@ -47,6 +47,9 @@ def command(
     vary: Annotated[
         str | None, option("--vary", "A,B", "The columns in which they differ from it.")
     ] = None,
+    gaps: Annotated[
+        bool, option("--gaps/--no-gaps", None, "Leave cells empty as the data does, or none.")
+    ] = True,
     force: Force = False,
     seed: Seed = None,
     device: Device = "auto",
@@ -60,15 +63,19 @@ def command(
     probability of the conditions is told. With --like the rows agree with a given one in all but
     the columns of --vary and --where: what might they be, for a row that is otherwise the same?
 
+    Rows of a table that has gaps have gaps as it does, and --where "pay=NA" asks for them;
+    --no-gaps fills every cell.
+
     Examples:
       lowerbound generate runs/one
       lowerbound generate runs/one --count 1000 --out folder/
       lowerbound generate runs/one --draw --seed 1 --out new.npy
       lowerbound generate runs/table --count 500 --out new.csv
       lowerbound generate runs/table --where "age=30..40" --where "town=Bern|Chur"
+      lowerbound generate runs/table --where pay=NA --count 100
       lowerbound generate runs/table --like row.csv --vary pay,hours
     """
-    from lowerbound.applications import generate, generate_where
+    from lowerbound.applications import generate, generate_rows, generate_where
     from lowerbound.cli.console import say, tell, warn, working
     from lowerbound.cli.examples import check_count, lines_of, place, write_examples
     from lowerbound.processes import current
@@ -79,13 +86,19 @@ def command(
     target, form = place(out, "samples", run.schema, force=force or not first)
     check_count(count, run.schema, form)
     told = _conditions(run.schema, where or [], like, vary)
+    law = run.gaps if gaps and form != ".npy" else None
+    if law is None and any(one.gap for one in told):
+        remedy = f"fit one: lowerbound refit {path} --gaps"
+        if run.gaps is not None:
+            remedy = "leave out --no-gaps, and write a .csv or .parquet file"
+        raise SettingError(f"--where asks for a gap, and the rows have no law of gaps; {remedy}")
     if told:
         if draw is False:
             raise SettingError("--where and --like draw their rows; leave --mean out")
         with working("generating"):
-            found = generate_where(run.model, count, told, run.schema, seed=chosen)
+            found = generate_where(run.model, count, told, run.schema, gaps=law, seed=chosen)
             if first:
-                write_examples(target, form, found.x, run.schema)
+                write_examples(target, form, found.x, run.schema, observed=found.observed)
         if first:
             if found.effective < FEW_DRAWS:
                 warn(
@@ -100,10 +113,13 @@ def command(
         return
     drawn = not run.schema.is_image if draw is None else draw
     with working("generating"):
-        x = generate(run.model, count, draw=drawn, seed=chosen)
+        if drawn:
+            x, known = generate_rows(run.model, law, count, seed=chosen)
+        else:
+            x, known = generate(run.model, count, draw=False, seed=chosen), None
         if not first:
             return
-        write_examples(target, form, x, run.schema, seed=chosen)
+        write_examples(target, form, x, run.schema, observed=known, seed=chosen)
     for line in lines_of(x[:PRINTED]) if run.schema.is_text else ():
         tell(f"  {line}")
     tell(f"{count:,} examples, {'drawn from' if drawn else 'means of'} p(x|z), seed {chosen}")

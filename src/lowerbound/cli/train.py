@@ -10,6 +10,7 @@ from typing import Any
 
 from lowerbound.catalogue import Assembly, assemble, recipe_named
 from lowerbound.catalogue.assemble import check_values
+from lowerbound.catalogue.gaps import fit_gaps
 from lowerbound.catalogue.refit import apply, of_tensors, refit_after
 from lowerbound.catalogue.settings import check_settings
 from lowerbound.cli.common import device_of
@@ -31,6 +32,7 @@ from lowerbound.runs import (
     location_of,
     resume,
     warm_start,
+    write_gaps,
     write_prior,
 )
 from lowerbound.runs.load import spec_of
@@ -146,6 +148,12 @@ def to_the_end(
     try:
         if assembly.refit:
             result = refitted(options, data, out, result)
+        if current().first:
+            with together(ALONE), working("fitting the law of gaps", quiet=options.quiet):
+                gaps = fit_gaps(result.model, data, seed=options.seed)
+            if gaps is not None:
+                write_gaps(RunDirectory(out), gaps)
+                inform(gaps.words)
         return conclude(options, assembly, data, out, result)
     except KeyboardInterrupt:
         tell(f"interrupted after training; the run is whole in {out}")

@@ -4,8 +4,9 @@ A new kind is one row of `KINDS` here, one law in `lowerbound.likelihoods`, and 
 `lowerbound.data.guess` that recognises it.
 """
 
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -162,7 +163,11 @@ def _real(seen: Seen, told: bool) -> Traits | None:
 
 
 def _positive(seen: Seen, told: bool) -> Traits | None:
-    return _real(seen, told) if seen.low > 0 else None
+    """Take zeros, too, if a person says so; bounds tell that there were some."""
+    traits = _real(seen, told)
+    if traits is None or seen.low < 0 or (seen.low == 0 and not told):
+        return None
+    return traits if seen.low > 0 else replace(traits, bounds=(0.0, sys.float_info.max))
 
 
 def _bounded(seen: Seen, told: bool) -> Traits | None:
@@ -215,7 +220,10 @@ def _as_number(values: np.ndarray, traits: Traits) -> np.ndarray:
 
 
 def _within(values: np.ndarray, traits: Traits) -> np.ndarray:
-    low, high = traits.bounds or (0.0, np.inf)
+    # positive numbers without zeros end at the least that can be written
+    written = 0 if traits.whole else traits.decimals
+    least = sys.float_info.min if written is None else 10.0**-written
+    low, high = traits.bounds or (least, np.inf)
     return _as_number(np.clip(values, low, high), traits)
 
 
@@ -226,8 +234,8 @@ def _as_moments(values: np.ndarray, traits: Traits) -> np.ndarray:
 
 def _time(name: str, about: str) -> Kind:
     return Kind(
-        name, about, law="gaussian", discrete=False, levels=None, needs_levels=False, filler=0,
-        standardised=True, storage=_exact, infer=_moment, back=_as_moments,
+        name, about, law="rounded-logistic", discrete=True, levels=None, needs_levels=False,
+        filler=0, standardised=True, storage=_exact, infer=_moment, back=_as_moments,
     )  # fmt: skip
 
 
@@ -263,7 +271,7 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             "whole", "a whole number, which may be negative",
-            law="gaussian", discrete=False, levels=None, needs_levels=False, filler=0,
+            law="rounded-logistic", discrete=True, levels=None, needs_levels=False, filler=0,
             standardised=True, storage=_exact, infer=_whole, back=_as_number,
         ),
         Kind(
@@ -273,7 +281,7 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             "positive", "a number above 0, whose logarithm is spread more evenly than itself",
-            law="gaussian", discrete=False, levels=None, needs_levels=False, filler=1,
+            law="log-normal", discrete=False, levels=None, needs_levels=False, filler=1,
             standardised=True, storage=_precise, infer=_positive, back=_within,
         ),
         Kind(

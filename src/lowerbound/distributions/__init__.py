@@ -6,6 +6,7 @@ from lowerbound.distributions.centre import centre, expected, spread, tempered
 from lowerbound.distributions.detach import detached
 from lowerbound.distributions.discretized_logistic import DiscretizedLogistic
 from lowerbound.distributions.flow import Flow
+from lowerbound.distributions.hurdle import Hurdle
 from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.kl import analytic_kl
 from lowerbound.distributions.levels import Levels
@@ -14,6 +15,7 @@ from lowerbound.distributions.mixture import Mixture
 from lowerbound.distributions.negative_binomial import NegativeBinomial
 from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitNormal
 from lowerbound.distributions.product import Columns, Product
+from lowerbound.distributions.rounded_logistic import RoundedLogistic, Whole
 from lowerbound.distributions.sequence import Sequence
 from lowerbound.distributions.zero_inflated import ZeroInflated
 
@@ -23,16 +25,19 @@ __all__ = [
     "Columns",
     "DiscretizedLogistic",
     "Flow",
+    "Hurdle",
     "Mixture",
     "NegativeBinomial",
     "Product",
     "Independent",
     "Layout",
     "Levels",
+    "RoundedLogistic",
     "CellNormal",
     "Sequence",
     "SharedScaleNormal",
     "UnitNormal",
+    "Whole",
     "ZeroInflated",
     "accumulate",
     "analytic_kl",

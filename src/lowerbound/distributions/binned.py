@@ -12,6 +12,7 @@ from torch.distributions import Distribution, constraints
 from lowerbound.distributions.bins import Bins
 from lowerbound.distributions.centre import expected
 from lowerbound.distributions.independent import widest
+from lowerbound.distributions.rounded_logistic import Whole
 
 #: Scale of the tails beyond the edges, as a share of the distance between these.
 TAIL = 0.1
@@ -165,7 +166,7 @@ class Binned(Distribution):
     @property
     def support(self) -> constraints.Constraint:
         """Whole numbers where all columns hold such; else any numbers."""
-        return _Whole() if self.layout.discrete else constraints.real
+        return Whole() if self.layout.discrete else constraints.real
 
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
         """Return the same distribution under a larger batch shape."""
@@ -255,16 +256,6 @@ class Binned(Distribution):
     def variance(self) -> Tensor:
         """The exact variances, `(..., n)`, float64; nan for codes without order."""
         return self._moment("square") - self.mean.square()
-
-
-class _Whole(constraints.Constraint):
-    """Whole numbers, also below 0."""
-
-    is_discrete = True
-
-    def check(self, value: Tensor) -> Tensor:
-        """Tell which numbers are whole ones."""
-        return value == value.round()
 
 
 @expected.register

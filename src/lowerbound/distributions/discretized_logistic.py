@@ -66,7 +66,7 @@ class DiscretizedLogistic(Distribution):
         below = torch.where(value < self.levels - 1, logsigmoid(centre + half), 0.0)  # log F(b)
         above = torch.where(value > 0, logsigmoid(half - centre), 0.0)  # log(1 - F(a))
         inner = (value > 0) & (value < self.levels - 1)
-        width = torch.where(inner, _log_one_minus_exp(-2.0 * half), 0.0)
+        width = torch.where(inner, log_one_minus_exp(-2.0 * half), 0.0)
         return below + above + width
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
@@ -98,7 +98,7 @@ class DiscretizedLogistic(Distribution):
         return self.log_prob(levels.view(shape)).argmax(dim=0).to(self.location.dtype)
 
 
-def _log_one_minus_exp(negative: Tensor) -> Tensor:
+def log_one_minus_exp(negative: Tensor) -> Tensor:
     """Return log(1 - exp(t)) for t < 0, stable at both ends.
 
     Source: Maechler (2012), "Accurately computing log(1 - exp(-|a|))".

@@ -15,9 +15,11 @@ from lowerbound.likelihoods.gaussian import (
     SharedScale,
     gaussian,
 )
+from lowerbound.likelihoods.hurdle_log_normal import HurdleLogNormal, hurdle_log_normal
 from lowerbound.likelihoods.log_normal import LogNormal, log_normal
 from lowerbound.likelihoods.negative_binomial import NegativeBinomial, negative_binomial
 from lowerbound.likelihoods.poisson import Poisson, poisson
+from lowerbound.likelihoods.rounded_logistic import RoundedLogistic, rounded_logistic
 from lowerbound.likelihoods.sequence import Autoregressive
 from lowerbound.likelihoods.student_t import StudentT, student_t
 from lowerbound.likelihoods.zero_inflated import (
@@ -34,9 +36,11 @@ BUILDERS = {
     "cumulative-logit": cumulative_logit,
     "discretized-logistic": discretized_logistic,
     "gaussian": gaussian,
+    "hurdle-log-normal": hurdle_log_normal,
     "log-normal": log_normal,
     "negative-binomial": negative_binomial,
     "poisson": poisson,
+    "rounded-logistic": rounded_logistic,
     "student-t": student_t,
     "zero-inflated-negative-binomial": zero_inflated_negative_binomial,
 }
@@ -53,11 +57,13 @@ __all__ = [
     "Fields",
     "FixedScale",
     "Gaussian",
+    "HurdleLogNormal",
     "LogNormal",
     "NegativeBinomial",
     "PerDimensionScale",
     "SharedScale",
     "Poisson",
+    "RoundedLogistic",
     "Site",
     "StudentT",
     "ZeroInflatedNegativeBinomial",

@@ -108,9 +108,7 @@ class Gaussian(Cells):
 
     formula = "N(x; m(z), diag s^2)"
     name = "gaussian"
-    kinds = frozenset(
-        {"real", "positive", "bounded", "whole", "date", "datetime", "time", "duration"}
-    )
+    kinds = frozenset({"real", "positive", "bounded"})
     location: Tensor
     unit: Tensor
 

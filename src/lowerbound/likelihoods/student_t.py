@@ -38,9 +38,7 @@ class StudentT(Cells):
 
     formula = "t(x; nu, m(z), s(z))"
     name = "student-t"
-    kinds = frozenset(
-        {"real", "positive", "bounded", "whole", "date", "datetime", "time", "duration"}
-    )
+    kinds = frozenset({"real", "positive", "bounded"})
     location: Tensor
     unit: Tensor
 

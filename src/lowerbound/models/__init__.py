@@ -1,5 +1,6 @@
-"""Products of a prior, a posterior and a likelihood."""
+"""Products of a prior, a posterior and a likelihood; and the law of gaps."""
 
+from lowerbound.models.gaps import Gaps
 from lowerbound.models.vae import VAE
 
-__all__ = ["VAE"]
+__all__ = ["VAE", "Gaps"]

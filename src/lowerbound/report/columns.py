@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 import torch
 
-from lowerbound.applications import generate, reconstruct
+from lowerbound.applications import generate, generate_rows, reconstruct
 from lowerbound.data import Examples, columns_of
 from lowerbound.report.axis import Axis, numbers, span
 from lowerbound.report.charts import Chart
@@ -48,11 +48,11 @@ class Columns:
     def samples(self) -> Panel:
         """Show a few drawn rows."""
         schema = self.run.schema
-        x = generate(self.run.model, ROWS, seed=SEED).double()
+        x, known = generate_rows(self.run.model, self.run.gaps, ROWS, seed=SEED)
         if len(schema.shape) == 1:
-            found = columns_of(x, schema)
+            found = columns_of(x.double(), schema, known)
         else:  # steps and channels of a series side by side
-            found = dict(zip(self.names, x.flatten(1).numpy().T, strict=True))
+            found = dict(zip(self.names, x.double().flatten(1).numpy().T, strict=True))
         width, shown = len(found), dict(islice(found.items(), COLUMNS))
         head = element("tr", *(element("th", name, scope="col") for name in shown))
         cells = [_cells(column) for column in shown.values()]

@@ -13,8 +13,13 @@ LEGEND = (("train", "train"), ("held-out", "held-out (validation)"))
 PER_EXAMPLE = "nats per example"
 
 
-def learning_curves(history: Sequence[Epoch]) -> Panel | Missing:
-    """Draw the bound on training and held-out examples after each epoch."""
+def learning_curves(history: Sequence[Epoch], hide: float = 0.0) -> Panel | Missing:
+    """Draw the bound on training and held-out examples after each epoch.
+
+    Args:
+        history: One record an epoch.
+        hide: Share of the training examples some of whose cells were hidden.
+    """
     curves = {
         "train": [(float(e.epoch), e.train.bound) for e in history],
         "held-out": [(float(e.epoch), e.held_out.bound) for e in history],
@@ -44,13 +49,13 @@ def learning_curves(history: Sequence[Epoch]) -> Panel | Missing:
         "Higher is better. The held-out curve decides which weights are kept; where it turns down "
         "while the other rises, the model has begun to learn its training examples by heart. "
         "Train: averaged over the epoch, while the weights change; held-out: under the averaged "
-        f"weights at its end.{hidden}",
+        f"weights at its end.{_fewer_cells(hide)}{hidden}",
         LEGEND,
     )
 
 
-def rate_distortion(history: Sequence[Epoch]) -> Panel | Missing:
-    """Draw the way of the training through the plane of rate and distortion."""
+def rate_distortion(history: Sequence[Epoch], hide: float = 0.0) -> Panel | Missing:
+    """Draw the way of the training through the plane of rate and distortion; see above."""
     curves = {
         "train": _finite([(e.train.rate, e.train.distortion) for e in history]),
         "held-out": _finite([(e.held_out.rate, e.held_out.distortion) for e in history]),
@@ -79,8 +84,18 @@ def rate_distortion(history: Sequence[Epoch]) -> Panel | Missing:
         chart.svg(),
         "Rate: nats that the latents carry; distortion: nats still missing once they are known. "
         "Along a dotted line the ELBO is the same; nearer to the lower left it is higher. Dots: "
-        "the last epoch.",
+        f"the last epoch.{_fewer_cells(hide)}",
         LEGEND,
+    )
+
+
+def _fewer_cells(hide: float) -> str:
+    """Say that the curves are of different cells; of an example a half is hidden on average."""
+    if hide == 0:
+        return ""
+    return (
+        f" In training cells of {hide:.0%} of the examples were hidden, about {hide / 2:.1%} of "
+        "all cells: the train curve is a bound on the others alone, and lies that much better."
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lowerbound.applications import generate
+from lowerbound.applications import generate_rows
 from lowerbound.data import Examples
 from lowerbound.errors import DataError
 from lowerbound.evaluation.synthetic import (
@@ -144,7 +144,8 @@ def tables_of(run: Run, test: Examples | None) -> Tables | Missing:
     if test is None:
         return Missing("The comparison of columns needs the data.")
     schema = run.schema
-    made = judged_columns(generate(run.model, DRAWS, seed=SEED), schema)
+    x, known = generate_rows(run.model, run.gaps, DRAWS, seed=SEED)
+    made = judged_columns(x, schema, known)
     real = judged_columns(test.x, schema, test.observed)
     kinds = {one.name: one.kind for one in (*schema.fields, *getattr(schema, "left_out", ()))}
     try:

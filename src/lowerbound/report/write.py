@@ -68,6 +68,7 @@ def render(run: Run, data: Data | None, evaluation: Evaluation | None) -> str:
     if run.schema.is_table:  # real beside synthetic, in place of the histograms
         beside = _attempt(lambda: panels(run, test))
         shown[1:2] = [beside] if isinstance(beside, Missing) else beside
+    hide = float(run.spec.training.get("hide", 0.0))
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -85,7 +86,7 @@ def render(run: Run, data: Data | None, evaluation: Evaluation | None) -> str:
         rungs=[] if evaluation is None else figures.rungs(evaluation),
         sentences=[] if evaluation is None else figures.sentences(evaluation),
         model=_model(run),
-        curves=[learning_curves(run.history), rate_distortion(run.history)],
+        curves=[learning_curves(run.history, hide), rate_distortion(run.history, hide)],
         shown=shown,
         latents=[_about(found, latent_map), _about(found, unit_bars)],
         command=again.command_of(run),

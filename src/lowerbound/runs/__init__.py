@@ -2,6 +2,7 @@
 
 from lowerbound.runs.directory import RunDirectory
 from lowerbound.runs.files import check_new, write_atomically
+from lowerbound.runs.gaps import drop_gaps, read_gaps, write_gaps
 from lowerbound.runs.load import Run, load
 from lowerbound.runs.origin import (
     describe_data,
@@ -29,12 +30,14 @@ __all__ = [
     "StateDirectory",
     "check_new",
     "describe_data",
+    "drop_gaps",
     "drop_prior",
     "has_changed",
     "load",
     "load_state",
     "load_weights",
     "location_of",
+    "read_gaps",
     "read_prior",
     "read_again",
     "read_if_own",
@@ -44,6 +47,7 @@ __all__ = [
     "save",
     "warm_start",
     "write_atomically",
+    "write_gaps",
     "write_prior",
     "write_weights",
 ]

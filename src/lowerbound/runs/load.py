@@ -9,11 +9,13 @@ import torch
 
 from lowerbound.catalogue.assemble import Assembly, assemble, training_to_json
 from lowerbound.catalogue.refit import Refit, apply
-from lowerbound.core import Model
+from lowerbound.core import Model, units_of
 from lowerbound.data import Data, Schema
 from lowerbound.errors import RunError, SettingError
+from lowerbound.models import Gaps
 from lowerbound.objectives import Objective
 from lowerbound.runs.directory import RunDirectory
+from lowerbound.runs.gaps import read_gaps
 from lowerbound.runs.origin import describe_data
 from lowerbound.runs.prior import read_prior
 from lowerbound.runs.spec import Spec
@@ -32,6 +34,7 @@ class Run:
         spec: Its settings and origin.
         history: One record an epoch.
         refit: The prior that was fitted after training, which the model has; None for its own.
+        gaps: The law of gaps that was fitted after training; None if there is none.
     """
 
     path: Path
@@ -41,6 +44,7 @@ class Run:
     spec: Spec
     history: tuple[Epoch, ...]
     refit: Refit | None = None
+    gaps: Gaps | None = None
 
 
 def load(path: str | Path, *, device: torch.device | str = "cpu", refitted: bool = True) -> Run:
@@ -73,13 +77,16 @@ def load(path: str | Path, *, device: torch.device | str = "cpu", refitted: bool
             model = apply(model, refit)
         except SettingError as error:
             raise RunError(f"{error}; undo it with: lowerbound refit {path} --undo") from error
+    gaps = None
+    if spec.schema.is_table:
+        gaps = read_gaps(directory, units_of(model.latents), spec.schema.dimensions)
     history = []
     for record in directory.read_metrics():
         with suppress(TypeError, KeyError, ValueError):
             history.append(Epoch.from_json(record))
     return Run(
         directory.path, model.to(device).eval(), assembly.objective, spec.schema, spec,
-        tuple(history), refit,
+        tuple(history), refit, None if gaps is None else gaps.law.to(device),
     )  # fmt: skip
 
 

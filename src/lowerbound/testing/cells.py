@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from lowerbound.core import Conditional
-from lowerbound.distributions import Independent, Product, expected, log_prob
+from lowerbound.distributions import Hurdle, Independent, Product, Whole, expected, log_prob
 from lowerbound.errors import SupportError
 from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import assert_close_gradient, assert_mean, check_close
@@ -134,10 +134,12 @@ def _summed(law: Distribution) -> tuple[Tensor, Tensor, str]:
     last = _last(law)
     count = 256 if last is None else last + 1
     while True:
-        x = torch.arange(count, dtype=torch.float64)
+        first = -count if isinstance(law.support, Whole) else 0
+        x = torch.arange(first, count, dtype=torch.float64)
         x = x.view(-1, *(1,) * len(law.batch_shape))
         mass = law.log_prob(x.expand(-1, *law.batch_shape)).detach().double().exp()
-        if last is not None or count >= _LAST or float(mass[count // 2 :].sum(dim=0).max()) < _LEFT:
+        left = torch.where(x.abs() < count // 2, 0.0, mass).sum(dim=0).max()
+        if last is not None or count >= _LAST or float(left) < _LEFT:
             return x, mass, "the sum over the levels"
         count *= 2
 
@@ -159,7 +161,11 @@ def _integrated(law: Distribution) -> tuple[Tensor, Tensor, str]:
     inside = torch.ones_like(x, dtype=torch.bool) if law.support is None else law.support.check(x)
     x = torch.where(inside, x, centre)
     density = torch.where(inside, law.log_prob(x).detach().double().exp(), 0.0)
-    return x, density * spread * (math.pi / 4000) / angle.cos().square(), "the integral"
+    mass = density * spread * (math.pi / 4000) / angle.cos().square()
+    if isinstance(law, Hurdle):  # a point mass beside the density
+        zero = torch.zeros_like(x[:1])
+        x, mass = torch.cat([zero, x]), torch.cat([law.log_prob(zero).detach().exp(), mass])
+    return x, mass, "the integral"
 
 
 def _check_sum(law: Independent | Product, x: Tensor) -> None:

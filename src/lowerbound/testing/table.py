@@ -77,8 +77,12 @@ LIKELIHOODS: Mapping[str, Callable[[tuple[int, ...]], Laws]] = {
     "Categorical": lambda shape: likelihoods.Categorical(7),
     "CumulativeLogit": lambda shape: likelihoods.CumulativeLogit(5, shape),
     "DiscretizedLogistic": lambda shape: likelihoods.DiscretizedLogistic(9),
+    "HurdleLogNormal": lambda shape: likelihoods.HurdleLogNormal(
+        likelihoods.LogNormal(torch.ones(shape), 0.4)
+    ),
     "LogNormal": lambda shape: likelihoods.LogNormal(torch.ones(shape), 0.4),
     "Poisson": lambda shape: likelihoods.Poisson(torch.full(shape, 4.0)),
+    "RoundedLogistic": lambda shape: likelihoods.RoundedLogistic(torch.full(shape, -4.0), 2.0),
     "StudentT": lambda shape: likelihoods.StudentT(shape, 3.0, 2.0),
     "ZeroInflatedNegativeBinomial": lambda shape: likelihoods.ZeroInflatedNegativeBinomial(4.0),
     "NegativeBinomial": lambda shape: likelihoods.NegativeBinomial(torch.full(shape, 4.0)),

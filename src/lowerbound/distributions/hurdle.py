@@ -1,0 +1,71 @@
+"""A point mass at zero beside a density of positive numbers."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+from torch.nn.functional import logsigmoid
+
+from lowerbound.distributions.independent import accumulate
+
+
+class Hurdle(Distribution):
+    """P(x = 0) = s, and the density (1 - s) p(x) of x > 0, with s = sigmoid(logit).
+
+    Args:
+        base: p, a density of positive numbers.
+        logit: Of the chance of zero, batch shape of `base`.
+
+    Source: Cragg (1971), Econometrica 39, 829, equations 5 and 7.
+
+    Example:
+        >>> base = torch.distributions.LogNormal(torch.zeros(1), torch.ones(1))
+        >>> Hurdle(base, torch.tensor([0.0])).log_prob(torch.tensor([0.0])).exp()
+        tensor([0.5000], dtype=torch.float64)
+    """
+
+    has_rsample = False
+
+    def __init__(self, base: Distribution, logit: Tensor) -> None:
+        self.base, self.logit = base, accumulate(logit, 0)
+        super().__init__(base.batch_shape, validate_args=False)
+
+    @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        """The logit is real."""
+        return {"logit": constraints.real}
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """Numbers from 0."""
+        return constraints.nonnegative
+
+    def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
+        """Return the same distribution under a larger batch shape."""
+        return Hurdle(self.base.expand(batch_shape), self.logit.expand(batch_shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log-mass of zero and the log-density of others, elementwise, nats."""
+        zero = value == 0
+        # log 0 would make the gradient nan also where it is dropped
+        density = self.base.log_prob(torch.where(zero, 1.0, value))
+        return torch.where(zero, logsigmoid(self.logit), logsigmoid(-self.logit) + density)
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:  # type: ignore[override]
+        """Draw numbers."""
+        with torch.no_grad():
+            drawn = self.base.sample(torch.Size(sample_shape))
+            share = torch.rand(drawn.shape, dtype=self.logit.dtype, device=drawn.device)
+            return torch.where(share < torch.sigmoid(self.logit), 0.0, drawn)
+
+    @property
+    def mean(self) -> Tensor:
+        """(1 - s) m."""
+        return torch.sigmoid(-self.logit) * self.base.mean
+
+    @property
+    def variance(self) -> Tensor:
+        """(1 - s) (v + s m^2)."""
+        more = torch.sigmoid(self.logit) * self.base.mean.square()
+        return torch.sigmoid(-self.logit) * (self.base.variance + more)
