@@ -118,7 +118,10 @@ PAGES = {
     "index.html": "text/html",
     "explore.css": "text/css",
     "explore.js": "text/javascript",
+    "page.js": "text/javascript",
     "draw.js": "text/javascript",
+    "fill.js": "text/javascript",
+    "groups.js": "text/javascript",
 }
 
 
