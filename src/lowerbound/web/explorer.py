@@ -1,15 +1,15 @@
 """The page's own requests: where the data lie in the latent space, and single examples of it."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
 from lowerbound.applications import Calibration, anomalies, calibrate, encode
-from lowerbound.applications.weighing import cells_of
 from lowerbound.core import on
 from lowerbound.data import Source, columns_of, texts_of
+from lowerbound.distributions.sequence import Sequence
 from lowerbound.errors import SettingError
 from lowerbound.evaluation import ACTIVE_THRESHOLD, score
 from lowerbound.runs import Run
@@ -99,7 +99,7 @@ class Explorer(Service):
             with torch.no_grad(), on(self.model) as device:
                 batch = some.batch(slice(0, len(some))).to(device)
                 law = self.model.reconstruct(batch)
-                found = -cells_of(law, batch.x).cpu()
+                found = -cast(Sequence, law).cells(batch.x).cpu()
             pairs = zip(texts_of(some.x.numpy()), found.tolist(), strict=True)
             return {"shares": [_by_character(text, cells) for text, cells in pairs]}
         cells = anomalies(self.model, some, self._calibration).cells

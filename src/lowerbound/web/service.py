@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lowerbound.applications import complete, decode, encode, generate, impute, reconstruct
 from lowerbound.core import Batch
-from lowerbound.data import Examples, columns_of, read_examples, texts_of
+from lowerbound.data import Examples, Field, columns_of, read_examples, texts_of
 from lowerbound.errors import SettingError, ShapeError
 from lowerbound.evaluation import score
 from lowerbound.runs import Run
@@ -153,12 +153,11 @@ class Service:
             import pyarrow
 
             names = list(dict.fromkeys(str(name) for row in given for name in row))
-            words = {one.name for one in self.schema.fields if one.categories or one.form}
             columns = {name: _column([row.get(name) for row in given], name) for name in names}
+            of = {one.name: one for one in self.schema.fields}
             source: Any = pyarrow.table({
-                name: pyarrow.array(cells, pyarrow.string() if name in words else pyarrow.float64())
-                if all(cell is None for cell in cells)
-                else cells
+                name: cells if any(cell is not None for cell in cells)
+                else pyarrow.nulls(len(cells), _type(of.get(name)))
                 for name, cells in columns.items()
             })  # fmt: skip
         else:
@@ -184,6 +183,19 @@ class Service:
         most = max(1, min(MOST_EXAMPLES, MOST_CELLS // self.schema.dimensions))
         if not 1 <= count <= most:
             raise SettingError(f"a request is about 1 to {most:,} examples, got {count:,}")
+
+
+def _type(field: Field | None) -> Any:
+    """The type of pyarrow of a column of gaps alone, which says nothing of itself."""
+    import pyarrow
+
+    if field is not None and field.categories:
+        return pyarrow.string()
+    types = {
+        "date": pyarrow.date32(), "datetime": pyarrow.timestamp("us"),
+        "time": pyarrow.time64("us"), "duration": pyarrow.duration("us"),
+    }  # fmt: skip
+    return types.get("" if field is None else field.kind, pyarrow.float64())
 
 
 def _repeated(x: Tensor, draws: int) -> Tensor:

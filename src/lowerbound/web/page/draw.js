@@ -85,7 +85,7 @@ function row(example, other, shares) {
     const cells = [element("td", { class: changed ? "changed" : null }, changed ? element("strong", {}, cell(value)) : cell(value))];
     if (changed) cells.push(element("td", { class: "was" }, `was ${cell(other[name])}`));
     if (shares && name in shares) {
-      cells.push(element("td", { class: "was" }, shares[name] === null ? "" : `${shares[name] > 0 ? "+" : ""}${shares[name].toFixed(1)} nats`));
+      cells.push(element("td", { class: "was" }, shares[name] === null || Math.abs(shares[name]) < 0.05 ? "" : `${shares[name] > 0 ? "+" : ""}${shares[name].toFixed(1)} nats`));
       if (shares[name] !== null) cells[0].style.backgroundColor = heat(shares[name]);
     }
     body.append(element("tr", {}, element("th", { scope: "row" }, name), ...cells));

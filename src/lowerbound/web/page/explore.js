@@ -329,6 +329,7 @@ guarded(async () => {
   byId("colour").value = state.colour;
   listenToMap();
   listenToNumbers();
+  if (run.about.kind === "text") { delete views.fill; byId("tab-fill").hidden = byId("view-fill").hidden = true; }
   listenToTabs();
   listenToFill();
   listenToGroups(paint);

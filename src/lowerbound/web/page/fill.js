@@ -155,7 +155,6 @@ function stretchEditor() {
 }
 
 export async function fillIn() {
-  if (run.about.kind === "text") { byId("editor").replaceChildren("Texts are written from left to right, and no gap inside of one can be filled."); return; }
   const one = await ask("example", { index: state.chosen });
   example = one.example;
   names = run.about.kind === "row" ? Object.keys(example) : [];

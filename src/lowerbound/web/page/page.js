@@ -58,7 +58,9 @@ export function remember() {
 export function card(content, words, choose) {
   const text = element("p", {}, words);
   if (!choose) return element("figure", { class: "card" }, content, text);
-  return element("button", { class: "card", type: "button", onclick: choose }, content, text);
+  const made = element("button", { class: "card", type: "button" }, content, text);
+  made.addEventListener("click", choose);
+  return made;
 }
 
 export function nameOf(index) { return run.plane.names ? run.plane.names[index] : `no. ${index}`; }
