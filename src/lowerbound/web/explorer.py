@@ -13,7 +13,7 @@ from lowerbound.distributions.sequence import Sequence
 from lowerbound.errors import SettingError
 from lowerbound.evaluation import ACTIVE_THRESHOLD, score
 from lowerbound.runs import Run
-from lowerbound.web.service import Service, finite
+from lowerbound.web.service import Service, finite, numbers
 
 #: Examples on the map, those of them that are scored, and draws of z for the score of each.
 MOST_POINTS, MOST_SCORED, SCORE_SAMPLES = 50_000, 1000, 8
@@ -77,8 +77,8 @@ class Explorer(Service):
 
     def nearest(self, latents: list[Any]) -> dict[str, Any]:
         """Find the examples whose encodings are nearest to a place, nearest first."""
-        place = np.asarray(latents, dtype=np.float64)
-        if place.shape != self.means.shape[1:]:
+        place = numbers([latents], "latents")[0]
+        if place.shape != self.means.shape[1:] or not np.isfinite(place).all():
             raise SettingError(f"latents is a list of {self.means.shape[1]} numbers")
         distances = np.linalg.norm(self.means - place, axis=1)
         found = np.argsort(distances, kind="stable")[:NEAREST]

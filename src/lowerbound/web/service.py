@@ -78,7 +78,7 @@ class Service:
 
     def decode(self, latents: Any, draw: bool = False, seed: int | None = None) -> dict[str, Any]:
         """Decode latents."""
-        z = _numbers(latents, "latents")
+        z = numbers(latents, "latents")
         self._check_count(len(z))
         return {
             "examples": self.plain(decode(self.model, torch.from_numpy(z), draw=draw, seed=seed))
@@ -161,7 +161,7 @@ class Service:
                 for name, cells in columns.items()
             })  # fmt: skip
         else:
-            source = _numbers(given, "examples")
+            source = numbers(given, "examples")
         return read_examples(source, self.schema)[0].load()
 
     def plain(self, x: Tensor, observed: Tensor | None = None) -> list[Any]:
@@ -216,7 +216,7 @@ def _column(cells: list[Any], name: str) -> list[Any]:
     return cells
 
 
-def _numbers(given: Any, name: str) -> np.ndarray:
+def numbers(given: Any, name: str) -> np.ndarray:
     """Make an array `(N, ...)` of nested lists of numbers; null is nan."""
     try:
         found = np.array(given, dtype=np.float64)
