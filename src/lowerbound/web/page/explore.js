@@ -329,7 +329,8 @@ guarded(async () => {
   byId("colour").value = state.colour;
   listenToMap();
   listenToNumbers();
-  if (run.about.kind === "text") { delete views.fill; byId("tab-fill").hidden = byId("view-fill").hidden = true; }
+  const closed = run.about.offline === "grid" ? ["fill", "units", "between"] : run.about.offline || run.about.kind === "text" ? ["fill"] : [];
+  for (const view of closed) { delete views[view]; byId(`tab-${view}`).hidden = byId(`view-${view}`).hidden = true; }
   listenToTabs();
   listenToFill();
   listenToGroups(paint);
