@@ -9,7 +9,9 @@ import pytest
 
 pytest.importorskip("starlette")
 sync = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright")
-uvicorn = pytest.importorskip("uvicorn")
+pytest.importorskip("uvicorn")
+
+import uvicorn
 
 from lowerbound.web.app import app_of
 from lowerbound.web.explorer import Explorer
@@ -91,7 +93,7 @@ def open_page(browser, addresses):
 def _picture(page, place):
     """Return what a canvas shows, or the text where there is none."""
     return page.locator(place).evaluate(
-        "one => { const c = one.querySelector('canvas'); return c ? c.toDataURL() : one.textContent }"
+        "one => one.querySelector('canvas')?.toDataURL() ?? one.textContent"
     )
 
 

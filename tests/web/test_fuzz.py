@@ -14,6 +14,7 @@ from lowerbound.web.explorer import Explorer
 from lowerbound.web.routes import PAGE_ROUTES, ROUTES
 
 HOST = "127.0.0.1:8000"
+COLUMNS = ["kind", "size", "planted", "?"]
 NUMBERS = draw.one_of(
     draw.integers(-3, 5), draw.integers(), draw.sampled_from([2**31, 2**63, 2**64, 10**400]),
     draw.floats(),
@@ -36,7 +37,7 @@ def _fitting(argument):
         cells = draw.one_of(draw.floats(-5, 5), LEAVES)
         rows = draw.one_of(
             draw.lists(cells, min_size=1, max_size=4),
-            draw.dictionaries(draw.sampled_from(["kind", "size", "planted", "?"]), cells, min_size=1),
+            draw.dictionaries(draw.sampled_from(COLUMNS), cells, min_size=1),
             draw.text(max_size=5), cells,
         )  # fmt: skip
         return draw.one_of(draw.lists(rows, max_size=3), ANYTHING)

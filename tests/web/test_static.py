@@ -31,7 +31,23 @@ def test_one_file_holds_everything(shown, kind):
     assert (inside["decoder"] is None) == ("grid" in inside) == (kind != "image")
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="node runs the page's script")
+NODE = pytest.mark.skipif(shutil.which("node") is None, reason="node runs the page's script")
+
+
+@NODE
+def test_the_scripts_of_the_page_go_together_in_one(shown):
+    script = re.search(
+        r'<script type="module">(.*?)</script>', page_of(Explorer(*shown["row"])), re.S
+    )
+    assert script is not None
+    found = subprocess.run(
+        ["node", "--check", "--input-type=module", "-"], input=script[1], text=True,
+        capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+
+
+@NODE
 def test_the_page_decodes_as_the_model_does(shown):
     from importlib import resources
 

@@ -5,7 +5,7 @@ import logging
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -97,8 +97,7 @@ def _write(
             name = type(part).__name__.removeprefix("_").lower()
             why = str(error.__cause__ or error).strip().splitlines()[0][:200]
             raise SupportError(f"the {name} cannot be exported to ONNX: {why}") from error
-    assert program is not None
-    found = program.model_proto
+    found = cast(Any, program).model_proto
     for key, value in about.items():
         entry = found.metadata_props.add()
         entry.key, entry.value = key, value

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lowerbound.applications import Calibration, anomalies, calibrate, encode
 from lowerbound.core import on
@@ -102,8 +103,7 @@ class Explorer(Service):
                 found = -cast(Sequence, law).cells(batch.x).cpu()
             pairs = zip(texts_of(some.x.numpy()), found.tolist(), strict=True)
             return {"shares": [_by_character(text, cells) for text, cells in pairs]}
-        cells = anomalies(self.model, some, self._calibration).cells
-        assert cells is not None
+        cells = cast(Tensor, anomalies(self.model, some, self._calibration).cells)
         found = [finite(row) for row in cells.tolist()]
         if self.schema.is_table:
             names = [field.name for field in self.schema.modelled]

@@ -53,7 +53,7 @@ def _answers(explorer: Explorer, seed: int) -> dict[str, Any]:
     decoder = _decoder(explorer)
     found = {
         "about": explorer.about(), "map": plane, "odd": odd,
-        "shares": explorer.shares(odd["indices"]),
+        "shares": _rounded(explorer.shares(odd["indices"])),
         "examples": [_short(explorer.example(index)) for index in range(count)],
         "made": explorer.generate(MADE, seed=seed, draw=explorer.kind != "image")["examples"],
         "decoder": decoder,
@@ -69,6 +69,8 @@ def _short(one: dict[str, Any]) -> dict[str, Any]:
 def _rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [_rounded(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 

@@ -38,7 +38,7 @@ const askAgain = latest(async () => {
   const { kind } = run.about, best = found.examples[0], spread = found.spread[0], size = 140;
   if (kind === "row") { byId("filled").replaceChildren(rowsOf(found, best, spread)); say(""); return; }
   const cards = found.completions[0].map((one, place) => card(show(one, run.about, { size }), `completion ${place + 1}`));
-  const doubt = kind === "image" ? picture(spread) : null;
+  const doubt = kind === "image" ? doubtOf(spread) : null;
   byId("filled").replaceChildren(
     card(show(best, run.about, { size }), "mean of all"), ...cards,
     ...(doubt ? [card(doubt, "how unsure: brighter is less sure")] : []),
@@ -46,7 +46,7 @@ const askAgain = latest(async () => {
   say("");
 });
 
-function picture(spread) {
+function doubtOf(spread) {
   const most = Math.max(...spread.flat(2).map((value) => value ?? 0), 1e-9), [, high, wide] = run.about.shape;
   const made = element("canvas", { class: "picture", width: wide, height: high, role: "img", "aria-label": "spread of the completions" });
   const scale = Math.max(1, Math.round(140 / Math.max(wide, high)));

@@ -5,7 +5,7 @@ import { ask, byId, guarded, latest, remember, run, say, state } from "./page.js
 const groups = { a: [], b: [] };
 let way = null;
 
-function inside(polygon, x, y) {
+function within(polygon, x, y) {
   let found = false;
   for (let i = 0, j = polygon.length - 1; i < polygon.length; j = i++) {
     const [a, b] = polygon[i], [c, d] = polygon[j];
@@ -23,7 +23,7 @@ function members(words) {
     return told ? told.values.flatMap((value, index) => value === Number(code) ? [index] : []) : [];
   }
   const polygon = words.split(";").map((pair) => pair.split(",").map(Number));
-  return run.plane.points.flatMap(([x, y], index) => inside(polygon, x, y ?? 0) ? [index] : []);
+  return run.plane.points.flatMap(([x, y], index) => within(polygon, x, y ?? 0) ? [index] : []);
 }
 
 export function groupsOnMap(context, onScreen) {
