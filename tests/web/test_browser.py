@@ -8,10 +8,11 @@ from contextlib import contextmanager
 import pytest
 
 pytest.importorskip("starlette")
-sync = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright")
+pytest.importorskip("playwright", reason="the browser is driven by playwright")
 pytest.importorskip("uvicorn")
 
 import uvicorn
+from playwright import sync_api as sync
 
 from lowerbound.web.app import app_of
 from lowerbound.web.explorer import Explorer

@@ -4,6 +4,7 @@ import json
 import logging
 import warnings
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -52,11 +53,9 @@ def export_onnx(run: Run, folder: Path) -> tuple[Path, Path]:
         MissingExtraError: onnx is not installed.
         SupportError: The model cannot be exported; says why.
     """
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("export", str(error.name), "onnx") from error
+    for name in ("onnx", "onnxscript"):
+        if find_spec(name) is None:
+            raise MissingExtraError("export", name, "onnx")
     schema, model = run.schema, run.model.cpu().eval()
     if schema.is_text:
         raise SupportError(
