@@ -1,16 +1,70 @@
-"""Small runs that the tests of the web share."""
+"""Runs that the tests of the web share: models of small data, as they are before training."""
+
+from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
 
-import lowerbound as lb
+from lowerbound.catalogue import assemble
+from lowerbound.data import read
+from lowerbound.runs import Run, Spec
+
+
+def _vectors(rng):
+    return rng.normal(size=(60, 3)), {}
+
+
+def _images(rng):
+    x = np.zeros((80, 1, 8, 8), np.uint8)
+    for one, (row, column) in zip(x, rng.integers(0, 5, (80, 2)), strict=True):
+        one[0, row : row + 4, column : column + 4] = 200
+    return x, {}
+
+
+def _table(rng):
+    sizes = rng.normal(10, 2, 80).round(2)
+    days = np.datetime64("2020-01-01") + rng.integers(0, 900, 80)
+    return pyarrow.table({
+        "kind": [("oak", "elm", "ash")[code] for code in rng.integers(0, 3, 80)],
+        "size": [None if rng.random() < 0.2 else size for size in sizes.tolist()],
+        "planted": [str(day) for day in days],
+    }), {}  # fmt: skip
+
+
+def _texts(rng):
+    words = ["red", "blue", "häuser", "cat"]
+    return [" ".join(words[code] for code in row) for row in rng.integers(0, 4, (80, 3))], {}
+
+
+def _series(rng):
+    phase = rng.random((80, 1, 1)) * 6
+    return np.sin(np.arange(12)[None, :, None] / 2 + phase), {"axes": "tc"}
+
+
+def made(make, recipe="auto", **settings):
+    """Return a run on some data, untrained, and its test examples."""
+    source, options = make(np.random.default_rng(0))
+    data = read(source, **options)
+    one = assemble(recipe, data.schema, settings, examples=len(data.train), seed=0)
+    spec = Spec(
+        recipe=one.recipe.name, settings=one.settings, training={}, schema=data.schema,
+        data={}, seed=0,
+    )  # fmt: skip
+    return Run(Path("run"), one.model.eval(), one.objective, data.schema, spec, ()), data.test
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory):
+def run():
     """A run on vectors of three numbers, of two latent units."""
-    x = np.random.default_rng(0).normal(size=(60, 3))
-    vae = lb.AutoVAE(latents=2, epochs=1, random_state=0).fit(x)
-    path = tmp_path_factory.mktemp("web") / "run"
-    vae.save(str(path))
-    return lb.load(str(path))
+    return made(_vectors, latents=2)[0]
+
+
+@pytest.fixture(scope="session")
+def shown():
+    """Runs with their test examples, by the kind of the data."""
+    return {
+        "image": made(_images, latents=4), "row": made(_table, latents=2),
+        "text": made(_texts, "text-vae", hidden=16), "series": made(_series, latents=2),
+        "vector": made(_vectors, latents=2),
+    }  # fmt: skip

@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("starlette")
 from starlette.testclient import TestClient
 
-from lowerbound.web.app import app_of
+from lowerbound.errors import ShapeError
+from lowerbound.web.app import Together, app_of
 from lowerbound.web.routes import ROUTES, openapi
 from lowerbound.web.service import Service
 
@@ -104,6 +105,28 @@ def test_the_description_lists_every_route(client):
     assert told == openapi(told["info"]["title"])
 
 
+def test_requests_that_wait_are_answered_by_one_call_each_with_its_own_rows():
+    calls = []
+
+    def use(rows):
+        calls.append(len(rows))
+        if any(row < 0 for row in rows):
+            raise ShapeError("no")
+        return {"twice": [2 * row for row in rows]}
+
+    one = Together(use, "rows")
+    first, second = one.put([1, 2]), one.put([3])
+    one.answer()
+    one.answer()  # nothing waits any more
+    assert (first.result(0), second.result(0)) == ({"twice": [2, 4]}, {"twice": [6]})
+    assert calls == [3]
+    good, bad = one.put([5]), one.put([-1])
+    one.answer()
+    assert good.result(0) == {"twice": [10]}
+    with pytest.raises(ShapeError):
+        bad.result(0)
+
+
 def test_many_requests_at_once_are_all_answered(run):
     import httpx2 as httpx
 
@@ -112,7 +135,8 @@ def test_many_requests_at_once_are_all_answered(run):
     async def ask() -> list[int]:
         way = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=way, base_url=f"http://{HOST}") as client:
-            calls = [client.post("/api/generate", json={"count": 2}) for _ in range(200)]
+            calls = [client.post("/api/generate", json={"count": 2}) for _ in range(100)]
+            calls += [client.post("/api/decode", json={"latents": [[0, 1]]}) for _ in range(100)]
             return [answer.status_code for answer in await asyncio.gather(*calls)]
 
     assert asyncio.run(ask()) == [200] * 200

@@ -1,6 +1,7 @@
 """Every use of a trained model. None of them looks at an objective."""
 
 from lowerbound.applications.anomalies import Anomalies, Calibration, anomalies, calibrate
+from lowerbound.applications.complete import complete
 from lowerbound.applications.conditions import (
     Condition,
     Conditioned,
@@ -23,6 +24,7 @@ __all__ = [
     "Imputed",
     "anomalies",
     "calibrate",
+    "complete",
     "condition_of",
     "decode",
     "encode",

@@ -18,6 +18,7 @@ from lowerbound.cli import (
     encode,
     evaluate,
     explore,
+    export,
     fit,
     generate,
     impute,
@@ -112,6 +113,7 @@ _COMMANDS: tuple[tuple[str, Any, str], ...] = (
     ("traverse", traverse, "The effect of single latent units."),
     ("explore", explore, "A page to play with it."),
     ("serve", serve, "Its uses over HTTP."),
+    ("export", export, "Its networks as ONNX."),
 )
 
 

@@ -3,8 +3,9 @@
 import asyncio
 import hmac
 import json
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib import resources
@@ -22,12 +23,66 @@ from lowerbound.web.service import Service
 
 #: Bytes of a request's body, and seconds that an answer may take.
 MOST_BYTES, MOST_SECONDS = 64 * 2**20, 120.0
+#: Rows of several requests that are answered by one call.
+MOST_TOGETHER = 1024
 #: Requests that wait at a time; more are told to come back later.
 MOST_WAITING = 512
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+
+
+class Together:
+    """Answers requests that wait at the same time by one call of the model.
+
+    Rows do not depend on each other, so the examples of several requests go through the networks
+    at once. A call that is refused is made again for each request by itself, so that one that
+    cannot be used spoils no other.
+
+    Args:
+        use: A use whose argument `given` is a list of rows, and whose answer's value is one, too.
+        given: Name of that argument.
+    """
+
+    def __init__(self, use: Callable[..., dict[str, Any]], given: str) -> None:
+        self.use, self.given = use, given
+        self.waiting: deque[tuple[list[Any], Future[dict[str, Any]]]] = deque()
+
+    def put(self, rows: list[Any]) -> "Future[dict[str, Any]]":
+        """Add a request, before a call of `answer`."""
+        found: Future[dict[str, Any]] = Future()
+        self.waiting.append((rows, found))
+        return found
+
+    def answer(self) -> None:
+        """Answer some of what waits, at most `MOST_TOGETHER` rows; in the worker."""
+        taken: list[tuple[list[Any], Future[dict[str, Any]]]] = []
+        while self.waiting:
+            if taken and sum(len(rows) for rows, _ in (*taken, self.waiting[0])) > MOST_TOGETHER:
+                break
+            taken.append(self.waiting.popleft())
+        if not taken:  # an earlier call took them all
+            return
+        try:
+            ((name, values),) = self.use(
+                **{self.given: [row for rows, _ in taken for row in rows]}
+            ).items()
+        except LowerboundError:
+            for rows, found in taken:
+                try:
+                    found.set_result(self.use(**{self.given: rows}))
+                except Exception as error:  # handed on to the one who waits
+                    found.set_exception(error)
+            return
+        except Exception as error:  # likewise
+            for _, found in taken:
+                found.set_exception(error)
+            return
+        first = 0
+        for rows, found in taken:
+            found.set_result({name: values[first : first + len(rows)]})
+            first += len(rows)
 
 
 class Metrics:
@@ -57,6 +112,10 @@ def app_of(service: Service, *, hosts: frozenset[str], token: str | None = None)
         token: Must come with each request, as `Authorization: Bearer` or `?token=`; None for none.
     """
     worker, metrics = ThreadPoolExecutor(1, "lowerbound"), Metrics()
+    together = {
+        "encode": Together(service.encode, "examples"),
+        "decode": Together(service.decode, "latents"),
+    }
 
     async def answer(route: Route, request: Request) -> Response:
         refused, arguments = _refusal(request, hosts, token), {}
@@ -67,9 +126,14 @@ def app_of(service: Service, *, hosts: frozenset[str], token: str | None = None)
         if refused is None:
             metrics.waiting += 1
             try:
-                call = partial(getattr(service, route.name), **arguments)
-                loop = asyncio.get_running_loop()
-                found = await asyncio.wait_for(loop.run_in_executor(worker, call), MOST_SECONDS)
+                one = together.get(route.name)
+                if one is not None and set(arguments) == {one.given} and arguments[one.given]:
+                    waiting = asyncio.wrap_future(one.put(arguments[one.given]))
+                    worker.submit(one.answer)
+                else:
+                    call = partial(getattr(service, route.name), **arguments)
+                    waiting = asyncio.get_running_loop().run_in_executor(worker, call)
+                found = await asyncio.wait_for(asyncio.shield(waiting), MOST_SECONDS)
                 refused = JSONResponse(found)
             except LowerboundError as error:
                 refused = _error(422, str(error))
@@ -118,7 +182,10 @@ PAGES = {
     "index.html": "text/html",
     "explore.css": "text/css",
     "explore.js": "text/javascript",
+    "page.js": "text/javascript",
     "draw.js": "text/javascript",
+    "fill.js": "text/javascript",
+    "groups.js": "text/javascript",
 }
 
 

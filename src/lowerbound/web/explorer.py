@@ -1,22 +1,27 @@
 """The page's own requests: where the data lie in the latent space, and single examples of it."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from lowerbound.applications import encode
-from lowerbound.data import Examples, Source, columns_of
+from lowerbound.applications import Calibration, anomalies, calibrate, encode
+from lowerbound.core import on
+from lowerbound.data import Source, columns_of, texts_of
+from lowerbound.distributions.sequence import Sequence
 from lowerbound.errors import SettingError
 from lowerbound.evaluation import ACTIVE_THRESHOLD, score
 from lowerbound.runs import Run
-from lowerbound.web.service import Service
+from lowerbound.web.service import Service, finite, numbers
 
-#: Examples on the map, and draws of z for the score of each.
-MOST_POINTS, SCORE_SAMPLES = 50_000, 16
+#: Examples on the map, those of them that are scored, and draws of z for the score of each.
+MOST_POINTS, MOST_SCORED, SCORE_SAMPLES = 50_000, 1000, 8
 #: Columns by which points can be coloured.
 MOST_COLOURS = 30
+#: Examples that single cells are compared with, draws of z for each, and examples in a request.
+CALIBRATED, CELL_SAMPLES, MOST_SHARES = 200, 50, 50
 #: Examples near a place that are shown.
 NEAREST = 8
 
@@ -65,18 +70,16 @@ class Explorer(Service):
             raise SettingError(f"index is 0 to {len(self.shown) - 1}, got {index}")
         one = self.shown.select(slice(index, index + 1))
         z = torch.from_numpy(self.means[index : index + 1])
-        known = one.observed
-        plain = self.plain(one.x) if known is None else self._with_gaps(one)
         return {
-            "example": plain[0],
+            "example": self.plain(one.x, one.observed)[0],
             "latents": z[0].tolist(),
             "reconstruction": self.decode(z.tolist())["examples"][0],
         }
 
     def nearest(self, latents: list[Any]) -> dict[str, Any]:
         """Find the examples whose encodings are nearest to a place, nearest first."""
-        place = np.asarray(latents, dtype=np.float64)
-        if place.shape != self.means.shape[1:]:
+        place = numbers([latents], "latents")[0]
+        if place.shape != self.means.shape[1:] or not np.isfinite(place).all():
             raise SettingError(f"latents is a list of {self.means.shape[1]} numbers")
         distances = np.linalg.norm(self.means - place, axis=1)
         found = np.argsort(distances, kind="stable")[:NEAREST]
@@ -88,9 +91,58 @@ class Explorer(Service):
         order = np.argsort(found, kind="stable")[:200]
         return {"indices": order.tolist(), "scores": [round(float(s), 3) for s in found[order]]}
 
+    def shares(self, indices: list[Any]) -> dict[str, Any]:
+        """Say of each cell of some examples how far it is odd, nats; of texts, each character."""
+        if not 1 <= len(indices) <= MOST_SHARES:
+            raise SettingError(f"indices are 1 to {MOST_SHARES}, got {len(indices)}")
+        some = self.shown.select(torch.tensor(self._places(indices, "indices")))
+        if self.kind == "text":
+            with torch.no_grad(), on(self.model) as device:
+                batch = some.batch(slice(0, len(some))).to(device)
+                law = self.model.reconstruct(batch)
+                found = -cast(Sequence, law).cells(batch.x).cpu()
+            pairs = zip(texts_of(some.x.numpy()), found.tolist(), strict=True)
+            return {"shares": [_by_character(text, cells) for text, cells in pairs]}
+        cells = cast(Tensor, anomalies(self.model, some, self._calibration).cells)
+        found = [finite(row) for row in cells.tolist()]
+        if self.schema.is_table:
+            names = [field.name for field in self.schema.modelled]
+            return {"shares": [dict(zip(names, row, strict=True)) for row in found]}
+        return {"shares": found}
+
+    def apart(self, first: list[Any], second: list[Any]) -> dict[str, Any]:
+        """Tell two groups of examples apart: units by their difference, and the way between.
+
+        The difference of a unit is that of its means over its spread within the groups (Cohen's
+        d); the way is the difference of the mean encodings, an attribute vector (White, 2016).
+        """
+        a, b = (
+            self.means[self._places(group, name)]
+            for group, name in ((first, "first"), (second, "second"))
+        )
+        way = b.mean(axis=0) - a.mean(axis=0)
+        within = (a.var(axis=0) * len(a) + b.var(axis=0) * len(b)) / (len(a) + len(b))
+        effect = way / np.sqrt(within + 1e-12 + 1e-6 * self.means.var(axis=0))
+        order = np.argsort(-np.abs(effect), kind="stable")[:20]
+        return {
+            "units": order.tolist(), "effects": effect[order].tolist(), "vector": way.tolist()
+        }  # fmt: skip
+
+    def _places(self, given: list[Any], name: str) -> list[int]:
+        last = len(self.shown) - 1
+        whole = all(isinstance(one, int) and not isinstance(one, bool) for one in given)
+        if not given or not whole or min(given) < 0 or max(given) > last:
+            raise SettingError(f"{name} is a list of at least one whole number of 0 to {last}")
+        return given
+
+    @cached_property
+    def _calibration(self) -> Calibration:
+        few = self.shown.few(CALIBRATED)
+        return calibrate(self.model, few, samples=CELL_SAMPLES, seed=self.run.spec.seed)
+
     @cached_property
     def _scores(self) -> np.ndarray:
-        few = self.shown.few(5000)
+        few = self.shown.few(MOST_SCORED)
         found = score(self.model, few, SCORE_SAMPLES, seed=self.run.spec.seed).log_likelihood
         return np.nan_to_num(found.numpy(), nan=-1e30, neginf=-1e30)
 
@@ -110,19 +162,15 @@ class Explorer(Service):
             found[f"unit {unit}"] = {"values": np.round(self.means[:, unit], 4).tolist()}
         return found
 
-    def _with_gaps(self, one: Examples) -> list[Any]:
-        if not self.schema.is_table:
-            known = np.ones(one.x.shape, bool) if one.observed is None else one.observed.numpy()
-            return self._filled(one.x.double().numpy(), known)
-        columns = columns_of(one.x, self.schema, one.observed)
-        row = {name: column.tolist()[0] for name, column in columns.items()}
-        return [{n: None if isinstance(v, float) and v != v else v for n, v in row.items()}]
 
-    @staticmethod
-    def _filled(values: np.ndarray, known: np.ndarray) -> list[Any]:
-        cells = np.where(known, values, np.nan).astype(object)
-        cells[~known] = None
-        return cells.tolist()
+def _by_character(text: str, cells: list[float]) -> list[float]:
+    """Add the nats of the bytes of each character."""
+    found, place = [], 0
+    for character in text:
+        size = len(character.encode())
+        found.append(round(sum(cells[place : place + size]), 3))
+        place += size
+    return found
 
 
 def _colour(column: np.ndarray) -> dict[str, Any]:

@@ -77,7 +77,7 @@ _PYTHON: dict[str, tuple[type, ...]] = {
 }  # fmt: skip
 _EXAMPLES = Argument(
     {"type": "array", "items": {}, "minItems": 1},
-    "Examples: objects by column names, or nested lists of numbers.",
+    "Examples: objects by column names, texts, or nested lists of numbers; null is a gap.",
     required=True,
 )
 _LATENTS = Argument(
@@ -92,6 +92,7 @@ _TEMPERATURE = Argument(
     {"type": "number", "exclusiveMinimum": 0, "default": 1}, "Factor on the spread of p(z)."
 )
 _SAMPLES = Argument({"type": "integer", "minimum": 1, "default": 100}, "Draws of z.")
+_DRAWS = Argument({"type": "integer", "minimum": 1, "default": 6}, "Completions of each.")
 
 ROUTES: tuple[Route, ...] = (
     Route("about", "Describe the run.", {"data": "Its data in words.", "schema": "The schema."}),
@@ -116,7 +117,22 @@ ROUTES: tuple[Route, ...] = (
         {"elbo": "Nats.", "log_likelihood": "Nats, by importance weighting."},
         {"examples": _EXAMPLES, "samples": _SAMPLES},
     ),
+    Route(
+        "impute", "Complete examples that have gaps.",
+        {
+            "examples": "Without gaps: the most likely or mean values.",
+            "completions": "Of each example, several draws.",
+            "spread": "Of each gap, its standard deviation, or the chance of another word.",
+        },
+        {"examples": _EXAMPLES, "draws": _DRAWS, "draw": _DRAW, "seed": _SEED},
+    ),
 )  # fmt: skip
+
+
+def _places(about: str) -> Argument:
+    items = {"type": "integer", "minimum": 0}
+    return Argument({"type": "array", "items": items, "minItems": 1}, about, required=True)
+
 
 #: What the page asks beside these.
 PAGE_ROUTES: tuple[Route, ...] = (
@@ -132,6 +148,16 @@ PAGE_ROUTES: tuple[Route, ...] = (
                 {"type": "array", "items": {"type": "number"}}, "The place.", required=True
             )
         },
+    ),
+    Route(
+        "shares", "Say of each cell how odd it is.", {"shares": "Nats, by cell."},
+        {"indices": _places("Which examples, from 0.")},
+    ),
+    Route(
+        "apart", "Tell two groups of examples apart.",
+        {"units": "Those that differ most first.", "effects": "Difference over spread of each.",
+         "vector": "From the first group to the second."},
+        {"first": _places("Examples of one group."), "second": _places("Of the other.")},
     ),
     Route("odd", "Order examples by their score, the oddest first.", {"indices": "Oddest first."}),
 )  # fmt: skip

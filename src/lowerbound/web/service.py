@@ -9,23 +9,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lowerbound.applications import decode, encode, generate, reconstruct
-from lowerbound.data import Examples, columns_of, read_examples
+from lowerbound.applications import complete, decode, encode, generate, impute, reconstruct
+from lowerbound.core import Batch
+from lowerbound.data import Examples, Field, columns_of, read_examples, texts_of
 from lowerbound.errors import SettingError, ShapeError
 from lowerbound.evaluation import score
 from lowerbound.runs import Run
 
 #: Examples in one request, and cells of all of them together.
 MOST_EXAMPLES, MOST_CELLS = 10_000, 2**24
-#: Draws of z for each example of a score.
-MOST_SAMPLES = 10_000
+#: Draws of z for each example of a score, and completions of one.
+MOST_SAMPLES, MOST_DRAWS = 10_000, 100
+#: Steps of a chain through a picture.
+STEPS = 60
 
 
 class Service:
     """Answers requests about one run; values go in and out as JSON has them.
 
-    Examples are rows of a table, each an object by column names, or nested lists of numbers
-    `(N, *shape)`, and come back alike. Latents are lists of numbers `(N, D)`.
+    Examples are rows of a table, each an object by column names, texts, or nested lists of numbers
+    `(N, *shape)`, and come back alike; null is a gap. Latents are lists of numbers `(N, D)`.
 
     Args:
         run: A trained run, its model on the device that answers.
@@ -46,10 +49,20 @@ class Service:
             "data": self.schema.describe(),
             "recipe": self.run.spec.recipe,
             "latents": {name: list(space.shape) for name, space in self.model.latents.items()},
+            "kind": self.kind,
             "shape": list(self.schema.shape),
             "columns": list(self.schema.columns or ()) or None,
             "schema": self.schema.to_json(),
         }
+
+    @property
+    def kind(self) -> str:
+        """What an example is: "image", "row", "text", "series" or "vector"."""
+        if self.schema.is_text:
+            return "text"
+        if self.schema.is_table:
+            return "row"
+        return {1: "vector", 2: "series", 3: "image"}[len(self.schema.shape)]
 
     def generate(
         self, count: int = 1, seed: int | None = None, draw: bool = True, temperature: float = 1.0
@@ -65,7 +78,7 @@ class Service:
 
     def decode(self, latents: Any, draw: bool = False, seed: int | None = None) -> dict[str, Any]:
         """Decode latents."""
-        z = _numbers(latents, "latents")
+        z = numbers(latents, "latents")
         self._check_count(len(z))
         return {
             "examples": self.plain(decode(self.model, torch.from_numpy(z), draw=draw, seed=seed))
@@ -81,9 +94,47 @@ class Service:
             raise SettingError(f"samples is 1 to {MOST_SAMPLES:,}, got {samples}")
         found = score(self.model, self.examples(examples), samples, seed=self.run.spec.seed)
         return {
-            "elbo": _finite(found.elbo.tolist()),
-            "log_likelihood": _finite(found.log_likelihood.tolist()),
+            "elbo": finite(found.elbo.tolist()),
+            "log_likelihood": finite(found.log_likelihood.tolist()),
         }
+
+    def impute(
+        self, examples: Any, draws: int = 6, draw: bool = True, seed: int | None = None
+    ) -> dict[str, Any]:
+        """Complete examples with gaps, each several times: rows by weighing, others by chains."""
+        if not 1 <= draws <= MOST_DRAWS:
+            raise SettingError(f"draws is 1 to {MOST_DRAWS}, got {draws}")
+        some = self.examples(examples)
+        self._check_count(len(some) * draws)
+        gaps = torch.zeros_like(some.x, dtype=torch.bool)
+        if some.observed is not None:
+            gaps = ~some.observed
+        if self.kind == "text" and bool(gaps.any()):
+            raise SettingError("texts have no gaps; give them whole")
+        if len(self.schema.shape) == 1:
+            found = impute(self.model, some, self.schema, draws=draws, seed=seed)
+            best, spread = found.x, torch.zeros_like(found.x)
+            spread[found.row, found.cell] = found.spread
+            each = torch.stack([found.complete(number) for number in range(draws)])
+        else:
+            known = None if some.observed is None else _repeated(some.observed, draws)
+            many = Batch(_repeated(some.x, draws), known)
+            found = complete(self.model, many, steps=STEPS, seed=seed)
+            drawn, means = (one.reshape(draws, *some.x.shape) for one in found)
+            best, spread = means.mean(dim=0), drawn.std(dim=0, correction=0)
+            each = drawn if draw else means
+        return {
+            "examples": self.plain(best),
+            "completions": [self.plain(each[:, row]) for row in range(len(some))],
+            "spread": self._spread(spread, gaps),
+        }
+
+    def _spread(self, spread: Tensor, gaps: Tensor) -> list[Any]:
+        found = finite(torch.where(gaps, spread, math.nan).tolist())
+        if not self.schema.is_table:
+            return found
+        names = [field.name for field in self.schema.modelled]
+        return [dict(zip(names, row, strict=True)) for row in found]
 
     def examples(self, given: Any) -> Examples:
         """Read examples as the data of the training were read.
@@ -94,29 +145,68 @@ class Service:
         if not isinstance(given, Sequence) or isinstance(given, str) or not len(given):
             raise ShapeError("examples is a list of at least one example")
         self._check_count(len(given))
+        if self.schema.is_text:
+            if not all(isinstance(text, str) and text for text in given):
+                raise ShapeError("examples is a list of texts, none of them empty")
+            return read_examples(list(given), self.schema)[0].load()
         if self.schema.is_table and all(isinstance(row, Mapping) for row in given):
             import pyarrow
 
             names = list(dict.fromkeys(str(name) for row in given for name in row))
-            source: Any = pyarrow.table(
-                {name: _column([row.get(name) for row in given], name) for name in names}
-            )
+            columns = {name: _column([row.get(name) for row in given], name) for name in names}
+            of = {one.name: one for one in self.schema.fields}
+            source: Any = pyarrow.table({
+                name: cells if any(cell is not None for cell in cells)
+                else pyarrow.nulls(len(cells), _type(of.get(name)))
+                for name, cells in columns.items()
+            })  # fmt: skip
         else:
-            source = _numbers(given, "examples")
+            source = numbers(given, "examples")
         return read_examples(source, self.schema)[0].load()
 
-    def plain(self, x: Tensor) -> list[Any]:
-        """Give examples as JSON has them: rows by column names, or nested lists."""
+    def plain(self, x: Tensor, observed: Tensor | None = None) -> list[Any]:
+        """Give examples as JSON has them: rows by column names, texts, or nested lists."""
+        if self.schema.is_text:
+            return texts_of(x.numpy())
         if not self.schema.is_table:
-            return _finite(x.tolist())
-        columns = {name: column.tolist() for name, column in columns_of(x, self.schema).items()}
+            return finite((x if observed is None else x.where(observed, math.nan)).tolist())
+        columns = {
+            name: [_cell(cell) for cell in column.tolist()]
+            if column.dtype.kind not in "mM"
+            else [None if cell == "NaT" else cell for cell in column.astype(str).tolist()]
+            for name, column in columns_of(x, self.schema, observed).items()
+        }
         rows = zip(*columns.values(), strict=True)
-        return [dict(zip(columns, _finite(list(row)), strict=True)) for row in rows]
+        return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def _check_count(self, count: int) -> None:
         most = max(1, min(MOST_EXAMPLES, MOST_CELLS // self.schema.dimensions))
         if not 1 <= count <= most:
             raise SettingError(f"a request is about 1 to {most:,} examples, got {count:,}")
+
+
+def _type(field: Field | None) -> Any:
+    """The type of pyarrow of a column of gaps alone, which says nothing of itself."""
+    import pyarrow
+
+    if field is not None and field.categories:
+        return pyarrow.string()
+    types = {
+        "date": pyarrow.date32(), "datetime": pyarrow.timestamp("us"),
+        "time": pyarrow.time64("us"), "duration": pyarrow.duration("us"),
+    }  # fmt: skip
+    return types.get("" if field is None else field.kind, pyarrow.float64())
+
+
+def _repeated(x: Tensor, draws: int) -> Tensor:
+    """Put `draws` copies of `(N, ...)` below each other."""
+    return x.repeat(draws, *[1] * (x.ndim - 1))
+
+
+def _cell(cell: Any) -> Any:
+    if isinstance(cell, float) and not math.isfinite(cell):
+        return None
+    return cell if cell is None or isinstance(cell, int | float | str) else str(cell)
 
 
 def _column(cells: list[Any], name: str) -> list[Any]:
@@ -126,7 +216,7 @@ def _column(cells: list[Any], name: str) -> list[Any]:
     return cells
 
 
-def _numbers(given: Any, name: str) -> np.ndarray:
+def numbers(given: Any, name: str) -> np.ndarray:
     """Make an array `(N, ...)` of nested lists of numbers; null is nan."""
     try:
         found = np.array(given, dtype=np.float64)
@@ -137,10 +227,10 @@ def _numbers(given: Any, name: str) -> np.ndarray:
     return found
 
 
-def _finite(values: list[Any]) -> list[Any]:
+def finite(values: list[Any]) -> list[Any]:
     """Put None in place of numbers that JSON does not have."""
     return [
-        _finite(value) if isinstance(value, list)
+        finite(value) if isinstance(value, list)
         else None if isinstance(value, float) and not math.isfinite(value)
         else value
         for value in values

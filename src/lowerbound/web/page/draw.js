@@ -21,22 +21,28 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
-export function kindOf(about) {
-  if (about.shape.length === 3) return "image";
-  if (about.columns) return "row";
-  if (about.data.startsWith("texts")) return "text";
-  return about.shape.length === 2 ? "series" : "vector";
+// how odd a cell is, as a colour behind it: nothing at 0 nats, strong from 6 on
+function heat(nats) { return `rgb(213 94 0 / ${Math.round(60 * Math.min(1, Math.max(0, (nats - 0.5) / 6)))}%)`; }
+
+export function show(example, about, { size = 112, other = null, shares = null } = {}) {
+  const kind = about.kind;
+  if (kind === "image") return picture(example, about, size, shares);
+  if (kind === "row") return row(example, other, shares);
+  if (kind === "text") return text(example, shares);
+  return lines(kind === "series" ? transpose(example) : [example], size, shares);
 }
 
-export function show(example, about, { size = 112, other = null } = {}) {
-  const kind = kindOf(about);
-  if (kind === "image") return picture(example, about, size);
-  if (kind === "row") return row(example, other);
-  if (kind === "text") return element("div", { class: "text" }, String(example));
-  return lines(kind === "series" ? transpose(example) : [example], size);
+function text(example, shares) {
+  if (!shares) return element("div", { class: "text" }, String(example) || "(empty)");
+  const spans = [...example].map((character, place) => {
+    const span = element("span", { title: `${shares[place].toFixed(1)} nats` }, character);
+    span.style.backgroundColor = heat(shares[place] - 1);
+    return span;
+  });
+  return element("div", { class: "text" }, ...spans);
 }
 
-function picture(example, about, size) {
+function picture(example, about, size, shares) {
   const [channels, height, width] = about.shape;
   const levels = about.schema.fields[0].levels;
   let low = 0, high = levels ? levels - 1 : 1;
@@ -55,7 +61,9 @@ function picture(example, about, size) {
       const at = 4 * (y * width + x);
       for (let c = 0; c < 3; c++) {
         const value = example[channels >= 3 ? c : 0][y][x];
-        pixels.data[at + c] = 255 * (value - low) / (high - low);
+        const grey = value === null ? 128 : 255 * (value - low) / (high - low);
+        const odd = shares ? Math.min(0.75, Math.max(0, (shares.reduce((sum, part) => sum + (part[y][x] ?? 0), 0) - 1) / 8)) : 0;
+        pixels.data[at + c] = (1 - odd) * grey + odd * [213, 94, 0][c];
       }
       pixels.data[at + 3] = 255;
     }
@@ -70,11 +78,17 @@ export function cell(value) {
   return String(value);
 }
 
-function row(example, other) {
+function row(example, other, shares) {
   const body = element("tbody");
   for (const [name, value] of Object.entries(example)) {
     const changed = other !== null && cell(other[name]) !== cell(value);
-    body.append(element("tr", {}, element("th", { scope: "row" }, name), element("td", { class: changed ? "changed" : null }, cell(value))));
+    const cells = [element("td", { class: changed ? "changed" : null }, changed ? element("strong", {}, cell(value)) : cell(value))];
+    if (changed) cells.push(element("td", { class: "was" }, `was ${cell(other[name])}`));
+    if (shares && name in shares) {
+      cells.push(element("td", { class: "was" }, shares[name] === null || Math.abs(shares[name]) < 0.05 ? "" : `${shares[name] > 0 ? "+" : ""}${shares[name].toFixed(1)} nats`));
+      if (shares[name] !== null) cells[0].style.backgroundColor = heat(shares[name]);
+    }
+    body.append(element("tr", {}, element("th", { scope: "row" }, name), ...cells));
   }
   return element("table", {}, body);
 }
@@ -83,7 +97,7 @@ function transpose(table) {
   return table[0].map((_, column) => table.map((line) => line[column]));
 }
 
-function lines(series, size) {
+function lines(series, size, shares) {
   const width = 2.4 * size, height = size, ratio = window.devicePixelRatio || 1;
   const made = element("canvas", { width: width * ratio, height: height * ratio, role: "img", "aria-label": "curve" });
   made.style.width = `${width}px`;
@@ -92,6 +106,11 @@ function lines(series, size) {
   context.scale(ratio, ratio);
   const all = series.flat().filter((value) => value !== null);
   const low = Math.min(...all), high = Math.max(...all, low + 1e-9);
+  (shares || []).forEach((part, step, all) => {
+    const nats = Array.isArray(part) ? part.reduce((sum, value) => sum + (value ?? 0), 0) : part ?? 0;
+    context.fillStyle = heat(nats);
+    context.fillRect(2 + (width - 4) * (step - 0.5) / Math.max(1, all.length - 1), 0, (width - 4) / Math.max(1, all.length - 1), height);
+  });
   series.forEach((values, index) => {
     context.strokeStyle = PALETTE[index % PALETTE.length];
     context.beginPath();
@@ -103,6 +122,7 @@ function lines(series, size) {
       if (pen) context.lineTo(x, y); else context.moveTo(x, y);
       pen = true;
     });
+    context.lineWidth = 1.5;
     context.stroke();
   });
   return made;

@@ -1,62 +1,12 @@
-// The page: views over the requests of the server that it came from. The state of the page is in its address.
-import { PALETTE, cell, element, kindOf, ramp, show } from "./draw.js";
-
-const byId = (id) => document.getElementById(id);
-const token = new URLSearchParams(location.search).get("token") || "";
-const state = { view: "map", chosen: 0, colour: "", x: 0, y: 0, zoom: 1, left: 0, top: 0, from: 0, to: 1, steps: 8, count: 24, temperature: 1, seed: 0, draw: 0, z: "" };
-let about, plane, latents = [];
-
-async function ask(name, body) {
-  const answer = await fetch(`/api/${name}`, {
-    method: body ? "POST" : "GET",
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    body: body ? JSON.stringify(body) : undefined,
-  });
-  const found = await answer.json();
-  if (!answer.ok) throw new Error(found.error);
-  return found;
-}
-
-function say(words) { byId("message").textContent = words; }
-
-function guarded(make) {
-  return async (...given) => {
-    try { await make(...given); } catch (error) { say(String(error.message || error)); }
-  };
-}
-
-// one request at a time, of which the newest is never lost: a hand moves faster than answers come
-function latest(make) {
-  let busy = false, next = null;
-  return async function run(...given) {
-    if (busy) { next = given; return; }
-    busy = true;
-    try { await make(...given); } catch (error) { say(String(error.message || error)); }
-    busy = false;
-    if (next) { const waiting = next; next = null; run(...waiting); }
-  };
-}
-
-// ---------------------------------------------------------------- the address
-
-function restore() {
-  for (const [key, value] of new URLSearchParams(location.hash.slice(1))) {
-    if (key in state) state[key] = typeof state[key] === "number" ? Number(value) || 0 : value;
-  }
-}
-
-let remembering;
-function remember() {
-  clearTimeout(remembering);
-  remembering = setTimeout(() => {
-    const kept = new URLSearchParams(Object.entries(state).map(([key, value]) => [key, typeof value === "number" ? Number(value.toFixed(4)) : value]));
-    history.replaceState(null, "", `#${kept}`);
-  }, 150);
-}
+// The page: views over the requests of the server that it came from.
+import { PALETTE, cell, element, ramp, show } from "./draw.js";
+import { fillIn, listenToFill } from "./fill.js";
+import { compare, groupsOnMap, lasso, listenToGroups } from "./groups.js";
+import { ask, byId, card, guarded, latest, nameOf, remember, restore, run, say, state } from "./page.js";
 
 // ---------------------------------------------------------------- views
 
-const views = { map: () => drawMap(), units: () => drawUnits(), between: () => drawWay(), odd: () => drawOdd(), new: () => drawNew() };
+const views = { map: () => drawMap(), units: () => drawUnits(), fill: () => fillIn(), between: () => drawWay(), odd: () => drawOdd(), new: () => drawNew() };
 
 function open(view) {
   state.view = view in views ? view : "map";
@@ -70,25 +20,23 @@ function open(view) {
   guarded(views[state.view])();
 }
 
-function card(content, words, choose) {
-  const made = element("button", { class: "card", type: "button" }, content, element("p", {}, words));
-  if (choose) made.addEventListener("click", choose);
-  return made;
-}
-
 // ---------------------------------------------------------------- map
 
 const canvas = byId("map");
 let scale = 1, colours = [];
 
+let framed = null;
+
 function frame() {
-  const points = plane.points, xs = points.map((p) => p[0]), ys = points.map((p) => p[1] ?? 0);
+  if (framed) return framed;
+  const points = run.plane.points, xs = points.map((p) => p[0]), ys = points.map((p) => p[1] ?? 0);
   let lowX = Infinity, highX = -Infinity, lowY = Infinity, highY = -Infinity;
   for (let i = 0; i < xs.length; i++) {
     lowX = Math.min(lowX, xs[i]); highX = Math.max(highX, xs[i]);
     lowY = Math.min(lowY, ys[i]); highY = Math.max(highY, ys[i]);
   }
-  return { lowX, highX, lowY, highY };
+  framed = { lowX, highX, lowY, highY };
+  return framed;
 }
 
 function onScreen(x, y) {
@@ -105,10 +53,10 @@ function fit() {
 }
 
 function pickColours() {
-  const told = plane.colours[state.colour];
+  const told = run.plane.colours[state.colour];
   const legend = byId("legend");
   legend.replaceChildren();
-  if (!told) { colours = plane.points.map(() => PALETTE[0]); return; }
+  if (!told) { colours = run.plane.points.map(() => PALETTE[0]); return; }
   const swatch = (colour, words) => {
     const spot = element("canvas", { width: 12, height: 12 });
     const context = spot.getContext("2d");
@@ -134,9 +82,9 @@ function paint() {
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, wide, high);
-  const size = plane.points.length > 5000 ? 2 : 4;
+  const size = run.plane.points.length > 5000 ? 2 : 4;
   let last = null;
-  plane.points.forEach(([x, y], index) => {
+  run.plane.points.forEach(([x, y], index) => {
     const [px, py] = onScreen(x, y ?? 0);
     if (px < -4 || py < -4 || px > wide + 4 || py > high + 4) return;
     if (colours[index] !== last) context.fillStyle = last = colours[index];
@@ -148,7 +96,8 @@ function paint() {
     context.strokeStyle = ink; context.lineWidth = 2;
     context.beginPath(); context.arc(px, py, radius, 0, 7); context.stroke();
   };
-  const own = plane.points[state.chosen];
+  groupsOnMap(context, onScreen);
+  const own = run.plane.points[state.chosen];
   if (own) ring(own[0], own[1] ?? 0, 7);
   const [px, py] = onScreen(state.x, state.y);
   context.beginPath(); context.moveTo(px - 9, py); context.lineTo(px + 9, py);
@@ -156,30 +105,28 @@ function paint() {
 }
 
 function placeOf(x, y) {
-  return plane.centre.map((value, unit) => value + x * plane.axes[0][unit] + (plane.axes[1] ? y * plane.axes[1][unit] : 0));
+  return run.plane.centre.map((value, unit) => value + x * run.plane.axes[0][unit] + (run.plane.axes[1] ? y * run.plane.axes[1][unit] : 0));
 }
 
 const decodeHere = latest(async () => {
   const z = placeOf(state.x, state.y);
   const found = await ask("decode", { latents: [z] });
-  byId("decoded").replaceChildren(show(found.examples[0], about, { size: 200 }));
-  latents = z;
+  byId("decoded").replaceChildren(show(found.examples[0], run.about, { size: 200 }));
+  run.latents = z;
   const near = await ask("nearest", { latents: z });
   const cards = [];
   for (const [place, index] of near.indices.slice(0, 4).entries()) {
     const one = await ask("example", { index });
-    cards.push(card(show(one.example, about, { size: 64 }), `${nameOf(index)}, ${near.distances[place].toFixed(2)} away`, () => choose(index)));
+    cards.push(card(show(one.example, run.about, { size: 64 }), `${nameOf(index)}, ${near.distances[place].toFixed(2)} away`, () => choose(index)));
   }
   byId("near").replaceChildren(...cards);
 });
-
-function nameOf(index) { return plane.names ? plane.names[index] : `no. ${index}`; }
 
 const choose = guarded(async (index) => {
   state.chosen = index;
   const one = await ask("example", { index });
   byId("chosen-name").textContent = nameOf(index);
-  byId("chosen").replaceChildren(show(one.example, about, { size: 140 }), element("p", { class: "hint" }, "and as it comes back:"), show(one.reconstruction, about, { size: 140, other: kindOf(about) === "row" ? one.example : null }));
+  byId("chosen").replaceChildren(show(one.example, run.about, { size: 140 }), element("p", { class: "hint" }, "and as it comes back:"), show(one.reconstruction, run.about, { size: 140, other: run.about.kind === "row" ? one.example : null }));
   remember();
   if (state.view === "map") paint();
   return one;
@@ -187,7 +134,7 @@ const choose = guarded(async (index) => {
 
 function nearestPoint(x, y) {
   let best = 0, least = Infinity;
-  plane.points.forEach(([a, b], index) => {
+  run.plane.points.forEach(([a, b], index) => {
     const away = (a - x) ** 2 + ((b ?? 0) - y) ** 2;
     if (away < least) { least = away; best = index; }
   });
@@ -197,8 +144,9 @@ function nearestPoint(x, y) {
 async function drawMap() {
   pickColours();
   paint();
+  compare();
   decodeHere();
-  await choose(Math.min(state.chosen, plane.points.length - 1));
+  await choose(Math.min(state.chosen, run.plane.points.length - 1));
 }
 
 function moveTo(x, y) { state.x = x; state.y = y; paint(); decodeHere(); remember(); }
@@ -207,8 +155,10 @@ function listenToMap() {
   let start = null;
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
-    start = { px: event.offsetX, py: event.offsetY, left: state.left, top: state.top, moved: false };
-    if (!event.shiftKey) moveTo(...onPlane(event.offsetX, event.offsetY));
+    start = { px: event.offsetX, py: event.offsetY, left: state.left, top: state.top, moved: false, path: [] };
+    const drawing = byId("hand").value;
+    if (drawing !== "move") start.path.push(onPlane(event.offsetX, event.offsetY));
+    else if (!event.shiftKey) moveTo(...onPlane(event.offsetX, event.offsetY));
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!start) return;
@@ -217,10 +167,15 @@ function listenToMap() {
       state.left = start.left - (event.offsetX - start.px) / scale;
       state.top = start.top + (event.offsetY - start.py) / scale;
       paint(); remember();
+    } else if (start.path.length) {
+      start.path.push(onPlane(event.offsetX, event.offsetY));
+      state[byId("hand").value] = start.path.map((pair) => pair.map((value) => value.toFixed(2)).join(",")).join(";");
+      paint();
     } else moveTo(...onPlane(event.offsetX, event.offsetY));
   });
   canvas.addEventListener("pointerup", (event) => {
-    if (start && !start.moved) choose(nearestPoint(...onPlane(event.offsetX, event.offsetY)));
+    if (start?.path.length) { byId(`group-${byId("hand").value}`).value = ""; lasso(byId("hand").value, start.path); paint(); }
+    else if (start && !start.moved) choose(nearestPoint(...onPlane(event.offsetX, event.offsetY)));
     start = null;
   });
   canvas.addEventListener("wheel", (event) => {
@@ -246,21 +201,21 @@ function listenToMap() {
 // ---------------------------------------------------------------- units
 
 const decodeUnits = latest(async () => {
-  const found = await ask("decode", { latents: [latents] });
-  byId("unit-decoded").replaceChildren(show(found.examples[0], about, { size: 280 }));
+  const found = await ask("decode", { latents: [run.latents] });
+  byId("unit-decoded").replaceChildren(show(found.examples[0], run.about, { size: 280 }));
 });
 
 async function drawUnits() {
-  if (state.z) latents = state.z.split(",").map(Number);
-  if (latents.length !== plane.centre.length) latents = [...plane.centre];
-  const rows = plane.units.slice(0, 32).map((unit) => {
-    const low = Math.min(plane.low[unit], latents[unit]), high = Math.max(plane.high[unit], latents[unit]);
-    const number = element("output", {}, latents[unit].toFixed(2));
-    const slider = element("input", { type: "range", min: low, max: high, step: (high - low) / 200 || 0.01, value: latents[unit], "aria-label": `unit ${unit}` });
-    slider.value = latents[unit];
+  if (state.z) run.latents = state.z.split(",").map(Number);
+  if (run.latents.length !== run.plane.centre.length) run.latents = [...run.plane.centre];
+  const rows = run.plane.units.slice(0, 32).map((unit) => {
+    const low = Math.min(run.plane.low[unit], run.latents[unit]), high = Math.max(run.plane.high[unit], run.latents[unit]);
+    const number = element("output", {}, run.latents[unit].toFixed(2));
+    const slider = element("input", { type: "range", min: low, max: high, step: (high - low) / 200 || 0.01, value: run.latents[unit], "aria-label": `unit ${unit}` });
+    slider.value = run.latents[unit];
     slider.addEventListener("input", () => {
-      latents[unit] = Number(slider.value); number.textContent = latents[unit].toFixed(2);
-      state.z = latents.map((value) => value.toFixed(3)).join(",");
+      run.latents[unit] = Number(slider.value); number.textContent = run.latents[unit].toFixed(2);
+      state.z = run.latents.map((value) => value.toFixed(3)).join(",");
       decodeUnits(); remember();
     });
     return element("div", { class: "unit" }, element("span", {}, `unit ${unit}`), slider, number);
@@ -284,17 +239,18 @@ const drawWay = latest(async () => {
     return a.map((value, unit) => length * (Math.sin((1 - t) * angle) * value / norm(a) + Math.sin(t * angle) * b[unit] / norm(b)) / Math.sin(angle));
   });
   const found = await ask("decode", { latents: way });
-  const shown = found.examples.map((one, step) => card(show(one, about, { other: kindOf(about) === "row" && step ? found.examples[step - 1] : null }), `step ${step + 1}`));
-  byId("way").replaceChildren(card(show(ends[0].example, about), "from"), ...shown, card(show(ends[1].example, about), "to"));
+  const shown = found.examples.map((one, step) => card(show(one, run.about, { other: run.about.kind === "row" && step ? found.examples[step - 1] : null }), `step ${step + 1}`));
+  byId("way").replaceChildren(card(show(ends[0].example, run.about), "from"), ...shown, card(show(ends[1].example, run.about), "to"));
 });
 
 async function drawOdd() {
   say("scoring");
   const found = await ask("odd");
-  const cards = [];
-  for (const [place, index] of found.indices.slice(0, 24).entries()) {
+  const cards = [], first = found.indices.slice(0, 24);
+  const { shares } = await ask("shares", { indices: first });
+  for (const [place, index] of first.entries()) {
     const one = await ask("example", { index });
-    cards.push(card(show(one.example, about), `${nameOf(index)}: ${found.scores[place].toFixed(1)} nats`, () => { choose(index); open("map"); }));
+    cards.push(card(show(one.example, run.about, { shares: shares[place] }), `${nameOf(index)}: ${found.scores[place].toFixed(1)} nats`, () => { choose(index); open("map"); }));
   }
   byId("odd").replaceChildren(...cards);
   say("");
@@ -304,7 +260,7 @@ let made = [];
 const drawNew = latest(async () => {
   const found = await ask("generate", { count: state.count, temperature: state.temperature, seed: state.seed, draw: Boolean(state.draw) });
   made = found.examples;
-  byId("made").replaceChildren(...made.map((one, index) => card(show(one, about), `${index + 1}`)));
+  byId("made").replaceChildren(...made.map((one, index) => card(show(one, run.about), `${index + 1}`)));
 });
 
 function listenToNumbers() {
@@ -318,7 +274,7 @@ function listenToNumbers() {
       view();
     });
   };
-  const last = plane.points.length - 1;
+  const last = run.plane.points.length - 1;
   watch("from", drawWay, 0, last);
   watch("to", drawWay, 0, last);
   watch("steps", drawWay, 2, 24);
@@ -335,12 +291,12 @@ function listenToNumbers() {
     URL.revokeObjectURL(link.href);
   });
   byId("from-chosen").addEventListener("click", guarded(async () => {
-    latents = (await ask("example", { index: state.chosen })).latents;
-    state.z = latents.map((value) => value.toFixed(3)).join(",");
+    run.latents = (await ask("example", { index: state.chosen })).latents;
+    state.z = run.latents.map((value) => value.toFixed(3)).join(",");
     await drawUnits();
   }));
   byId("from-centre").addEventListener("click", guarded(async () => {
-    latents = [...plane.centre]; state.z = ""; await drawUnits();
+    run.latents = [...run.plane.centre]; state.z = ""; await drawUnits();
   }));
 }
 
@@ -360,20 +316,24 @@ function listenToTabs() {
 }
 
 guarded(async () => {
-  about = await ask("about");
-  byId("about").textContent = about.data;
-  document.title = `lowerbound: ${about.data}`;
-  plane = await ask("map");
+  run.about = await ask("about");
+  byId("about").textContent = run.about.data;
+  document.title = `lowerbound: ${run.about.data}`;
+  run.plane = await ask("map");
   fit();
-  const names = Object.keys(plane.colours);
+  const names = Object.keys(run.plane.colours);
   state.colour = names[0] || "";
-  state.draw = Number(kindOf(about) !== "image");
+  state.draw = Number(run.about.kind !== "image");
   restore();
   byId("colour").replaceChildren(...names.map((name) => element("option", { value: name }, name)));
   byId("colour").value = state.colour;
   listenToMap();
   listenToNumbers();
+  const closed = run.about.offline === "grid" ? ["fill", "units", "between"] : run.about.offline || run.about.kind === "text" ? ["fill"] : [];
+  for (const view of closed) { delete views[view]; byId(`tab-${view}`).hidden = byId(`view-${view}`).hidden = true; }
   listenToTabs();
+  listenToFill();
+  listenToGroups(paint);
   window.addEventListener("hashchange", () => { restore(); open(state.view); });
   open(state.view);
   document.body.dataset.ready = "yes";

@@ -1,0 +1,218 @@
+"""The page in a real browser: every view of every kind of data, by hand and by keyboard."""
+
+import shutil
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+pytest.importorskip("starlette")
+pytest.importorskip("playwright", reason="the browser is driven by playwright")
+pytest.importorskip("uvicorn")
+
+import uvicorn
+from playwright import sync_api as sync
+
+from lowerbound.web.app import app_of
+from lowerbound.web.explorer import Explorer
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+    pytest.mark.timeout(300),
+]
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+]  # fmt: skip
+
+
+@contextmanager
+def served(explorer):
+    """Serve a run on a free port; give the address of the page."""
+    import socket
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    host = f"127.0.0.1:{listening.getsockname()[1]}"
+    app = app_of(explorer, hosts=frozenset({host}), token="word")
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://{host}/?token=word"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listening.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync.sync_playwright() as driver:
+        made = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def addresses(shown):
+    """Addresses of pages, by the kind of the data."""
+    with (
+        served(Explorer(*shown["image"])) as image,
+        served(Explorer(*shown["row"])) as row,
+        served(Explorer(*shown["text"])) as text,
+        served(Explorer(*shown["series"])) as series,
+    ):
+        yield {"image": image, "row": row, "text": text, "series": series}
+
+
+@pytest.fixture
+def open_page(browser, addresses):
+    """Open the page of a kind of data; nothing may be said in the console."""
+    said, pages = [], []
+
+    def opened(kind, tail=""):
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.set_default_timeout(60_000)
+        page.on("console", lambda one: said.append(one.text))
+        page.on("pageerror", lambda one: said.append(str(one)))
+        page.goto(addresses[kind] + tail)
+        page.wait_for_selector("body[data-ready]")
+        pages.append(page)
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+    assert said == []
+
+
+def _picture(page, place):
+    """Return what a canvas shows, or the text where there is none."""
+    return page.locator(place).evaluate(
+        "one => one.querySelector('canvas')?.toDataURL() ?? one.textContent"
+    )
+
+
+@pytest.mark.parametrize("kind", ["image", "row", "text", "series"])
+def test_every_view_opens_and_says_nothing_in_the_console(open_page, kind):
+    page = open_page(kind)
+    places = {
+        "map": "#decoded > *", "units": "#unit-decoded > *", "between": "#way > .card",
+        "fill": "#editor > *", "odd": "#odd > .card", "new": "#made > .card",
+    }  # fmt: skip
+    if kind == "text":
+        assert not page.locator("#tab-fill").is_visible()
+        del places["fill"]
+    for view, place in places.items():
+        page.click(f"#tab-{view}")
+        page.locator(place).first.wait_for()
+        assert page.locator("[role=tabpanel]:visible").count() == 1
+        assert page.text_content("#message") in ("", None)
+
+
+def test_dragging_on_the_map_decodes_and_so_do_the_arrow_keys(open_page):
+    page = open_page("image")
+    page.locator("#decoded > *").wait_for()
+    seen = {_picture(page, "#decoded")}
+    box = page.locator("#map").bounding_box()
+    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    page.mouse.down()
+    for x in (200, 400, 600):
+        with page.expect_response("**/api/decode"):
+            page.mouse.move(box["x"] + x, box["y"] + x / 2, steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(200)
+    seen.add(_picture(page, "#decoded"))
+    page.focus("#map")
+    with page.expect_response("**/api/decode"):
+        page.keyboard.press("ArrowLeft")
+    for _ in range(20):
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(500)
+    seen.add(_picture(page, "#decoded"))
+    assert len(seen) == 3
+
+
+def test_a_part_that_was_rubbed_out_is_filled(open_page):
+    page = open_page("image")
+    page.click("#tab-fill")
+    box = page.locator("#rubber").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 60, steps=10)
+    page.mouse.up()
+    page.locator("#filled .card").nth(7).wait_for()  # a mean, six draws, how sure
+    page.click("#fill-clear")
+    page.focus("#rubber")
+    for key in (" ", "ArrowRight", " ", "Enter"):
+        page.keyboard.press(key)
+    page.locator("#filled .card").nth(7).wait_for()
+
+
+def test_cells_of_a_row_are_filled_with_how_sure_they_are(open_page):
+    page = open_page("row")
+    page.click("#tab-fill")
+    page.locator("#editor input").first.check()
+    page.locator("#filled tbody tr").wait_for()
+    cells = page.locator("#filled tbody tr td").all_text_contents()
+    assert cells[1] in ("oak", "elm", "ash")
+    assert cells[2].endswith(" %")
+
+
+def test_the_address_restores_the_view(open_page):
+    page = open_page("image")
+    page.click("#tab-fill")
+    page.locator("#rubber").click(position={"x": 100, "y": 100})
+    page.locator("#filled .card").nth(7).wait_for()
+    page.wait_for_timeout(400)
+    tail = page.evaluate("location.hash")
+    again = open_page("image", tail)
+    again.locator("#filled .card").nth(7).wait_for()
+    assert again.locator("#tab-fill").get_attribute("aria-selected") == "true"
+    place = "#filled .card:nth-child(2) canvas"
+    first, second = (one.locator(place).evaluate("c => c.toDataURL()") for one in (page, again))
+    assert first == second
+
+
+def test_two_groups_drawn_on_the_map_are_told_apart(open_page):
+    page = open_page("image")
+    box = page.locator("#map").bounding_box()
+    wide, high = box["width"], box["height"]
+    for name, left in (("a", 0.02), ("b", 0.5)):
+        page.select_option("#hand", name)
+        corners = [(left, 0.02), (left + 0.48, 0.02), (left + 0.48, 0.98), (left, 0.98)]
+        for place, (x, y) in enumerate(corners):
+            page.mouse.move(box["x"] + x * wide, box["y"] + y * high, steps=5)
+            if place == 0:
+                page.mouse.down()
+        page.mouse.up()
+    page.locator("#apart-units li").first.wait_for()
+    counts = [int(page.text_content(f"#count-{name}").split()[0]) for name in "ab"]
+    assert sum(counts) > 0.9 * 8  # test examples
+    before = _picture(page, "#pushed")
+    with page.expect_response("**/api/decode"):
+        page.locator("#push").fill("2")
+    page.wait_for_timeout(300)
+    assert _picture(page, "#pushed") != before
+
+
+def test_the_tabs_are_reached_by_arrow_keys(open_page):
+    page = open_page("row")
+    page.focus("#tab-map")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.id") == "tab-units"
+    page.locator("#sliders input").first.wait_for()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.tagName") == "BUTTON"
+
+
+def test_a_narrow_screen_has_no_sideways_scrolling(open_page):
+    page = open_page("image")
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360

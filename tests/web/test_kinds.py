@@ -1,0 +1,110 @@
+"""Requests about every kind of data: as it is shown, gaps, odd cells, groups."""
+
+import json
+
+import numpy as np
+import pytest
+
+from lowerbound.errors import SettingError, ShapeError
+from lowerbound.web.explorer import Explorer
+
+KINDS = ("image", "row", "text", "series", "vector")
+
+
+@pytest.fixture(scope="module")
+def explorers(shown):
+    return {kind: Explorer(*one) for kind, one in shown.items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_example_goes_out_and_comes_in_the_same(explorers, kind):
+    explorer = explorers[kind]
+    assert explorer.about()["kind"] == kind
+    one = explorer.example(0)
+    json.dumps(one, allow_nan=False)
+    back = explorer.encode([one["example"]])["latents"][0]
+    np.testing.assert_allclose(back, explorer.means[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["image", "row", "series", "vector"])
+def test_gaps_are_filled_and_known_cells_stay(explorers, kind):
+    explorer = explorers[kind]
+    one = explorer.example(0)["example"]
+    if kind == "row":
+        gapped = {**one, "kind": None, "planted": None}
+        known = [name for name in gapped if gapped[name] is not None]
+    else:
+        gapped = np.array(one, dtype=object)
+        gapped[..., -1:] = None
+        gapped = gapped.tolist()
+    found = explorer.impute([gapped], draws=3, seed=0)
+    json.dumps(found, allow_nan=False)
+    assert [len(each) for each in found["completions"]] == [3]
+    if kind == "row":
+        whole = [found["examples"][0], *found["completions"][0]]
+        assert all(row[name] == one[name] for row in whole for name in known)
+        assert all(row["kind"] in ("oak", "elm", "ash") for row in whole)
+        assert found["spread"][0]["kind"] is not None
+        return
+    gaps = np.array([value is None for value in np.array(gapped, dtype=object).flat])
+    for filled in (found["examples"][0], *found["completions"][0]):
+        cells = np.array(filled, float).flatten()
+        np.testing.assert_allclose(cells[~gaps], np.array(one, float).flatten()[~gaps], rtol=1e-6)
+    spread = np.array(found["spread"][0], dtype=object).flatten()
+    assert [value is not None for value in spread] == gaps.tolist()
+
+
+def test_completions_depend_on_the_seed_alone(explorers):
+    row = {**explorers["row"].example(1)["example"], "kind": None}
+    first = explorers["row"].impute([row], draws=2, seed=3)
+    assert explorers["row"].impute([row], draws=2, seed=3) == first
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_cell_of_an_example_has_a_share(explorers, kind):
+    explorer = explorers[kind]
+    share = explorer.shares([0, 1])["shares"][0]
+    one = explorer.example(0)["example"]
+    if kind == "row":
+        assert set(share) == set(one)
+        assert [share[name] is None for name in one] == [one[name] is None for name in one]
+    else:
+        assert np.shape(share) == np.shape(list(one) if kind == "text" else one)
+
+
+def test_shares_of_a_text_add_up_to_the_log_probability_of_its_bytes(explorers):
+    # each character has the sum of its bytes: two of an umlaut
+    explorer = explorers["text"]
+    share, text = explorer.shares([0])["shares"][0], explorer.example(0)["example"]
+    some = explorer.examples([text])
+    law = explorer.model.reconstruct(some.batch(slice(0, 1)))
+    cells = law.cells(some.x)[0].detach()
+    assert sum(share) == pytest.approx(-float(cells[: len(text.encode())].sum()), abs=0.01)
+
+
+def test_groups_are_told_apart_by_the_unit_that_differs(explorers):
+    explorer = explorers["vector"]
+    order = np.argsort(explorer.means[:, 1]).tolist()
+    found = explorer.apart(order[:2], order[-2:])
+    way = explorer.means[order[-2:]].mean(axis=0) - explorer.means[order[:2]].mean(axis=0)
+    np.testing.assert_allclose(found["vector"], way)
+    assert set(found["units"]) == {0, 1}
+    assert found["effects"][found["units"].index(1)] > 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "use", "given", "error"),
+    [
+        ("text", "encode", ([""],), ShapeError),
+        ("text", "encode", ([1],), ShapeError),
+        ("row", "impute", ([{"kind": "oak"}], 0), SettingError),
+        ("row", "shares", ([80],), SettingError),
+        ("row", "shares", ([True],), SettingError),
+        ("row", "shares", ([],), SettingError),
+        ("row", "apart", ([0], [-1]), SettingError),
+        ("row", "apart", ([0], ["a"]), SettingError),
+    ],
+)
+def test_impossible_requests_are_refused(explorers, kind, use, given, error):
+    with pytest.raises(error):
+        getattr(explorers[kind], use)(*given)
