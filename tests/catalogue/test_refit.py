@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import lowerbound as lb
+from lowerbound.catalogue import refit as refit_module
 from lowerbound.catalogue import refit_flow
 from lowerbound.catalogue.refit import Refit, apply, encodings, fitted, refit
 from lowerbound.data import Data, Examples
@@ -22,6 +23,11 @@ from lowerbound.runs.prior import drop_prior, read_prior, write_prior
 from lowerbound.runs.weights import read_header, write_weights
 
 F64 = torch.float64
+
+
+@pytest.fixture(autouse=True)
+def few_encodings(monkeypatch):
+    monkeypatch.setattr(refit_module, "MOST", 4000)
 
 
 def two_heaps(rows, seed):
@@ -51,7 +57,7 @@ def test_a_mixture_gains_what_the_entropy_of_the_heaps_says():
     model, data = setting()
     found = refit(model, data)
     assert found is not None
-    assert found.settings["components"] == 2
+    assert found.settings["components"] in (2, 4)
     # E[log p] at the truth, two heaps of variance 0.26 a unit, less that of N(0, I): z^2 = 9.26
     new = -math.log(2) - math.log(2 * math.pi * 0.26) - 1
     old = -math.log(2 * math.pi) - 9.26
@@ -92,6 +98,56 @@ def test_one_component_is_the_gaussian_of_the_encodings():
     law = fitted(z, 1, "full", 0)()
     assert torch.allclose(law.mean.double(), z.mean(dim=0), atol=1e-4)
     assert torch.allclose(law.variance.double(), z.var(dim=0), rtol=1e-3)
+
+
+def test_a_mixture_sees_several_draws_of_each_example(monkeypatch):
+    # one draw of each of a few thousand examples made a mixture that was 1.4 nats worse than a flow
+    model, data = setting()
+    sizes = []
+
+    def small(z, components, covariance, seed):
+        sizes.append(len(z))
+        return Mixture(2, components, covariance)
+
+    monkeypatch.setattr(refit_module, "fitted", small)
+    refit(model, data, "mixture")
+    assert sizes[0] == 2 * len(data.train)
+
+
+def test_validation_chooses_between_a_mixture_and_a_flow(monkeypatch):
+    model, data = setting()
+
+    def flat(z, judged, seed):
+        yield FlowPrior(2, 1), {"layers": 1, "units": "affine", "width": 128}, 1
+
+    monkeypatch.setattr(refit_module, "fitted_flows", flat)
+    found = refit(model, data, "auto")
+    assert found.prior == "mixture"
+    assert [one[1] for one in found.tried] == ["full"] * (len(found.tried) - 1) + ["affine"]
+    monkeypatch.setattr(
+        refit_module, "_mixtures", lambda z, judged, seed: flat(z.flip(0), judged, seed)
+    )
+    monkeypatch.setattr(
+        refit_module,
+        "fitted_flows",
+        lambda z, judged, seed: (yield fitted(z, 2, "full", 0), {"layers": 2, "units": "a"}, 1),
+    )
+    assert refit(model, data, "auto").prior == "flow"
+
+
+def test_the_setting_says_which_prior_is_refitted():
+    schema = lb.read("digits", limit=50).schema
+
+    def asked(name, **settings):
+        return lb.catalogue.assemble(name, schema, settings).refit
+
+    assert asked("auto") == "mixture" and asked("vae") == ""
+    assert asked("auto", refit="none") == ""
+    assert asked("vae", refit="flow") == "flow"
+    assert asked("auto", prior="mixture") == ""  # which is trained already
+    assert asked("auto", prior="mixture", refit="mixture") == "mixture"
+    with pytest.raises(UnknownNameError, match="mixture"):
+        asked("vae", refit="mixtur")
 
 
 def test_encodings_do_not_touch_the_callers_random_state():

@@ -30,7 +30,7 @@ class Recipe:
         training: Defaults of `Training` that differ for this recipe.
         avoid: When not to choose it, in a sentence.
         differs: How it departs from its source.
-        refit: Whether a better prior is fitted after training, unless another one was asked for.
+        refit: Whether a better prior is fitted after training of itself, if p(z) is N(0, I).
     """
 
     name: str

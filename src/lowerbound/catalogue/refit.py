@@ -82,7 +82,7 @@ def refit(
     Args:
         model: Trained.
         data: That of its training.
-        prior: "mixture" of Gaussians, or "flow".
+        prior: "mixture" of Gaussians, "flow", or "auto" for the better of the two.
         seed: Of the draws and of the fit.
         progress: Called with (fits done, fits in all at most).
 
@@ -97,56 +97,61 @@ def refit(
     Source: Ghosh et al. (2020), section 4 (a density fitted after training), arXiv 1903.12436;
         Hoffman & Johnson (2016), section 2, for what it gains.
     """
-    if prior not in REFITTED:
-        raise UnknownNameError("prior to refit", prior, REFITTED)
+    if prior not in (*REFITTED, "auto"):
+        raise UnknownNameError("prior to refit", prior, [*REFITTED, "auto"])
     name, space = next(iter(model.latents.items()))
     if space.discrete or len(space.shape) != 1:
-        raise SettingError(f"a {prior} is for a vector of latents; group '{name}' is none")
+        raise SettingError(f"a prior is refitted to a vector of latents; group '{name}' is none")
     if len(data.train) < FEWEST or len(data.validation) < FEWEST // 10:
         raise DataError(
             f"a prior is fitted to at least {FEWEST} training and {FEWEST // 10} validation "
             f"examples, got {len(data.train)} and {len(data.validation)}"
         )
     with seeded(seed, stream="refit"):
-        least = MOST if prior == "flow" else 2000
-        known, _ = encodings(model, data.train, name, MOST, seed, least)
+        known, _ = encodings(model, data.train, name, MOST, seed, MOST)
         judged, old = encodings(model, data.validation, name, MOST_JUDGED, seed)
-    found = fitted_flows if prior == "flow" else _mixtures
-    best: tuple[float, Tensor, Conditional, dict[str, Any]] | None = None
+    makers = {"mixture": _mixtures, "flow": fitted_flows}
+    best: tuple[float, Tensor, Conditional, dict[str, Any], str] | None = None
     tried: list[tuple[int, str, float]] = []
-    candidates = found(known, judged, seed)
-    gain: float | None = None
-    while True:
-        try:  # a candidate follows from the gain of the one before
-            made, settings, most = candidates.send(gain)
-        except StopIteration:
-            break
-        with torch.no_grad():
-            gains = log_prob(made(), judged.to(dtype_of(made))) - old
-        gain = float(gains.mean())
-        size, kind = list(settings.values())[:2]
-        tried.append((size, kind, gain))
-        if progress is not None:
-            progress(len(tried), most)
-        if best is None or gain > best[0]:
-            best = gain, gains, made, settings
+    for kind in makers if prior == "auto" else (prior,):
+        candidates = makers[kind](known, judged, seed)
+        gain: float | None = None
+        while True:
+            try:  # a candidate follows from the gain of the one before
+                made, settings, most = candidates.send(gain)
+            except StopIteration:
+                break
+            with torch.no_grad():
+                gains = log_prob(made(), judged.to(dtype_of(made))) - old
+            gain = float(gains.mean())
+            size, shape = list(settings.values())[:2]
+            tried.append((size, shape, gain))
+            if progress is not None:
+                progress(len(tried), most)
+            if best is None or gain > best[0]:
+                best = gain, gains, made, settings, kind
     if best is None:
         return None
-    gain, gains, made, settings = best
+    gain, gains, made, settings, kind = best
     error = float(gains.std() / math.sqrt(len(gains)))
     if not gain > 2 * error:
         return None
     tensors = {key: value.detach().clone() for key, value in made.state_dict().items()}
-    return Refit(prior, settings, tensors, gain, error, tuple(tried))
+    return Refit(kind, settings, tensors, gain, error, tuple(tried))
 
 
 def refit_after(
-    model: Model, data: Data, *, seed: int = 0, progress: Callable[[int, int], None] | None = None
+    model: Model,
+    data: Data,
+    prior: str = "auto",
+    *,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Refit | None:
     """Refit by itself after a training: None, and no refusal, where there is too little data."""
     if len(data.train) < FEWEST or len(data.validation) < FEWEST // 10:
         return None
-    return refit(model, data, seed=seed, progress=progress)
+    return refit(model, data, prior, seed=seed, progress=progress)
 
 
 def apply(model: Model, refit: Refit) -> Model:
@@ -164,13 +169,6 @@ def apply(model: Model, refit: Refit) -> Model:
     whole = model.with_prior(made)
     place = next((p for p in model.parameters()), None)
     return whole if place is None else whole.to(place.device)
-
-
-def of_tensors(tensors: Mapping[str, Tensor]) -> Refit:
-    """Make a refit of the weights that another process found."""
-    covariance = "full" if "slopes" in tensors else "diagonal"
-    settings = {"components": len(tensors["log_weights"]), "covariance": covariance}
-    return Refit("mixture", settings, dict(tensors), math.nan, math.nan)
 
 
 def _mixtures(z: Tensor, judged: Tensor, seed: int) -> Candidates:

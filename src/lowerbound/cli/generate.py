@@ -47,6 +47,9 @@ def command(
     vary: Annotated[
         str | None, option("--vary", "A,B", "The columns in which they differ from it.")
     ] = None,
+    told: Annotated[
+        str | None, option("--condition", "NAME=VALUE", "Told to a conditional model: class=Bag.")
+    ] = None,
     force: Force = False,
     seed: Seed = None,
     device: Device = "auto",
@@ -59,6 +62,9 @@ def command(
     With --where every row of a table fulfils the conditions, and none is thrown away for it; the
     probability of the conditions is told. With --like the rows agree with a given one in all but
     the columns of --vary and --where: what might they be, for a row that is otherwise the same?
+
+    A model that was trained with --condition is told --condition "class=Bag"; without it, examples
+    are of all classes.
 
     Examples:
       lowerbound generate runs/one
@@ -78,12 +84,15 @@ def command(
     first = current().first
     target, form = place(out, "samples", run.schema, force=force or not first)
     check_count(count, run.schema, form)
-    told = _conditions(run.schema, where or [], like, vary)
-    if told:
+    from lowerbound.data import condition_codes
+
+    codes = condition_codes(told, run.schema, count)
+    wanted = _conditions(run.schema, where or [], like, vary)
+    if wanted:
         if draw is False:
             raise SettingError("--where and --like draw their rows; leave --mean out")
         with working("generating"):
-            found = generate_where(run.model, count, told, run.schema, seed=chosen)
+            found = generate_where(run.model, count, wanted, run.schema, seed=chosen)
             if first:
                 write_examples(target, form, found.x, run.schema)
         if first:
@@ -100,7 +109,7 @@ def command(
         return
     drawn = not run.schema.is_image if draw is None else draw
     with working("generating"):
-        x = generate(run.model, count, draw=drawn, seed=chosen)
+        x = generate(run.model, count, draw=drawn, seed=chosen, condition=codes)
         if not first:
             return
         write_examples(target, form, x, run.schema, seed=chosen)
