@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from lowerbound.core import Batch, Choose, Conditional, Factor, Model, Space, Told, View
+from lowerbound.distributions import is_discrete
 
 
 class VAE(Model):
@@ -58,7 +59,8 @@ class VAE(Model):
     @property
     def latents(self) -> Mapping[str, Space]:
         """The one group, "z"."""
-        return {"z": Space(tuple(self.prior().event_shape))}
+        law = self.prior()
+        return {"z": Space(tuple(law.event_shape), discrete=is_discrete(law))}
 
     def descend(
         self, choose: Choose, batch: Batch | None = None, condition: Tensor | None = None
