@@ -28,12 +28,14 @@ from lowerbound.testing import (
     prior_of,
 )
 
+from lowerbound.testing.table import GUIDES
+
 
 def test_the_table_lists_everything_that_the_packages_export():
     assert set(PRIORS) == set(priors.__all__) - {"Site"}
     assert set(POSTERIORS) == set(posteriors.__all__)
     assert set(LIKELIHOODS) == set(likelihoods.__all__) - {"Cells", "Site", "outputs_of"}
-    assert set(OBJECTIVES) == set(objectives.__all__) - {"Objective"}
+    assert set(OBJECTIVES) | set(GUIDES) == set(objectives.__all__) - {"Objective"}
     assert set(RECIPES) == {recipe.name for recipe in recipes()}
     of_networks = {"MLP", "ResidualEncoder", "ResidualDecoder"}
     assert set(networks.__all__) - {"Init", "Network", "Pair"} == of_networks

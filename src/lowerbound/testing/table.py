@@ -119,15 +119,22 @@ OBJECTIVES: Mapping[str, Claim] = {
     "DReG": Claim(lambda: objectives.DReG(samples=3)),
     "RLOO": Claim(lambda: objectives.RLOO(samples=2)),
     "Enumerated": Claim(lambda: objectives.Enumerated()),
+    "CIWAE": Claim(lambda: objectives.CIWAE(samples=3)),
+    "Renyi": Claim(lambda: objectives.Renyi(samples=3)),
     "BetaELBO": Claim(lambda: objectives.BetaELBO(beta=2.5, samples=2), tight=False),
     "FreeBits": Claim(lambda: objectives.FreeBits(objectives.ELBO(2), 0.1), tight=False),
     "Annealed": Claim(lambda: objectives.Annealed(objectives.ELBO(2), WarmUp(0.5))),
 }
 
+#: Objectives that only guide a training and bound nothing: each has tests of its own.
+GUIDES = ("Capacity", "Discrepancy", "Disentangled", "Gumbel", "Staged", "TotalCorrelation")
+
 #: Every recipe of the catalogue, and settings that keep its model small.
 RECIPES: Mapping[str, Mapping[str, object]] = {
     name: {"latents": 3, "hidden": [16], "channels": 4}
-    for name in ("auto", "vae", "beta-vae", "iwae", "table", "discrete")
+    for name in (
+        "auto", "vae", "beta-vae", "iwae", "table", "discrete", "beta-tc", "dip", "mmd", "capacity",
+    )  # fmt: skip
 }
 
 
