@@ -11,6 +11,7 @@ import lowerbound as lb
 from lowerbound.catalogue import refit as refit_module
 from lowerbound.catalogue import refit_flow
 from lowerbound.catalogue.refit import Refit, apply, encodings, fitted, refit
+from lowerbound.core import Told
 from lowerbound.data import Data, Examples
 from lowerbound.errors import RunError, SettingError, UnknownNameError
 from lowerbound.models import VAE
@@ -41,6 +42,7 @@ class Copy(torch.nn.Module):
     """An encoder that reads z off x, with a spread of 0.1."""
 
     def forward(self, x):
+        x = x[:, :2]  # the others say a class
         return torch.stack([x, torch.full_like(x, math.log(0.1))], dim=-2)
 
 
@@ -125,7 +127,7 @@ def test_validation_chooses_between_a_mixture_and_a_flow(monkeypatch):
     assert found.prior == "mixture"
     assert [one[1] for one in found.tried] == ["full"] * (len(found.tried) - 1) + ["affine"]
     monkeypatch.setattr(
-        refit_module, "_mixtures", lambda z, judged, seed: flat(z.flip(0), judged, seed)
+        refit_module, "_mixtures", lambda z, judged, seed, codes: flat(z.flip(0), judged, seed)
     )
     monkeypatch.setattr(
         refit_module,
@@ -133,6 +135,30 @@ def test_validation_chooses_between_a_mixture_and_a_flow(monkeypatch):
         lambda z, judged, seed: (yield fitted(z, 2, "full", 0), {"layers": 2, "units": "a"}, 1),
     )
     assert refit(model, data, "auto").prior == "flow"
+
+
+def test_a_model_that_is_told_classes_gets_a_prior_for_each():
+    model, data = setting()
+    model = VAE(model.prior, model.posterior, model.likelihood, told=Told([2], (2,)))
+    model.likelihood.network = MLP((4,), (1, 2), ())
+    model.double()
+
+    def labelled(part):
+        # the class is the heap
+        return replace(part, condition=(part.x[:, :1] > 0).long())
+
+    data = replace(data, train=labelled(data.train), validation=labelled(data.validation))
+    found = refit(model, data, "mixture")
+    assert found.settings["classes"] == 2
+    # nothing of log 2 is left for the class, nor of the entropy of the heaps
+    new = -math.log(2 * math.pi * 0.26) - 1
+    old = -math.log(2 * math.pi) - 9.26
+    assert found.gain == pytest.approx(new - old, abs=4.9 * 0.14)
+    better = apply(model, found)
+    drawn = better.sample(300, condition=torch.ones(300, 1, dtype=torch.long)).latents["z"]
+    assert float((drawn > 0).double().mean()) > 0.98
+    untold = better.sample(300).latents["z"]
+    assert 0.3 < float((untold > 0).double().mean()) < 0.7
 
 
 def test_the_setting_says_which_prior_is_refitted():
@@ -154,7 +180,7 @@ def test_encodings_do_not_touch_the_callers_random_state():
     model, data = setting()
     torch.manual_seed(1)
     state = torch.get_rng_state()
-    z, log_p = encodings(model, data.train, "z", 100, 0)
+    z, log_p, _ = encodings(model, data.train, "z", 100, 0)
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.allclose(log_p, model.prior().log_prob(z))
 
@@ -248,7 +274,7 @@ def test_a_flow_gains_at_least_what_the_gaussian_of_the_encodings_does(quick):
     assert found is not None and found.prior == "flow"
     assert [one[:2] for one in found.tried] == [(4, "affine")]
     one = fitted(two_heaps(2000, 0) + 0.1 * torch.randn(2000, 2, dtype=F64), 1, "full", 0)
-    z, old = encodings(model, data.validation, "z", 1000, 0)
+    z, old, _ = encodings(model, data.validation, "z", 1000, 0)
     gaussian = float((one().log_prob(z) - old).detach().mean())
     assert found.gain > gaussian + 0.05
     drawn = apply(model, found).sample(300).latents["z"]

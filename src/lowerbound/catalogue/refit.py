@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -28,6 +29,8 @@ FEWEST = 100
 MOST, MOST_JUDGED = 20_000, 5_000
 #: With fewer encodings a unit, mixtures without correlations are tried, too.
 FEW = 50
+#: Weight, within a class, of the components of all classes.
+STRAY = 1e-3
 #: Rounds of expectation maximisation; more change the fourth digit of the gain.
 ROUNDS = 20
 #: A unit's variance in a component is at least this share of its variance over all encodings.
@@ -108,9 +111,9 @@ def refit(
             f"examples, got {len(data.train)} and {len(data.validation)}"
         )
     with seeded(seed, stream="refit"):
-        known, _ = encodings(model, data.train, name, MOST, seed, MOST)
-        judged, old = encodings(model, data.validation, name, MOST_JUDGED, seed)
-    makers = {"mixture": _mixtures, "flow": fitted_flows}
+        known, _, codes = encodings(model, data.train, name, MOST, seed, MOST)
+        judged, old, told = encodings(model, data.validation, name, MOST_JUDGED, seed)
+    makers = {"mixture": partial(_mixtures, codes=codes), "flow": fitted_flows}
     best: tuple[float, Tensor, Conditional, dict[str, Any], str] | None = None
     tried: list[tuple[int, str, float]] = []
     for kind in makers if prior == "auto" else (prior,):
@@ -122,7 +125,7 @@ def refit(
             except StopIteration:
                 break
             with torch.no_grad():
-                gains = log_prob(made(), judged.to(dtype_of(made))) - old
+                gains = log_prob(made(told), judged.to(dtype_of(made))) - old
             gain = float(gains.mean())
             size, shape = list(settings.values())[:2]
             tried.append((size, shape, gain))
@@ -171,8 +174,16 @@ def apply(model: Model, refit: Refit) -> Model:
     return whole if place is None else whole.to(place.device)
 
 
-def _mixtures(z: Tensor, judged: Tensor, seed: int) -> Candidates:
-    """Fit mixtures of more and more components, as long as the gain grows."""
+def _mixtures(z: Tensor, judged: Tensor, seed: int, codes: Tensor | None = None) -> Candidates:
+    """Fit mixtures of more and more components, as long as the gain grows.
+
+    Of a model that is told one condition, each class has a mixture of its own, p(z|c).
+    """
+    if codes is not None and codes.shape[1] == 1:
+        rows = [z[codes[:, 0] == code] for code in range(int(codes.max()) + 1)]
+        if min(map(len, rows)) >= FEW:
+            yield from _by_class(rows, seed)
+            return
     shapes: tuple[Covariance, ...] = ("full",)
     units = z.shape[1]
     if units == 1:
@@ -191,10 +202,35 @@ def _mixtures(z: Tensor, judged: Tensor, seed: int) -> Candidates:
             last = gain
 
 
+def _by_class(rows: list[Tensor], seed: int) -> Candidates:
+    """Fit as many components to each class, more and more, as long as the gain grows."""
+    possible = [k for k in COMPONENTS if k * FEW <= min(map(len, rows))]
+    last = -math.inf
+    for each in possible:
+        fits = [fitted(own, each, "full", seed) for own in rows]
+        made = Mixture(rows[0].shape[1], each * len(rows), "full", len(rows))
+        parts = [one.state_dict() for one in fits]
+        shares = torch.cat([part.pop("log_weights").softmax(dim=0) for part in parts])
+        whole = torch.tensor([len(own) for own in rows], dtype=shares.dtype)
+        places = torch.arange(len(rows)).repeat_interleave(each)
+        weights = shares * (whole / whole.sum())[places]
+        # a class may look like another: no component is impossible
+        blocks = shares * (places == torch.arange(len(rows)).unsqueeze(1))
+        joined = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        joined["log_weights"] = weights.log()
+        joined["of_classes"] = ((1 - STRAY) * blocks + STRAY * weights).log()
+        made.load_state_dict(joined)
+        settings = {"components": each * len(rows), "covariance": "full", "classes": len(rows)}
+        gain = yield made, settings, len(possible)
+        if gain is None or gain <= last:
+            return
+        last = gain
+
+
 @torch.no_grad()
 def encodings(
     model: Model, examples: Source, name: str, most: int, seed: int, least: int = 2000
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor | None]:
     """Draw z ~ q(z|x) of a group, and log p(z) under the model's own prior.
 
     Args:
@@ -206,19 +242,23 @@ def encodings(
         least: Up to ten draws of each are made to have as many as this.
 
     Returns:
-        `(N, D)` and `(N,)`, float64, on the CPU.
+        `(N, D)` and `(N,)`, float64, and what the model was told of each, `(N, C)`; on the CPU.
     """
     few = examples.few(most)
     draws = max(1, min(10, least // max(1, len(few))))
     drawn: list[Tensor] = []
     log_p: list[Tensor] = []
+    told: list[Tensor] = []
     with on(model) as device, seeded(seed, device, stream="encodings"):
         for start in range(0, len(few), 500):
-            trace = model.trace(few.batch(slice(start, start + 500)).to(device), draws)
+            batch = few.batch(slice(start, start + 500))
+            trace = model.trace(batch.to(device), draws)
+            if batch.condition is not None:
+                told.append(batch.condition.repeat(draws, 1))
             latent = trace.latents[name]
             drawn.append(latent.z.flatten(end_dim=1).double().cpu())
             log_p.append(latent.log_p.flatten().double().cpu())
-    return torch.cat(drawn), torch.cat(log_p)
+    return torch.cat(drawn), torch.cat(log_p), torch.cat(told) if told else None
 
 
 def fitted(z: Tensor, components: int, covariance: Covariance, seed: int) -> Mixture:
