@@ -72,7 +72,9 @@ def test_unknown_names_answer_with_their_neighbours():
         check_settings(VAE, {"latnets": 3})
     with pytest.raises(UnknownNameError, match="no recipe 'vea'; did you mean 'vae'"):
         recipe_named("vea")
-    with pytest.raises(UnknownNameError, match="there are: auto, beta-vae, discrete, iwae, table, text-vae, vae"):
+    with pytest.raises(
+        UnknownNameError, match="there are: auto, beta-vae, discrete, iwae, table, text-vae, vae"
+    ):
         recipe_named("zzzzzz")
 
 

@@ -88,8 +88,8 @@ def test_a_new_prior_keeps_what_the_model_is_told():
     *_, model = conditional_ppca()
     batch = batch_of()
     again = model.with_prior(StandardNormal(2)).double()
-    check_close(again.trace_at(batch, {"z": torch.zeros(1, 6, 2, dtype=F64)}).log_px,
-                model.trace_at(batch, {"z": torch.zeros(1, 6, 2, dtype=F64)}).log_px, "log p(x|z)")  # fmt: skip
+    z = {"z": torch.zeros(1, 6, 2, dtype=F64)}
+    check_close(again.trace_at(batch, z).log_px, model.trace_at(batch, z).log_px, "log p(x|z)")
 
 
 def test_an_image_gets_a_picture_of_its_class_that_starts_as_nothing():

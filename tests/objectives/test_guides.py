@@ -1,6 +1,7 @@
 """Objectives between and beside the bounds: their limits, closed forms and what they refuse."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -41,7 +42,7 @@ def test_the_renyi_bound_runs_from_iwae_to_the_elbo_and_falls():
     check_close(Renyi(4, 1.0).reduce(trace).value, drawn, "a = 1")
     check_close(Renyi(4, 1 - 1e-7).reduce(trace).value, drawn, "a near 1", 1e-6)
     values = [Renyi(4, a).reduce(trace).value for a in (-1.0, 0.0, 0.5, 1.0, 2.0)]
-    assert all((more > less).all() for more, less in zip(values, values[1:], strict=False))
+    assert all((more > less).all() for more, less in pairwise(values))
     assert [Renyi(4, a).is_bound for a in (-0.1, 0.0, 2.0)] == [False, True, True]
 
 
@@ -94,7 +95,9 @@ def test_a_covariance_of_the_identity_costs_nothing_and_another_its_squares():
     corners = torch.tensor([[1.0, 1], [1, -1], [-1, 1], [-1, -1]], dtype=F64)
     tight = torch.full_like(corners, 1e-6)
     inside = ELBO().reduce(gaussian_trace(corners, tight)).value
-    check_close(Disentangled(ELBO()).reduce(gaussian_trace(corners, tight)).value, inside, "I", 1e-6)
+    check_close(
+        Disentangled(ELBO()).reduce(gaussian_trace(corners, tight)).value, inside, "I", 1e-6
+    )
     line = torch.tensor([[1.0, 1], [-1, -1]], dtype=F64)
     trace = gaussian_trace(line, torch.full_like(line, 0.5))
     inside = ELBO().reduce(trace).value

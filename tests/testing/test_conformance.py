@@ -27,7 +27,6 @@ from lowerbound.testing import (
     posterior_of,
     prior_of,
 )
-
 from lowerbound.testing.table import GUIDES
 
 

@@ -34,7 +34,8 @@ class Assembly:
         settings: The model's and the objective's settings, all of them, as JSON values.
         words: The reasons for the choices, one sentence each.
         refit: The prior to be fitted after training, "mixture", "flow" or "auto"; empty for none.
-            Without the setting `refit` it is "mixture" where the recipe says so and p(z) is N(0, I).
+            Without the setting `refit` it is "mixture" where the recipe says so and p(z) is
+            N(0, I).
     """
 
     recipe: Recipe

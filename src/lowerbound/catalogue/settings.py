@@ -11,7 +11,6 @@ from lowerbound.catalogue.slots import Choice, Slot
 from lowerbound.errors import SettingError, UnknownNameError
 from lowerbound.training import Training
 
-
 #: Priors that can be fitted after training; "auto" is the one that validation likes best.
 Refitted = Literal["auto", "none", "mixture", "flow"]
 REFITTED_MEANS = (

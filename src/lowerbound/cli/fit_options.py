@@ -51,7 +51,11 @@ class FitOptions:
     ] = True
     refit: Annotated[
         bool | None,
-        option("--refit/--no-refit", None, "Fit the better of a mixture and a flow as prior afterwards; with auto a mixture by itself."),
+        option(
+            "--refit/--no-refit",
+            None,
+            "Fit a mixture or a flow as prior afterwards; auto fits a mixture.",
+        ),
     ] = None
     report: Annotated[
         bool, option("--report/--no-report", None, "Write report.html at the end.")

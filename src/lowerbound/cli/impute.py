@@ -151,8 +151,6 @@ def _resampled(run: "Run", models: int, seed: int, device: str) -> "list[Model]"
     for index in range(models):
         with working(f"training model {index + 1} of {models}"):
             made.append(
-                bootstrap(
-                    spec.recipe, settings, data, seed=seed + index, device=device_of(device)
-                )
+                bootstrap(spec.recipe, settings, data, seed=seed + index, device=device_of(device))
             )
     return made

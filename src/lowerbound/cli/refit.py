@@ -25,8 +25,8 @@ def command(
     Encoder and decoder stay as they are. A mixture of Gaussians, and a flow, are fitted to draws of
     q(z|x) of the training examples; the validation examples choose between them, and their sizes.
     Samples then come from where encodings lie, and the ELBO rises by as much as the old prior was
-    wrong. `fit` does this by itself, with a mixture, where nothing else is asked for, and `fit --set refit=NAME` for
-    any model; here it is done again, or undone.
+    wrong. `fit` does this by itself, with a mixture, where nothing else is asked for, and with
+    --set refit=NAME for any model; here it is done again, or undone.
 
     Examples:
       lowerbound refit runs/one

@@ -28,7 +28,8 @@ def conditioned(data: Data, name: str) -> Data:
     """
     if name != CLASS:
         raise SettingError(
-            f"a condition is '{CLASS}': the folders of pictures, or the labels of a set; got {name!r}"
+            f"a condition is '{CLASS}': the folders of pictures, or the labels of a set; got "
+            f"{name!r}"
         )
     parts = [data.train, data.validation, data.test]
     if not all(isinstance(part, Examples) for part in parts):
@@ -99,5 +100,7 @@ def condition_codes(text: str | None, schema: Schema, count: int) -> torch.Tenso
         lower = [word.lower() for word in words]
         if value.lower() not in lower:
             raise UnknownNameError(f"value of {name}", value, words)
-        codes[names.index(name)] = words.index(value) if value in words else lower.index(value.lower())
+        codes[names.index(name)] = (
+            words.index(value) if value in words else lower.index(value.lower())
+        )
     return torch.tensor(codes).expand(count, -1)

@@ -1,5 +1,6 @@
 """Laws of codes: independent variables that take one of some classes each, or one of two."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -51,7 +52,7 @@ class OneHot(Distribution):
         """Of each of the D numbers."""
         return self.mean * (1 - self.mean)
 
-    def noisy(self, shape: torch.Size = torch.Size()) -> Tensor:
+    def noisy(self, shape: Sequence[int] = ()) -> Tensor:
         """Add Gumbel noise to the logits, `(*shape, ..., M, C)`."""
         uniform = torch.rand(
             (*shape, *self.logits.shape), dtype=self.logits.dtype, device=self.logits.device
@@ -62,9 +63,9 @@ class OneHot(Distribution):
         return self.logits - (-uniform.clamp(tiny, last).log()).log()
 
     @torch.no_grad()
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:  # type: ignore[override]
         """Draw one-hot codes: the largest of the noisy logits."""
-        return _hot(self.noisy(torch.Size(sample_shape)))
+        return _hot(self.noisy(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return log p of one-hot codes `(..., D)`, nats, float64."""
@@ -148,7 +149,7 @@ def relaxed(law: Distribution, temperature: float, samples: int) -> Tensor:
     logits = _logits(law)
     if logits is None:
         raise SettingError(f"{type(law).__name__} is no law of codes; use estimator=rloo")
-    drawn = (OneHot(logits).noisy(torch.Size([samples])) / temperature).softmax(dim=-1)
+    drawn = (OneHot(logits).noisy([samples]) / temperature).softmax(dim=-1)
     return drawn.flatten(start_dim=-2) if isinstance(law, OneHot) else drawn[..., 0]
 
 

@@ -1,6 +1,6 @@
 """Bounds on log p(x), and what may be done to them."""
 
-from lowerbound.objectives.aggregate import Disentangled, Discrepancy, TotalCorrelation
+from lowerbound.objectives.aggregate import Discrepancy, Disentangled, TotalCorrelation
 from lowerbound.objectives.annealed import Annealed
 from lowerbound.objectives.capacity import Capacity
 from lowerbound.objectives.discrete import RLOO, Enumerated, Gumbel

@@ -53,4 +53,6 @@ class Capacity(Wrapper):
     def at(self, fraction: float) -> Objective:
         """Return the objective at the C of that fraction."""
         share = 1.0 if fraction >= self.over else fraction / self.over
-        return replace(self, objective=self.objective.at(fraction), nats=self.nats * share, over=0.0)
+        return replace(
+            self, objective=self.objective.at(fraction), nats=self.nats * share, over=0.0
+        )

@@ -48,7 +48,9 @@ class RLOO(Objective):
         trace = model.trace(batch, self.samples)
         for name, latent in trace.latents.items():
             if latent.q.has_rsample:
-                raise SettingError(f"group '{name}' is no code: its draws have a gradient; use elbo")
+                raise SettingError(
+                    f"group '{name}' is no code: its draws have a gradient; use elbo"
+                )
         return trace
 
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:

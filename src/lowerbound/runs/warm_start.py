@@ -60,7 +60,9 @@ def warm_start(
     assembly = assemble(run.spec.recipe, run.schema, {**chosen, **length}, seed=seed)
     assembly.model.load_state_dict(run.model.state_dict())
     words = [word for word in assembly.words if not word.startswith(FIRST_WEIGHTS)]
-    assembly = replace(assembly, refit=new.refit, words=(*words, f"{FIRST_WEIGHTS}: those of {run.path}."))
+    assembly = replace(
+        assembly, refit=new.refit, words=(*words, f"{FIRST_WEIGHTS}: those of {run.path}.")
+    )
     digest = hashlib.sha256((run.path / "weights.safetensors").read_bytes()).hexdigest()
     origin = {"run": str(run.path.absolute()), "sha256": digest}
     return assembly, replace(data, schema=run.schema), origin

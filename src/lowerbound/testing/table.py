@@ -36,9 +36,7 @@ PRIORS: Mapping[str, Callable[[priors.Site], Conditional]] = {
 }
 
 #: Posteriors; each is made around a network that puts out its `parameters_shape(latents)`.
-POSTERIORS: Mapping[str, Any] = {
-    family.__name__: family for family in posteriors.BUILDERS.values()
-}
+POSTERIORS: Mapping[str, Any] = {family.__name__: family for family in posteriors.BUILDERS.values()}
 #: Settings that keep a posterior of the table small.
 SMALL: Mapping[str, Mapping[str, Any]] = {"FlowPosterior": {"layers": 2, "width": 8}}
 
@@ -130,11 +128,9 @@ OBJECTIVES: Mapping[str, Claim] = {
 GUIDES = ("Capacity", "Discrepancy", "Disentangled", "Gumbel", "Staged", "TotalCorrelation")
 
 #: Every recipe of the catalogue, and settings that keep its model small.
+_NAMES = "auto vae beta-vae iwae table discrete beta-tc dip mmd capacity"
 RECIPES: Mapping[str, Mapping[str, object]] = {
-    name: {"latents": 3, "hidden": [16], "channels": 4}
-    for name in (
-        "auto", "vae", "beta-vae", "iwae", "table", "discrete", "beta-tc", "dip", "mmd", "capacity",
-    )  # fmt: skip
+    name: {"latents": 3, "hidden": [16], "channels": 4} for name in _NAMES.split()
 }
 
 
