@@ -27,6 +27,7 @@ from lowerbound.testing import (
     posterior_of,
     prior_of,
 )
+from lowerbound.testing.table import GUIDES
 
 
 def test_the_table_lists_everything_that_the_packages_export():
@@ -35,7 +36,7 @@ def test_the_table_lists_everything_that_the_packages_export():
     assert set(LIKELIHOODS) == set(likelihoods.__all__) - {
         "Cells", "Site", "outputs_of", "Autoregressive"  # its laws are in test_sequence
     }  # fmt: skip
-    assert set(OBJECTIVES) == set(objectives.__all__) - {"Objective"}
+    assert set(OBJECTIVES) | set(GUIDES) == set(objectives.__all__) - {"Objective"}
     assert set(RECIPES) == {recipe.name for recipe in recipes()} - {"text-vae"}
     of_networks = {"MLP", "ResidualEncoder", "ResidualDecoder", "Reader", "Writer"}
     assert set(networks.__all__) - {"Init", "Network", "Pair"} == of_networks

@@ -22,6 +22,7 @@ def generate(
     draw: bool = True,
     temperature: float = 1.0,
     seed: int | None = None,
+    condition: Tensor | None = None,
 ) -> Tensor:
     """Draw new examples: z ~ p(z), from the top group down, then x ~ p(x|z).
 
@@ -33,6 +34,8 @@ def generate(
         temperature: Factor on the spread of every p(z), positive; 1 is the model. Less gives
             examples that are more typical and less varied.
         seed: Of the draws; None for a fresh one.
+        condition: What a conditional model is told of each, codes `(count, C)`; None for draws
+            from its p(x).
 
     Returns:
         `(count, *event)`, in the units of the data, on the CPU.
@@ -44,7 +47,8 @@ def generate(
     _check(count, temperature)
 
     def step(some: slice, device: torch.device) -> Tensor:
-        return _taken(model.sample(some.stop - some.start, temperature).law, draw)
+        told = None if condition is None else condition[some].to(device)
+        return _taken(model.sample(some.stop - some.start, temperature, condition=told).law, draw)
 
     with seeded(seed, device_of(model)):
         return by_chunks(model, count, step, drawn=True)
@@ -91,7 +95,12 @@ def generate_rows(
 
 
 def decode(
-    model: Model, z: Tensor | Latents, *, draw: bool = False, seed: int | None = None
+    model: Model,
+    z: Tensor | Latents,
+    *,
+    draw: bool = False,
+    seed: int | None = None,
+    condition: Tensor | None = None,
 ) -> Tensor:
     """Decode latent vectors.
 
@@ -100,6 +109,7 @@ def decode(
         z: All groups in a row, `(N, D)`, as `encode` gives them; or `(N, *shape)` by group.
         draw: Draw x from p(x|z) instead of giving its mean, or the most probable class.
         seed: Of the draw; None for a fresh one.
+        condition: What a conditional model is told of each, codes `(N, C)`.
 
     Returns:
         `(N, *event)`, in the units of the data, on the CPU.
@@ -112,7 +122,9 @@ def decode(
     rows = len(next(iter(groups.values())))
 
     def step(some: slice, device: torch.device) -> Tensor:
-        return _taken(model.decode({n: part[some].to(device) for n, part in groups.items()}), draw)
+        told = None if condition is None else condition[some].to(device)
+        given = {name: part[some].to(device) for name, part in groups.items()}
+        return _taken(model.decode(given, told), draw)
 
     with seeded(seed, device_of(model)):
         return by_chunks(model, rows, step, drawn=draw)

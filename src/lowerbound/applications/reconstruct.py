@@ -44,7 +44,8 @@ def reconstruct(
         raise UnknownNameError("group of latents", until, names)
     found = encode(model, examples).groups
     if until in (None, names[-1]):
-        return decode(model, found, draw=draw, seed=seed)
+        told = getattr(examples, "condition", None)
+        return decode(model, found, draw=draw, seed=seed, condition=told)
     kept = {name: found[name] for name in names[: names.index(until) + 1]}
 
     def step(some: slice, device: torch.device) -> Tensor:

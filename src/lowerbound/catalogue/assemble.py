@@ -33,8 +33,9 @@ class Assembly:
         training: The settings of its training.
         settings: The model's and the objective's settings, all of them, as JSON values.
         words: The reasons for the choices, one sentence each.
-        refit: True if a better prior is to be fitted after training: where "auto" or "table" was
-            asked for and no other prior.
+        refit: The prior to be fitted after training, "mixture", "flow" or "auto"; empty for none.
+            Without the setting `refit` it is "mixture" where the recipe says so and p(z) is
+            N(0, I).
     """
 
     recipe: Recipe
@@ -43,7 +44,7 @@ class Assembly:
     training: Training
     settings: dict[str, Any]
     words: tuple[str, ...]
-    refit: bool = False
+    refit: str = ""
 
 
 def assemble(
@@ -78,6 +79,9 @@ def assemble(
     resolved = resolve(known, chosen.settings)
     unused = [key for key in given if known[key].builders and key not in resolved]
     words = chosen.reasons
+    if schema.told:
+        names = ", ".join(field.name for field in schema.told)
+        words = (*words, f"The model is told, and does not explain: {names}.")
     if unused:
         words = (*words, f"Not used, as no part that was chosen has it: {', '.join(unused)}.")
     trained = {key: value for key, value in given.items() if known[key].group == "training"}
@@ -95,10 +99,12 @@ def assemble(
         )
     with seeded(seed):
         model, objective = recipe(schema, **arguments)
-    asked_for = name == "auto" or recipe.refit
-    refit = asked_for and resolved.get("prior") == "standard-normal"
+    refit = str(given.get("refit", settings_of(asked)["refit"].default))
+    if refit == "none" or ("refit" not in given and resolved.get("prior") != "standard-normal"):
+        refit = ""
     if refit:
-        words = (*words, "After training a mixture is fitted to the encodings, if it is better.")
+        noun = "mixture or a flow" if refit == "auto" else refit
+        words = (*words, f"After training a {noun} is fitted to the encodings, if it is better.")
     return Assembly(recipe, model, objective, training, plain(resolved), words, refit)
 
 
@@ -110,7 +116,7 @@ def resolve(known: Mapping[str, Setting], settings: Mapping[str, Any]) -> dict[s
     found = {
         name: settings.get(name, setting.default)
         for name, setting in known.items()
-        if setting.group != "training" and not setting.builders
+        if setting.group in ("model", "objective") and not setting.builders
     }
     for name, setting in known.items():
         slot = name.partition(".")[0]

@@ -21,7 +21,6 @@ def bootstrap(
     *,
     seed: int,
     device: torch.device | str | None = None,
-    refitted: bool = False,
 ) -> Model:
     """Train a recipe on as many rows, drawn with replacement from the training part.
 
@@ -34,7 +33,6 @@ def bootstrap(
         data: The validation part stays as it is.
         seed: Of the resample, the first weights and the training.
         device: Where to train.
-        refitted: Whether to fit a prior afterwards, as "auto" does.
 
     Source: van Buuren (2018), Flexible imputation of missing data, section 3.2.2.
     """
@@ -46,5 +44,5 @@ def bootstrap(
     model = fit(
         assembly.model, assembly.objective, resampled, assembly.training, seed=seed, device=device
     ).model
-    better = refit_after(model, resampled, seed=seed) if refitted or assembly.refit else None
+    better = refit_after(model, resampled, assembly.refit, seed=seed) if assembly.refit else None
     return (model if better is None else apply(model, better)).eval()

@@ -9,7 +9,7 @@ from torch import Tensor
 from lowerbound.catalogue.laws import bins_of, laws_for, sites_of
 from lowerbound.catalogue.policy import init_for, latents_for, network_for
 from lowerbound.catalogue.slots import SLOTS, Choice, Likelihood, Networks, Posterior, Prior
-from lowerbound.core import View
+from lowerbound.core import Told, View
 from lowerbound.data import KINDS, Schema
 from lowerbound.distributions import Bins, Layout
 from lowerbound.errors import SettingError
@@ -71,8 +71,11 @@ def flat(
     about = Choice.of(posterior)
     family: Any = SLOTS["posterior"].builders[SLOTS["posterior"].check(about.name)]
     seen = view.shape(schema.shape)
+    told = Told([one.levels or 0 for one in schema.told], seen) if schema.told else None
+    seen = seen if told is None else told.shape(seen)
     encoder = pair.encoder(seen, family.parameters_shape(latents))
-    decoder = pair.decoder((latents,), outputs_of(cells, schema.shape))
+    inputs_of_decoder = latents if told is None else latents + told.size
+    decoder = pair.decoder((inputs_of_decoder,), outputs_of(cells, schema.shape))
     if not next(encoder.parameters()).is_meta:  # there sizes are counted and nothing else
         for net in (encoder, decoder):
             net.start(first)
@@ -85,7 +88,7 @@ def flat(
     top = Choice.of(prior)
     build = SLOTS["prior"].builders[SLOTS["prior"].check(top.name)]
     p = build(Place(latents, seen, q), **top.settings)
-    return VAE(p, q, Fields(decoder, cells), view)
+    return VAE(p, q, Fields(decoder, cells), view, told)
 
 
 def view_of(schema: Schema, inputs: Inputs = "standardized") -> View:

@@ -31,7 +31,7 @@ class Recipe:
             `seen` about how many examples are gone through at most.
         avoid: When not to choose it, in a sentence.
         differs: How it departs from its source.
-        refit: Whether a better prior is fitted after training, unless another one was asked for.
+        refit: Whether a better prior is fitted after training of itself, if p(z) is N(0, I).
     """
 
     name: str

@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -28,6 +29,8 @@ FEWEST = 100
 MOST, MOST_JUDGED = 20_000, 5_000
 #: With fewer encodings a unit, mixtures without correlations are tried, too.
 FEW = 50
+#: Weight, within a class, of the components of all classes.
+STRAY = 1e-3
 #: Rounds of expectation maximisation; more change the fourth digit of the gain.
 ROUNDS = 20
 #: A unit's variance in a component is at least this share of its variance over all encodings.
@@ -82,7 +85,7 @@ def refit(
     Args:
         model: Trained.
         data: That of its training.
-        prior: "mixture" of Gaussians, or "flow".
+        prior: "mixture" of Gaussians, "flow", or "auto" for the better of the two.
         seed: Of the draws and of the fit.
         progress: Called with (fits done, fits in all at most).
 
@@ -97,56 +100,61 @@ def refit(
     Source: Ghosh et al. (2020), section 4 (a density fitted after training), arXiv 1903.12436;
         Hoffman & Johnson (2016), section 2, for what it gains.
     """
-    if prior not in REFITTED:
-        raise UnknownNameError("prior to refit", prior, REFITTED)
+    if prior not in (*REFITTED, "auto"):
+        raise UnknownNameError("prior to refit", prior, [*REFITTED, "auto"])
     name, space = next(iter(model.latents.items()))
     if space.discrete or len(space.shape) != 1:
-        raise SettingError(f"a {prior} is for a vector of latents; group '{name}' is none")
+        raise SettingError(f"a prior is refitted to a vector of latents; group '{name}' is none")
     if len(data.train) < FEWEST or len(data.validation) < FEWEST // 10:
         raise DataError(
             f"a prior is fitted to at least {FEWEST} training and {FEWEST // 10} validation "
             f"examples, got {len(data.train)} and {len(data.validation)}"
         )
     with seeded(seed, stream="refit"):
-        least = MOST if prior == "flow" else 2000
-        known, _ = encodings(model, data.train, name, MOST, seed, least)
-        judged, old = encodings(model, data.validation, name, MOST_JUDGED, seed)
-    found = fitted_flows if prior == "flow" else _mixtures
-    best: tuple[float, Tensor, Conditional, dict[str, Any]] | None = None
+        known, _, codes = encodings(model, data.train, name, MOST, seed, MOST)
+        judged, old, told = encodings(model, data.validation, name, MOST_JUDGED, seed)
+    makers = {"mixture": partial(_mixtures, codes=codes), "flow": fitted_flows}
+    best: tuple[float, Tensor, Conditional, dict[str, Any], str] | None = None
     tried: list[tuple[int, str, float]] = []
-    candidates = found(known, judged, seed)
-    gain: float | None = None
-    while True:
-        try:  # a candidate follows from the gain of the one before
-            made, settings, most = candidates.send(gain)
-        except StopIteration:
-            break
-        with torch.no_grad():
-            gains = log_prob(made(), judged.to(dtype_of(made))) - old
-        gain = float(gains.mean())
-        size, kind = list(settings.values())[:2]
-        tried.append((size, kind, gain))
-        if progress is not None:
-            progress(len(tried), most)
-        if best is None or gain > best[0]:
-            best = gain, gains, made, settings
+    for kind in makers if prior == "auto" else (prior,):
+        candidates = makers[kind](known, judged, seed)
+        gain: float | None = None
+        while True:
+            try:  # a candidate follows from the gain of the one before
+                made, settings, most = candidates.send(gain)
+            except StopIteration:
+                break
+            with torch.no_grad():
+                gains = log_prob(made(told), judged.to(dtype_of(made))) - old
+            gain = float(gains.mean())
+            size, shape = list(settings.values())[:2]
+            tried.append((size, shape, gain))
+            if progress is not None:
+                progress(len(tried), most)
+            if best is None or gain > best[0]:
+                best = gain, gains, made, settings, kind
     if best is None:
         return None
-    gain, gains, made, settings = best
+    gain, gains, made, settings, kind = best
     error = float(gains.std() / math.sqrt(len(gains)))
     if not gain > 2 * error:
         return None
     tensors = {key: value.detach().clone() for key, value in made.state_dict().items()}
-    return Refit(prior, settings, tensors, gain, error, tuple(tried))
+    return Refit(kind, settings, tensors, gain, error, tuple(tried))
 
 
 def refit_after(
-    model: Model, data: Data, *, seed: int = 0, progress: Callable[[int, int], None] | None = None
+    model: Model,
+    data: Data,
+    prior: str = "auto",
+    *,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Refit | None:
     """Refit by itself after a training: None, and no refusal, where there is too little data."""
     if len(data.train) < FEWEST or len(data.validation) < FEWEST // 10:
         return None
-    return refit(model, data, seed=seed, progress=progress)
+    return refit(model, data, prior, seed=seed, progress=progress)
 
 
 def apply(model: Model, refit: Refit) -> Model:
@@ -166,15 +174,16 @@ def apply(model: Model, refit: Refit) -> Model:
     return whole if place is None else whole.to(place.device)
 
 
-def of_tensors(tensors: Mapping[str, Tensor]) -> Refit:
-    """Make a refit of the weights that another process found."""
-    covariance = "full" if "slopes" in tensors else "diagonal"
-    settings = {"components": len(tensors["log_weights"]), "covariance": covariance}
-    return Refit("mixture", settings, dict(tensors), math.nan, math.nan)
+def _mixtures(z: Tensor, judged: Tensor, seed: int, codes: Tensor | None = None) -> Candidates:
+    """Fit mixtures of more and more components, as long as the gain grows.
 
-
-def _mixtures(z: Tensor, judged: Tensor, seed: int) -> Candidates:
-    """Fit mixtures of more and more components, as long as the gain grows."""
+    Of a model that is told one condition, each class has a mixture of its own, p(z|c).
+    """
+    if codes is not None and codes.shape[1] == 1:
+        rows = [z[codes[:, 0] == code] for code in range(int(codes.max()) + 1)]
+        if min(map(len, rows)) >= FEW:
+            yield from _by_class(rows, seed)
+            return
     shapes: tuple[Covariance, ...] = ("full",)
     units = z.shape[1]
     if units == 1:
@@ -193,10 +202,35 @@ def _mixtures(z: Tensor, judged: Tensor, seed: int) -> Candidates:
             last = gain
 
 
+def _by_class(rows: list[Tensor], seed: int) -> Candidates:
+    """Fit as many components to each class, more and more, as long as the gain grows."""
+    possible = [k for k in COMPONENTS if k * FEW <= min(map(len, rows))]
+    last = -math.inf
+    for each in possible:
+        fits = [fitted(own, each, "full", seed) for own in rows]
+        made = Mixture(rows[0].shape[1], each * len(rows), "full", len(rows))
+        parts = [one.state_dict() for one in fits]
+        shares = torch.cat([part.pop("log_weights").softmax(dim=0) for part in parts])
+        whole = torch.tensor([len(own) for own in rows], dtype=shares.dtype)
+        places = torch.arange(len(rows)).repeat_interleave(each)
+        weights = shares * (whole / whole.sum())[places]
+        # a class may look like another: no component is impossible
+        blocks = shares * (places == torch.arange(len(rows)).unsqueeze(1))
+        joined = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        joined["log_weights"] = weights.log()
+        joined["of_classes"] = ((1 - STRAY) * blocks + STRAY * weights).log()
+        made.load_state_dict(joined)
+        settings = {"components": each * len(rows), "covariance": "full", "classes": len(rows)}
+        gain = yield made, settings, len(possible)
+        if gain is None or gain <= last:
+            return
+        last = gain
+
+
 @torch.no_grad()
 def encodings(
     model: Model, examples: Source, name: str, most: int, seed: int, least: int = 2000
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor | None]:
     """Draw z ~ q(z|x) of a group, and log p(z) under the model's own prior.
 
     Args:
@@ -208,19 +242,23 @@ def encodings(
         least: Up to ten draws of each are made to have as many as this.
 
     Returns:
-        `(N, D)` and `(N,)`, float64, on the CPU.
+        `(N, D)` and `(N,)`, float64, and what the model was told of each, `(N, C)`; on the CPU.
     """
     few = examples.few(most)
     draws = max(1, min(10, least // max(1, len(few))))
     drawn: list[Tensor] = []
     log_p: list[Tensor] = []
+    told: list[Tensor] = []
     with on(model) as device, seeded(seed, device, stream="encodings"):
         for start in range(0, len(few), 500):
-            trace = model.trace(few.batch(slice(start, start + 500)).to(device), draws)
+            batch = few.batch(slice(start, start + 500))
+            trace = model.trace(batch.to(device), draws)
+            if batch.condition is not None:
+                told.append(batch.condition.repeat(draws, 1))
             latent = trace.latents[name]
             drawn.append(latent.z.flatten(end_dim=1).double().cpu())
             log_p.append(latent.log_p.flatten().double().cpu())
-    return torch.cat(drawn), torch.cat(log_p)
+    return torch.cat(drawn), torch.cat(log_p), torch.cat(told) if told else None
 
 
 def fitted(z: Tensor, components: int, covariance: Covariance, seed: int) -> Mixture:

@@ -11,6 +11,13 @@ from lowerbound.catalogue.slots import Choice, Slot
 from lowerbound.errors import SettingError, UnknownNameError
 from lowerbound.training import Training
 
+#: Priors that can be fitted after training; "auto" is the one that validation likes best.
+Refitted = Literal["auto", "none", "mixture", "flow"]
+REFITTED_MEANS = (
+    "The prior that is fitted to the encodings afterwards, where it is better; auto for the better "
+    "of a mixture and a flow."
+)
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -21,7 +28,8 @@ class Setting:
             dot, such as "prior.components".
         kind: Its type.
         default: Its value when nobody changes it.
-        group: "model" (a part), "objective" (the recipe's own) or "training".
+        group: "model" (a part), "objective" (the recipe's own), "training", or "afterwards" (what
+            is done to a trained model).
         meaning: Its line in the docstring of its function.
         slot: The slot that it fills; None for other settings.
         builders: The setting as each builder has it, which may differ in its default, by the name
@@ -31,7 +39,7 @@ class Setting:
     name: str
     kind: Any
     default: Any
-    group: Literal["model", "objective", "training"]
+    group: Literal["model", "objective", "training", "afterwards"]
     meaning: str = ""
     slot: Slot | None = None
     builders: Mapping[str, "Setting"] = field(default_factory=dict)
@@ -54,6 +62,8 @@ def settings_of(recipe: Recipe) -> dict[str, Setting]:
         name = entry.name
         default = recipe.training.get(name, entry.default)
         found[name] = Setting(name, hints[name], default, "training", means.get(name, ""))
+    default = "mixture" if recipe.refit else "none"
+    found["refit"] = Setting("refit", Refitted, default, "afterwards", REFITTED_MEANS)
     return found
 
 

@@ -55,6 +55,7 @@ def command(
         ("model", "the model"),
         ("objective", "the objective"),
         ("training", "the training"),
+        ("afterwards", "a trained model"),
     ):
         say(f"--set for {title}")
         for builder, setting in settings:

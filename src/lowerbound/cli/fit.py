@@ -30,6 +30,7 @@ def fit(context: typer.Context, options: FitOptions) -> None:
       lowerbound fit scans.npy --binarize --json > result.json
       lowerbound fit photos/ --explain
       lowerbound fit mnist --binarize-dynamic --model iwae --set gradient=dreg
+      lowerbound fit photos/ --condition class
       lowerbound fit --resume runs/photos
       lowerbound fit --resume runs/photos --epochs 200
       lowerbound fit more-photos/ --from runs/photos

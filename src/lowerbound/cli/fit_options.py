@@ -51,7 +51,11 @@ class FitOptions:
     ] = True
     refit: Annotated[
         bool | None,
-        option("--refit/--no-refit", None, "Fit a better prior afterwards; with auto by itself."),
+        option(
+            "--refit/--no-refit",
+            None,
+            "Fit a mixture or a flow as prior afterwards; auto fits a mixture.",
+        ),
     ] = None
     report: Annotated[
         bool, option("--report/--no-report", None, "Write report.html at the end.")
@@ -73,6 +77,10 @@ class FitOptions:
                     f"--{name} and --set {name}= say the same thing; give one of them"
                 )
             settings[name] = str(value)
+        if self.refit is not None:
+            if "refit" in settings:
+                raise SettingError("--refit and --set refit= say the same thing; give one of them")
+            settings["refit"] = "auto" if self.refit else "none"
         if "epochs" in settings and "minutes" in settings:
             raise SettingError("--epochs and --minutes exclude each other; give one of them")
         return settings

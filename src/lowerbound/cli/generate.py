@@ -50,6 +50,9 @@ def command(
     gaps: Annotated[
         bool, option("--gaps/--no-gaps", None, "Leave cells empty as the data does, or none.")
     ] = True,
+    told: Annotated[
+        str | None, option("--condition", "NAME=VALUE", "Told to a conditional model: class=Bag.")
+    ] = None,
     force: Force = False,
     seed: Seed = None,
     device: Device = "auto",
@@ -65,6 +68,8 @@ def command(
 
     Rows of a table that has gaps have gaps as it does, and --where "pay=NA" asks for them;
     --no-gaps fills every cell.
+    A model that was trained with --condition is told --condition "class=Bag"; without it, examples
+    are of all classes.
 
     Examples:
       lowerbound generate runs/one
@@ -85,18 +90,21 @@ def command(
     first = current().first
     target, form = place(out, "samples", run.schema, force=force or not first)
     check_count(count, run.schema, form)
-    told = _conditions(run.schema, where or [], like, vary)
+    from lowerbound.data import condition_codes
+
+    codes = condition_codes(told, run.schema, count)
+    wanted = _conditions(run.schema, where or [], like, vary)
     law = run.gaps if gaps and form != ".npy" else None
-    if law is None and any(one.gap for one in told):
+    if law is None and any(one.gap for one in wanted):
         remedy = f"fit one: lowerbound refit {path} --gaps"
         if run.gaps is not None:
             remedy = "leave out --no-gaps, and write a .csv or .parquet file"
         raise SettingError(f"--where asks for a gap, and the rows have no law of gaps; {remedy}")
-    if told:
+    if wanted:
         if draw is False:
             raise SettingError("--where and --like draw their rows; leave --mean out")
         with working("generating"):
-            found = generate_where(run.model, count, told, run.schema, gaps=law, seed=chosen)
+            found = generate_where(run.model, count, wanted, run.schema, gaps=law, seed=chosen)
             if first:
                 write_examples(target, form, found.x, run.schema, observed=found.observed)
         if first:
@@ -113,10 +121,11 @@ def command(
         return
     drawn = not run.schema.is_image if draw is None else draw
     with working("generating"):
-        if drawn:
+        if drawn and codes is None:
             x, known = generate_rows(run.model, law, count, seed=chosen)
         else:
-            x, known = generate(run.model, count, draw=False, seed=chosen), None
+            x = generate(run.model, count, draw=drawn, seed=chosen, condition=codes)
+            known = None
         if not first:
             return
         write_examples(target, form, x, run.schema, observed=known, seed=chosen)

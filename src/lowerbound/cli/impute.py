@@ -145,13 +145,12 @@ def _resampled(run: "Run", models: int, seed: int, device: str) -> "list[Model]"
     from lowerbound.cli.sources import own_data
 
     data, spec = own_data(run, remedy="leave --models out"), run.spec
+    refit = "none" if run.refit is None else run.refit.prior
+    settings = {**spec.settings, **spec.training, "refit": refit}
     made = []
     for index in range(models):
         with working(f"training model {index + 1} of {models}"):
             made.append(
-                bootstrap(
-                    spec.recipe, {**spec.settings, **spec.training}, data, seed=seed + index,
-                    device=device_of(device), refitted=run.refit is not None,
-                )
-            )  # fmt: skip
+                bootstrap(spec.recipe, settings, data, seed=seed + index, device=device_of(device))
+            )
     return made

@@ -28,6 +28,7 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("gaps", list[str], "COLUMN=CODE", "Missing where so; may be repeated."),
     ("column", list[str], "NAME=KIND",
      "A column's kind, date:%d.%m.%Y, id, text or skip; may be repeated."),
+    ("condition", str, "NAME", "What the model is told: class, of folders or labels."),
     ("longest", int, "BYTES", "Of texts: longer ones are left out."),
 )  # fmt: skip
 #: Those of new data for a run, which is otherwise read as that of its training.

@@ -9,8 +9,8 @@ from lowerbound.cli.common import Device, Json, RunPath, open_run, option
 def command(
     path: RunPath,
     prior: Annotated[
-        str, option("--prior", "NAME", "The prior that is fitted: mixture or flow.")
-    ] = "mixture",
+        str, option("--prior", "NAME", "The prior that is fitted: mixture, flow or auto.")
+    ] = "auto",
     source: Annotated[
         str | None, option("--data", "DATA", "Where the run's data is now, if it moved.")
     ] = None,
@@ -26,11 +26,11 @@ def command(
 ) -> None:
     """Fit the prior p(z) of a trained run to its encodings.
 
-    Encoder and decoder stay as they are. A mixture of Gaussians, or a flow, is fitted to draws of
-    q(z|x) of the training examples; its size is the one that the validation examples like best.
+    Encoder and decoder stay as they are. A mixture of Gaussians, and a flow, are fitted to draws of
+    q(z|x) of the training examples; the validation examples choose between them, and their sizes.
     Samples then come from where encodings lie, and the ELBO rises by as much as the old prior was
-    wrong. `fit` does this by itself, with a mixture, where nothing else is asked for; here it is
-    done again, or undone.
+    wrong. `fit` does this by itself, with a mixture, where nothing else is asked for, and with
+    --set refit=NAME for any model; here it is done again, or undone.
 
     With --gaps the law p(m|z) of which cells of a row are gaps is fitted in place of a prior; `fit`
     does so by itself where the data has gaps. It changes no log p(x) and lets `generate` leave
@@ -69,7 +69,8 @@ def command(
         if json:
             say_json({"run": str(path), "prior": None})
         else:
-            say(f"no {prior} is better than the run's own prior on the validation examples")
+            noun = "mixture and no flow" if prior == "auto" else prior
+            say(f"no {noun} is better than the run's own prior on the validation examples")
         return
     write_prior(directory, found)
     if json:

@@ -1,5 +1,7 @@
 """Step by step what `lowerbound fit` does."""
 
+import json
+import math
 import os
 import shlex
 import sys
@@ -11,7 +13,7 @@ from typing import Any
 from lowerbound.catalogue import Assembly, assemble, recipe_named
 from lowerbound.catalogue.assemble import check_values
 from lowerbound.catalogue.gaps import fit_gaps
-from lowerbound.catalogue.refit import apply, of_tensors, refit_after
+from lowerbound.catalogue.refit import Refit, apply, refit_after
 from lowerbound.catalogue.settings import check_settings
 from lowerbound.cli.common import device_of
 from lowerbound.cli.console import say, say_json, tell, warn, working, wrapped
@@ -58,8 +60,6 @@ def train(options: FitOptions) -> int:
             assembly = assemble(
                 options.model, data.schema, settings, examples=count, seed=options.seed
             )
-    if options.refit is not None:
-        assembly = replace(assembly, refit=options.refit)
     introduce(assembly, data, options, informer(options))
     if options.explain:
         return explain(assembly, data, options)
@@ -106,7 +106,7 @@ def go_on(options: FitOptions) -> int:
     )
     assembly = found.assembly
     if options.refit is not None:
-        assembly = replace(assembly, refit=options.refit)
+        assembly = replace(assembly, refit="auto" if options.refit else "")
     introduce(assembly, found.data, options, inform)
     if options.explain:
         return explain(assembly, found.data, options)
@@ -147,7 +147,7 @@ def to_the_end(
     inform(saved(RunDirectory(out)))
     try:
         if assembly.refit:
-            result = refitted(options, data, out, result)
+            result = refitted(options, data, out, result, assembly.refit)
         if current().first:
             with together(ALONE), working("fitting the law of gaps", quiet=options.quiet):
                 gaps = fit_gaps(result.model, data, seed=options.seed)
@@ -160,19 +160,22 @@ def to_the_end(
         return 130
 
 
-def refitted(options: FitOptions, data: Data, out: Path, result: Fit) -> Fit:
+def refitted(options: FitOptions, data: Data, out: Path, result: Fit, prior: str) -> Fit:
     """Fit a better prior to the encodings, write it, and put it under the model."""
     group, found = current(), None
     if group.first:
         with together(ALONE), working("fitting a prior", quiet=options.quiet) as progress:
-            found = refit_after(result.model, data, seed=options.seed, progress=progress)
+            found = refit_after(result.model, data, prior, seed=options.seed, progress=progress)
         if found is not None:
             write_prior(RunDirectory(out), found)
             informer(options)(found.words)
+    (about, *_) = group.tell(json.dumps(None if found is None else [found.prior, found.settings]))
     (tensors, *_) = group.gather({} if found is None else found.tensors)
     if not tensors:
         return result
-    return replace(result, model=apply(result.model, of_tensors(tensors)))
+    name, settings = json.loads(about)
+    there = Refit(name, settings, tensors, math.nan, math.nan)
+    return replace(result, model=apply(result.model, there))
 
 
 def check_before_reading(options: FitOptions, settings: dict[str, str]) -> None:

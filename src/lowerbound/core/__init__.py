@@ -5,10 +5,12 @@ from lowerbound.core.conditional import Conditional
 from lowerbound.core.model import Choose, Factor, Inferred, Model, Sample
 from lowerbound.core.on import constant, device_of, dtype_of, on
 from lowerbound.core.space import Latents, Space, flatten, unflatten, units_of
+from lowerbound.core.told import UNTOLD, Told
 from lowerbound.core.trace import Bound, Gradient, Latent, Pick, Trace, Traceable
 from lowerbound.core.view import View
 
 __all__ = [
+    "UNTOLD",
     "Batch",
     "Bound",
     "Choose",
@@ -22,6 +24,7 @@ __all__ = [
     "Pick",
     "Sample",
     "Space",
+    "Told",
     "Trace",
     "Traceable",
     "View",

@@ -37,7 +37,7 @@ class Batch:
             None if self.condition is None else self.condition.to(device),
         )
 
-    def rows(self, chosen: slice) -> "Batch":
+    def rows(self, chosen: slice | Tensor) -> "Batch":
         """Some of the examples."""
         return Batch(
             self.x[chosen],

@@ -7,6 +7,7 @@ that are in hand already (`Raw`).
 from lowerbound.core.batch import Batch
 from lowerbound.data.build import build
 from lowerbound.data.coerce import coerce
+from lowerbound.data.condition import condition_codes, conditioned
 from lowerbound.data.dataset import Data
 from lowerbound.data.examples import Examples
 from lowerbound.data.field import Constant, Field
@@ -46,6 +47,8 @@ __all__ = [
     "build",
     "coerce",
     "columns_of",
+    "condition_codes",
+    "conditioned",
     "named_sets",
     "names",
     "read",

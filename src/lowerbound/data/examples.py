@@ -30,6 +30,7 @@ class Examples:
             examples of about one length into a batch.
         unseen: Log p of cells such as training never saw, which are gaps in `x`, and of changes of
             columns that never varied: `(N, D + C)`, nats; None where there are none.
+        condition: Codes of what a conditional model is told, int64 `(N, C)`, -1 where it is not.
 
     Example:
         >>> examples = Examples(torch.zeros(10, 3))
@@ -46,6 +47,7 @@ class Examples:
     row_label: str | None = None
     lengths: Tensor | None = None
     unseen: Tensor | None = None
+    condition: Tensor | None = None
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -57,7 +59,12 @@ class Examples:
 
     def batch(self, index: Tensor | slice) -> Batch:
         """Take the examples at `index` as a `Batch`; a slice copies nothing."""
-        return Batch(self.x[index], None if self.observed is None else self.observed[index])
+        observed, condition = self.observed, self.condition
+        return Batch(
+            self.x[index],
+            None if observed is None else observed[index],
+            None if condition is None else condition[index],
+        )
 
     def draw(self, index: Tensor | slice) -> Batch:
         """Take the examples at `index` as a training sees them: drawn anew, if at all."""
@@ -111,6 +118,7 @@ class Examples:
             grey=None if self.grey is None else replace(self.grey, levels=change(self.grey.levels)),
             lengths=of(self.lengths),
             unseen=of(self.unseen),
+            condition=of(self.condition),
         )
 
 

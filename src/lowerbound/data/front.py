@@ -5,6 +5,7 @@ from typing import Any
 
 from lowerbound.data.build import Stage, build
 from lowerbound.data.coerce import coerce
+from lowerbound.data.condition import conditioned
 from lowerbound.data.dataset import Data
 from lowerbound.data.infer import check_limit
 from lowerbound.data.notes import Note
@@ -75,7 +76,8 @@ def read(
     if raw.pictures and len(raw) == 1:
         raise DataError(f"{raw.where} is a single picture; training needs a folder of at least 10")
     limit = None if raw.pictures and raw.rows.in_memory else limit  # chosen by name
-    return build(raw, binarize=binarize, seed=seed, limit=limit, stage=progress)
+    data = build(raw, binarize=binarize, seed=seed, limit=limit, stage=progress)
+    return data if options.condition is None else conditioned(data, options.condition)
 
 
 def read_examples(

@@ -103,6 +103,7 @@ class Reading:
         files: In a folder of arrays or tables, whether a file is one example or holds rows.
         longest: Bytes of the longest text that is kept.
         written: How columns are written, where other data decided it.
+        condition: What a model is told of an example and does not explain: "class".
         recorded: Whether the decisions were taken for other data: those that do not fit give way.
 
     Raises:
@@ -130,6 +131,7 @@ class Reading:
     files: Files | None = None
     longest: int | None = None
     written: tuple[Written, ...] = ()
+    condition: str | None = None
     recorded: bool = False
 
     def __post_init__(self) -> None:

@@ -58,7 +58,7 @@ class Schema:
             raise DataError("a schema needs at least one field to model, got none")
         if len(self.shape) not in (1, 2, 3):
             raise DataError(f"an example has shape (D,), (T, C) or (C, H, W), got {self.shape}")
-        if len(self.shape) > 1 and len(self.fields) > 1:
+        if len(self.shape) > 1 and len(self.modelled) > 1:
             raise DataError("only the columns of a table are fields of their own")
         cells = sum(field.cells for field in self.modelled)
         if cells != math.prod(self.shape) or cells > MOST_CELLS:
@@ -101,6 +101,11 @@ class Schema:
     def modelled(self) -> tuple[Field, ...]:
         """The fields whose cells make up a packed example."""
         return tuple(field for field in self.fields if field.role == "modelled")
+
+    @property
+    def told(self) -> tuple[Field, ...]:
+        """The fields that a model is told and does not explain."""
+        return tuple(field for field in self.fields if field.role == "condition")
 
     @property
     def absent(self) -> tuple[Constant | LeftOut | Derived, ...]:

@@ -3,6 +3,7 @@
 from lowerbound.distributions.binned import Binned, Layout
 from lowerbound.distributions.bins import Bins
 from lowerbound.distributions.centre import centre, expected, spread, tempered
+from lowerbound.distributions.codes import OneHot, is_discrete
 from lowerbound.distributions.detach import detached
 from lowerbound.distributions.discretized_logistic import DiscretizedLogistic
 from lowerbound.distributions.flow import Flow
@@ -32,6 +33,7 @@ __all__ = [
     "Independent",
     "Layout",
     "Levels",
+    "OneHot",
     "RoundedLogistic",
     "CellNormal",
     "Sequence",
@@ -44,6 +46,7 @@ __all__ = [
     "centre",
     "detached",
     "expected",
+    "is_discrete",
     "log_prob",
     "spread",
     "tempered",

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal, Normal, kl_divergence
 
+from lowerbound.distributions.codes import kl_of_codes
 from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitNormal, kl_to_unit
 
@@ -24,6 +25,9 @@ def analytic_kl(q: Distribution, p: Distribution) -> Tensor | None:
 
     Source: Kingma & Welling (2014), appendix B, arXiv 1312.6114, for two diagonal Gaussians.
     """
+    codes = kl_of_codes(q, p)  # torch's own, of bits, fails where a batch meets none
+    if codes is not None:
+        return codes
     base = p.base_dist if isinstance(p, Independent) else None
     if isinstance(q, Independent) and base is not None:
         units = _of_units(q.base_dist, base)

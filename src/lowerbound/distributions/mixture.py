@@ -12,10 +12,10 @@ from lowerbound.distributions.log_prob import log_prob
 
 
 class Mixture(Distribution):
-    """p(z) = sum_k w_k p_k(z), without a batch.
+    """p(z) = sum_k w_k p_k(z); a batch has weights of its own, and the components in common.
 
     Args:
-        log_weights: log w, `(components,)`; normalised here.
+        log_weights: log w, `(*batch, components)`; normalised here.
         components: The p_k, batch `(components,)`, event `(D,)`.
 
     Example:
@@ -30,9 +30,9 @@ class Mixture(Distribution):
     has_rsample = False
 
     def __init__(self, log_weights: Tensor, components: Distribution) -> None:
-        self.log_weights = log_weights.log_softmax(dim=0)
+        self.log_weights = log_weights.log_softmax(dim=-1)
         self.components = components
-        super().__init__(torch.Size(), components.event_shape, validate_args=False)
+        super().__init__(log_weights.shape[:-1], components.event_shape, validate_args=False)
 
     @property
     def arg_constraints(self) -> dict[str, constraints.Constraint]:
@@ -54,15 +54,15 @@ class Mixture(Distribution):
         return self.log_shares(value).logsumexp(dim=-1)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:  # type: ignore[override]
-        """Draw `(*sample_shape, D)`: a component, then a point of it."""
+        """Draw `(*sample_shape, *batch, D)`: a component, then a point of it."""
         with torch.no_grad():
             shape = torch.Size(sample_shape)
-            chosen = Categorical(logits=self.log_weights).sample(torch.Size([shape.numel()]))
+            chosen = Categorical(logits=self.log_weights).sample(shape).flatten()
             # each component draws as many points as the one that is chosen most often needs
-            hits = torch.nn.functional.one_hot(chosen, len(self.log_weights))
+            hits = torch.nn.functional.one_hot(chosen, self.log_weights.shape[-1])
             turn = (hits.cumsum(dim=0) * hits).sum(dim=-1) - 1
             points = self.components.sample(torch.Size([int(hits.sum(dim=0).max())]))
-            return points[turn, chosen].reshape(*shape, *self.event_shape)
+            return points[turn, chosen].reshape(*shape, *self.batch_shape, *self.event_shape)
 
     @property
     def mean(self) -> Tensor:

@@ -152,7 +152,8 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
             if kept is not None and kept.best is not None:
                 self._keep(form, spec, kept, None)
             raise
-        better = refit_after(result.model, data, seed=seed) if assembly.refit else None
+        prior = assembly.refit
+        better = refit_after(result.model, data, prior, seed=seed) if prior else None
         self._keep(form, spec, result, better)
         return self
 

@@ -102,11 +102,11 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         params = self.get_params(deep=False)
         data = self._data(X, seed)
         model, spec = train(params, data, seed)
-        settings = {**spec.settings, **spec.training}
+        refit = spec.refit.get("prior", "none")
+        settings = {**spec.settings, **spec.training, "refit": refit}
         found = [model] if models == 1 else [
             bootstrap(
                 spec.recipe, settings, data, seed=seed + index, device=self.device,
-                refitted=bool(spec.refit),
             ).cpu()
             for index in range(models)
         ]  # fmt: skip

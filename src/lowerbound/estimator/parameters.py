@@ -39,6 +39,9 @@ def of_spec(spec: Spec) -> dict[str, Any]:
         settings["epochs"] = None
     given = {name: settings.pop(name, unset) for name, unset in SHORTCUTS.items()}
     settings = {name: value for name, value in settings.items() if value is not None}
+    refit = spec.refit.get("prior", "mixture")
+    if refit != "mixture":
+        settings["refit"] = refit
     recipe = "auto" if spec.refit else spec.recipe
     return {"model": recipe, **given, "settings": settings, "random_state": spec.seed}
 

@@ -28,6 +28,7 @@ def train(params: dict[str, Any], data: Data, seed: int) -> tuple[Model, Spec]:
         assembly.model, assembly.objective, data, assembly.training, seed=seed,
         device=params["device"],
     )  # fmt: skip
-    better = refit_after(found.model, data, seed=seed) if assembly.refit else None
+    prior = assembly.refit
+    better = refit_after(found.model, data, prior, seed=seed) if prior else None
     model = found.model if better is None else apply(found.model, better)
     return model.eval().cpu(), spec_of(assembly, data, seed)

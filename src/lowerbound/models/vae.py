@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
+import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from lowerbound.core import Batch, Choose, Conditional, Factor, Model, Space, View
+from lowerbound.core import Batch, Choose, Conditional, Factor, Model, Space, Told, View
+from lowerbound.distributions import is_discrete
 
 
 class VAE(Model):
@@ -19,9 +21,13 @@ class VAE(Model):
         posterior: q(z|x), batch `(B,)`, event `(D,)`, from what `view` shows of x.
         likelihood: p(x|z), batch `(K, B)`, event that of x.
         view: What the posterior sees of a batch; x itself, with 0 where unobserved, if None.
+        told: Turns the condition c of a conditional model p(x|c), with p(x|z, c) and q(z|x, c),
+            into numbers for both networks; None for a model that is told nothing. An example
+            whose condition is not told has the law p(x) of the same model.
 
     Source: Kingma & Welling (2014), arXiv 1312.6114; Rezende, Mohamed & Wierstra (2014),
-        arXiv 1401.4082.
+        arXiv 1401.4082. With a condition: Sohn, Lee & Yan (2015), section 4.1, NeurIPS.
+    Differs: z does not depend on the condition under the prior.
 
     Example:
         >>> import torch
@@ -41,24 +47,33 @@ class VAE(Model):
         posterior: Conditional,
         likelihood: Conditional,
         view: View | None = None,
+        told: Told | None = None,
     ) -> None:
         super().__init__()
         self.prior = prior
         self.posterior = posterior
         self.likelihood = likelihood
         self.view = View() if view is None else view
+        self.told = told
 
     @property
     def latents(self) -> Mapping[str, Space]:
         """The one group, "z"."""
-        return {"z": Space(tuple(self.prior().event_shape))}
+        law = self.prior()
+        return {"z": Space(tuple(law.event_shape), discrete=is_discrete(law))}
 
     def descend(
         self, choose: Choose, batch: Batch | None = None, condition: Tensor | None = None
     ) -> Distribution:
         """See `Model.descend`: ask for z, return p(x|z)."""
-        q = None if batch is None else self.posterior(self.view(batch))
-        return self.likelihood(choose("z", self.prior(condition), q))
+        if self.told is None:
+            q = None if batch is None else self.posterior(self.view(batch))
+            return self.likelihood(choose("z", self.prior(condition), q))
+        q = None
+        if batch is not None:
+            q = self.posterior(self.told.show(self.view(batch), condition))
+        z = choose("z", self.prior(condition), q)
+        return self.likelihood(torch.cat([z, self.told(condition, z)], dim=-1))
 
     def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
         """See `Model.check`: the likelihood knows."""
@@ -66,7 +81,7 @@ class VAE(Model):
 
     def with_prior(self, prior: Conditional) -> "VAE":
         """See `Model.with_prior`."""
-        return VAE(prior, self.posterior, self.likelihood, self.view)
+        return VAE(prior, self.posterior, self.likelihood, self.view, self.told)
 
     def describe(self) -> list[Factor]:
         """List prior, likelihood and posterior."""
@@ -78,8 +93,8 @@ class VAE(Model):
     def _parts(self) -> list[tuple[str, str, Conditional]]:
         return [
             ("prior", "p(z)", self.prior),
-            ("likelihood", "p(x|z)", self.likelihood),
-            ("posterior", "q(z|x)", self.posterior),
+            ("likelihood", "p(x|z)" if self.told is None else "p(x|z,c)", self.likelihood),
+            ("posterior", "q(z|x)" if self.told is None else "q(z|x,c)", self.posterior),
         ]
 
     def __str__(self) -> str:

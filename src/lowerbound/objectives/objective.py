@@ -24,6 +24,8 @@ class Objective(ABC):
     formula: str = ""
     #: Whether its value is a lower bound on log p(x).
     is_bound: bool = True
+    #: Whether it gives the encoder a gradient where draws of z have none.
+    scores: bool = False
     #: The fraction of a training before which no weights are kept as the best: a stage that is
     #: still to come would change them.
     ripe: float = 0.0
@@ -86,6 +88,15 @@ class Wrapper(Objective):
     def gradient(self) -> Gradient:  # type: ignore[override]
         """That of the objective inside."""
         return self.objective.gradient
+
+    @property
+    def scores(self) -> bool:  # type: ignore[override]
+        """That of the objective inside."""
+        return self.objective.scores
+
+    def trace(self, model: Traceable, batch: Batch) -> Trace:
+        """Trace as the objective inside does."""
+        return self.objective.trace(model, batch)
 
     @property
     def formula(self) -> str:  # type: ignore[override]

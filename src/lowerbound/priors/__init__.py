@@ -1,6 +1,7 @@
 """Priors p(z)."""
 
 from lowerbound.priors.autoregressive import AutoregressivePrior, autoregressive
+from lowerbound.priors.codes import Bernoulli, Categorical, bernoulli, categorical
 from lowerbound.priors.flow import FlowPrior, flow
 from lowerbound.priors.gaussian import Gaussian, gaussian
 from lowerbound.priors.heavy_tailed import HeavyTailed, heavy_tailed
@@ -18,10 +19,14 @@ BUILDERS = {
     "gaussian": gaussian,
     "autoregressive": autoregressive,
     "heavy-tailed": heavy_tailed,
+    "categorical": categorical,
+    "bernoulli": bernoulli,
 }
 
 __all__ = [
     "AutoregressivePrior",
+    "Bernoulli",
+    "Categorical",
     "FlowPrior",
     "Gaussian",
     "HeavyTailed",

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal, Normal
 
-from lowerbound.core import Conditional
+from lowerbound.core import UNTOLD, Conditional
 from lowerbound.distributions import Independent
 from lowerbound.distributions import Mixture as MixtureDistribution
 from lowerbound.errors import SettingError
@@ -23,6 +23,8 @@ class Mixture(Conditional):
         latents: Number `D` of latent units, at least 1.
         components: Number of Gaussians, at least 1.
         covariance: S_k "diagonal", or "full" for components whose units are correlated.
+        classes: How many classes have weights of their own, p(z|c), beside w for an example whose
+            class is not told; 0 for none.
 
     Raises:
         SettingError: A number is out of range.
@@ -38,13 +40,18 @@ class Mixture(Conditional):
     formula = "sum_k w_k N(m_k, S_k)"
 
     def __init__(
-        self, latents: int, components: int = 10, covariance: Covariance = "diagonal"
+        self,
+        latents: int,
+        components: int = 10,
+        covariance: Covariance = "diagonal",
+        classes: int = 0,
     ) -> None:
         super().__init__()
         check_latents(latents)
         check_components(components)
         self.covariance = covariance
         self.log_weights = nn.Parameter(torch.zeros(components))
+        self.of_classes = nn.Parameter(torch.zeros(classes, components)) if classes else None
         self.means = nn.Parameter(torch.randn(components, latents))
         self.log_scales = nn.Parameter(torch.zeros(components, latents))
         # below the diagonal of L with S = L L^T, in units of its diagonal
@@ -55,14 +62,23 @@ class Mixture(Conditional):
         )
 
     def forward(self, context: Tensor | None = None) -> MixtureDistribution:
-        """Return the prior, event `(D,)`; it ignores `context`."""
+        """Return the prior, event `(D,)`.
+
+        Args:
+            context: Codes of classes `(B, 1)`, which then are the batch; -1 where not told.
+        """
+        weights = self.log_weights
+        if self.of_classes is not None and context is not None:
+            codes = context[..., :1]
+            own = self.of_classes[codes[..., 0].clamp(min=0)]
+            weights = torch.where(codes == UNTOLD, weights, own)
         scales = self.log_scales.exp()
         if self.slopes is None:
             law = Independent(Normal(self.means, scales, validate_args=False), 1)
-            return MixtureDistribution(self.log_weights, law)
+            return MixtureDistribution(weights, law)
         factor = torch.diag_embed(scales) + scales.unsqueeze(-1) * self.slopes.tril(-1)
         whole = MultivariateNormal(self.means, scale_tril=factor, validate_args=False)
-        return MixtureDistribution(self.log_weights, whole)
+        return MixtureDistribution(weights, whole)
 
     @torch.no_grad()
     def put(self, weights: Tensor, means: Tensor, covariances: Tensor) -> None:

@@ -108,5 +108,5 @@ def spec_of(
     return Spec(
         assembly.recipe.name, assembly.settings, training_to_json(assembly.training), data.schema,
         describe_data(data, options, location), seed, command=command or [],
-        refit={"prior": "mixture"} if assembly.refit else {}, begun_from=begun_from or {},
+        refit={"prior": assembly.refit} if assembly.refit else {}, begun_from=begun_from or {},
     )  # fmt: skip

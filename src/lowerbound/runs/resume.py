@@ -93,7 +93,7 @@ def resume(
         )
     # weights that came from another run keep the measures of its data
     data = replace(data, schema=spec.schema)
-    assembly = replace(assembly, training=training, refit=bool(spec.refit))
+    assembly = replace(assembly, training=training, refit=str(spec.refit.get("prior", "")))
     return Resumption(directory, spec, assembly, data, state, notes)
 
 

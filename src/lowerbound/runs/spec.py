@@ -35,7 +35,7 @@ class Spec:
         result: stopped, epochs, best_epoch, seconds, precision and compiled; skipped and rollbacks
             where there were any; empty while training is going on.
         begun_from: The run whose weights training began from, and their sha256; empty if none.
-        refit: The prior that is fitted after training, by name; empty for none.
+        refit: The prior that is fitted after training, "prior" by name or "auto"; empty for none.
         resumed: When training went on after an interruption, and from which epoch; in order.
     """
 

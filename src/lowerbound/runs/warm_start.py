@@ -44,9 +44,10 @@ def warm_start(
             f"the weights of {run.path} do not fit this data: {apart}; fit without --from"
         )
     count = len(data.train)
+    settings = {"refit": run.spec.refit.get("prior", "none"), **(settings or {})}
     new = assemble(run.spec.recipe, run.schema, settings, examples=count, seed=seed)
     had = run.spec.settings
-    given = check_settings(new.recipe, settings or {})
+    given = check_settings(new.recipe, settings)
     changed = [name for name in given if name in had and new.settings[name] != had[name]]
     known = settings_of(new.recipe)
     for name in changed:
@@ -59,7 +60,9 @@ def warm_start(
     assembly = assemble(run.spec.recipe, run.schema, {**chosen, **length}, seed=seed)
     assembly.model.load_state_dict(run.model.state_dict())
     words = [word for word in assembly.words if not word.startswith(FIRST_WEIGHTS)]
-    assembly = replace(assembly, words=(*words, f"{FIRST_WEIGHTS}: those of {run.path}."))
+    assembly = replace(
+        assembly, refit=new.refit, words=(*words, f"{FIRST_WEIGHTS}: those of {run.path}.")
+    )
     digest = hashlib.sha256((run.path / "weights.safetensors").read_bytes()).hexdigest()
     origin = {"run": str(run.path.absolute()), "sha256": digest}
     return assembly, replace(data, schema=run.schema), origin

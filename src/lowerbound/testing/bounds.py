@@ -44,7 +44,7 @@ def check_bounds(model: Traceable, batch: Batch, objective: Objective | None = N
     """
     objective = objective or ELBO()
     log_evidence = getattr(model, "log_evidence", None)
-    few = Batch(batch.x[:3])
+    few = batch.rows(slice(0, 3))
     with torch.no_grad():
         trace = model.trace(few, LARGEST * (GROUPS if log_evidence else 1))
         bounds = {size: grouped(IWAE(size), trace, size) for size in (1, 4, LARGEST)}

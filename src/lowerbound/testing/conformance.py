@@ -12,10 +12,18 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from lowerbound.core.conditional import Conditional
-from lowerbound.distributions import analytic_kl, centre, detached, log_prob, spread
+from lowerbound.distributions import (
+    analytic_kl,
+    centre,
+    detached,
+    is_discrete,
+    log_prob,
+    spread,
+)
 from lowerbound.priors import StandardNormal
 from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import assert_close_gradient, assert_mean
+from lowerbound.testing.codes import check_codes, check_kl_of_codes
 from lowerbound.testing.gradients import check_kl_by_quadrature, check_parameter_gradient
 from lowerbound.testing.laws import (
     DRAWS,
@@ -48,6 +56,9 @@ def check_prior(prior: Conditional, *, seed: int = 0) -> None:
                 f"{tuple(p.event_shape)}"
             )
         latents = p.event_shape[0]
+        if is_discrete(p):
+            _check_prior_of_codes(prior)
+            return
         z = p.sample(torch.Size([5, 4]))
         check_shape(log_prob(p, z), (5, 4), "log p(z)")
         if any(parameter.requires_grad for parameter in prior.parameters()):
@@ -85,6 +96,9 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
                 f"a posterior has batch ({rows},) and event (D,), got {tuple(q.batch_shape)} and "
                 f"{tuple(q.event_shape)}"
             )
+        if is_discrete(q):
+            _check_posterior_of_codes(posterior, x)
+            return
         if not q.has_rsample:
             raise AssertionError("a posterior needs reparameterised draws (rsample)")
         z = q.rsample(torch.Size([5]))
@@ -115,6 +129,37 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
             wild = posterior(torch.full_like(x, 1.0) * size if x.is_floating_point() else x)
             check_finite(log_prob(wild, wild.rsample()), f"log q(z|x) at x = {size:g}")
         check_copies(posterior, "the posterior")
+
+
+def _check_prior_of_codes(prior: Conditional) -> None:
+    precise = copy.deepcopy(prior).double()
+    several = check_codes(precise(None), "p(z)") > 1
+    z = precise(None).sample(torch.Size([3]))
+    if several:  # the one value that there is has chance 1 whatever the parameters are
+        check_reached(prior, log_prob(prior(None), z.float()).sum(), "p(z)")
+    check_parameter_gradient(precise, lambda law: law(None), z, "log p(z)")
+    check_copies(prior, "the prior")
+
+
+def _check_posterior_of_codes(posterior: Conditional, x: Tensor) -> None:
+    q = posterior(x)
+    z = q.sample(torch.Size([5]))
+    check_shape(log_prob(q, z), (5, len(x)), "log q(z|x)")
+    check_rows(lambda rows: _parameters(posterior(rows)), x, "q(z|x)")
+    still = log_prob(detached(q), z)
+    if still.requires_grad or not torch.equal(still, log_prob(q, z)):
+        raise AssertionError("detached(q) must keep the density and stop its gradient")
+    precise = copy.deepcopy(posterior).double()
+    exact = precise(x[:2].double())
+    if check_codes(exact, "q(z|x)") > 1:
+        check_reached(posterior, log_prob(q, z).square().sum(), "q(z|x)")
+        same = exact.sample(torch.Size([64]))
+        if torch.equal(same, same[:1].expand_as(same)):
+            raise AssertionError("q(z|x) gives the same draw again and again")
+    z = exact.sample(torch.Size([3]))
+    check_parameter_gradient(precise, lambda law: law(x[:2].double()), z, "log q(z|x)")
+    check_kl_of_codes(precise(x[:1].double()), precise(x[1:2].double()))
+    check_copies(posterior, "the posterior")
 
 
 def _check_kl(q: Distribution) -> None:

@@ -1,6 +1,7 @@
 """Rules for a whole model: run this on a model of your own, with a batch of its data."""
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -109,7 +110,7 @@ def check_rows(model: Model, batch: Batch) -> None:
         changed, draws = {len(x) - 1}, 1
     else:
         x[1] = x[0]
-    after = traced(model, Batch(x))
+    after = traced(model, replace(batch, x=x))
     untouched = [i for i in range(len(x)) if i not in changed]
     pairs = [(name, getattr(before, name), getattr(after, name)) for name in _DENSITIES]
     pairs += [(f"group '{n}'", one.z, after.latents[n].z) for n, one in before.latents.items()]
@@ -119,7 +120,7 @@ def check_rows(model: Model, batch: Batch) -> None:
     _check_noise(model, x)
     order = torch.arange(len(x)).roll(1)
     here, moved = (
-        flatten(model.encode(Batch(x)).latents, model.latents) for x in (batch.x, batch.x[order])
+        flatten(model.encode(rows).latents, model.latents) for rows in (batch, batch.rows(order))
     )
     check_close(moved, here[order], "the encoding of a row that was moved", 1e-4, "plain")
 
@@ -148,8 +149,8 @@ def check_masks(model: Model, batch: Batch, objective: Objective) -> None:
     """Assert that bound and gradient are bit-equal whatever an unobserved cell holds."""
     x = batch.x if batch.x.is_floating_point() else batch.x.float()
     everything = torch.ones(x.shape, dtype=torch.bool)
-    full = traced(model, Batch(x, everything))
-    plain = traced(model, Batch(x))
+    full = traced(model, replace(batch, x=x, observed=everything))
+    plain = traced(model, replace(batch, x=x))
     for name in _DENSITIES:
         if not torch.equal(getattr(full, name), getattr(plain, name)):
             raise AssertionError(f"{name} differs between a mask that hides nothing and no mask")
@@ -161,7 +162,7 @@ def check_masks(model: Model, batch: Batch, objective: Objective) -> None:
     for junk in (0.0, *JUNK):
         leaf = torch.where(observed, x, junk).requires_grad_()
         with seeded(0):
-            value = objective(model, Batch(leaf, observed)).value
+            value = objective(model, replace(batch, x=leaf, observed=observed)).value
         wanted = [leaf, *model.parameters()]
         gradients = torch.autograd.grad(value.sum(), wanted, materialize_grads=True)
         result = [value.detach(), *gradients]
@@ -174,7 +175,7 @@ def check_masks(model: Model, batch: Batch, objective: Objective) -> None:
             check_finite(other, f"{name}, where an unobserved cell holds {junk},")
         if bool((result[1][~observed] != 0).any()):
             raise AssertionError("an unobserved cell has a gradient")
-    nothing = traced(model, Batch(x, ~everything))
+    nothing = traced(model, replace(batch, x=x, observed=~everything))
     check_close(nothing.log_px, torch.zeros(()), "log p(x|z) where nothing was observed")
 
 
@@ -182,10 +183,14 @@ def check_factors(model: VAE, batch: Batch) -> None:
     """Assert that the trace holds log p(x|z), log p(z) and log q(z|x) of the model's own parts."""
     trace = traced(model, batch)
     (latent,) = trace.latents.values()
+    given, seen = latent.z, model.view(batch)
+    if model.told is not None:
+        given = torch.cat([given, model.told(batch.condition, given)], dim=-1)
+        seen = model.told.show(seen, batch.condition)
     parts = {
-        "log_px": log_prob(model.likelihood(latent.z), batch.x),
+        "log_px": log_prob(model.likelihood(given), batch.x),
         "log_pz": log_prob(model.prior(), latent.z),
-        "log_qz": log_prob(model.posterior(model.view(batch)), latent.z),
+        "log_qz": log_prob(model.posterior(seen), latent.z),
     }
     # a flow remembers its own draw: the way back, which is taken here, rounds in float32
     loose = 1e-4 if isinstance(latent.q, Flow) else 1e-9
@@ -196,7 +201,7 @@ def check_factors(model: VAE, batch: Batch) -> None:
 
 def check_rate(model: Model, batch: Batch) -> None:
     """Compare closed forms of KL(q(z|x) || p(z)) with the mean of log q(z|x) - log p(z)."""
-    few = Batch(batch.x[:2])
+    few = batch.rows(slice(0, 2))
     with torch.no_grad():
         samples = max(200, min(4000, 40_000 // math.prod(few.x.shape[1:])))
         trace = traced(model, few, samples)
@@ -213,10 +218,10 @@ def check_rate(model: Model, batch: Batch) -> None:
 def check_extremes(model: Model, batch: Batch, objective: Objective) -> None:
     """Assert that data at the ends of its range, or far away, gives numbers and gradients."""
     for extreme in _extremes(model, batch):
-        trace = traced(model, Batch(extreme))
+        trace = traced(model, replace(batch, x=extreme))
         for name in _DENSITIES:
             check_finite(getattr(trace, name), f"{name} of extreme data")
-        value = objective.reduce(traced(model, Batch(extreme), objective.samples)).value
+        value = objective.reduce(traced(model, replace(batch, x=extreme), objective.samples)).value
         wanted = list(model.parameters())
         for gradient in torch.autograd.grad(value.sum(), wanted, materialize_grads=True):
             check_finite(gradient, "a gradient of extreme data")

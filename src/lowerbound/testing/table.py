@@ -30,17 +30,13 @@ PRIORS: Mapping[str, Callable[[priors.Site], Conditional]] = {
     "FlowPrior": partial(priors.BUILDERS["flow"], layers=2, width=8),
     "Gaussian": partial(priors.BUILDERS["gaussian"], covariance="full"),
     "AutoregressivePrior": partial(priors.BUILDERS["autoregressive"], layers=2, width=8),
+    "Categorical": priors.BUILDERS["categorical"],
+    "Bernoulli": priors.BUILDERS["bernoulli"],
     "HeavyTailed": priors.BUILDERS["heavy-tailed"],
 }
 
 #: Posteriors; each is made around a network that puts out its `parameters_shape(latents)`.
-POSTERIORS: Mapping[
-    str, type[posteriors.DiagonalGaussian | posteriors.FullGaussian | posteriors.FlowPosterior]
-] = {
-    "DiagonalGaussian": posteriors.DiagonalGaussian,
-    "FullGaussian": posteriors.FullGaussian,
-    "FlowPosterior": posteriors.FlowPosterior,
-}
+POSTERIORS: Mapping[str, Any] = {family.__name__: family for family in posteriors.BUILDERS.values()}
 #: Settings that keep a posterior of the table small.
 SMALL: Mapping[str, Mapping[str, Any]] = {"FlowPosterior": {"layers": 2, "width": 8}}
 
@@ -123,16 +119,23 @@ OBJECTIVES: Mapping[str, Claim] = {
     "IWAE": Claim(lambda: objectives.IWAE(samples=3)),
     "StickingTheLanding": Claim(lambda: objectives.StickingTheLanding(samples=2)),
     "DReG": Claim(lambda: objectives.DReG(samples=3)),
+    "RLOO": Claim(lambda: objectives.RLOO(samples=2)),
+    "Enumerated": Claim(lambda: objectives.Enumerated()),
+    "CIWAE": Claim(lambda: objectives.CIWAE(samples=3)),
+    "Renyi": Claim(lambda: objectives.Renyi(samples=3)),
     "BetaELBO": Claim(lambda: objectives.BetaELBO(beta=2.5, samples=2), tight=False),
     "FreeBits": Claim(lambda: objectives.FreeBits(objectives.ELBO(2), 0.1), tight=False),
     "Annealed": Claim(lambda: objectives.Annealed(objectives.ELBO(2), WarmUp(0.5))),
     "Staged": Claim(lambda: objectives.Staged(objectives.ELBO(2)), tight=False),
 }
 
+#: Objectives that only guide a training and bound nothing: each has tests of its own.
+GUIDES = ("Capacity", "Discrepancy", "Disentangled", "Gumbel", "Staged", "TotalCorrelation")
+
 #: Every recipe of the catalogue, and settings that keep its model small.
+_NAMES = "auto vae beta-vae iwae table discrete beta-tc dip mmd capacity"
 RECIPES: Mapping[str, Mapping[str, object]] = {
-    name: {"latents": 3, "hidden": [16], "channels": 4}
-    for name in ("auto", "vae", "beta-vae", "iwae", "table")
+    name: {"latents": 3, "hidden": [16], "channels": 4} for name in _NAMES.split()
 }
 
 

@@ -14,6 +14,7 @@ from lowerbound.core.trace import Trace
 from lowerbound.data import Batch
 from lowerbound.objectives import Objective
 from lowerbound.objectives.annealed import Tempered
+from lowerbound.objectives.discrete import check_gradient
 from lowerbound.objectives.objective import Wrapper
 from lowerbound.seeding import random_state, set_random_state
 from lowerbound.training.execution import Execution
@@ -27,6 +28,7 @@ BoundOf = Callable[[Model, Objective, Batch], Result]
 def bound_of(model: Model, objective: Objective, batch: Batch) -> Result:
     """Compute the bound of a batch and its sums."""
     trace = objective.trace(model, batch)
+    check_gradient(objective, trace)
     bound = objective.reduce(trace)
     with torch.no_grad():
         count = torch.full_like(bound.value, 1.0)

@@ -36,6 +36,32 @@ class WarmUp:
 
 
 @dataclass(frozen=True)
+class Cycles:
+    """From 0 up to 1, and again, several times; 1 at the end.
+
+    Args:
+        count: How many times.
+        over: Fraction of each cycle that the way up takes, in [0, 1].
+
+    Raises:
+        SettingError: A number is out of range.
+
+    Source: Fu et al. (2019), equation 6, arXiv 1903.10145.
+    """
+
+    count: int = 4
+    over: float = 0.5
+
+    def __post_init__(self) -> None:
+        _fraction("warm-up", self.over)
+        if self.count < 1:
+            raise SettingError(f"cycles are at least 1, got {self.count!r}")
+
+    def __call__(self, fraction: float) -> float:
+        return 1.0 if fraction >= 1 else WarmUp(self.over)(fraction * self.count % 1.0)
+
+
+@dataclass(frozen=True)
 class WarmUpCosine:
     """From 0 up to 1, then down to `floor` along half a cosine.
 

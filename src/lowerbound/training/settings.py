@@ -28,6 +28,8 @@ class Training:
         epsilon: Adam's guard against division by zero, positive.
         hide: Chance that an example is seen with gaps: a share of its cells, drawn evenly from 0 to
             1, is taken for unobserved. So q(z|x) learns to do with any cells.
+        untold: Chance that a conditional model is not told the condition of an example, so that it
+            learns p(x), too.
         clip: Longest gradient allowed, in the l2 norm; None to leave gradients alone. One that is
             longer and a thousand times as long as usual is an accident: its batch is skipped.
         average: Decay of the exponential moving average of the weights, which is what is
@@ -60,6 +62,7 @@ class Training:
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = 1e-8
     hide: float = 0.0
+    untold: float = 0.1
     clip: float | None = 100.0
     average: float | None = 0.999
     keep: Literal["best", "last"] = "best"
@@ -83,6 +86,8 @@ class Training:
                 raise SettingError(f"{name} must be a positive number, got {value!r}")
         if not _number(self.weight_decay) or self.weight_decay < 0:
             raise SettingError(f"weight_decay must be at least 0, got {self.weight_decay!r}")
+        if not (_number(self.untold) and 0 <= self.untold <= 1):
+            raise SettingError(f"untold must lie in [0, 1], got {self.untold!r}")
         if not (_number(self.hide) and 0 <= self.hide <= 1):
             raise SettingError(f"hide must lie in [0, 1], got {self.hide!r}")
         for name in ("decay", "keep", "precision", "compile"):

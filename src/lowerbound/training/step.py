@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from lowerbound.core import Model
+from lowerbound.core import UNTOLD, Model
 from lowerbound.core.trace import Trace
 from lowerbound.data import Batch
 from lowerbound.errors import SettingError
@@ -89,7 +89,7 @@ class Stepper:
             bound, distortion and rate summed over the whole batch, nats, and `B`: `(4,)`, float64,
             on the device; zeros if the batch was skipped.
         """
-        batch = hiding(batch, self.training.hide)
+        batch = forgetting(hiding(batch, self.training.hide), self.training.untold)
         training, share = self.training, share or Share(slice(0, len(batch)), len(batch), True)
         schedule = training.schedule(fraction)
         self.optimizer.rate = training.learning_rate * self.guard.slowdown * schedule
@@ -201,3 +201,16 @@ def hiding(batch: Batch, chance: float) -> Batch:
     left = torch.rand(batch.x.shape, device=batch.x.device) >= share
     left = left | (told >= chance)
     return replace(batch, observed=left if batch.observed is None else left & batch.observed)
+
+
+def forgetting(batch: Batch, chance: float) -> Batch:
+    """Leave the condition of some examples untold, all of it.
+
+    Args:
+        batch: `B` examples.
+        chance: Of each of them.
+    """
+    if batch.condition is None or chance == 0:
+        return batch
+    kept = torch.rand((len(batch), 1), device=batch.x.device) >= chance
+    return replace(batch, condition=torch.where(kept, batch.condition, UNTOLD))

@@ -1,0 +1,68 @@
+"""What a conditional model is told of an example."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+#: Code of a condition that is not told.
+UNTOLD = -1
+
+
+class Told(nn.Module):
+    """Codes as numbers: one for each level, 1 for the one there is, all 0 where it is not told.
+
+    Beside a vector they are more columns. To an image, whose shape stays, a picture of each level
+    is added, which is learned and starts as 0.
+
+    Args:
+        levels: How many values each condition can take.
+        event: Shape of what the encoder is shown of x without them.
+
+    Example:
+        >>> told = Told([3], (2,))
+        >>> told(torch.tensor([[2], [UNTOLD]]), torch.zeros(2, 5))
+        tensor([[0., 0., 1.],
+                [0., 0., 0.]])
+    """
+
+    def __init__(self, levels: Sequence[int], event: tuple[int, ...]) -> None:
+        super().__init__()
+        self.levels = tuple(levels)
+        self.pictures = nn.Parameter(torch.zeros(self.size, *event)) if len(event) > 1 else None
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are."""
+        return sum(self.levels)
+
+    def shape(self, event: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of what the encoder is shown with them."""
+        return event if self.pictures is not None else (event[0] + self.size, *event[1:])
+
+    def forward(self, condition: Tensor | None, beside: Tensor) -> Tensor:
+        """Return the numbers of a condition.
+
+        Args:
+            condition: Codes `(B, C)`; None where nothing is told.
+            beside: `(..., B, D)`, whose leading axes they shall have.
+
+        Returns:
+            `(..., B, size)`.
+        """
+        shape = (*beside.shape[:-1], self.size)
+        if condition is None:
+            return beside.new_zeros(shape)
+        parts = []
+        for codes, levels in zip(condition.unbind(dim=-1), self.levels, strict=True):
+            known = (codes != UNTOLD).unsqueeze(-1)
+            parts.append(one_hot(codes.clamp(min=0), levels) * known)
+        return torch.cat(parts, dim=-1).to(beside.dtype).expand(shape)
+
+    def show(self, seen: Tensor, condition: Tensor | None) -> Tensor:
+        """Put the condition into what the encoder is shown, `(B, *event)`."""
+        numbers = self(condition, seen.flatten(start_dim=1))
+        if self.pictures is None:
+            return torch.cat([seen, numbers], dim=1)
+        return seen + torch.einsum("bc,c...->b...", numbers.to(self.pictures.dtype), self.pictures)

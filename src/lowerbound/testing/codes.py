@@ -1,0 +1,48 @@
+"""Rules for a law of codes, whose every value can be listed."""
+
+import torch
+from torch.distributions import Distribution
+
+from lowerbound.distributions import analytic_kl, centre, log_prob
+from lowerbound.distributions.codes import every_value
+from lowerbound.testing.assertions import assert_mean, check_close
+from lowerbound.testing.laws import DRAWS
+
+
+def check_codes(q: Distribution, name: str) -> int:
+    """Assert that chances sum to one, that draws follow them, and that the centre is a code.
+
+    Args:
+        q: Of codes, batch `(B,)` or `()`, event `(D,)`, float64.
+        name: What messages call it.
+
+    Returns:
+        How many values there are.
+    """
+    values = every_value(q)
+    listed = values.reshape(len(values), *(1,) * len(q.batch_shape), -1)
+    log_p = log_prob(q, listed.expand(len(values), *q.batch_shape, -1)).detach()
+    check_close(log_p.logsumexp(dim=0), torch.zeros(()), f"the log of the sum of {name}")
+    z = q.sample(torch.Size([DRAWS]))
+    known = (z.unsqueeze(-2) == values).all(dim=-1).any(dim=-1)
+    if not bool(known.all()):
+        raise AssertionError(f"a draw of {name} is no code")
+    outer = torch.einsum("si,sj->sij", values, values)
+    moments = torch.einsum("s...,sij->...ij", log_p.exp(), outer)
+    drawn = torch.einsum("n...i,n...j->n...ij", z, z)
+    assert_mean(drawn, moments, resolves=0.06, name=f"products of draws of {name}")
+    middle = centre(q)
+    if not bool((middle.unsqueeze(-2) == values).all(dim=-1).any(dim=-1).all()):
+        raise AssertionError(f"the centre of {name} is no code")
+    return len(values)
+
+
+def check_kl_of_codes(q: Distribution, p: Distribution) -> None:
+    """Assert that KL(q || p) in closed form is the sum over all values, both of batch `(1,)`."""
+    values = every_value(q).unsqueeze(1)
+    log_q, log_p = log_prob(q, values), log_prob(p, values)
+    closed = analytic_kl(q, p)
+    if closed is None:
+        raise AssertionError("two laws of codes have a KL in closed form, and none was found")
+    total = (log_q.exp() * (log_q - log_p)).sum(dim=0)
+    check_close(closed.sum(dim=-1).detach(), total.detach(), "the closed KL(q || p)")
