@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lowerbound.applications.pictures import legible_sheet, to_image, to_pixels
+from lowerbound.applications.tunes import midi_of, rolls, wave_of
 from lowerbound.cli import output
 from lowerbound.cli.output import FOLDER
 from lowerbound.data import texts_of
@@ -26,6 +27,8 @@ def forms(schema: "Schema") -> tuple[str, ...]:
     """List the kinds of file that examples of a schema can be written as, the usual one first."""
     if schema.is_text:
         return (".txt", ".npy")
+    if schema.is_tune:
+        return (".mid", ".wav", ".png", ".npy")
     if schema.is_image:
         return (".png", FOLDER, ".npy")
     if len(schema.shape) > 1:
@@ -84,8 +87,12 @@ def write_examples(
     if form == ".txt":
         text = "".join(f"{line}\n" for line in lines_of(x))
         write_atomically(path, text.encode("utf-8"))
+    elif form in (".mid", ".wav"):
+        tunes = x.numpy()
+        write_atomically(path, midi_of(tunes) if form == ".mid" else wave_of(tunes))
     elif form == ".png":
-        output.write_picture(path, legible_sheet(to_pixels(x, schema), columns))
+        pixels = rolls(x.numpy()) if schema.is_tune else to_pixels(x, schema)
+        output.write_picture(path, legible_sheet(pixels, columns))
     elif form == FOLDER:
         output.write_folder(path, [to_image(pixels) for pixels in to_pixels(x, schema)])
     elif form == ".npy":

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lowerbound.core.batch import Batch
 from lowerbound.data.grey import Grey
+from lowerbound.data.tunes import transposed
 
 #: Batches among whose examples those of about one length are put together.
 POOL = 50
@@ -30,6 +31,7 @@ class Examples:
             examples of about one length into a batch.
         unseen: Log p of the words that training never saw, which are gaps in `x`: `(N,)`, nats;
             None where there are none.
+        transpose: Whether a training sees tunes moved by some semitones, drawn anew each time.
 
     Example:
         >>> examples = Examples(torch.zeros(10, 3))
@@ -46,6 +48,7 @@ class Examples:
     row_label: str | None = None
     lengths: Tensor | None = None
     unseen: Tensor | None = None
+    transpose: bool = False
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -62,6 +65,8 @@ class Examples:
     def draw(self, index: Tensor | slice) -> Batch:
         """Take the examples at `index` as a training sees them: drawn anew, if at all."""
         batch = self.batch(index)
+        if self.transpose:
+            return replace(batch, x=transposed(batch.x))
         return batch if self.grey is None else replace(batch, x=self.grey.draw(index))
 
     def batches(self, size: int, first: int = 0) -> Generator[Batch, None, None]:

@@ -19,6 +19,7 @@ from lowerbound.data.read.files import COLUMNS, TEXT, Entry, classes_of, entries
 from lowerbound.data.read.frames import is_frame, table_of
 from lowerbound.data.read.idx import find_idx, read_idx_folder
 from lowerbound.data.read.locate import locate
+from lowerbound.data.read.midi import MIDI, raw_of_pieces, read_midi, read_rolls
 from lowerbound.data.read.npy import read_npy
 from lowerbound.data.read.picture import extensions
 from lowerbound.data.read.pictures import limited, plan_pictures, read_pictures
@@ -54,6 +55,10 @@ def open_source(source: Any, options: Reading | None = None, *, limit: int | Non
             raise DataError(
                 f"no such folder: {str(place.path)!r}; give {place.named.name}:FOLDER of IDX files"
             )
+        if place.named.pieces is not None:
+            if place.path is not None:
+                raise DataError(f"{place.named.name} is part of the package; give the folder alone")
+            return raw_of_pieces(place.named.pieces(), options, place.named.name, Tally())
         return arranged(place.named.load(place.path), options)
     if place.path is not None:
         path = place.path
@@ -91,7 +96,7 @@ def chosen(path: Path) -> tuple[str, list[Entry], Tally]:
     """Choose the files of a path that are read: pictures, else arrays, else tables.
 
     Returns:
-        What they are ("idx", "npz", "images", "arrays", "tables" or "texts"), the files, and how
+        What they are ("idx", "npz" or one of `kinds`), the files, and how
         many of a folder or archive are passed over.
 
     Raises:
@@ -100,7 +105,9 @@ def chosen(path: Path) -> tuple[str, list[Entry], Tally]:
     tally = Tally()
     if path.is_dir() and find_idx(path):
         return "idx", [], tally
-    kinds = {"images": extensions(), "arrays": (".npy",), "tables": COLUMNS, "texts": TEXT}
+    kinds = {
+        "images": extensions(), "midi": MIDI, "arrays": (".npy",), "tables": COLUMNS, "texts": TEXT,
+    }  # fmt: skip
     if not path.is_dir() and path.suffix.lower() not in (".zip", ".tar"):
         if not path.is_file():
             raise DataError(f"{str(path)!r} is neither a file nor a folder")
@@ -136,7 +143,9 @@ def _open_path(path: Path, key: str | None, options: Reading, limit: int | None)
     kind, entries, tally = chosen(path)
     if kind == "images":
         return pictures_raw(entries, where, options, limit, tally)
-    if kind in ("tables", "texts"):
+    if kind == "midi":
+        raw = read_midi(entries, options, where)
+    elif kind in ("tables", "texts"):
         prose = [entry for entry in entries if entry.suffix == ".txt" and is_prose(entry, options)]
         if prose and len(prose) == len(entries):
             return read_lines(prose, options, where)
@@ -197,8 +206,10 @@ def pictures_raw(
 
 
 def arranged(raw: Raw, options: Reading, *, suspect: bool = True) -> Raw:
-    """Put the axes of an array in order: vectors, series or images."""
+    """Put the axes of an array in order: vectors, series, images or piano rolls."""
     options.refuse("table", "picture", where=raw.where)
+    if options.axes == "roll":
+        return read_rolls(raw, options)
     block = raw.rows.read(0, len(raw))
     values, observed, more = known(block.values, block.observed, options)
     told = options.axes
