@@ -10,7 +10,7 @@ import numpy as np
 
 from lowerbound.data.notes import Note, Tally
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION, Raw
-from lowerbound.data.read.files import Entry, first_line
+from lowerbound.data.read.files import Entry
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows
 from lowerbound.data.tunes import DOWN, PITCHES, TOKENS, UP, Sounding, top_voice
@@ -54,8 +54,11 @@ def read_midi(entries: Sequence[Entry], options: Reading, where: str) -> Raw:
     for entry in entries:
         try:
             found = list(_pieces(symusic.Score.from_midi(entry.content()), entry.name))
-        except (RuntimeError, ValueError, TypeError, OverflowError, DataError) as error:
-            tally.add(f"files passed over: {first_line(error)[:80]}", entry.name)
+        except DataError as error:
+            tally.add(f"files passed over: {error}", entry.name)
+            continue
+        except (RuntimeError, ValueError, TypeError, OverflowError):  # as symusic calls it
+            tally.add("files passed over: broken", entry.name)
             continue
         if not found:
             tally.add("files passed over: no notes in them", entry.name)
