@@ -6,6 +6,7 @@ import wave
 from collections.abc import Sequence
 
 import numpy as np
+from torch import Tensor
 
 from lowerbound.data.tunes import Tone, in_a_row, tones_of
 
@@ -97,3 +98,9 @@ def rolls(tunes: Sequence[np.ndarray]) -> np.ndarray:
             picture[top : top + HIGH, left:right] = 110
             picture[top : top + HIGH, left : left + 2] = 0
     return sheet
+
+
+def alike(x: Tensor, back: Tensor) -> float:
+    """Return the share of sixteenths of tunes `(N, T)`, ends included, that came back."""
+    counts = (x == 0).cumsum(dim=1) - (x == 0).int() == 0
+    return float((x.to(back) == back)[counts].double().mean())

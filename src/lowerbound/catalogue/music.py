@@ -17,8 +17,8 @@ from lowerbound.objectives import BetaELBO, Objective, Staged
     formula=BetaELBO.formula,
     use="Melodies of a few bars: MIDI files or piano rolls.",
     avoid="For several voices at once: each track is read as one voice, its highest notes.",
-    differs="One recurrent decoder in place of two; the decoder is trained alone before the encoder "
-    "joins; tunes end by a token; beta is 1, which makes the objective a bound.",
+    differs="One recurrent decoder in place of two, trained alone before the encoder joins; tunes "
+    "end by a token; beta is 1, which makes the objective a bound.",
     parts=sequences,
     training={
         "learning_rate": 3e-3,

@@ -11,7 +11,7 @@ from lowerbound.applications.pictures import legible_sheet, to_image, to_pixels
 from lowerbound.applications.tunes import midi_of, rolls, wave_of
 from lowerbound.cli import output
 from lowerbound.cli.output import FOLDER
-from lowerbound.data import texts_of
+from lowerbound.data import Examples, texts_of
 from lowerbound.data.table import columns_of
 from lowerbound.errors import SettingError
 from lowerbound.runs import write_atomically
@@ -109,6 +109,13 @@ def write_examples(
 def lines_of(x: Tensor) -> list[str]:
     """Give texts, `(N, T)` bytes, each on one line."""
     return [" ".join(text.splitlines()) for text in texts_of(x.numpy())]
+
+
+def per_token(rows: "Source", nats: Tensor) -> dict[str, np.ndarray]:
+    """Give nats of sequences, `(N,)`, per token, ends counted; nothing for other data."""
+    if not isinstance(rows, Examples) or rows.lengths is None:
+        return {}
+    return {f"nats_per_{rows.token}": (nats / (rows.lengths + 1)).numpy()}
 
 
 def named(rows: "Source | None") -> dict[str, np.ndarray]:

@@ -52,6 +52,7 @@ def command(
     import torch
 
     from lowerbound.applications import reconstruct
+    from lowerbound.applications.tunes import alike
     from lowerbound.cli.console import say, tell, working
     from lowerbound.cli.examples import check_count, lines_of, place, write_examples
     from lowerbound.cli.output import FOLDER
@@ -67,6 +68,8 @@ def command(
     examples = examples.load()
     with working("reconstructing"):
         x = reconstruct(run.model, examples)
+        if run.schema.is_tune:
+            tell(f"{alike(examples.x, x):.1%} of the sixteenths come back")
         if form in (".png", FOLDER):
             pairs = [examples.x.double(), x.double()]
             if form == ".png":

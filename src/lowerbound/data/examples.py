@@ -29,6 +29,7 @@ class Examples:
         row_label: What the column of these names is called.
         lengths: How much of each example there is, where they differ, `(N,)`: a training puts
             examples of about one length into a batch.
+        token: What each number of a sequence is.
         unseen: Log p of the words that training never saw, which are gaps in `x`: `(N,)`, nats;
             None where there are none.
         transpose: Whether a training sees tunes moved by some semitones, drawn anew each time.
@@ -47,6 +48,7 @@ class Examples:
     row_names: tuple[str, ...] | None = None
     row_label: str | None = None
     lengths: Tensor | None = None
+    token: str = "byte"
     unseen: Tensor | None = None
     transpose: bool = False
 

@@ -48,5 +48,6 @@ def load(raw: Raw, fitting: Fitting, rows: np.ndarray, tally: Tally | None = Non
         lengths=torch.from_numpy((block.values != 0).sum(axis=1))
         if fitting.schema.is_sequence
         else None,
+        token="sixteenth" if fitting.schema.is_tune else "byte",
         transpose=fitting.schema.is_tune and fitting.schema.reading.transpose,
     )

@@ -6,11 +6,10 @@ from io import BytesIO
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from lowerbound.applications import generate, interpolate, reconstruct
 from lowerbound.applications.pictures import contact_sheet
-from lowerbound.applications.tunes import rolls, wave_of
+from lowerbound.applications.tunes import alike, rolls, wave_of
 from lowerbound.data import Examples
 from lowerbound.report.markup import Html, Missing, Panel, element
 from lowerbound.runs import Run
@@ -60,21 +59,15 @@ class Tunes:
 
     def interpolations(self) -> Panel | Missing:
         """Ways from one held-out tune to another."""
-        if self.test is None or len(self.test) < 2 * WAYS:
-            return Missing("Interpolations need the data.")
+        if self.test is None or len(self.test) < 2:
+            return Missing("Interpolations need two held-out tunes.")
         ends = self.test.few(2 * WAYS).x
         ways = [
             interpolate(self.run.model, ends[i], ends[i + 1], steps=STEPS)
-            for i in range(0, 2 * WAYS, 2)
+            for i in range(0, len(ends) - 1, 2)
         ]
         caption = "Each row: the way between the encodings of two held-out tunes, left to right."
         return Panel("Between two tunes", _sheet(torch.cat(ways).numpy(), STEPS, "ways"), caption)
-
-
-def alike(x: Tensor, back: Tensor) -> float:
-    """Return the share of sixteenths of tunes `(N, T)`, ends included, that came back."""
-    counts = (x == 0).cumsum(dim=1) - (x == 0).int() == 0
-    return float((x.to(back) == back)[counts].double().mean())
 
 
 def _sheet(tunes: np.ndarray, columns: int, name: str) -> Html:
