@@ -8,7 +8,7 @@ from torch.distributions import Distribution
 
 from lowerbound.applications.chunks import by_chunks
 from lowerbound.core import Latents, Model, device_of, dtype_of, unflatten
-from lowerbound.distributions import expected
+from lowerbound.distributions import Sequence, expected
 from lowerbound.errors import SettingError, ShapeError, UnknownNameError
 from lowerbound.seeding import seeded
 
@@ -19,6 +19,7 @@ def generate(
     *,
     draw: bool = True,
     temperature: float = 1.0,
+    token_temperature: float = 1.0,
     seed: int | None = None,
 ) -> Tensor:
     """Draw new examples: z ~ p(z), from the top group down, then x ~ p(x|z).
@@ -30,6 +31,8 @@ def generate(
             images is what papers show, and which lacks the noise of the likelihood.
         temperature: Factor on the spread of every p(z), positive; 1 is the model. Less gives
             examples that are more typical and less varied.
+        token_temperature: Divides the logits of tokens that are drawn, of texts and tunes, positive.
+            Less gives tokens that are more usual; z is drawn as ever.
         seed: Of the draws; None for a fresh one.
 
     Returns:
@@ -41,11 +44,17 @@ def generate(
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise SettingError(f"count must be a whole number of at least 1, got {count!r}")
-    if not (math.isfinite(temperature) and temperature > 0):
-        raise SettingError(f"temperature must be a positive number, got {temperature!r}")
+    for name, value in (("temperature", temperature), ("token_temperature", token_temperature)):
+        if not (math.isfinite(value) and value > 0):
+            raise SettingError(f"{name} must be a positive number, got {value!r}")
 
     def step(some: slice, device: torch.device) -> Tensor:
-        return _taken(model.sample(some.stop - some.start, temperature).law, draw)
+        law = model.sample(some.stop - some.start, temperature).law
+        if token_temperature != 1.0:
+            if not isinstance(law, Sequence):
+                raise SettingError("token_temperature is for texts and tunes; leave it out")
+            law.temperature = token_temperature
+        return _taken(law, draw)
 
     with seeded(seed, device_of(model)):
         return by_chunks(model, count, step, drawn=True)

@@ -12,7 +12,7 @@ from lowerbound.applications import Anomalies, anomalies, calibrate
 from lowerbound.errors import SettingError
 from lowerbound.estimator import parameters
 from lowerbound.estimator.examples import checked, data_of, examples_of
-from lowerbound.estimator.seeds import seed_of
+from lowerbound.estimator.auto_vae import seed_of
 from lowerbound.estimator.training import train
 
 

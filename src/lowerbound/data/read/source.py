@@ -23,9 +23,17 @@ from lowerbound.data.read.midi import MIDI, raw_of_pieces, read_midi, read_rolls
 from lowerbound.data.read.npy import read_npy
 from lowerbound.data.read.picture import extensions
 from lowerbound.data.read.pictures import limited, plan_pictures, read_pictures
-from lowerbound.data.read.stack import read_arrays, stack_tables
+from lowerbound.data.read.stack import read_arrays, read_table, stack_tables
 from lowerbound.data.read.suspects import suspects
-from lowerbound.data.read.text import is_prose, is_texts, raw_of_texts, read_lines
+from lowerbound.data.read.text import (
+    STRINGS,
+    is_prose,
+    is_texts,
+    raw_of_texts,
+    read_column,
+    read_lines,
+    read_strings,
+)
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
@@ -106,7 +114,8 @@ def chosen(path: Path) -> tuple[str, list[Entry], Tally]:
     if path.is_dir() and find_idx(path):
         return "idx", [], tally
     kinds = {
-        "images": extensions(), "midi": MIDI, "arrays": (".npy",), "tables": COLUMNS, "texts": TEXT,
+        "images": extensions(), "midi": MIDI, "strings": STRINGS, "arrays": (".npy",),
+        "tables": COLUMNS, "texts": TEXT,
     }  # fmt: skip
     if not path.is_dir() and path.suffix.lower() not in (".zip", ".tar"):
         if not path.is_file():
@@ -145,6 +154,10 @@ def _open_path(path: Path, key: str | None, options: Reading, limit: int | None)
         return pictures_raw(entries, where, options, limit, tally)
     if kind == "midi":
         raw = read_midi(entries, options, where)
+    elif kind == "strings":
+        raw = read_strings(entries, options, where)
+    elif key is not None and kind in ("tables", "texts"):
+        return read_column(read_table(entries[0], options)[0], key, options, where)
     elif kind in ("tables", "texts"):
         prose = [entry for entry in entries if entry.suffix == ".txt" and is_prose(entry, options)]
         if prose and len(prose) == len(entries):
