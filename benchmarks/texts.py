@@ -2,11 +2,10 @@
 
 WordNet's example phrases (Debian's wordnet-base) are learned by `text-vae` in stages, as it is by
 default, and without: with the encoder there from the start, at the full price but for free bits.
-Beside both stands the same decoder, trained for as many updates as a language model, at z = 0, whose
-log p(x) is exact. Compared, on
-held-out phrases: the bounds on log p(x), the rate, the mutual information of x and z, the nats that
-z saves (of the language model's log p(x) and the distortion), and the nats that the z of another
-phrase costs.
+Beside both stands the same decoder, trained for as many updates as a language model, at z = 0,
+whose log p(x) is exact. Compared, on held-out phrases: the bounds on log p(x), the rate, the mutual
+information of x and z, the nats that z saves (the language model's -log p(x) less the distortion),
+and the nats that the z of another phrase costs.
 
     python benchmarks/texts.py [--phrases 4000] [--epochs 6] [--seeds 1]
 """

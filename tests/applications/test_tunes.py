@@ -4,8 +4,9 @@ import io
 import wave
 
 import numpy as np
+import torch
 
-from lowerbound.applications.tunes import HIGH, RATE, WIDE, midi_of, rolls, wave_of
+from lowerbound.applications.tunes import HIGH, RATE, WIDE, alike, midi_of, rolls, wave_of
 from lowerbound.data.tunes import HOLD, LOWEST, REST
 
 TUNE = np.array([LOWEST + 69, HOLD, HOLD, HOLD, REST, REST, LOWEST + 72, HOLD, 0, 0])
@@ -49,3 +50,10 @@ def test_a_tune_of_nothing_is_an_empty_file_and_picture():
     assert midi_of([empty]).endswith(b"\0\xff\x2f\0")
     assert rolls([empty]).shape[2] == 1
     assert len(wave_of([empty])) > 44
+
+
+def test_what_came_back_is_counted_up_to_the_end_and_by_note():
+    x = torch.tensor([[LOWEST + 60, HOLD, LOWEST + 62, 0, 0]], dtype=torch.uint8)
+    back = torch.tensor([[LOWEST + 60, HOLD, HOLD, 0, 9]])
+    assert alike(x, back) == (0.75, 0.5)
+    assert alike(x, x.long()) == (1.0, 1.0)

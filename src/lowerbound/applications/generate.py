@@ -31,8 +31,8 @@ def generate(
             images is what papers show, and which lacks the noise of the likelihood.
         temperature: Factor on the spread of every p(z), positive; 1 is the model. Less gives
             examples that are more typical and less varied.
-        token_temperature: Divides the logits of tokens that are drawn, of texts and tunes, positive.
-            Less gives tokens that are more usual; z is drawn as ever.
+        token_temperature: Divides the logits of tokens that are drawn, of texts and tunes,
+            positive. Less gives tokens that are more usual; z is drawn as ever.
         seed: Of the draws; None for a fresh one.
 
     Returns:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from lowerbound.data.tunes import Tone, in_a_row, tones_of
+from lowerbound.data.tunes import END, LOWEST, Tone, in_a_row, tones_of
 
 #: Quarters a minute, and ticks of a sixteenth in a MIDI file.
 TEMPO, TICKS = 120, 120
@@ -100,7 +100,13 @@ def rolls(tunes: Sequence[np.ndarray]) -> np.ndarray:
     return sheet
 
 
-def alike(x: Tensor, back: Tensor) -> float:
-    """Return the share of sixteenths of tunes `(N, T)`, ends included, that came back."""
-    counts = (x == 0).cumsum(dim=1) - (x == 0).int() == 0
-    return float((x.to(back) == back)[counts].double().mean())
+def alike(x: Tensor, back: Tensor) -> tuple[float, float]:
+    """Return the shares of sixteenths, ends included, and of notes that came back.
+
+    Args:
+        x: Tunes `(N, T)`.
+        back: Their reconstructions, likewise. A note came back if it begins where it did.
+    """
+    same, ends = x.to(back) == back, x == END
+    counts = ends.cumsum(dim=1) - ends.int() == 0
+    return float(same[counts].double().mean()), float(same[x >= LOWEST].double().mean())

@@ -113,7 +113,11 @@ def command(
     drawn = not run.schema.is_image if draw is None else draw
     with working("generating"):
         x = generate(
-            run.model, count, draw=drawn, token_temperature=1.0 if temperature is None else temperature, seed=chosen
+            run.model,
+            count,
+            draw=drawn,
+            token_temperature=1.0 if temperature is None else temperature,
+            seed=chosen,
         )
         if not first:
             return

@@ -69,7 +69,8 @@ def command(
     with working("reconstructing"):
         x = reconstruct(run.model, examples)
         if run.schema.is_tune:
-            tell(f"{alike(examples.x, x):.1%} of the sixteenths come back")
+            sixteenths, notes = alike(examples.x, x)
+            tell(f"{sixteenths:.1%} of the sixteenths come back, {notes:.1%} of the notes")
         if form in (".png", FOLDER):
             pairs = [examples.x.double(), x.double()]
             if form == ".png":

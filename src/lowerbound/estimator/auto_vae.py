@@ -59,7 +59,8 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
     `(N, H, W)`, or images `(N, H, W, C)` or `(N, C, H, W)` with C 1 or 3: numbers, booleans, a
     tensor or a table with named columns; or texts, a list of strings. Kinds of cells are recognised
     as `lowerbound.read` does: uint8 are levels and keep a discrete likelihood, cells that are all 0
-    or 1 are binary, other numbers are real. Columns that never vary are left out of the model and put back on output.
+    or 1 are binary, other numbers are real. Columns that never vary are left out of the model and
+    put back on output.
 
     All of X is trained on, but for a validation part that says which epoch was best: a tenth, or
     ten rows where that is at most a quarter, chosen by their contents. Keep your own test examples

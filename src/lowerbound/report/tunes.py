@@ -50,10 +50,11 @@ class Tunes:
         some = self.test.few(PAIRS)
         back = reconstruct(self.run.model, some)
         both = torch.stack([some.x.to(back), back], dim=1).flatten(0, 1)
+        sixteenths, notes = alike(some.x, back)
         caption = (
             "Pairs: a held-out tune, and to its right the most probable sixteenths, one after the "
-            f"other, at the posterior mean of z. {alike(some.x, back):.0%} of the sixteenths of "
-            "these tunes come back."
+            f"other, at the posterior mean of z. {sixteenths:.0%} of the sixteenths and "
+            f"{notes:.0%} of the notes of these tunes come back."
         )
         return Panel("Reconstructions", _sheet(both.numpy(), 4, "reconstructions"), caption)
 
