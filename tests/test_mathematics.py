@@ -22,6 +22,8 @@ PAGES = sorted((ROOT / "docs" / "mathematics").glob("*.md"))
 RESULT = json.loads((ROOT / "benchmarks" / "results" / "mathematics.json").read_text())
 #: What the table of training.md is made from.
 STARTS = json.loads((ROOT / "benchmarks" / "results" / "starts.json").read_text())["sets"]
+#: Of the table of ignoring.md.
+TEXTS = json.loads((ROOT / "benchmarks" / "results" / "texts.json").read_text())["seeds"]
 
 DISPLAY = re.compile(r"^\$\$(.*?)\$\$$", re.MULTILINE | re.DOTALL)
 TAG = re.compile(r"\\tag\{(\d+\.\d+)\}\s*$")
@@ -258,7 +260,7 @@ def unfounded(text: str) -> list[str]:
     """Decimal numbers of the prose that no value of the result rounds to."""
     prose = DISPLAY.sub("", BLOCK.sub("", text))
     prose = re.sub(r"\[[^]]*\]\([^)]*\)|\(\d+\.\d+\)|\$[^$]*\$|`[^`]*`", " ", prose)
-    known = [*values(RESULT), *(abs(bound) for bound in values(STARTS))]
+    known = [*values(RESULT), *(abs(bound) for bound in values([STARTS, TEXTS]))]
     return [
         word
         for word in re.findall(r"(?<![\d.])\d+\.\d{2,}(?!\.?\d)", prose)

@@ -21,7 +21,7 @@ NUMBER = re.compile(r"\((\d+)\.(\d+)\)")
 #: Pages by the number of their equations.
 CHAPTERS = (
     "index", "model", "divergence", "evidence", "elbo", "gradients", "gaussian", "training",
-    "importance", "generating", "assumptions",
+    "importance", "generating", "assumptions", "ignoring",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 
 from lowerbound.applications.chunks import by_chunks
 from lowerbound.core import Latents, Model, device_of, dtype_of, flatten, unflatten
-from lowerbound.distributions import expected
+from lowerbound.distributions import Sequence, expected
 from lowerbound.errors import SettingError, ShapeError, UnknownNameError
 from lowerbound.models import Gaps
 from lowerbound.seeding import fresh_seed, seeded
@@ -21,6 +21,7 @@ def generate(
     *,
     draw: bool = True,
     temperature: float = 1.0,
+    token_temperature: float = 1.0,
     seed: int | None = None,
     condition: Tensor | None = None,
 ) -> Tensor:
@@ -33,6 +34,8 @@ def generate(
             images is what papers show, and which lacks the noise of the likelihood.
         temperature: Factor on the spread of every p(z), positive; 1 is the model. Less gives
             examples that are more typical and less varied.
+        token_temperature: Divides the logits of tokens that are drawn, of texts and tunes,
+            positive. Less gives tokens that are more usual; z is drawn as ever.
         seed: Of the draws; None for a fresh one.
         condition: What a conditional model is told of each, codes `(count, C)`; None for draws
             from its p(x).
@@ -45,10 +48,17 @@ def generate(
             scale that it could change.
     """
     _check(count, temperature)
+    if not (math.isfinite(token_temperature) and token_temperature > 0):
+        raise SettingError(f"token_temperature must be a positive number, got {token_temperature!r}")
 
     def step(some: slice, device: torch.device) -> Tensor:
         told = None if condition is None else condition[some].to(device)
-        return _taken(model.sample(some.stop - some.start, temperature, condition=told).law, draw)
+        law = model.sample(some.stop - some.start, temperature, condition=told).law
+        if token_temperature != 1.0:
+            if not isinstance(law, Sequence):
+                raise SettingError("token_temperature is for texts and tunes; leave it out")
+            law.temperature = token_temperature
+        return _taken(law, draw)
 
     with seeded(seed, device_of(model)):
         return by_chunks(model, count, step, drawn=True)

@@ -70,11 +70,10 @@ def assemble(
         UnknownNameError: No such recipe or setting; names its neighbours.
         SettingError: An impossible value, or parts that do not go together.
     """
-    asked = recipe_named(name)
-    given = check_settings(asked, settings or {})
-    check_values(asked, given)
+    recipe = recipe_named(choose(schema, examples, recipe_named(name).name).recipe)
+    given = check_settings(recipe, settings or {})
+    check_values(recipe, given)
     chosen = choose(schema, examples, name, given)
-    recipe = recipe_named(chosen.recipe)
     known = settings_of(recipe)
     resolved = resolve(known, chosen.settings)
     unused = [key for key in given if known[key].builders and key not in resolved]

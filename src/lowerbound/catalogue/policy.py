@@ -71,11 +71,12 @@ def choose(
     def open_to(name: str) -> bool:
         return given.get(name) in (None, "auto")
 
-    if schema.is_text:
-        if recipe not in ("auto", "text-vae"):
-            raise SettingError(f"recipe '{recipe}' is not for {schema.describe()}; use text-vae")
-        words = "Texts: each byte given those before it and z, by recipe text-vae."
-        return Chosen("text-vae", given, (f"The data is {schema.describe()}.", words))
+    if schema.is_sequence:
+        own, token = ("text-vae", "byte") if schema.is_text else ("music-vae", "sixteenth")
+        if recipe not in ("auto", own):
+            raise SettingError(f"recipe '{recipe}' is not for {schema.describe()}; use {own}")
+        words = f"Each {token} given those before it and z, by recipe {own}."
+        return Chosen(own, given, (f"The data is {schema.describe()}.", words))
     name = recipe
     if recipe == "auto":
         name = "table" if schema.is_table else "vae"

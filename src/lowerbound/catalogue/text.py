@@ -27,7 +27,7 @@ def sequences(
     """Assemble a VAE of sequences.
 
     Args:
-        schema: What the data is: texts.
+        schema: What the data is: texts or tunes.
         latents: Number of latent units; 32 if none.
         prior: p(z), the law that latents are drawn from.
         posterior: q(z|x), the law that stands for p(z|x).
@@ -36,10 +36,11 @@ def sequences(
         dropout: Share of the decoder's inputs and states that a training leaves out.
 
     Raises:
-        SettingError: The data is no text.
+        SettingError: The data is no sequence of tokens.
     """
-    if not schema.is_text:
-        raise SettingError(f"text-vae is for texts, the data is {schema.describe()}; use vae")
+    if not schema.is_sequence:
+        raise SettingError(f"text-vae and music-vae are for sequences of tokens, the data is "
+                           f"{schema.describe()}; use vae")  # fmt: skip
     latents = latents or 32
     levels, (longest,) = schema.levels or 2, schema.shape
     about = Choice.of(posterior)

@@ -66,8 +66,9 @@ def command(
     The columns are score (-log p(x) in nats; gaps count as what such cells cost on average),
     percentile (of held-out rows that score lower), p_value (conformal: a share of at most p of
     normal rows gets p or less, however good the model is), the oddest cell and its nats above the
-    usual, given the rest of the row. Rows are compared with the run's test split, or, where that
-    is judged itself, with its validation split. A row always gets the same numbers.
+    usual, given the rest of the row; for texts and tunes the score per byte or sixteenth instead.
+    Rows are compared with the run's test split, or, where that is judged itself, with its
+    validation split. A row always gets the same numbers.
 
     With --follow DATA is a file or - for stdin: lines of CSV under a header, judged as they come.
 
@@ -89,7 +90,7 @@ def command(
 
     from lowerbound.applications import anomalies
     from lowerbound.cli.console import say, tell, working
-    from lowerbound.cli.examples import named
+    from lowerbound.cli.examples import named, per_token
     from lowerbound.cli.output import check_output, form_of, write_array, write_table
     from lowerbound.cli.sources import read_for
 
@@ -101,11 +102,16 @@ def command(
         check_output(place, form_of(place, forms), force=force, source=source)
     if picture is not None and not run.schema.is_image:
         raise SettingError(f"--map is for images; the model takes {run.schema.describe()}")
+    if cells is not None and run.schema.is_sequence:
+        raise SettingError(
+            "--cells is for data whose cells do not depend on each other given z; the model takes "
+            f"{run.schema.describe()}"
+        )
     with working("reading the data"):
         examples = None if source is None else read_for(source, run.schema)
         examples, calibration = _calibrated(run, examples, samples)
     with working("judging"):
-        found = anomalies(run.model, examples, calibration)
+        found = anomalies(run.model, examples, calibration, cells=not run.schema.is_sequence)
     count = len(found.score)
     odd = _odd(found, run.schema)
     table = named(examples) or {"row": np.arange(count)}
@@ -115,8 +121,10 @@ def command(
     }  # fmt: skip
     if fdr is not None:
         table["anomaly"] = found.flagged(fdr).numpy()
-    table |= {"cell": np.array([name for name, _ in odd], dtype=object)}
-    table |= {"nats": np.array([nats for _, nats in odd])}
+    if odd:
+        table |= {"cell": np.array([name for name, _ in odd], dtype=object)}
+        table |= {"nats": np.array([nats for _, nats in odd])}
+    table |= per_token(examples, found.score)
     write_table(target, table)
     if cells is not None and found.cells is not None:
         if form_of(cells, (".csv", ".parquet", ".npy")) == ".npy":
@@ -139,9 +147,11 @@ def command(
             )
     names = next(iter(table.values()))
     for row in found.score.argsort(descending=True)[:TOLD].tolist():
-        cell, nats = odd[row]
-        about = f"odd: {cell} ({nats:+.1f} nats)" if cell else "all of it gaps"
-        tell(f"  {names[row]}: score {found.score[row]:.2f}, p {found.p_value[row]:.3g}, {about}")
+        about = ""
+        if odd:
+            cell, nats = odd[row]
+            about = f", odd: {cell} ({nats:+.1f} nats)" if cell else ", all of it gaps"
+        tell(f"  {names[row]}: score {found.score[row]:.2f}, p {found.p_value[row]:.3g}{about}")
     for place, _ in wanted:
         say(place)
 
@@ -159,7 +169,7 @@ def _calibrated(
     gaps = run.schema.missing or examples.observed is not None
     return examples, calibrate(
         run.model, held.few(MOST_HELD), gaps=data.train if gaps else None, samples=samples,
-        seed=run.spec.seed,
+        seed=run.spec.seed, cells=not run.schema.is_sequence,
     )  # fmt: skip
 
 

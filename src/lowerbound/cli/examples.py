@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from lowerbound.applications.pictures import legible_sheet, to_image, to_pixels
+from lowerbound.applications.tunes import midi_of, rolls, wave_of
 from lowerbound.cli import output
 from lowerbound.cli.output import FOLDER
-from lowerbound.data import texts_of
+from lowerbound.data import Examples, texts_of
 from lowerbound.data.table import columns_of
 from lowerbound.errors import SettingError
 from lowerbound.runs import write_atomically
@@ -26,6 +27,8 @@ def forms(schema: "Schema") -> tuple[str, ...]:
     """List the kinds of file that examples of a schema can be written as, the usual one first."""
     if schema.is_text:
         return (".txt", ".npy")
+    if schema.is_tune:
+        return (".mid", ".wav", ".png", ".npy")
     if schema.is_image:
         return (".png", FOLDER, ".npy")
     if len(schema.shape) > 1:
@@ -86,8 +89,12 @@ def write_examples(
     if form == ".txt":
         text = "".join(f"{line}\n" for line in lines_of(x))
         write_atomically(path, text.encode("utf-8"))
+    elif form in (".mid", ".wav"):
+        tunes = x.numpy()
+        write_atomically(path, midi_of(tunes) if form == ".mid" else wave_of(tunes))
     elif form == ".png":
-        output.write_picture(path, legible_sheet(to_pixels(x, schema), columns))
+        pixels = rolls(x.numpy()) if schema.is_tune else to_pixels(x, schema)
+        output.write_picture(path, legible_sheet(pixels, columns))
     elif form == FOLDER:
         output.write_folder(path, [to_image(pixels) for pixels in to_pixels(x, schema)])
     elif form == ".npy":
@@ -104,6 +111,13 @@ def write_examples(
 def lines_of(x: Tensor) -> list[str]:
     """Give texts, `(N, T)` bytes, each on one line."""
     return [" ".join(text.splitlines()) for text in texts_of(x.numpy())]
+
+
+def per_token(rows: "Source", nats: Tensor) -> dict[str, np.ndarray]:
+    """Give nats of sequences, `(N,)`, per token, ends counted; nothing for other data."""
+    if not isinstance(rows, Examples) or rows.lengths is None:
+        return {}
+    return {f"nats_per_{rows.token}": (nats / (rows.lengths + 1)).numpy()}
 
 
 def named(rows: "Source | None") -> dict[str, np.ndarray]:

@@ -37,6 +37,10 @@ def command(
     draw: Annotated[
         bool | None, option("--draw/--mean", None, "Draw x from p(x|z), or give its mean.")
     ] = None,
+    temperature: Annotated[
+        float | None,
+        option("--temperature", "T", "Of texts and tunes: below 1 tokens are more usual."),
+    ] = None,
     where: Annotated[
         list[str] | None,
         option("--where", "COLUMN=...", "A value, A|B, or LOW..HIGH; for each column once."),
@@ -60,7 +64,8 @@ def command(
     """Make new examples: z from the prior, x from the decoder.
 
     Images are by default the mean of p(x|z), as papers show them: without the noise of the
-    likelihood. Other data are draws, which spread as the data do.
+    likelihood. Other data are draws, which spread as the data do. Texts and tunes drawn at a
+    --temperature other than 1 are not draws from the model.
 
     With --where every row of a table fulfils the conditions, and none is thrown away for it; the
     probability of the conditions is told. With --like the rows agree with a given one in all but
@@ -75,6 +80,7 @@ def command(
       lowerbound generate runs/one
       lowerbound generate runs/one --count 1000 --out folder/
       lowerbound generate runs/one --draw --seed 1 --out new.npy
+      lowerbound generate runs/tunes --temperature 0.7 --out tunes.mid
       lowerbound generate runs/table --count 500 --out new.csv
       lowerbound generate runs/table --where "age=30..40" --where "town=Bern|Chur"
       lowerbound generate runs/table --where pay=NA --count 100
@@ -85,8 +91,14 @@ def command(
     from lowerbound.cli.examples import check_count, lines_of, place, write_examples
     from lowerbound.processes import current
 
+    if temperature is not None and draw is False:
+        raise SettingError("--temperature is of draws; leave --mean out")
     chosen = seed_of(seed)
     run = open_run(path, device)
+    if temperature is not None and not run.schema.is_sequence:
+        raise SettingError(
+            f"--temperature is for texts and tunes; the model takes {run.schema.describe()}"
+        )
     first = current().first
     target, form = place(out, "samples", run.schema, force=force or not first)
     check_count(count, run.schema, form)
@@ -121,10 +133,13 @@ def command(
         return
     drawn = not run.schema.is_image if draw is None else draw
     with working("generating"):
-        if drawn and codes is None:
+        if drawn and codes is None and run.schema.is_table:
             x, known = generate_rows(run.model, law, count, seed=chosen)
         else:
-            x = generate(run.model, count, draw=drawn, seed=chosen, condition=codes)
+            tokens = 1.0 if temperature is None else temperature
+            x = generate(
+                run.model, count, draw=drawn, token_temperature=tokens, seed=chosen, condition=codes
+            )
             known = None
         if not first:
             return

@@ -20,7 +20,7 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("pages", str, "HOW", "Of pictures with pages: first, examples or channels."),
     ("channels", int, "N", "Of pictures: 1 grey, 3 colour, 4 all bands."),
     ("intensity", str, "HOW", "Of deep pixels: bytes, LOW:HIGH, levels or reals."),
-    ("axes", str, "AXES", "Of an array: hw, chw, hwc, tc, ct or flat."),
+    ("axes", str, "AXES", "Of an array: hw, chw, hwc, tc, ct, flat, or roll (piano rolls)."),
     ("files", str, "HOW", "Of a folder of arrays: examples or rows."),
     ("header/--no-header", bool | None, None, "Whether the first row names the columns."),
     ("decimal", str, "SIGN", "Of numbers in text: . or ,"),
@@ -29,7 +29,10 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("column", list[str], "NAME=KIND",
      "A column's kind, date:%d.%m.%Y, id, text or skip; may be repeated."),
     ("condition", str, "NAME", "What the model is told: class, of folders or labels."),
-    ("longest", int, "BYTES", "Of texts: longer ones are left out."),
+    ("longest", int, "N", "Of texts, bytes; of tunes, sixteenths: longer ones are left out."),
+    ("bars", int, "N", "Of music: bars of a window; 2 if left out."),
+    ("transpose/--no-transpose", bool | None, None,
+     "Whether a training moves tunes by some semitones."),
 )  # fmt: skip
 #: Those of new data for a run, which is otherwise read as that of its training.
 _NEW = (

@@ -52,6 +52,7 @@ def command(
     import torch
 
     from lowerbound.applications import reconstruct
+    from lowerbound.applications.tunes import alike
     from lowerbound.cli.console import say, tell, working
     from lowerbound.cli.examples import check_count, lines_of, place, write_examples
     from lowerbound.cli.output import FOLDER
@@ -67,6 +68,9 @@ def command(
     examples = examples.load()
     with working("reconstructing"):
         x = reconstruct(run.model, examples)
+        if run.schema.is_tune:
+            sixteenths, notes = alike(examples.x, x)
+            tell(f"{sixteenths:.1%} of the sixteenths come back, {notes:.1%} of the notes")
         if form in (".png", FOLDER):
             pairs = [examples.x.double(), x.double()]
             if form == ".png":

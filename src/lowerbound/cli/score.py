@@ -26,8 +26,9 @@ def command(
     """Write two lower bounds on log p(x) for every row of DATA, in its order; in nats.
 
     The columns are row (its number, from 0), elbo, and log_likelihood, the bound by importance
-    weighting. Low rows are unusual ones. A row always gets the same scores, whichever others come
-    along. One that lies too far from the training data for a number gets -inf or nan and is named.
+    weighting; for texts and tunes also -log_likelihood per byte or sixteenth. Low rows are unusual
+    ones. A row always gets the same scores, whichever others come along. One that lies too far
+    from the training data for a number gets -inf or nan and is named.
 
     Examples:
       lowerbound score runs/one table.csv
@@ -37,7 +38,7 @@ def command(
     import numpy as np
 
     from lowerbound.cli.console import say, tell, warn, working
-    from lowerbound.cli.examples import named
+    from lowerbound.cli.examples import named, per_token
     from lowerbound.cli.output import check_output, form_of, write_table
     from lowerbound.cli.sources import read_for
     from lowerbound.evaluation import score
@@ -53,7 +54,8 @@ def command(
     count = len(found.elbo)
     names = named(examples) or {"row": np.arange(count)}
     bounds = (found.elbo.numpy(), found.log_likelihood.numpy())
-    write_table(out, names | dict(zip(COLUMNS, bounds, strict=True)))
+    more = per_token(examples, -found.log_likelihood)
+    write_table(out, names | dict(zip(COLUMNS, bounds, strict=True)) | more)
     finite = found.log_likelihood[found.log_likelihood.isfinite()]
     median = f", median of log p(x) at least {finite.median():,.2f} nats" if len(finite) else ""
     tell(f"{count:,} rows{median}")

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lowerbound.core.batch import Batch
 from lowerbound.data.grey import Grey
+from lowerbound.data.tunes import transposed
 
 #: Batches among whose examples those of about one length are put together.
 POOL = 50
@@ -28,9 +29,11 @@ class Examples:
         row_label: What the column of these names is called.
         lengths: How much of each example there is, where they differ, `(N,)`: a training puts
             examples of about one length into a batch.
+        token: What each number of a sequence is.
         unseen: Log p of cells such as training never saw, which are gaps in `x`, and of changes of
             columns that never varied: `(N, D + C)`, nats; None where there are none.
         condition: Codes of what a conditional model is told, int64 `(N, C)`, -1 where it is not.
+        transpose: Whether a training sees tunes moved by some semitones, drawn anew each time.
 
     Example:
         >>> examples = Examples(torch.zeros(10, 3))
@@ -46,8 +49,10 @@ class Examples:
     row_names: tuple[str, ...] | None = None
     row_label: str | None = None
     lengths: Tensor | None = None
+    token: str = "byte"
     unseen: Tensor | None = None
     condition: Tensor | None = None
+    transpose: bool = False
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -69,6 +74,8 @@ class Examples:
     def draw(self, index: Tensor | slice) -> Batch:
         """Take the examples at `index` as a training sees them: drawn anew, if at all."""
         batch = self.batch(index)
+        if self.transpose:
+            return replace(batch, x=transposed(batch.x))
         return batch if self.grey is None else replace(batch, x=self.grey.draw(index))
 
     def batches(self, size: int, first: int = 0) -> Generator[Batch, None, None]:

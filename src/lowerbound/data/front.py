@@ -147,7 +147,7 @@ def names() -> tuple[str, ...]:
 
     Example:
         >>> names()
-        ('fashion-small', 'fashion-mnist', 'mnist', 'digits', 'penguins')
+        ('fashion-small', 'fashion-mnist', 'mnist', 'digits', 'penguins', 'tunes')
     """
     return tuple(named.name for named in named_sets())
 

@@ -173,7 +173,7 @@ def _binarized(
 
 
 def _one_field(raw: Raw, facts: Facts, shape: tuple[int, ...], told: Told) -> list[Field]:
-    name = "image" if len(shape) == 3 else "text" if told.kind == "byte" else "x"
+    name = {"byte": "text", "note": "tune"}.get(told.kind, "image" if len(shape) == 3 else "x")
     whole = told.kind != "real" or raw.rows.dtype.kind in "iu"
     missing = bool(facts.gaps.any())
     return [Field(name, told.kind, shape, told.levels, missing=missing, whole=whole)]

@@ -264,6 +264,11 @@ KINDS: dict[str, Kind] = {
             standardised=False, storage=_narrow, infer=lambda seen, told: None, back=_as_words,
         ),
         Kind(
+            "note", "a sixteenth of a tune: a note begins, goes on, or rests; 0 after its end",
+            law="autoregressive", discrete=True, levels=None, needs_levels=True, filler=0,
+            standardised=False, storage=_narrow, infer=lambda seen, told: None, back=_as_words,
+        ),
+        Kind(
             "count", "a whole number from 0 on, without an upper limit",
             law="negative-binomial", discrete=True, levels=None, needs_levels=False, filler=0,
             standardised=True, storage=lambda levels, precision: "int32", infer=_count,

@@ -46,6 +46,8 @@ def load(raw: Raw, fitting: Fitting, rows: np.ndarray, tally: Tally | None = Non
         row_names=None if names is None else tuple(names[row] for row in rows.tolist()),
         row_label=raw.row_label,
         lengths=torch.from_numpy((block.values != 0).sum(axis=1))
-        if fitting.schema.is_text
+        if fitting.schema.is_sequence
         else None,
+        token="sixteenth" if fitting.schema.is_tune else "byte",
+        transpose=fitting.schema.is_tune and fitting.schema.reading.transpose,
     )

@@ -10,7 +10,7 @@ from lowerbound.errors import SettingError, UnknownNameError
 Binarize = bool | Literal["dynamic"]
 Fit = Literal["crop", "pad", "stretch"]
 Pages = Literal["first", "examples", "channels"]
-Axes = Literal["hw", "chw", "hwc", "tc", "ct", "flat"]
+Axes = Literal["hw", "chw", "hwc", "tc", "ct", "flat", "roll"]
 Decimal = Literal[".", ","]
 Files = Literal["examples", "rows"]
 Intensity = Literal["bytes", "levels", "reals"]
@@ -34,6 +34,7 @@ AXES = {
     "tc": "series of steps and channels",
     "ct": "series, channels first",
     "flat": "vectors: no order among the cells",
+    "roll": "piano rolls of sixteenths and pitches",
 }
 
 
@@ -101,7 +102,9 @@ class Reading:
         gaps: Codes that stand for a missing cell.
         columns: What a person says that columns are.
         files: In a folder of arrays or tables, whether a file is one example or holds rows.
-        longest: Bytes of the longest text that is kept.
+        longest: Bytes of the longest text that is kept, sixteenths of the longest tune.
+        bars: Of a window of music; 2 if none.
+        transpose: Whether a training moves each tune by some semitones, anew each time.
         written: How columns are written, where other data decided it.
         condition: What a model is told of an example and does not explain: "class".
         recorded: Whether the decisions were taken for other data: those that do not fit give way.
@@ -130,6 +133,8 @@ class Reading:
     columns: tuple[Said, ...] = ()
     files: Files | None = None
     longest: int | None = None
+    bars: int | None = None
+    transpose: bool = True
     written: tuple[Written, ...] = ()
     condition: str | None = None
     recorded: bool = False
@@ -146,6 +151,8 @@ class Reading:
         check_size(self.image_size)
         if self.channels is not None and not _whole(self.channels, 1, 4096):
             raise SettingError(f"channels is a whole number of 1 to 4096, got {self.channels!r}")
+        if self.bars is not None and not _whole(self.bars, 1, 256):
+            raise SettingError(f"bars is a whole number of 1 to 256, got {self.bars!r}")
         if (self.low is None) != (self.high is None):
             raise SettingError("low and high of the pixels belong together; give both")
         if self.low is not None and self.high is not None and not self.low < self.high:

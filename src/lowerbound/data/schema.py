@@ -146,6 +146,16 @@ class Schema:
         return self.kind == "byte"
 
     @property
+    def is_tune(self) -> bool:
+        """Whether an example is a tune, `(T,)` tokens of `lowerbound.data.tunes`."""
+        return self.kind == "note"
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether an example is a row of tokens that ends."""
+        return self.is_text or self.is_tune
+
+    @property
     def is_discrete(self) -> bool:
         """Whether log p(x) is a probability, not a density, in every cell."""
         return all(KINDS[field.kind].discrete for field in self.modelled)
@@ -264,6 +274,8 @@ class Schema:
             text = f"{kind} images {_by(self.shape)}"
         elif self.is_text:
             text = f"texts of up to {self.shape[0] - 1} bytes"
+        elif self.is_tune:
+            text = f"tunes of up to {self.shape[0] - 1} sixteenths"
         elif len(self.shape) == 2:
             text = f"{kind} series of {self.shape[0]} steps, {self.shape[1]} channels"
         elif self.is_table and self.kind == "mixed":

@@ -70,6 +70,8 @@ class Belief:
     examples: int  # validation examples looked at
     # units of each group of latents, by name, in the order of the units
     groups: Mapping[str, int] = field(default_factory=dict)
+    # of sequences, what the z of another example costs; None for other data
+    swap: float | None = None
 
     def by_group(self) -> Iterator[tuple[str, slice]]:
         """Yield the place of the units of each group; all, without a name, where there is one."""

@@ -47,9 +47,10 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
 
     It passes scikit-learn's `check_estimator`, without exceptions. X may be `(N, D)`, grey images
     `(N, H, W)`, or images `(N, H, W, C)` or `(N, C, H, W)` with C 1 or 3: numbers, booleans, a
-    tensor or a table with named columns. Kinds of cells are recognised as `lowerbound.read` does:
-    uint8 are levels and keep a discrete likelihood, cells that are all 0 or 1 are binary, other
-    numbers are real. Columns that never vary are left out of the model and put back on output.
+    tensor or a table with named columns; or texts, a list of strings. Kinds of cells are recognised
+    as `lowerbound.read` does: uint8 are levels and keep a discrete likelihood, cells that are all 0
+    or 1 are binary, other numbers are real. Columns that never vary are left out of the model and
+    put back on output.
 
     All of X is trained on, but for a validation part that says which epoch was best: a tenth, or
     ten rows where that is at most a quarter, chosen by their contents. Keep your own test examples
@@ -190,7 +191,8 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         check_is_fitted(self)
         drawn = generate(self.model_, parameters.own(n_samples), seed=seed_of(random_state))
         values = self._form.restore(drawn, self.schema_)
-        return values.astype(self._form.dtype) if self.schema_.is_discrete else values
+        as_stored = self.schema_.is_discrete and not self.schema_.is_text
+        return values.astype(self._form.dtype) if as_stored else values
 
     def score_samples(self, X) -> np.ndarray:
         """Compute the importance-weighted lower bound on log p(x) of each row, `(N,)`, nats.
@@ -275,6 +277,7 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         self.notes_ = tuple(str(note) for note in spec.data["notes"])
         self.result_ = result
         self.spec_ = runs.with_entry(spec, **form.to_json())
-        self.n_features_in_ = schema.dimensions + len(schema.constants)
+        width = schema.dimensions + len(schema.constants)
+        self.n_features_in_ = 1 if schema.is_text else width
         if schema.columns is not None:
             self.feature_names_in_ = np.asarray(schema.columns, dtype=object)

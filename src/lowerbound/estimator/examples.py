@@ -13,12 +13,15 @@ from torch import Tensor
 from lowerbound.data import Data, Examples, Raw, Reading, Schema, arranged, build, coerce, reading
 from lowerbound.data.read.arrays import as_array
 from lowerbound.data.read.arrays import check_array as checked_array
+from lowerbound.data.read.text import is_texts, raw_of_texts
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
 
 
 def checked(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
     """Check X by scikit-learn: a finite numeric array, `(N, D)` or with the axes of images.
+
+    Texts, a list or an array `(N,)` of strings, become an array of strings.
 
     The estimator's names and number of features are set (`reset`), or compared.
     """
@@ -27,6 +30,10 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
             f"AutoVAE takes arrays and tables, got the path {os.fsdecode(X)!r}; read it first: "
             "lowerbound.read(path).train.x"
         )
+    if is_texts(X.tolist() if isinstance(X, np.ndarray) and X.ndim == 1 else X):
+        if reset:
+            estimator.n_features_in_ = 1
+        return np.asarray(X, dtype=object)
     if isinstance(X, Tensor):
         X = as_array(X, "X")[0]  # scikit-learn would not take one from another device
     elif isinstance(X, list | tuple):
@@ -47,6 +54,8 @@ def data_of(X: np.ndarray, names: np.ndarray | None, seed: int, *, table: bool =
 
     As a `table`, each column has a law by its own kind, and is called x0, x1, ... without names.
     """
+    if X.dtype == object:
+        return build(raw_of_texts(X.tolist(), Reading(), "X"), seed=seed, test=False)
     columns = None if names is None else tuple(names)
     if table and columns is None and X.ndim == 2:
         columns = tuple(f"x{place}" for place in range(X.shape[1]))
@@ -59,7 +68,12 @@ def data_of(X: np.ndarray, names: np.ndarray | None, seed: int, *, table: bool =
 
 def examples_of(X: np.ndarray, schema: Schema) -> Examples:
     """Convert X for a model of this schema; warn of columns that never varied and now do."""
-    examples, notes = coerce(_raw(X, reading(schema.reading, recorded=True)), schema)
+    options = reading(schema.reading, recorded=True)
+    if X.dtype == object:
+        if not schema.is_text:
+            raise DataError(f"X holds texts; the model takes {schema.describe()}")
+        return coerce(raw_of_texts(X.tolist(), options, "X"), schema)[0].load()
+    examples, notes = coerce(_raw(X, options), schema)
     for note in notes if X.ndim == 2 else ():
         warnings.warn(str(note), stacklevel=4)
     return examples.load()

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from torch import Tensor
 
-from lowerbound.data import Schema
+from lowerbound.data import Schema, texts_of
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Form:
     @classmethod
     def of(cls, X: np.ndarray, schema: Schema) -> Self:
         """Take the form of `X`, `(N, ...)`, which has this schema."""
+        if schema.is_text:
+            return cls.of_schema(schema)
         white = 255 if X.ndim > 2 and schema.kind == "binary" and X.max() == 255 else 1
         return cls(X.shape[1:], X.dtype.newbyteorder("="), white)
 
@@ -48,6 +50,8 @@ class Form:
     def restore(self, x: Tensor, schema: Schema) -> np.ndarray:
         """Turn the shape and levels of the model, `(N, *event)`, into those of X."""
         values = x.numpy()
+        if schema.is_text:
+            return np.array(texts_of(values), dtype=object)
         if len(self.shape) == 1:
             return schema.unpack(values)
         if self.white != 1:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lowerbound.data import Source
+from lowerbound.data import Examples, Source
 from lowerbound.evaluation.amortisation import Gaps
 from lowerbound.evaluation.estimate import Estimate
 from lowerbound.evaluation.evidence import Evidence
@@ -170,10 +170,9 @@ def bits_per_dimension(
     if not is_discrete:
         why = "x is continuous: log p(x) is a density and depends on the unit of measurement"
         return None, why
-    lengths = getattr(examples, "lengths", None)
-    if lengths is not None:  # of texts, whose ends count, too
-        bits = -log_likelihood / (float(lengths.double().mean() + 1) * math.log(2.0))
-        return Estimate.of(bits, "bits per byte"), None
+    if isinstance(examples, Examples) and examples.lengths is not None:  # ends count, too
+        bits = -log_likelihood / (float(examples.lengths.double().mean() + 1) * math.log(2.0))
+        return Estimate.of(bits, f"bits per {examples.token}"), None
     bits = -log_likelihood / (math.prod(examples.shape) * math.log(2.0))
     return Estimate.of(bits, "bits per dimension"), None
 

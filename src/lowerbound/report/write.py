@@ -19,6 +19,7 @@ from lowerbound.report.markup import Html, Missing, Panel, pretty
 from lowerbound.report.pictures import Gallery
 from lowerbound.report.tables import panels
 from lowerbound.report.texts import Texts
+from lowerbound.report.tunes import Tunes
 from lowerbound.runs import Run
 from lowerbound.runs.files import write_atomically
 
@@ -54,6 +55,9 @@ def render(run: Run, data: Data | None, evaluation: Evaluation | None) -> str:
     if run.schema.is_text:
         texts = Texts(run, test)
         makers = [texts.samples, texts.reconstructions, texts.interpolations, texts.surprises]
+    elif run.schema.is_tune:
+        tunes = Tunes(run, test)
+        makers = [tunes.samples, tunes.reconstructions, tunes.interpolations]
     elif run.schema.is_image:
         gallery = Gallery(run, test)
         makers = [

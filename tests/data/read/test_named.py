@@ -86,7 +86,7 @@ def test_penguins_are_a_table_with_gaps_that_comes_with_its_licence(tmp_path):
 
 
 def test_every_name_has_a_description_a_licence_and_a_way_to_get_it():
-    assert names() == ("fashion-small", "fashion-mnist", "mnist", "digits", "penguins")
+    assert names() == ("fashion-small", "fashion-mnist", "mnist", "digits", "penguins", "tunes")
     for named in named_sets():
         assert named.description
         assert named.licence

@@ -5,7 +5,7 @@ import pytest
 
 import lowerbound as lb
 from lowerbound.data import read_examples, texts_of
-from lowerbound.errors import DataError, SettingError
+from lowerbound.errors import DataError, SettingError, UnknownNameError
 
 LINES = [f"sentence number {i}, said twice" for i in range(40)]
 
@@ -89,3 +89,24 @@ def test_batches_hold_texts_of_about_one_length(tmp_path):
     assert within < 0.3 * float(train.lengths.float().std())
     together = sorted(text for batch in train.batches(16) for text in texts_of(batch.x.numpy()))
     assert together == sorted(texts_of(train.x.numpy()))
+
+
+def test_a_column_of_a_table_is_read_as_texts(tmp_path):
+    rows = ["id,text,stars", *(f'{i},"{line}",{i % 5}' for i, line in enumerate(LINES)), "99,,3"]
+    path = written(tmp_path, rows, "reviews.csv")
+    data = lb.read(f"{path}#text")
+    assert data.fingerprint == lb.read(LINES).fingerprint
+    assert "1 empty lines" in str(data.notes[0])
+    with pytest.raises(UnknownNameError, match="text"):
+        lb.read(f"{path}#texts")
+
+
+def test_fasta_and_smiles_are_read_as_strings(tmp_path):
+    bases = ["".join("ACGT"[(i >> k) % 2 + k % 3] for k in range(29)) for i in range(1, 30)]
+    fasta = "".join(f">seq {i}\n{one[:10]}\n{one[10:]}\n" for i, one in enumerate(bases))
+    data = lb.read(written(tmp_path, fasta.encode(), "genes.fasta"))
+    assert set(texts_of(data.train.x.numpy())) <= set(bases)
+    assert data.schema.shape == (30,)
+    smiles = "".join(f"{'C' * i}O name{i}\n" for i in range(1, 30))
+    data = lb.read(written(tmp_path, smiles.encode(), "set.smi"))
+    assert set(texts_of(data.train.x.numpy())) <= {"C" * i + "O" for i in range(1, 30)}

@@ -20,8 +20,8 @@ CONVERT = {
 }
 
 FILES = (
-    ".npy, .npz, .csv, .tsv, .parquet, .feather, .safetensors, .zip, .tar, or a folder "
-    "of pictures, arrays or tables"
+    ".npy, .npz, .csv, .tsv, .parquet, .feather, .safetensors, .zip, .tar, .mid, or a folder "
+    "of pictures, arrays, tables or tunes"
 )
 RISKY = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".ckpt")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lowerbound.data.notes import Note
+from lowerbound.data.notes import Note, Tally
 from lowerbound.data.raw import TEST, TRAIN, Raw, whole
 from lowerbound.data.read.download import (
     FASHION_FILES,
@@ -20,6 +20,9 @@ from lowerbound.data.read.download import (
     matches,
 )
 from lowerbound.data.read.idx import find_idx, read_idx_folder
+from lowerbound.data.read.midi import Piece, raw_of_pieces
+from lowerbound.data.read.reels import reels
+from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
 
@@ -43,6 +46,7 @@ class NamedSet:
         available: Whether it can be read here without a network.
         load: Reads it, from a folder of IDX files where one is given.
         table: Of a table, the file that it is, read as any other.
+        pieces: Of music, the pieces that it is, cut into windows as any other.
     """
 
     name: str
@@ -52,6 +56,7 @@ class NamedSet:
     available: Callable[[], bool]
     load: Callable[[Path | None], Raw]
     table: Path | None = None
+    pieces: Callable[[], list[Piece]] | None = None
 
 
 def named_sets() -> tuple[NamedSet, ...]:
@@ -172,5 +177,14 @@ SETS = (
         lambda: True,
         _load_penguins,
         Path(str(resources.files("lowerbound.data") / "embedded" / "penguins.csv")),
+    ),
+    NamedSet(
+        "tunes",
+        "400 tunes of 8 bars, one voice, made by rule: chords, scales and rhythms drawn",
+        "Apache-2.0, as lowerbound",
+        "comes with lowerbound",
+        lambda: True,
+        lambda folder: raw_of_pieces(reels(), Reading(), "tunes", Tally()),
+        pieces=reels,
     ),
 )

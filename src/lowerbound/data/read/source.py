@@ -19,12 +19,21 @@ from lowerbound.data.read.files import COLUMNS, TEXT, Entry, classes_of, entries
 from lowerbound.data.read.frames import is_frame, table_of
 from lowerbound.data.read.idx import find_idx, read_idx_folder
 from lowerbound.data.read.locate import locate
+from lowerbound.data.read.midi import MIDI, raw_of_pieces, read_midi, read_rolls
 from lowerbound.data.read.npy import read_npy
 from lowerbound.data.read.picture import extensions
 from lowerbound.data.read.pictures import limited, plan_pictures, read_pictures
-from lowerbound.data.read.stack import read_arrays, stack_tables
+from lowerbound.data.read.stack import read_arrays, read_table, stack_tables
 from lowerbound.data.read.suspects import suspects
-from lowerbound.data.read.text import is_prose, is_texts, raw_of_texts, read_lines
+from lowerbound.data.read.text import (
+    STRINGS,
+    is_prose,
+    is_texts,
+    raw_of_texts,
+    read_column,
+    read_lines,
+    read_strings,
+)
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
@@ -54,6 +63,10 @@ def open_source(source: Any, options: Reading | None = None, *, limit: int | Non
             raise DataError(
                 f"no such folder: {str(place.path)!r}; give {place.named.name}:FOLDER of IDX files"
             )
+        if place.named.pieces is not None:
+            if place.path is not None:
+                raise DataError(f"{place.named.name} is part of the package; give the folder alone")
+            return raw_of_pieces(place.named.pieces(), options, place.named.name, Tally())
         return arranged(place.named.load(place.path), options)
     if place.path is not None:
         path = place.path
@@ -91,7 +104,7 @@ def chosen(path: Path) -> tuple[str, list[Entry], Tally]:
     """Choose the files of a path that are read: pictures, else arrays, else tables.
 
     Returns:
-        What they are ("idx", "npz", "images", "arrays", "tables" or "texts"), the files, and how
+        What they are ("idx", "npz" or one of `kinds`), the files, and how
         many of a folder or archive are passed over.
 
     Raises:
@@ -100,7 +113,10 @@ def chosen(path: Path) -> tuple[str, list[Entry], Tally]:
     tally = Tally()
     if path.is_dir() and find_idx(path):
         return "idx", [], tally
-    kinds = {"images": extensions(), "arrays": (".npy",), "tables": COLUMNS, "texts": TEXT}
+    kinds = {
+        "images": extensions(), "midi": MIDI, "strings": STRINGS, "arrays": (".npy",),
+        "tables": COLUMNS, "texts": TEXT,
+    }  # fmt: skip
     if not path.is_dir() and path.suffix.lower() not in (".zip", ".tar"):
         if not path.is_file():
             raise DataError(f"{str(path)!r} is neither a file nor a folder")
@@ -136,7 +152,13 @@ def _open_path(path: Path, key: str | None, options: Reading, limit: int | None)
     kind, entries, tally = chosen(path)
     if kind == "images":
         return pictures_raw(entries, where, options, limit, tally)
-    if kind in ("tables", "texts"):
+    if kind == "midi":
+        raw = read_midi(entries, options, where)
+    elif kind == "strings":
+        raw = read_strings(entries, options, where)
+    elif key is not None and kind in ("tables", "texts"):
+        return read_column(read_table(entries[0], options)[0], key, options, where)
+    elif kind in ("tables", "texts"):
         prose = [entry for entry in entries if entry.suffix == ".txt" and is_prose(entry, options)]
         if prose and len(prose) == len(entries):
             return read_lines(prose, options, where)
@@ -197,8 +219,10 @@ def pictures_raw(
 
 
 def arranged(raw: Raw, options: Reading, *, suspect: bool = True) -> Raw:
-    """Put the axes of an array in order: vectors, series or images."""
+    """Put the axes of an array in order: vectors, series, images or piano rolls."""
     options.refuse("table", "picture", where=raw.where)
+    if options.axes == "roll":
+        return read_rolls(raw, options)
     block = raw.rows.read(0, len(raw))
     values, observed, more = known(block.values, block.observed, options)
     told = options.axes

@@ -1,7 +1,8 @@
-"""Texts: one a line of a file, or one a file of a folder, as bytes of UTF-8."""
+"""Texts: lines of a file, a column of a table, sequences of FASTA and SMILES files; as bytes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -10,10 +11,13 @@ from lowerbound.data.raw import Raw, refuse_oversize
 from lowerbound.data.read.files import Entry
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows
-from lowerbound.errors import DataError
+from lowerbound.errors import DataError, UnknownNameError
 
 #: Bytes of the longest text that is kept where nobody says another limit.
 LONGEST = 512
+#: Endings of files of SMILES, and of these and FASTA.
+SMILES = (".smi", ".smiles")
+STRINGS = (*SMILES, ".fa", ".fasta", ".fna", ".faa")
 #: The values of a byte; 0 ends a text, and does not occur in one.
 BYTES = 256
 
@@ -37,6 +41,43 @@ def read_lines(entries: Sequence[Entry], options: Reading, where: str) -> Raw:
             tally.add("files not in UTF-8, read as Latin-1", entry.name)
         lines += content.splitlines()
     return raw_of_texts(lines, options, where, tally.notes())
+
+
+def read_column(table: Any, name: str, options: Reading, where: str) -> Raw:
+    """Read a column of a table of pyarrow as texts.
+
+    Raises:
+        UnknownNameError: There is no such column.
+        DataError: It holds no text.
+    """
+    if name not in table.column_names:
+        raise UnknownNameError("column", name, table.column_names)
+    cells = table.column(name).cast("string").to_pylist()
+    return raw_of_texts([cell or "" for cell in cells], options, f"column {name!r} of {where}")
+
+
+def read_strings(entries: Sequence[Entry], options: Reading, where: str) -> Raw:
+    """Read FASTA files, whose sequences may run over lines, and SMILES, one a line.
+
+    What follows a SMILES on its line is its name. Letters are kept as they are, large or small.
+
+    Raises:
+        DataError: There is no sequence.
+    """
+    texts: list[bytes] = []
+    for entry in entries:
+        lines = entry.content().splitlines()
+        if entry.suffix in SMILES:
+            texts += [line.split()[0] for line in lines if line.strip()]
+            continue
+        parts: list[bytes] = []
+        for line in [*lines, b">"]:
+            if line.startswith((b">", b";")):
+                texts += [b"".join(parts)] * bool(parts)
+                parts = []
+            else:
+                parts.append(line.strip())
+    return raw_of_texts(texts, options, where)
 
 
 def raw_of_texts(

@@ -6,7 +6,12 @@ from lowerbound.doctor.finding import Finding
 from lowerbound.doctor.rules.collapse import collapse, unused_units
 from lowerbound.doctor.rules.leak import leak
 from lowerbound.doctor.rules.likelihood import counted_data, dispersion, vanishing_scale
-from lowerbound.doctor.rules.rate import heavy_tails, rate_too_high, worse_than_no_model
+from lowerbound.doctor.rules.rate import (
+    heavy_tails,
+    rate_not_used,
+    rate_too_high,
+    worse_than_no_model,
+)
 from lowerbound.doctor.rules.training import non_finite, overfitting, spikes, under_training
 from lowerbound.doctor.symptoms import Symptoms
 
@@ -17,6 +22,7 @@ RULES: dict[str, Rule] = {
     "non-finite training": non_finite,
     "worse than no model": worse_than_no_model,
     "posterior collapse": collapse,
+    "rate not used": rate_not_used,
     "leak between splits": leak,
     "vanishing scale": vanishing_scale,
     "scale out of proportion": dispersion,

@@ -1,4 +1,4 @@
-"""Bounds below that of no model, codes off the prior, weights whose largest were not drawn."""
+"""Bounds below no model's, rates paid for nothing, codes off the prior, weights of heavy tails."""
 
 import math
 from statistics import median
@@ -15,6 +15,10 @@ SURELY = 4.9
 TWICE = 2.0
 #: Share of examples with a heavy tail beyond which it is the rule and not the exception.
 MOST = 0.5
+#: A z that is used costs about its rate or more where it is another example's.
+USED = 0.2
+#: Nats of rate from which it is asked what they are for.
+WORTH_ASKING = 0.5
 #: What is missing matters if it is so much of all that the model knows beyond independent cells.
 MATTERS = 0.05
 
@@ -50,6 +54,28 @@ def worse_than_no_model(symptoms: Symptoms) -> Finding | None:
             "the data has levels, --likelihood categorical can express any marginal."
         )
     return Finding("worse than no model", "ill", words, remedy)
+
+
+def rate_not_used(symptoms: Symptoms) -> Finding | None:
+    """Find a decoder that does without the z it is paid for, as one that sees x_<t can.
+
+    Free bits make an encoder pay a rate, and nothing makes the decoder look at it.
+    """
+    belief = symptoms.belief
+    if belief is None or belief.swap is None or belief.rate < WORTH_ASKING:
+        return None
+    if belief.swap >= USED * belief.rate:
+        return None
+    words = (
+        f"The rate is paid, not used: z costs {belief.rate:.1f} nats per example, and the z of "
+        f"another example instead of its own costs the decoder {belief.swap:.1f} nats."
+    )
+    remedy = (
+        "Longer training with --epochs, so that the decoder knows what it can know without z "
+        "before the encoder joins (--set alone=0.4); then a lower floor, --set floor=0.05, or a "
+        "smaller decoder, --set hidden=128."
+    )
+    return Finding("rate not used", "ill", words, remedy)
 
 
 def rate_too_high(symptoms: Symptoms) -> Finding | None:

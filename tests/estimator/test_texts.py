@@ -1,0 +1,35 @@
+"""AutoVAE on texts."""
+
+import numpy as np
+import pytest
+
+import lowerbound as lb
+from lowerbound.errors import DataError
+
+TEXTS = [f"{a} {b}" for a in ("red", "green", "blue", "grey") for b in ("hat", "coat", "shoe")]
+SMALL = {"hidden": 8, "embedding": 4}
+
+
+@pytest.fixture(scope="module")
+def vae():
+    return lb.AutoVAE(latents=2, epochs=1, settings=SMALL, random_state=0).fit(TEXTS)
+
+
+def test_texts_come_out_as_texts(vae):
+    assert vae.transform(["red hat", "grey coat"]).shape == (2, 2)
+    for texts in (vae.sample(3, random_state=0), vae.reconstruct(TEXTS[:3])):
+        assert texts.shape == (3,)
+        assert all(isinstance(text, str) for text in texts)
+    assert vae.score_samples(np.array(TEXTS)).shape == (12,)
+
+
+def test_a_model_of_texts_is_saved_and_loaded(vae, tmp_path):
+    vae.save(tmp_path / "run")
+    again = lb.AutoVAE.load(tmp_path / "run")
+    assert np.array_equal(again.transform(TEXTS), vae.transform(TEXTS))
+    assert again.sample(2, random_state=1).tolist() == vae.sample(2, random_state=1).tolist()
+
+
+def test_texts_for_a_model_of_numbers_are_refused_and_the_other_way_round(vae):
+    with pytest.raises((DataError, ValueError)):
+        vae.transform(np.zeros((3, 9)))
