@@ -1,7 +1,7 @@
 """Names for models: recipes that assemble parts."""
 
 # importing a recipe's module enters it in the catalogue
-from lowerbound.catalogue import beta_vae, iwae, table, text, vae  # noqa: F401  isort: skip
+from lowerbound.catalogue import beta_vae, iwae, series, table, text, vae  # noqa: F401  isort: skip
 from lowerbound.catalogue.assemble import Assembly, assemble, build
 from lowerbound.catalogue.policy import Chosen, choose
 from lowerbound.catalogue.recipe import Recipe, recipe, recipe_named, recipes

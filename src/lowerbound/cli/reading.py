@@ -29,6 +29,10 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("column", list[str], "NAME=KIND",
      "A column's kind, date:%d.%m.%Y, id, text or skip; may be repeated."),
     ("longest", int, "BYTES", "Of texts: longer ones are left out."),
+    ("time", str, "COLUMN", "Of times, in a table whose rows are steps of recordings."),
+    ("id", str, "COLUMN", "That tells the devices of recordings apart."),
+    ("window", int, "STEPS", "Recordings are cut into windows of so many steps."),
+    ("stride", int, "STEPS", "From one window to the next; half a window if left out."),
 )  # fmt: skip
 #: Those of new data for a run, which is otherwise read as that of its training.
 _NEW = (
@@ -93,6 +97,7 @@ def _reading(
     """Turn options as they were typed into arguments of `lowerbound.data.reading.reading`."""
     if binarize and binarize_dynamic:
         raise SettingError("--binarize and --binarize-dynamic exclude each other; give one of them")
+    told["device"] = told.pop("id", None)
     if told.get("row_names") == "none":
         told["row_names"] = ""
     told |= {

@@ -17,7 +17,7 @@ Intensity = Literal["bytes", "levels", "reals"]
 
 #: What is told of one kind of source alone.
 ONLY = {
-    "table": {"header", "decimal", "row_names", "columns"},
+    "table": {"header", "decimal", "row_names", "columns", "time", "device"},
     "picture": {"image_size", "fit", "pages", "intensity", "low", "high"},
     "array": {"axes"},
 }
@@ -102,6 +102,12 @@ class Reading:
         columns: What a person says that columns are.
         files: In a folder of arrays or tables, whether a file is one example or holds rows.
         longest: Bytes of the longest text that is kept.
+        time: Column of times, of a table whose rows are steps of recordings.
+        device: Column that tells devices apart, whose recordings are none of each other's.
+        window: Steps that recordings are cut into, each an example.
+        stride: Steps from the beginning of one window to that of the next.
+        step: From one time to the next, in units of the column of times or in microseconds.
+        sensors: Columns that are the channels, in this order.
         written: How columns are written, where other data decided it.
         recorded: Whether the decisions were taken for other data: those that do not fit give way.
 
@@ -129,6 +135,12 @@ class Reading:
     columns: tuple[Said, ...] = ()
     files: Files | None = None
     longest: int | None = None
+    time: str | None = None
+    device: str | None = None
+    window: int | None = None
+    stride: int | None = None
+    step: float | None = None
+    sensors: tuple[str, ...] = ()
     written: tuple[Written, ...] = ()
     recorded: bool = False
 
@@ -144,6 +156,12 @@ class Reading:
         check_size(self.image_size)
         if self.channels is not None and not _whole(self.channels, 1, 4096):
             raise SettingError(f"channels is a whole number of 1 to 4096, got {self.channels!r}")
+        for name in ("window", "stride"):
+            value = getattr(self, name)
+            if value is not None and not _whole(value, 1, 2**20):
+                raise SettingError(f"{name} is a whole number of steps from 1 on, got {value!r}")
+        if self.time is None and self.device is not None:
+            raise SettingError("device (--id) tells recordings apart; name their time, too")
         if (self.low is None) != (self.high is None):
             raise SettingError("low and high of the pixels belong together; give both")
         if self.low is not None and self.high is not None and not self.low < self.high:

@@ -136,6 +136,11 @@ class Schema:
         return len(self.shape) == 3
 
     @property
+    def is_series(self) -> bool:
+        """Whether an example is a series, `(T, C)`."""
+        return len(self.shape) == 2
+
+    @property
     def is_text(self) -> bool:
         """Whether an example is a text, `(T,)` bytes."""
         return self.kind == "byte"

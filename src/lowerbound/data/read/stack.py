@@ -91,7 +91,7 @@ def stack_tables(entries: list[Entry], options: Reading, where: str) -> Raw:
     options.refuse("picture", *([] if several else ["array"]), where=where)
     tables, told = [], []
     for entry in entries:
-        table, how = _table(entry, options)
+        table, how = read_table(entry, options)
         names = tables[0].column_names if tables else table.column_names
         if set(table.column_names) != set(names):
             raise DataError(
@@ -137,7 +137,7 @@ def stack_tables(entries: list[Entry], options: Reading, where: str) -> Raw:
     )
 
 
-def _table(entry: Entry, options: Reading) -> tuple[Any, dict[str, Any]]:
+def read_table(entry: Entry, options: Reading) -> tuple[Any, dict[str, Any]]:
     """Read a file as a table of pyarrow, and what `raw_of` is to know of it."""
     import pyarrow as pa
     from pyarrow import feather, parquet
