@@ -11,8 +11,8 @@ import numpy as np
 
 from lowerbound.data import Schema
 from lowerbound.data.read.dialect import find_dialect
-from lowerbound.data.read.files import Entry
-from lowerbound.data.read.tables import COLUMNS, TEXT, parse_entry
+from lowerbound.data.read.files import COLUMNS, TEXT, Entry
+from lowerbound.data.read.stack import read_table
 from lowerbound.data.read.words import ENDLESS, MISSING
 from lowerbound.data.table import Words
 from lowerbound.errors import DataError
@@ -99,7 +99,7 @@ def _fill_columns(
     import pyarrow as pa
     from pyarrow import compute, feather, parquet
 
-    table = parse_entry(entry, schema.reading).table
+    table = read_table(entry, schema.reading)[0]
     if table.num_rows != count:
         raise DataError(f"{entry.name!r} has {table.num_rows:,} rows where {count:,} were read")
     tables, gap = [], _gap_of(schema)
