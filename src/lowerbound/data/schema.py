@@ -265,7 +265,8 @@ class Schema:
         elif self.is_text:
             text = f"texts of up to {self.shape[0] - 1} bytes"
         elif len(self.shape) == 2:
-            text = f"{kind} series of {self.shape[0]} steps, {self.shape[1]} channels"
+            steps, channels = self.shape
+            text = f"{kind} series of {steps} steps, {channels} channel{'s' * (channels > 1)}"
         elif self.is_table and self.kind == "mixed":
             text = f"table of {self.dimensions} columns ({self._census()})"
         elif self.is_table:

@@ -179,6 +179,8 @@ def raw_of_recordings(found: Recordings, label_names: tuple[str, ...] | None = N
     steps = f"{sum(map(len, each)):,} steps"
     text = f"{count} of {steps}{' in all' * (len(each) > 1)}, cut into {len(places):,} windows of "
     notes = [Note(f"{text}{options.window}, one every {options.stride} steps")]
+    if all(len(one) == options.window for one in each):
+        notes = [Note(f"{count} of {options.window} steps, each an example")]
     if not options.recorded:
         short = sum(len(one) < (options.window or 1) for one in each)
         if short:
