@@ -35,7 +35,7 @@ def test_the_table_lists_everything_that_the_packages_export():
     assert set(LIKELIHOODS) == set(likelihoods.__all__) - {"Cells", "Site", "outputs_of"}
     assert set(OBJECTIVES) == set(objectives.__all__) - {"Objective"}
     assert set(RECIPES) == {recipe.name for recipe in recipes()}
-    of_networks = {"MLP", "ResidualEncoder", "ResidualDecoder"}
+    of_networks = {"MLP", "ResidualEncoder", "ResidualDecoder", "SeriesEncoder", "SeriesDecoder"}
     assert set(networks.__all__) - {"Init", "Network", "Pair"} == of_networks
 
 

@@ -1,16 +1,17 @@
 """Convolutions over time, and a linear way past them, for series `(T, C)`.
 
-The encoder halves the steps until at most `SMALLEST` are left and ends in one fully connected
-layer; the decoder goes back through the same lengths. Beside both a single linear layer goes from
-end to end: of smooth series it learns the principal components at once, and the convolutions what
-these leave.
+The encoder goes down to a quarter of the steps, and again, until few are left, which a fully
+connected layer sees all at once; the decoder goes back through the same lengths. Beside both a
+single linear layer goes from end to end: of smooth series it learns the principal components, and
+the convolutions what these leave. All of it is a few large matrix products, since many small ones
+take their time on CPUs.
 
-Source: residual blocks: He et al. (2016), arXiv 1603.05027; each starts as the identity: Zhang,
-    Dauphin & Ma (2019), arXiv 1901.09321.
+Source: steps from channels: Shi et al. (2016), arXiv 1609.05158, there for images.
 """
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -20,38 +21,22 @@ from lowerbound.errors import SettingError, ShapeError
 from lowerbound.networks.pair import Init, Network, Pair
 
 #: Steps at which convolutions end and a fully connected layer takes over.
-SMALLEST = 8
-#: Steps that a convolution looks at.
-KERNEL = 5
+SMALLEST = 12
+#: Steps that become one, and steps that a convolution looks at on the way down and up.
+STRIDE, DOWN, UP = 4, 8, 3
 
 
 def lengths(steps: int) -> list[int]:
     """Return the lengths that a series passes through, from its own to the smallest.
 
     Example:
-        >>> lengths(50)
-        [50, 25, 13, 7]
+        >>> lengths(140)
+        [140, 35, 9]
     """
     found = [steps]
     while found[-1] > SMALLEST:
-        found.append((found[-1] + 1) // 2)
+        found.append(-(-found[-1] // STRIDE))
     return found
-
-
-class Block(nn.Module):
-    """x + conv(act(conv(act(x)))) over time, starting as the identity."""
-
-    def __init__(self, channels: int, dropout: float) -> None:
-        super().__init__()
-        self.first = nn.Conv1d(channels, channels, KERNEL, padding=KERNEL // 2)
-        self.second = nn.Conv1d(channels, channels, KERNEL, padding=KERNEL // 2)
-        self.drop = nn.Dropout(dropout)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.get_parameter("bias"))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Same shape, `(B, channels, T)`."""
-        return x + self.second(self.drop(F.silu(self.first(F.silu(x)))))
 
 
 class SeriesEncoder(Network):
@@ -62,7 +47,8 @@ class SeriesEncoder(Network):
         outputs: Shape of one output, such as `(2, 16)`.
         steps: `T`, which tells the two apart.
         channels: Of the convolutions.
-        dropout: Chance that a hidden unit is left out of an update.
+        hidden: Units of the fully connected layer.
+        dropout: Chance that one of them is left out of an update.
 
     Raises:
         SettingError: A size is not positive, or `inputs` is no shape of series.
@@ -80,21 +66,22 @@ class SeriesEncoder(Network):
         outputs: Sequence[int],
         steps: int | None = None,
         channels: int = 32,
+        hidden: int = 128,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
-        _check(self.inputs, self.outputs, channels, dropout)
+        _check(self.inputs, self.outputs, channels, hidden, dropout)
         self.steps = steps or self.inputs[0]
         self.lengths = lengths(self.steps)
-        parts, size = self.inputs[0] // self.steps, math.prod(self.outputs)
-        before = parts * self.inputs[1]
-        layers: list[nn.Module] = [nn.Conv1d(before, channels, KERNEL, padding=KERNEL // 2)]
+        before, size = math.prod(self.inputs) // self.steps, math.prod(self.outputs)
+        self.stages = nn.ModuleList()
         for _ in self.lengths[1:]:
-            layers += [Block(channels, dropout), nn.SiLU()]
-            layers += [nn.Conv1d(channels, channels, KERNEL, stride=2, padding=KERNEL // 2)]
-        self.convolutions = nn.Sequential(*layers)
-        self.head = nn.Linear(channels * self.lengths[-1], size)
+            self.stages.append(nn.Conv1d(before, channels, DOWN, stride=STRIDE))
+            before = channels
+        self.all = nn.Linear(before * self.lengths[-1], hidden)
+        self.drop = nn.Dropout(dropout)
+        self.head = nn.Linear(hidden, size)
         self.past = nn.Linear(math.prod(self.inputs), size, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -103,13 +90,15 @@ class SeriesEncoder(Network):
             raise ShapeError(f"this network takes series {self.inputs}, got {tuple(x.shape)}")
         batch = x.shape[:-2]
         flat = x.reshape(-1, *self.inputs).to(self.head.weight.dtype)
-        parts = torch.cat(flat.split(self.steps, dim=1), dim=-1).transpose(1, 2)
-        features = F.silu(self.convolutions(parts.contiguous())).flatten(start_dim=1)
+        h = torch.cat(flat.split(self.steps, dim=1), dim=-1).transpose(1, 2)
+        for stage in self.stages:
+            h = F.silu(stage(F.pad(h, (2, 2 + -h.shape[-1] % STRIDE))))
+        features = self.drop(F.silu(self.all(h.flatten(start_dim=1))))
         out = self.head(features) + self.past(flat.flatten(start_dim=1))
         return out.reshape(*batch, *self.outputs)
 
     def start(self, init: Init) -> None:
-        """Keep the layers as they are: blocks start as the identity.
+        """Keep the layers as torch draws them.
 
         Raises:
             SettingError: Another start is asked for.
@@ -140,6 +129,7 @@ class SeriesDecoder(Network):
         inputs: `(D,)`, the number of latent units.
         outputs: `(parameters, T, C)`.
         channels: As in `SeriesEncoder`.
+        hidden: As in `SeriesEncoder`.
         dropout: As in `SeriesEncoder`.
 
     Raises:
@@ -157,18 +147,23 @@ class SeriesDecoder(Network):
         inputs: Sequence[int],
         outputs: Sequence[int],
         channels: int = 32,
+        hidden: int = 128,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
-        _check(self.outputs[1:], self.inputs, channels, dropout)
+        _check(self.outputs[1:], self.inputs, channels, hidden, dropout)
         self.lengths = lengths(self.outputs[1])[::-1]
-        self.channels = channels
-        self.stem = nn.Linear(self.inputs[0], channels * self.lengths[0])
-        self.stages = nn.ModuleList(Block(channels, dropout) for _ in self.lengths)
-        self.head = nn.Conv1d(
-            channels, self.outputs[0] * self.outputs[2], KERNEL, padding=KERNEL // 2
+        widths = [*[channels] * (len(self.lengths) - 1), self.outputs[0] * self.outputs[2]]
+        self.small = (widths[0], self.lengths[0])
+        self.stem = nn.Linear(self.inputs[0], hidden)
+        self.drop = nn.Dropout(dropout)
+        self.all = nn.Linear(hidden, math.prod(self.small))
+        self.stages = nn.ModuleList(
+            nn.Conv1d(before, after * STRIDE, UP, padding=UP // 2)
+            for before, after in pairwise(widths)
         )
+        self.level = nn.Parameter(torch.zeros(self.outputs[0], 1, self.outputs[2]))
         self.past = nn.Linear(self.inputs[0], math.prod(self.outputs), bias=False)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -177,13 +172,12 @@ class SeriesDecoder(Network):
             raise ShapeError(f"this network takes {self.inputs[0]} latents, got {tuple(z.shape)}")
         batch, (parameters, steps, channels) = z.shape[:-1], self.outputs
         flat = z.reshape(-1, self.inputs[0]).to(self.stem.weight.dtype)
-        h = self.stem(flat).reshape(-1, self.channels, self.lengths[0])
-        for stage, length in zip(self.stages, self.lengths, strict=True):
-            if h.shape[-1] != length:
-                # twice as long, then cut: the encoder rounded up, so at most one step is too many
-                h = F.interpolate(h, scale_factor=2, mode="nearest")[..., :length]
-            h = stage(h)
-        out = self.head(F.silu(h)).unflatten(1, (parameters, channels)).transpose(2, 3)
+        h = self.all(self.drop(F.silu(self.stem(flat)))).reshape(-1, *self.small)
+        for stage, length in zip(self.stages, self.lengths[1:], strict=True):
+            # four steps from four times the channels; the encoder rounded up: some are too many
+            h = stage(F.silu(h)).unflatten(1, (-1, STRIDE)).transpose(2, 3)
+            h = h.flatten(start_dim=2)[..., :length]
+        out = h.unflatten(1, (parameters, channels)).transpose(2, 3) + self.level
         out = out + self.past(flat).reshape(-1, parameters, steps, channels)
         return out.reshape(*batch, *self.outputs)
 
@@ -193,15 +187,16 @@ class SeriesDecoder(Network):
 
     def start_small(self) -> None:
         """Start the last layers near zero."""
+        last = self.stages[-1] if self.stages else self.all
         with torch.no_grad():
-            self.head.weight.mul_(0.1)
+            last.get_parameter("weight").mul_(0.1)
             self.past.weight.mul_(0.1)
 
     def start_at(self, values: Tensor, place: int = 0) -> None:
-        """Start the biases of channels at the means of outputs, `(some, T, C)`."""
-        channels, first = values.mean(dim=-2).flatten(), place // self.outputs[1]
+        """Start at the means over time of outputs, `(some, T, C)`."""
+        first = place // math.prod(self.outputs[1:])
         with torch.no_grad():
-            self.head.get_parameter("bias")[first : first + len(channels)].copy_(channels)
+            self.level[first : first + len(values)] = values.mean(dim=1, keepdim=True)
 
     def __str__(self) -> str:
         sizes = " -> ".join(map(str, self.lengths))
@@ -209,14 +204,14 @@ class SeriesDecoder(Network):
 
 
 def _check(
-    series: tuple[int, ...], other: tuple[int, ...], channels: int, dropout: float
+    series: tuple[int, ...], other: tuple[int, ...], channels: int, hidden: int, dropout: float
 ) -> None:
     if len(series) != 2:
         raise SettingError(f"convolutions over time need series (T, C), got {series}; use an MLP")
-    if min(*series, *other, channels) < 1 or not 0 <= dropout < 1:
+    if min(*series, *other, channels, hidden) < 1 or not 0 <= dropout < 1:
         raise SettingError(
             f"sizes must be positive and dropout in [0, 1), got series {series}, {other}, "
-            f"channels={channels}, dropout={dropout}"
+            f"channels={channels}, hidden={hidden}, dropout={dropout}"
         )
 
 
@@ -228,24 +223,26 @@ def _check_start(init: Init) -> None:
         )
 
 
-def convolution(*, channels: int = 32, dropout: float = 0.0) -> Pair:
+def convolution(*, channels: int = 32, width: int = 128, dropout: float = 0.0) -> Pair:
     """Convolutions over time, for series.
 
     Args:
         channels: Of the convolutions.
-        dropout: Chance that a hidden unit is left out of an update.
+        width: Units of the fully connected layer.
+        dropout: Chance that one of them is left out of an update.
     """
-    if not 1 <= channels <= 4096 or not 0 <= dropout < 1:
+    if min(channels, width) < 1 or max(channels, width) > 4096 or not 0 <= dropout < 1:
         raise SettingError(
-            f"channels must be from 1 to 4096 and dropout in [0, 1), got {channels} and {dropout}"
+            "channels and width must be from 1 to 4096 and dropout in [0, 1), got "
+            f"{channels}, {width} and {dropout}"
         )
 
     def encoder(inputs: tuple[int, ...], outputs: tuple[int, ...]) -> SeriesEncoder:
         # a view of a series has its mask below it
-        return SeriesEncoder(inputs, outputs, inputs[0] // 2, channels, dropout)
+        return SeriesEncoder(inputs, outputs, inputs[0] // 2, channels, width, dropout)
 
     return Pair(
         encoder,
-        lambda inputs, outputs: SeriesDecoder(inputs, outputs, channels, dropout),
+        lambda inputs, outputs: SeriesDecoder(inputs, outputs, channels, width, dropout),
         series=True,
     )
