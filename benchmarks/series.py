@@ -31,7 +31,6 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-import lowerbound as lb
 from lowerbound.applications import impute
 from lowerbound.catalogue import assemble
 from lowerbound.data import Examples

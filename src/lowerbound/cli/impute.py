@@ -163,7 +163,14 @@ def _write_recordings(
     import numpy as np
 
     from lowerbound.cli.output import write_table
-    from lowerbound.cli.steps import by_step, frame, recordings_for, rounded, sensors_of, write_steps
+    from lowerbound.cli.steps import (
+        by_step,
+        frame,
+        recordings_for,
+        rounded,
+        sensors_of,
+        write_steps,
+    )
 
     whole = recordings_for(source, schema)
     names = sensors_of(schema)

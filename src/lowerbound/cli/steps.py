@@ -54,9 +54,7 @@ def frame(found: Recordings, names: list[str], each: list[np.ndarray]) -> dict[s
     if len({one.name for one in found.each}) > 1:
         label = told.device or "recording"
         table[label] = np.concatenate([np.full(len(one), one.name, object) for one in found.each])
-    table[told.time or "step"] = np.concatenate(
-        [found.times(i) for i in range(len(found.each))]
-    )
+    table[told.time or "step"] = np.concatenate([found.times(i) for i in range(len(found.each))])
     whole = np.concatenate(each)
     return table | {name: whole[:, place] for place, name in enumerate(names)}
 

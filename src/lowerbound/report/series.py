@@ -1,4 +1,4 @@
-"""Series: held-out windows with what comes back, samples, and the way between two, as sparklines."""
+"""Series as sparklines: held-out windows with what comes back, samples, the way between two."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -18,9 +18,9 @@ _LATENTS = 3
 def check_pair(pair: Pair) -> None:
     """Run the conformance ladder on an encoder and its decoder.
 
-    They map any shapes that they are built for, images and series of odd sizes included; no row sees another;
-    gradients reach every parameter and are those of finite differences; the encoder starts near
-    zero, and the decoder where it is told.
+    They map any shapes that they are built for, images and series of odd sizes included; no row
+    sees another; gradients reach every parameter and are those of finite differences; the encoder
+    starts near zero, and the decoder where it is told.
 
     Args:
         pair: Makes both. It must know the starts "small" and "torch".

@@ -130,7 +130,7 @@ def test_rows_out_of_order_are_put_in_order_and_it_is_said():
 
 def test_two_rows_of_one_time_are_refused_in_a_line():
     when = minutes(range(99)) + minutes([3])
-    with pytest.raises(DataError, match="row 4 and row 100.*--id"):
+    with pytest.raises(DataError, match=r"row 4 and row 100.*--id"):
         lb.read(table(recording(100), when), time="when")
 
 
@@ -204,3 +204,15 @@ def test_a_ts_file_without_data_or_with_words_is_refused(tmp_path):
         lb.read(written(tmp_path, "hello\n", "a.ts"))
     with pytest.raises(DataError, match=r"line 2 of 'b.ts'"):
         lb.read(written(tmp_path, "@data\n1,x,3\n", "b.ts"))
+
+
+def test_arrays_whose_channels_come_first_are_turned():
+    values = recording(600)
+    data = lb.read(values.T[None], axes="ct", window=20, stride=10)
+    assert data.schema.reading.axes == "ct"
+    assert data.fingerprint == lb.read(values, window=20, stride=10).fingerprint
+
+
+def test_series_are_read_in_memory():
+    with pytest.raises(SettingError, match="stream"):
+        lb.read(recording(600), window=20, stream=True)

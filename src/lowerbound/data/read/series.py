@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from lowerbound.data.moments import unit_of, written
+from lowerbound.data.moments import Unit, unit_of, written
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import TEST, TRAIN, VALIDATION, Raw, refuse_oversize
 from lowerbound.data.read.columns import moments_of, raw_of
@@ -133,14 +134,19 @@ class Recordings:
             row[: len(some)] = some
         return found
 
+    @cached_property
+    def _unit(self) -> Unit:
+        """The coarsest unit of which all times are whole multiples."""
+        every = [one.times for one in self.each if one.times is not None]
+        return unit_of(np.concatenate(every), self.form or "")
+
     def times(self, i: int) -> np.ndarray:
         """Write the times of a recording as its source does; numbers from 0 where it has none."""
         times = self.each[i].times
         if times is None:
             return np.arange(len(self.each[i]))
         if self.form is not None:
-            every = np.concatenate([one.times for one in self.each if one.times is not None])
-            return written(times, self.form, unit_of(every, self.form))
+            return written(times, self.form, self._unit)
         whole = (times == np.round(times)).all()
         return times.astype(np.int64) if whole else times
 
@@ -155,8 +161,11 @@ class Recordings:
     def put_back(
         self, places: Sequence[tuple[int, int, int]], windows: np.ndarray
     ) -> list[np.ndarray]:
-        """Put windows `(N, window, ...)` together to recordings: each step from that in which it
-        lies nearest the middle, where both its sides are known best."""
+        """Put windows `(N, window, ...)` together to recordings.
+
+        Each step is that of the window in which it lies nearest the middle: there both its sides
+        are known best.
+        """
         width = windows.shape[1]
         near = np.minimum(np.arange(width), np.arange(width)[::-1])
         found = [np.full((len(one), *windows.shape[2:]), np.nan) for one in self.each]
@@ -221,7 +230,7 @@ def recordings_of_arrays(arrays: Sequence[np.ndarray], options: Reading, where: 
     options = with_window(options, max(map(len, arrays)))
     names = [f"recording {i + 1}" if len(arrays) > 1 else "" for i in range(len(arrays))]
     each = tuple(Recording(n, np.asarray(a, float)) for n, a in zip(names, arrays, strict=True))
-    return Recordings(where, each, replace(options, axes="tc"))
+    return Recordings(where, each, replace(options, axes=options.axes or "tc"))
 
 
 def recordings_of_tables(

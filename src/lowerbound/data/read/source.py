@@ -176,14 +176,14 @@ def recordings_of(source: Any, options: Reading) -> Recordings:
             return recordings_of_tables([("", table_of(source, "the table"), {})], options,
                                         "the table")  # fmt: skip
         values = np.asarray(source)
-        return recordings_of_arrays(_steps(values), options, "the array")
+        return recordings_of_arrays(_steps(values, options), options, "the array")
     path = place.path
     kind, entries, _ = guarded(path, lambda: chosen(path))
     where = repr(path.name or str(path))
     if kind in ("series", "tables", "texts"):
         return _recordings(entries, options, where)
     raw = whole(arrays_of(kind, path, place.key, entries, options))
-    return recordings_of_arrays(_steps(raw.values), options, where)
+    return recordings_of_arrays(_steps(raw.values, options), options, where)
 
 
 def _is_series(entries: list[Entry], options: Reading) -> bool:
@@ -200,9 +200,10 @@ def _recordings(entries: list[Entry], options: Reading, where: str) -> Recording
     return recordings_of_tables(tables, options, where)
 
 
-def _steps(values: np.ndarray) -> list[np.ndarray]:
-    """Take `(T, C)` for one recording, `(N, T, C)` for `N`."""
+def _steps(values: np.ndarray, options: Reading) -> list[np.ndarray]:
+    """Take `(T, C)` for one recording, `(N, T, C)` for `N`; or `(N, C, T)`, as a person told."""
     values = values[:, None] if values.ndim == 1 else values
+    values = values.transpose(0, 2, 1) if options.axes == "ct" and values.ndim == 3 else values
     return list(values) if values.ndim == 3 else [values]
 
 
@@ -263,10 +264,8 @@ def arranged(raw: Raw, options: Reading, *, suspect: bool = True) -> Raw:
     told = options.axes
     if options.window is not None and values.ndim in (2, 3):
         values = values if observed is None else np.where(observed, values, np.nan)
-        values = values.transpose(0, 2, 1) if told == "ct" and values.ndim == 3 else values
-        raw = replace(raw, notes=(*raw.notes, *more))
-        found = recordings_of_arrays(_steps(values), options, raw.where)
-        return raw_of_recordings(replace(found, notes=raw.notes))
+        found = recordings_of_arrays(_steps(values, options), options, raw.where)
+        return raw_of_recordings(replace(found, notes=(*raw.notes, *more)))
     if options.recorded and told not in BY_AXES.get(values.ndim, ("flat",)):
         told = None
     axes, found = find_axes(values, told, raw.where)
