@@ -228,11 +228,14 @@ def test_vectors_without_names_are_shown(tmp_path, levels: str) -> None:
     assert "x[4]" in text and "The rate of single units is not shown" in text
 
 
-def test_the_steps_and_channels_of_a_series_are_shown_side_by_side(tmp_path) -> None:
+def test_series_are_drawn_channel_by_channel_with_the_band_of_their_law(tmp_path) -> None:
     data = lb.read(np.random.default_rng(0).normal(size=(120, 4, 3)), axes="tc")
     run = trained(tmp_path, data)
     text = render(run, data, lb.evaluate(run.model, data, samples=3))
-    assert "x[0, 0]" in text and "x[3, 2]" in text
+    assert "From top to bottom: channel 1, channel 2, channel 3." in text
+    windows = min(12, len(data.test))
+    assert text.count('class="band model"') == 3 * windows
+    assert text.count('class="line thin data"') == 3 * windows
     assert_alone_and_harmless(text)
 
 

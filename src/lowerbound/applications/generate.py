@@ -49,7 +49,9 @@ def generate(
     """
     _check(count, temperature)
     if not (math.isfinite(token_temperature) and token_temperature > 0):
-        raise SettingError(f"token_temperature must be a positive number, got {token_temperature!r}")
+        raise SettingError(
+            f"token_temperature must be a positive number, got {token_temperature!r}"
+        )
 
     def step(some: slice, device: torch.device) -> Tensor:
         told = None if condition is None else condition[some].to(device)

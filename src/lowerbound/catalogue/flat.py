@@ -67,6 +67,8 @@ def flat(
     cells = laws if len(laws) > 1 or only.ragged else only
     if pair.images and not schema.is_image:
         raise SettingError(f"network '{name}' needs images, the data has none; use mlp")
+    if pair.series and not schema.is_series:
+        raise SettingError(f"network '{name}' needs series, the data has none; use mlp")
     view = view_of(schema, inputs)
     about = Choice.of(posterior)
     family: Any = SLOTS["posterior"].builders[SLOTS["posterior"].check(about.name)]
@@ -114,7 +116,8 @@ def view_of(schema: Schema, inputs: Inputs = "standardized") -> View:
     elif inputs != "raw" and schema.levels is not None:
         mean = scale = torch.tensor((schema.levels - 1) / 2)
     bins = (tuple(cut), Layout(tuple(cut.values()))) if cut else None
-    masked = schema.missing or inputs == "binned"
+    # the mask is always there for series: gaps are usual in those that come later
+    masked = schema.missing or schema.is_series or inputs == "binned"
     return View(mean, scale, levels=levels, masked=masked, bins=bins)
 
 

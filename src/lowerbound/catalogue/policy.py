@@ -12,6 +12,8 @@ from lowerbound.networks import Init
 
 #: Latent units beyond this are not chosen by themselves: the ELBO leaves those it cannot use idle.
 MOST_LATENTS = 32
+#: Latent units of series, likewise: a window of several sensors has much to tell.
+MOST_OF_SERIES = 64
 #: Images of up to this many cells get an MLP: on two cores it is far ahead after the same minutes
 #: (benchmarks/results/networks.json). Beyond, its first layer outgrows a convolutional pair.
 SMALL_IMAGE = 1024
@@ -79,18 +81,20 @@ def choose(
         return Chosen(own, given, (f"The data is {schema.describe()}.", words))
     name = recipe
     if recipe == "auto":
-        name = "table" if schema.is_table else "vae"
+        name = "table" if schema.is_table else "series-vae" if schema.is_series else "vae"
     found: dict[str, Any] = {
         "latents": latents_for(schema),
         "likelihood": law_for(schema),
         "network": network_for(schema),
         **(for_table(schema) if name == "table" and schema.is_table else {}),
+        **(for_series(schema) if name == "series-vae" and schema.is_series else {}),
     }
     settings = {**given, **{key: value for key, value in found.items() if open_to(key)}}
     if open_to("init"):
         settings["init"] = init_for(settings["network"], examples)
     if settings["likelihood"] == "gaussian" and open_to("likelihood.scale"):
-        settings["likelihood.scale"] = "shared" if schema.is_image else "per-dimension"
+        scales = {3: "shared", 2: "per-channel"}
+        settings["likelihood.scale"] = scales.get(len(schema.shape), "per-dimension")
     return Chosen(name, settings, reasons(schema, settings))
 
 
@@ -106,6 +110,12 @@ def for_table(schema: Schema) -> dict[str, Any]:
     }
 
 
+def for_series(schema: Schema) -> dict[str, Any]:
+    """Return the settings that a model of series is given by itself."""
+    own = {"likelihood": "student-t"} if schema.kind == "real" else {}
+    return {**own, "latents": max(1, min(MOST_OF_SERIES, schema.dimensions // 8))}
+
+
 def latents_for(schema: Schema) -> int:
     """Return the number of latent units that data of a schema is given by itself."""
     return max(1, min(MOST_LATENTS, (schema.dimensions + 1) // 2))
@@ -113,6 +123,8 @@ def latents_for(schema: Schema) -> int:
 
 def network_for(schema: Schema) -> str:
     """Return the name of the networks that data of a schema is given by itself."""
+    if schema.is_series:
+        return "convolution"
     return "residual" if schema.is_image and schema.dimensions > SMALL_IMAGE else "mlp"
 
 
@@ -141,6 +153,8 @@ def reasons(schema: Schema, settings: Mapping[str, Any]) -> tuple[str, ...]:
     network, hidden = settings["network"], settings.get("network.hidden", (512, 512))
     if network == "residual":
         nets = "a residual convolutional pair, because the data is images of some size"
+    elif network == "convolution":
+        nets = "convolutions over time, because the data is series"
     elif network == "mlp":
         nets = (
             f"fully connected layers of {' and '.join(map(str, hidden)) or 'no'} units, "
@@ -168,6 +182,7 @@ def _sort(schema: Schema) -> str:
 def _about_laws(schema: Schema, law: str) -> list[str]:
     about = {
         "bernoulli": "every value is 0 or 1, so each cell is a Bernoulli",
+        "student-t": "values are real numbers, so each cell is a Student t with a learned scale",
         "gaussian": "values are real numbers, so each cell is a Gaussian with a learned scale",
         "discretized-logistic": f"values are whole levels, so each cell is a logistic integrated "
         f"over {schema.levels} bins",

@@ -70,6 +70,9 @@ def command(
     Rows are compared with the run's test split, or, where that is judged itself, with its
     validation split. A row always gets the same numbers.
 
+    Of recordings the rows are windows, and --cells has one row a step: nats of each channel above
+    the usual, from the window in which the step lies nearest the middle.
+
     With --follow DATA is a file or - for stdin: lines of CSV under a header, judged as they come.
 
     Examples:
@@ -93,6 +96,7 @@ def command(
     from lowerbound.cli.examples import named, per_token
     from lowerbound.cli.output import check_output, form_of, write_array, write_table
     from lowerbound.cli.sources import read_for
+    from lowerbound.cli.steps import by_step, is_cut, recordings_for, sensors_of, write_steps
 
     target = out or Path("anomalies.csv")
     wanted = [(target, FORMS)]
@@ -127,7 +131,11 @@ def command(
     table |= per_token(examples, found.score)
     write_table(target, table)
     if cells is not None and found.cells is not None:
-        if form_of(cells, (".csv", ".parquet", ".npy")) == ".npy":
+        if is_cut(run.schema) and source is not None:
+            whole = recordings_for(source, run.schema)
+            nats = by_step(whole, found.cells.numpy())
+            write_steps(cells, whole, sensors_of(run.schema), nats)
+        elif form_of(cells, (".csv", ".parquet", ".npy")) == ".npy":
             write_array(cells, found.cells.numpy())
         else:
             flat = found.cells.flatten(start_dim=1).numpy()
@@ -178,6 +186,11 @@ def _names(schema: "Schema") -> list[str]:
     constants = [one.name for one in schema.constants]
     if schema.is_table:
         return [field.name for field in schema.modelled] + constants
+    if schema.is_series:
+        from lowerbound.cli.steps import sensors_of
+
+        names = sensors_of(schema)
+        return [f"{name}, step {step}" for step in range(schema.shape[0]) for name in names]
     return [f"x{place}" for place in range(schema.dimensions)] + constants
 
 

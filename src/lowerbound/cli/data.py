@@ -88,7 +88,7 @@ def command(
     say(f"{data.source}: {sum(counts.values()):,} examples")
     say(
         f"Split: {counts['train']:,} training, {counts['validation']:,} validation, "
-        f"{counts['test']:,} test, by content."
+        f"{counts['test']:,} test, {'as given' if data.split['test'] == 'given' else 'by content'}."
     )
     if data.stored:
         say(STORED)

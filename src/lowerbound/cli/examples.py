@@ -11,6 +11,7 @@ from lowerbound.applications.pictures import legible_sheet, to_image, to_pixels
 from lowerbound.applications.tunes import midi_of, rolls, wave_of
 from lowerbound.cli import output
 from lowerbound.cli.output import FOLDER
+from lowerbound.cli.steps import as_table
 from lowerbound.data import Examples, texts_of
 from lowerbound.data.table import columns_of
 from lowerbound.errors import SettingError
@@ -31,8 +32,9 @@ def forms(schema: "Schema") -> tuple[str, ...]:
         return (".mid", ".wav", ".png", ".npy")
     if schema.is_image:
         return (".png", FOLDER, ".npy")
-    if len(schema.shape) > 1:
-        return (".npy",)
+    if schema.is_series:
+        usual = (".csv", ".npy") if schema.reading.time is not None else (".npy", ".csv")
+        return (*usual, ".parquet")
     if any(field.categories for field in schema.fields):
         return (".csv", ".parquet")
     return (".csv", ".parquet", ".npy") if schema.is_table else (".npy", ".csv", ".parquet")
@@ -99,6 +101,9 @@ def write_examples(
         output.write_folder(path, [to_image(pixels) for pixels in to_pixels(x, schema)])
     elif form == ".npy":
         output.write_array(path, unpacked(x, schema))
+    elif schema.is_series:
+        windows = None if rows is None or rows.row_names is None else named(rows)["window"]
+        output.write_table(path, as_table(stored(x, schema).numpy(), schema, windows))
     else:
         first, table = named(rows), columns_of(stored(x, schema), schema, observed, seed=seed)
         if set(first) <= set(table):  # names of rows stand where they stood

@@ -133,7 +133,7 @@ def command(
         return
     drawn = not run.schema.is_image if draw is None else draw
     with working("generating"):
-        if drawn and codes is None and run.schema.is_table:
+        if drawn and codes is None and law is not None:
             x, known = generate_rows(run.model, law, count, seed=chosen)
         else:
             tokens = 1.0 if temperature is None else temperature

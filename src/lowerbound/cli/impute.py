@@ -18,11 +18,14 @@ from lowerbound.cli.common import (
 from lowerbound.errors import SettingError
 
 if TYPE_CHECKING:
+    from lowerbound.applications import Imputed
     from lowerbound.core import Model
+    from lowerbound.data import Schema
     from lowerbound.runs import Run
 
 FORMS = (".csv", ".tsv", ".parquet", ".feather")
 ERRORS = (".csv", ".parquet")
+OF_SERIES = (".csv", ".parquet", ".npy")
 #: Rows below which one model's parameters are no small part of the uncertainty.
 FEW_ROWS = 5000
 
@@ -54,6 +57,9 @@ def command(
 ) -> None:
     """Fill the gaps of DATA; every other cell stays as it was in the file.
 
+    Of recordings that were cut into windows all steps are written, those between others that the
+    file lacks included, and each gap is filled by the window in which it lies nearest the middle.
+
     A gap gets the mean of its draws given the row's other cells, whole numbers their median, words
     the most frequent one. With --draws, M whole tables follow in NAME-draws, for analyses that
     `pool` combines: one filled table alone pretends to know what it guesses. --models adds how
@@ -74,13 +80,20 @@ def command(
     from lowerbound.cli.filling import can_fill, fill
     from lowerbound.cli.output import check_output, form_of, write_array, write_table
     from lowerbound.cli.sources import read_for
+    from lowerbound.cli.steps import is_cut
     from lowerbound.data.table import words_of
 
     chosen = seed_of(seed)
     run = open_run(path, device)
+    cut = is_cut(run.schema)
     table = can_fill(source)
     target = out or Path("filled.csv" if table else "filled.npy")
-    form = form_of(target, FORMS if table else (".npy",))
+    form = form_of(target, OF_SERIES if cut else FORMS if table else (".npy",))
+    if cut and draws:
+        raise SettingError(
+            "--draws is not offered for recordings, whose windows overlap: their draws would not "
+            "fit together; --errors tells how sure each value is"
+        )
     several = target.with_name(f"{target.stem}-draws{target.suffix}")
     for place in (target, *([several] if draws else [])):
         check_output(place, form, force=force, source=source)
@@ -100,6 +113,12 @@ def command(
             seed=chosen,
         )
     gaps = (found.row.numpy(), found.cell.numpy())
+    if cut:
+        count, many = _write_recordings(source, run.schema, found, target, errors)
+        tell(f"{count:,} gaps in {many:,} recordings filled, seed {chosen}")
+        for written in (target, *([errors] if errors is not None else [])):
+            say(written)
+        return
     if table:
         words = words_of(run.schema, *gaps, found.value.numpy())
         fill(Path(source), target, run.schema, len(examples), [words])
@@ -135,6 +154,43 @@ def command(
         say(several)
     if errors is not None:
         say(errors)
+
+
+def _write_recordings(
+    source: str, schema: "Schema", found: "Imputed", target: Path, errors: Path | None
+) -> tuple[int, int]:
+    """Write recordings with their gaps filled; return how many gaps and recordings there are."""
+    import numpy as np
+
+    from lowerbound.cli.output import write_table
+    from lowerbound.cli.steps import (
+        by_step,
+        frame,
+        recordings_for,
+        rounded,
+        sensors_of,
+        write_steps,
+    )
+
+    whole = recordings_for(source, schema)
+    names = sensors_of(schema)
+    known = [one.values for one in whole.each]
+    filled = by_step(whole, found.x.numpy())
+    filled = [rounded(one, own) for one, own in zip(filled, known, strict=True)]
+    write_steps(target, whole, names, filled)
+    gaps = np.concatenate([np.isnan(own) for own in known])
+    if errors is not None:
+        row, channel = np.nonzero(gaps)
+        steps = frame(whole, [], [np.empty((len(own), 0)) for own in known])
+        told = {name: column[row] for name, column in steps.items()}
+        told["channel"] = np.array(names, dtype=object)[channel]
+        for name in ("value", "spread", "low", "high"):
+            windows = np.full(found.x.shape, np.nan).reshape(len(found.x), -1)
+            windows[found.row.numpy(), found.cell.numpy()] = getattr(found, name).numpy()
+            each = by_step(whole, windows.reshape(found.x.shape))
+            told[name] = np.concatenate(each)[gaps]
+        write_table(errors, told)
+    return int(gaps.sum()), len(whole.each)
 
 
 def _resampled(run: "Run", models: int, seed: int, device: str) -> "list[Model]":

@@ -33,6 +33,10 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("bars", int, "N", "Of music: bars of a window; 2 if left out."),
     ("transpose/--no-transpose", bool | None, None,
      "Whether a training moves tunes by some semitones."),
+    ("time", str, "COLUMN", "Of times, in a table whose rows are steps of recordings."),
+    ("id", str, "COLUMN", "That tells the devices of recordings apart."),
+    ("window", int, "STEPS", "Recordings are cut into windows of so many steps."),
+    ("stride", int, "STEPS", "From one window to the next; half a window if left out."),
 )  # fmt: skip
 #: Those of new data for a run, which is otherwise read as that of its training.
 _NEW = (
@@ -97,6 +101,7 @@ def _reading(
     """Turn options as they were typed into arguments of `lowerbound.data.reading.reading`."""
     if binarize and binarize_dynamic:
         raise SettingError("--binarize and --binarize-dynamic exclude each other; give one of them")
+    told["device"] = told.pop("id", None)
     if told.get("row_names") == "none":
         told["row_names"] = ""
     told |= {

@@ -21,7 +21,7 @@ def stem_of(source: str) -> str:
     path, _, key = source.partition("#")
     name = os.path.basename(path.rstrip("/")).partition(":")[0]
     stem = re.sub(
-        r"\.(npy|npz|safetensors|csv|tsv|txt|parquet|pq|tar)$", "", name, flags=re.IGNORECASE
+        r"\.(npy|npz|safetensors|csv|tsv|txt|ts|parquet|pq|tar)$", "", name, flags=re.IGNORECASE
     )
     whole = f"{stem}-{key}" if key else stem
     return re.sub(r"[^\w.-]+", "-", whole, flags=re.ASCII).strip("-.") or "data"

@@ -177,6 +177,10 @@ def _opened(
     source: Any, options: Reading, stream: bool | None, limit: int | None, progress: Stage | None
 ) -> Raw:
     """Open all rows, in memory or where they lie."""
+    if options.window is not None or options.time is not None:
+        if stream:
+            raise SettingError("recordings are cut into windows in memory; leave stream out")
+        stream = False
     place = locate(source)
     if place.path is None or place.named is not None:
         if stream:

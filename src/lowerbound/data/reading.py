@@ -17,7 +17,7 @@ Intensity = Literal["bytes", "levels", "reals"]
 
 #: What is told of one kind of source alone.
 ONLY = {
-    "table": {"header", "decimal", "row_names", "columns"},
+    "table": {"header", "decimal", "row_names", "columns", "time", "device"},
     "picture": {"image_size", "fit", "pages", "intensity", "low", "high"},
     "array": {"axes"},
 }
@@ -105,6 +105,12 @@ class Reading:
         longest: Bytes of the longest text that is kept, sixteenths of the longest tune.
         bars: Of a window of music; 2 if none.
         transpose: Whether a training moves each tune by some semitones, anew each time.
+        time: Column of times, of a table whose rows are steps of recordings.
+        device: Column that tells devices apart, whose recordings are none of each other's.
+        window: Steps that recordings are cut into, each an example.
+        stride: Steps from the beginning of one window to that of the next.
+        step: From one time to the next, in units of the column of times or in microseconds.
+        sensors: Columns that are the channels, in this order.
         written: How columns are written, where other data decided it.
         condition: What a model is told of an example and does not explain: "class".
         recorded: Whether the decisions were taken for other data: those that do not fit give way.
@@ -135,6 +141,12 @@ class Reading:
     longest: int | None = None
     bars: int | None = None
     transpose: bool = True
+    time: str | None = None
+    device: str | None = None
+    window: int | None = None
+    stride: int | None = None
+    step: float | None = None
+    sensors: tuple[str, ...] = ()
     written: tuple[Written, ...] = ()
     condition: str | None = None
     recorded: bool = False
@@ -153,6 +165,12 @@ class Reading:
             raise SettingError(f"channels is a whole number of 1 to 4096, got {self.channels!r}")
         if self.bars is not None and not _whole(self.bars, 1, 256):
             raise SettingError(f"bars is a whole number of 1 to 256, got {self.bars!r}")
+        for name in ("window", "stride"):
+            value = getattr(self, name)
+            if value is not None and not _whole(value, 1, 2**20):
+                raise SettingError(f"{name} is a whole number of steps from 1 on, got {value!r}")
+        if self.time is None and self.device is not None:
+            raise SettingError("device (--id) tells recordings apart; name their time, too")
         if (self.low is None) != (self.high is None):
             raise SettingError("low and high of the pixels belong together; give both")
         if self.low is not None and self.high is not None and not self.low < self.high:

@@ -141,6 +141,11 @@ class Schema:
         return len(self.shape) == 3
 
     @property
+    def is_series(self) -> bool:
+        """Whether an example is a series, `(T, C)`."""
+        return len(self.shape) == 2
+
+    @property
     def is_text(self) -> bool:
         """Whether an example is a text, `(T,)` bytes."""
         return self.kind == "byte"
@@ -277,7 +282,8 @@ class Schema:
         elif self.is_tune:
             text = f"tunes of up to {self.shape[0] - 1} sixteenths"
         elif len(self.shape) == 2:
-            text = f"{kind} series of {self.shape[0]} steps, {self.shape[1]} channels"
+            steps, channels = self.shape
+            text = f"{kind} series of {steps} steps, {channels} channel{'s' * (channels > 1)}"
         elif self.is_table and self.kind == "mixed":
             text = f"table of {self.dimensions} columns ({self._census()})"
         elif self.is_table:

@@ -145,7 +145,7 @@ def check_finite(x: Tensor, likelihood: str, field: str) -> None:
         )
 
 
-ScaleName = Literal["auto", "fixed", "shared", "per-dimension"]
+ScaleName = Literal["auto", "fixed", "shared", "per-channel", "per-dimension"]
 
 
 def gaussian(site: Site, *, scale: ScaleName = "auto", sigma: float = 1.0) -> Gaussian:
@@ -153,21 +153,29 @@ def gaussian(site: Site, *, scale: ScaleName = "auto", sigma: float = 1.0) -> Ga
 
     Args:
         site: The cells.
-        scale: Standard deviation: "fixed" at `sigma`, "shared" by all cells, "per-dimension"; or
-            "auto": shared in images, per dimension elsewhere.
+        scale: Standard deviation: "fixed" at `sigma`, "shared" by all cells, "per-channel" of
+            series and images, "per-dimension"; or "auto": shared in images, per channel in series,
+            per dimension elsewhere.
         sigma: Its value, or where it starts, in units of the data's own standard deviation.
     """
     if not (math.isfinite(sigma) and sigma > 0):
         raise SettingError(f"sigma must be a positive number, got {sigma}")
     if scale == "auto":
-        scale = "shared" if site.is_image else "per-dimension"
+        scale = {3: "shared", 2: "per-channel"}.get(len(site.shape), "per-dimension")
     made: nn.Module
     if scale == "fixed":
         made = FixedScale(sigma)
     elif scale == "shared":
         made = SharedScale(sigma)
+    elif scale == "per-channel":
+        made = PerDimensionScale(channels_of(site.shape), sigma)
     else:
         made = PerDimensionScale(site.shape, sigma)
     location = 0.0 if site.mean is None else site.mean
     unit = 1.0 if site.scale is None else site.scale
     return Gaussian(made, location, unit)
+
+
+def channels_of(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of one number for each channel, to broadcast against cells of a shape."""
+    return {2: (1, *shape[1:]), 3: (*shape[:1], 1, 1)}.get(len(shape), shape)

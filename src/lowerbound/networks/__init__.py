@@ -1,12 +1,13 @@
 """Networks: tensor -> tensor, one self-contained architecture a file."""
 
+from lowerbound.networks.convolution import SeriesDecoder, SeriesEncoder, convolution
 from lowerbound.networks.mlp import MLP, mlp
 from lowerbound.networks.pair import Init, Network, Pair
 from lowerbound.networks.recurrent import Reader, Writer
 from lowerbound.networks.residual import ResidualDecoder, ResidualEncoder, residual
 
 #: By name: from its settings to an encoder and its decoder.
-BUILDERS = {"mlp": mlp, "residual": residual}
+BUILDERS = {"convolution": convolution, "mlp": mlp, "residual": residual}
 
 __all__ = [
     "MLP",
@@ -16,5 +17,7 @@ __all__ = [
     "ResidualDecoder",
     "ResidualEncoder",
     "Reader",
+    "SeriesDecoder",
+    "SeriesEncoder",
     "Writer",
 ]

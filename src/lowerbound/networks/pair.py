@@ -44,11 +44,13 @@ class Pair:
         encoder: For q(z|x).
         decoder: For p(x|z).
         images: Whether it takes images alone, and puts out images alone.
+        series: Likewise, series.
     """
 
     encoder: Callable[[Shape, Shape], Network]
     decoder: Callable[[Shape, Shape], Network]
     images: bool = False
+    series: bool = False
 
 
 def start_small(layer: nn.Linear) -> None:

@@ -49,10 +49,7 @@ class Columns:
         """Show a few drawn rows."""
         schema = self.run.schema
         x, known = generate_rows(self.run.model, self.run.gaps, ROWS, seed=SEED)
-        if len(schema.shape) == 1:
-            found = columns_of(x.double(), schema, known)
-        else:  # steps and channels of a series side by side
-            found = dict(zip(self.names, x.double().flatten(1).numpy().T, strict=True))
+        found = columns_of(x.double(), schema, known)
         width, shown = len(found), dict(islice(found.items(), COLUMNS))
         head = element("tr", *(element("th", name, scope="col") for name in shown))
         cells = [_cells(column) for column in shown.values()]

@@ -17,6 +17,7 @@ from lowerbound.report.curves import learning_curves, rate_distortion
 from lowerbound.report.latents import latent_map, latents_of, unit_bars
 from lowerbound.report.markup import Html, Missing, Panel, pretty
 from lowerbound.report.pictures import Gallery
+from lowerbound.report.series import Sparklines
 from lowerbound.report.tables import panels
 from lowerbound.report.texts import Texts
 from lowerbound.report.tunes import Tunes
@@ -58,6 +59,9 @@ def render(run: Run, data: Data | None, evaluation: Evaluation | None) -> str:
     elif run.schema.is_tune:
         tunes = Tunes(run, test)
         makers = [tunes.samples, tunes.reconstructions, tunes.interpolations]
+    elif run.schema.is_series:
+        lines = Sparklines(run, test)
+        makers = [lines.samples, lines.reconstructions, lines.interpolations]
     elif run.schema.is_image:
         gallery = Gallery(run, test)
         makers = [

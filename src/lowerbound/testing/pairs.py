@@ -18,22 +18,28 @@ _LATENTS = 3
 def check_pair(pair: Pair) -> None:
     """Run the conformance ladder on an encoder and its decoder.
 
-    They map any shapes that they are built for, images of odd sizes included; no row sees another;
-    gradients reach every parameter and are those of finite differences; the encoder starts near
-    zero, and the decoder where it is told.
+    They map any shapes that they are built for, images and series of odd sizes included; no row
+    sees another; gradients reach every parameter and are those of finite differences; the encoder
+    starts near zero, and the decoder where it is told.
 
     Args:
         pair: Makes both. It must know the starts "small" and "torch".
     """
-    shapes: list[tuple[int, ...]] = [(1, 1, 1), (2, 5, 4), (1, 17, 31)]
-    for shape in shapes if pair.images else [(1,), (4,), *shapes]:
-        encoder = pair.encoder(shape, (2, _LATENTS))
+    images: list[tuple[int, ...]] = [(1, 1, 1), (2, 5, 4), (1, 17, 31)]
+    shapes = images if pair.images else [(1,), (4,), *images]
+    for shape in [(1, 1), (5, 2), (21, 3)] if pair.series else shapes:
+        # an encoder of series is given their mask below them
+        seen = (2 * shape[0], *shape[1:]) if pair.series else shape
+        encoder = pair.encoder(seen, (2, _LATENTS))
         decoder = pair.decoder((_LATENTS,), (2, *shape))
         encoder.start("torch")
         decoder.start("small")
-        _check(encoder, torch.randn(4, *shape), (2, _LATENTS), "the encoder")
+        _check(encoder, torch.randn(4, *seen), (2, _LATENTS), "the encoder")
         _check(decoder, torch.randn(4, _LATENTS), (2, *shape), "the decoder")
-        _check_starts(encoder, decoder, shape)
+        # one number a channel, which both an MLP and convolutions can begin with
+        units = (1, shape[1]) if pair.series else (shape[0], *(1,) * (len(shape) - 1))
+        values = torch.randn(2, *units).expand(2, *shape)
+        _check_starts(encoder, decoder, torch.randn(4, *seen), values)
 
 
 def _check(network: Network, rows: Tensor, outputs: tuple[int, ...], name: str) -> None:
@@ -59,14 +65,12 @@ def _check(network: Network, rows: Tensor, outputs: tuple[int, ...], name: str) 
     check_copies(network, name)
 
 
-def _check_starts(encoder: Network, decoder: Network, shape: tuple[int, ...]) -> None:
-    x, z = torch.randn(4, *shape), torch.randn(4, _LATENTS)
+def _check_starts(encoder: Network, decoder: Network, x: Tensor, values: Tensor) -> None:
+    z = torch.randn(4, _LATENTS)
     before = encoder(x).square().mean()
     encoder.start_small()
     if not bool(encoder(x).square().mean() < before):
         raise AssertionError("start_small() does not bring what the encoder puts out nearer to 0")
-    # one number a channel, which both an MLP and convolutions can begin with
-    values = torch.randn(2, shape[0], *(1,) * (len(shape) - 1)).expand(2, *shape)
     decoder.start_at(torch.zeros_like(values))
     before = decoder(z)
     decoder.start_at(values)

@@ -93,6 +93,7 @@ LIKELIHOODS: Mapping[str, Callable[[tuple[int, ...]], Laws]] = {
 
 #: Pairs of an encoder and a decoder, small.
 NETWORKS: Mapping[str, Callable[[], Pair]] = {
+    "Convolution": partial(networks.BUILDERS["convolution"], channels=4),
     "MLP": partial(networks.BUILDERS["mlp"], hidden=(8, 4)),
     "Residual": partial(networks.BUILDERS["residual"], channels=4),
 }

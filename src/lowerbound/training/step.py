@@ -187,6 +187,8 @@ class Stepper:
 def hiding(batch: Batch, chance: float) -> Batch:
     """Take cells of some examples for unobserved, of each an evenly drawn share.
 
+    Of half of the series among them a stretch of steps is hidden, in all channels or in some.
+
     The bound of such an example is one on the probability of the cells that are left, so that
     q(z|x) learns to answer for any of them and p stays what it is.
 
@@ -199,6 +201,8 @@ def hiding(batch: Batch, chance: float) -> Batch:
     rows = (len(batch), *(1,) * (batch.x.ndim - 1))
     told, share = torch.rand(rows, device=batch.x.device), torch.rand(rows, device=batch.x.device)
     left = torch.rand(batch.x.shape, device=batch.x.device) >= share
+    if batch.x.ndim == 3:
+        left = torch.where(torch.rand(rows, device=batch.x.device) < 0.5, left, ~_stretch(batch.x))
     left = left | (told >= chance)
     return replace(batch, observed=left if batch.observed is None else left & batch.observed)
 
@@ -214,3 +218,13 @@ def forgetting(batch: Batch, chance: float) -> Batch:
         return batch
     kept = torch.rand((len(batch), 1), device=batch.x.device) >= chance
     return replace(batch, condition=torch.where(kept, batch.condition, UNTOLD))
+
+
+def _stretch(x: Tensor) -> Tensor:
+    """Choose a stretch of each series `(B, T, C)`, in an evenly drawn share of its channels."""
+    count, steps, channels = x.shape
+    first, share = (torch.rand(count, 1, 1, device=x.device) for _ in range(2))
+    share = 2 * share  # half of the time all of them
+    length = torch.rand(count, 1, 1, device=x.device) * steps / 2
+    at = torch.arange(steps, device=x.device).reshape(1, -1, 1) - first * (steps - length)
+    return (at >= 0) & (at < length) & (torch.rand(count, 1, channels, device=x.device) <= share)

@@ -266,7 +266,7 @@ def _taken(
             return Taken(name, found)
         out = None if how is not None or declared else _unmodelled(found)
         return out or Taken(name, found, declared=declared)
-    found = _moments(column)
+    found = moments_of(column)
     if found is not None:
         return Taken(name, found, integer=True)
     if not (types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)):
@@ -325,8 +325,8 @@ def _is_text(kind: Any) -> bool:
     return value in (pa.string(), pa.large_string(), pa.string_view())
 
 
-def _moments(column: Any) -> Told | None:
-    """Microseconds of a column whose type is of dates or times."""
+def moments_of(column: Any) -> Told | None:
+    """Return microseconds of a column whose type is of dates or times; None of another."""
     import pyarrow as pa
 
     kind, types = column.type, pa.types

@@ -23,6 +23,12 @@ from lowerbound.data.read.midi import MIDI, raw_of_pieces, read_midi, read_rolls
 from lowerbound.data.read.npy import read_npy
 from lowerbound.data.read.picture import extensions
 from lowerbound.data.read.pictures import limited, plan_pictures, read_pictures
+from lowerbound.data.read.series import (
+    Recordings,
+    raw_of_recordings,
+    recordings_of_arrays,
+    recordings_of_tables,
+)
 from lowerbound.data.read.stack import read_arrays, read_table, stack_tables
 from lowerbound.data.read.suspects import suspects
 from lowerbound.data.read.text import (
@@ -34,9 +40,10 @@ from lowerbound.data.read.text import (
     read_lines,
     read_strings,
 )
+from lowerbound.data.read.ts import is_ucr, recordings_of_files
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows
-from lowerbound.errors import DataError
+from lowerbound.errors import DataError, SettingError
 
 T = TypeVar("T")
 
@@ -73,6 +80,8 @@ def open_source(source: Any, options: Reading | None = None, *, limit: int | Non
         return guarded(path, lambda: _open_path(path, place.key, options, limit))
     if is_texts(source):
         return raw_of_texts(source, options, "the list of texts")
+    if is_frame(source) and options.time is not None:
+        return raw_of_recordings(recordings_of(source, options))
     if is_frame(source):
         options.refuse("picture", "array", where="a table")
         return _with_suspects(raw_of(table_of(source, "the table"), "the table", options))
@@ -115,7 +124,7 @@ def chosen(path: Path) -> tuple[str, list[Entry], Tally]:
         return "idx", [], tally
     kinds = {
         "images": extensions(), "midi": MIDI, "strings": STRINGS, "arrays": (".npy",),
-        "tables": COLUMNS, "texts": TEXT,
+        "series": (".ts",), "tables": COLUMNS, "texts": TEXT,
     }  # fmt: skip
     if not path.is_dir() and path.suffix.lower() not in (".zip", ".tar"):
         if not path.is_file():
@@ -152,6 +161,13 @@ def _open_path(path: Path, key: str | None, options: Reading, limit: int | None)
     kind, entries, tally = chosen(path)
     if kind == "images":
         return pictures_raw(entries, where, options, limit, tally)
+    if kind == "series" or (kind in ("tables", "texts") and _is_series(entries, options)):
+        raw = raw_of_recordings(_recordings(entries, options, where))
+        return replace(raw, notes=raw.notes + tally.notes())
+    if kind in ("tables", "texts") and options.window is not None and not options.recorded:
+        raise SettingError(
+            f"window is for series; name the column of times in {where} with --time (time=)"
+        )
     if kind == "midi":
         raw = read_midi(entries, options, where)
     elif kind == "strings":
@@ -167,6 +183,49 @@ def _open_path(path: Path, key: str | None, options: Reading, limit: int | None)
         raw = whole(arrays_of(kind, path, key, entries, options))
         raw = arranged(raw, raw.reading if kind == "arrays" else options)
     return replace(raw, notes=raw.notes + tally.notes())
+
+
+def recordings_of(source: Any, options: Reading) -> Recordings:
+    """Read recordings as they are, not cut: see `open_source`.
+
+    Raises:
+        DataError: It cannot be read, or is no series.
+    """
+    place = locate(source)
+    if place.path is None:
+        if is_frame(source):
+            return recordings_of_tables([("", table_of(source, "the table"), {})], options,
+                                        "the table")  # fmt: skip
+        values = np.asarray(source)
+        return recordings_of_arrays(_steps(values, options), options, "the array")
+    path = place.path
+    kind, entries, _ = guarded(path, lambda: chosen(path))
+    where = repr(path.name or str(path))
+    if kind in ("series", "tables", "texts"):
+        return _recordings(entries, options, where)
+    raw = whole(arrays_of(kind, path, place.key, entries, options))
+    return recordings_of_arrays(_steps(raw.values, options), options, where)
+
+
+def _is_series(entries: list[Entry], options: Reading) -> bool:
+    return options.time is not None or all(is_ucr(entry) for entry in entries)
+
+
+def _recordings(entries: list[Entry], options: Reading, where: str) -> Recordings:
+    if options.time is None:
+        return recordings_of_files(entries, options, where)
+    tables = []
+    for entry in entries:
+        name = entry.name if len(entries) > 1 else ""
+        tables.append((name, *read_table(entry, options)))
+    return recordings_of_tables(tables, options, where)
+
+
+def _steps(values: np.ndarray, options: Reading) -> list[np.ndarray]:
+    """Take `(T, C)` for one recording, `(N, T, C)` for `N`; or `(N, C, T)`, as a person told."""
+    values = values[:, None] if values.ndim == 1 else values
+    values = values.transpose(0, 2, 1) if options.axes == "ct" and values.ndim == 3 else values
+    return list(values) if values.ndim == 3 else [values]
 
 
 def arrays_of(
@@ -226,6 +285,10 @@ def arranged(raw: Raw, options: Reading, *, suspect: bool = True) -> Raw:
     block = raw.rows.read(0, len(raw))
     values, observed, more = known(block.values, block.observed, options)
     told = options.axes
+    if options.window is not None and values.ndim in (2, 3):
+        values = values if observed is None else np.where(observed, values, np.nan)
+        found = recordings_of_arrays(_steps(values, options), options, raw.where)
+        return raw_of_recordings(replace(found, notes=(*raw.notes, *more)))
     if options.recorded and told not in BY_AXES.get(values.ndim, ("flat",)):
         told = None
     axes, found = find_axes(values, told, raw.where)

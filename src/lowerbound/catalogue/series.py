@@ -1,0 +1,42 @@
+"""The VAE of series: windows of sensors, one z for each window."""
+
+from typing import Any
+
+from lowerbound.catalogue.flat import flat
+from lowerbound.catalogue.guided import guided
+from lowerbound.catalogue.recipe import recipe
+from lowerbound.core import Model
+from lowerbound.data import Schema
+from lowerbound.errors import SettingError
+from lowerbound.objectives import ELBO, Objective
+
+
+@recipe(
+    "series-vae",
+    title="VAE of series",
+    year=2019,
+    source="as vae; gaps in the encoder by a mask: Mattei & Frellsen, arXiv 1812.02633",
+    formula=ELBO.formula,
+    use="Windows of sensors and other series of one length, with gaps or without.",
+    avoid="For series whose lengths differ much, and for texts.",
+    differs="One scale a channel, which does not follow z; cells and stretches of some examples "
+    "are hidden in training.",
+    training={"hide": 0.5, "batch_size": 64, "average": 0.99, "clip": 10.0, "patience": None},
+    refit=True,
+)
+def series_vae(
+    schema: Schema, *, beta_warm_up: float = 0.1, **parts: Any
+) -> tuple[Model, Objective]:
+    """Assemble a VAE of series, which is trained on the ELBO.
+
+    Args:
+        schema: What the data is: series.
+        beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.
+        **parts: Of the model: see `flat`.
+
+    Raises:
+        SettingError: The data is no series.
+    """
+    if not schema.is_series:
+        raise SettingError(f"series-vae is for series, the data is {schema.describe()}; use vae")
+    return flat(schema, **parts), guided(ELBO(), beta_warm_up)
