@@ -76,7 +76,7 @@ def test_unknown_names_answer_with_their_neighbours():
         check_settings(VAE, {"latnets": 3})
     with pytest.raises(UnknownNameError, match="no recipe 'vea'; did you mean 'vae'"):
         recipe_named("vea")
-    with pytest.raises(UnknownNameError, match="there are: auto, beta-tc, beta-vae, .*, vae"):
+    with pytest.raises(UnknownNameError, match=r"there are: auto, beta-tc, beta-vae, .*, vae"):
         recipe_named("zzzzzz")
 
 
