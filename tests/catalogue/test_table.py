@@ -19,11 +19,10 @@ def csv(path, rows=2600, seed=0):
     """Write two clusters of people: words, counts, a real with a heap at 0, and gaps."""
     rng = np.random.default_rng(seed)
     old = rng.random(rows) < 0.4
-    age = np.where(old, rng.integers(45, 80, rows), rng.integers(18, 55, rows))
+    age = np.where(old, rng.integers(50, 80, rows), rng.integers(18, 40, rows))
     pay = np.where(rng.random(rows) < 0.3, 0.0, rng.normal(np.where(old, 90, 30), 5).round(2))
-    job = np.where(
-        old, rng.choice(["", "judge"], rows), rng.choice(["clerk", "cook", "judge"], rows)
-    )
+    job = np.where(old, rng.choice(["", "judge"], rows), rng.choice(["clerk", "cook"], rows))
+    old ^= rng.random(rows) < 0.05  # else age would tell it
     each = zip(age, pay, job, old, strict=True)
     lines = [f"{a},{p},{j},{'yes' if o else 'no'}" for a, p, j, o in each]
     path.write_text("\n".join(["age,pay,job,old", *lines]))
