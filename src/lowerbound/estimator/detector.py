@@ -11,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 from lowerbound.applications import Anomalies, anomalies, calibrate
 from lowerbound.errors import SettingError
 from lowerbound.estimator import parameters
-from lowerbound.estimator.seeds import seed_of
 from lowerbound.estimator.examples import checked, data_of, examples_of
+from lowerbound.estimator.seeds import seed_of
 from lowerbound.estimator.training import train
 
 
