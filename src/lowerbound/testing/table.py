@@ -131,7 +131,7 @@ OBJECTIVES: Mapping[str, Claim] = {
 }
 
 #: Objectives that only guide a training and bound nothing: each has tests of its own.
-GUIDES = ("Capacity", "Discrepancy", "Disentangled", "Gumbel", "Staged", "TotalCorrelation")
+GUIDES = ("Capacity", "Discrepancy", "Disentangled", "Gumbel", "TotalCorrelation")
 
 #: Every recipe of the catalogue, and settings that keep its model small.
 _NAMES = "auto vae beta-vae iwae table discrete beta-tc dip mmd capacity"
