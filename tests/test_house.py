@@ -158,6 +158,7 @@ def test_no_file_is_longer_than_one_idea() -> None:
 def test_src_imports_only_what_it_depends_on() -> None:
     project = PROJECT["project"]
     names = [re.split(r"[<>=!~;\[ ]", requirement)[0] for requirement in project["dependencies"]]
+    names += [re.split(r"[<>=!~;\[ ]", one)[0] for one in project["optional-dependencies"]["web"]]
     allowed = {IMPORT_NAMES.get(name, name) for name in names}
     allowed |= {"lowerbound"} | sys.stdlib_module_names
     strangers = {

@@ -230,13 +230,15 @@ def test_the_likelihood_chosen_always_fits(schema):
         check_law(law, SCHEMAS[schema])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"byte"}))  # texts have a law of their own
 def test_every_kind_has_a_law_that_takes_it_and_its_default_comes_first(kind):
     assert fitting(kind)[0] == KINDS[kind].law
 
 
 SMALL = {"latents": 3, "hidden": [4]}
-WRITTEN = [(recipe.name, "8-bit 3x5x7", SMALL) for recipe in recipes()] + [
+WRITTEN = [
+    (recipe.name, "8-bit 3x5x7", SMALL) for recipe in recipes() if recipe.name != "text-vae"
+] + [
     ("vae", "mixed 6", {**SMALL, "prior": "vamp", "components": 2, "sigma": 0.5}),
     ("auto", "mixed 6", {**SMALL, "prior": "mixture"}),
     ("vae", "8-bit 3x5x7", {"network": "residual", "channels": 4, "likelihood": "categorical"}),

@@ -72,7 +72,9 @@ def test_unknown_names_answer_with_their_neighbours():
         check_settings(VAE, {"latnets": 3})
     with pytest.raises(UnknownNameError, match="no recipe 'vea'; did you mean 'vae'"):
         recipe_named("vea")
-    with pytest.raises(UnknownNameError, match="there are: auto, beta-vae, iwae, table, vae"):
+    with pytest.raises(
+        UnknownNameError, match="there are: auto, beta-vae, iwae, table, text-vae, vae"
+    ):
         recipe_named("zzzzzz")
 
 
@@ -104,7 +106,8 @@ def test_impossible_values_are_refused_before_any_memory_is_taken(settings):
 def test_every_recipe_has_all_settings_of_its_parts_and_training_and_its_own():
     for entry in recipes():
         known = settings_of(entry)
-        assert {"latents", "network.hidden", "epochs", "batch_size", *SLOTS} <= set(known)
+        slots = {"prior", "posterior"} if entry.name == "text-vae" else {"network.hidden", *SLOTS}
+        assert {"latents", "epochs", "batch_size", *slots} <= set(known)
         assert {s.group for s in known.values()} == {"model", "objective", "training"}
         assert entry.title and entry.source and entry.formula and entry.use
         assert entry.avoid and entry.differs

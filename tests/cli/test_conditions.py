@@ -19,13 +19,13 @@ def staff(tmp_path_factory) -> Path:
     for _ in range(200):
         age = generator.normal(40, 8)
         rows.append(
-            f"{age:.0f},{generator.choice(['Bern', 'Chur', 'Zug'])},{100 * age:.1f},"
+            f"{age:.0f},{generator.choice(['Bern', 'Chur', 'Zug'])},{100 * age + generator.normal(0, 50):.1f},"
             f"{generator.poisson(3)},CH\n"
         )
     (folder / "staff.csv").write_text("age,town,pay,days,land\n" + "".join(rows))
     out = str(folder / "run")
     code = main(
-        ["fit", str(folder / "staff.csv"), "--kinds", "age=real", "--out", out, "--quiet", *TINY]
+        ["fit", str(folder / "staff.csv"), "--column", "age=real", "--out", out, "--quiet", *TINY]
     )
     assert code == 0
     return folder

@@ -13,6 +13,7 @@ COMMANDS = [
     "data", "catalogue", "fit", "evaluate", "score", "anomalies", "compare", "doctor",
     "certify", "reproduce", "refit", "report",
     "generate", "impute", "pool", "reconstruct", "encode", "decode", "interpolate", "traverse",
+    "explore", "serve",
 ]  # fmt: skip
 HEAVY = """
 import json, sys

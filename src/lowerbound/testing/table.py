@@ -123,6 +123,7 @@ OBJECTIVES: Mapping[str, Claim] = {
     "BetaELBO": Claim(lambda: objectives.BetaELBO(beta=2.5, samples=2), tight=False),
     "FreeBits": Claim(lambda: objectives.FreeBits(objectives.ELBO(2), 0.1), tight=False),
     "Annealed": Claim(lambda: objectives.Annealed(objectives.ELBO(2), WarmUp(0.5))),
+    "Staged": Claim(lambda: objectives.Staged(objectives.ELBO(2)), tight=False),
 }
 
 #: Every recipe of the catalogue, and settings that keep its model small.
