@@ -98,7 +98,7 @@ def assemble(
         )
     with seeded(seed):
         model, objective = recipe(schema, **arguments)
-    refit = str(given.get("refit", settings_of(asked)["refit"].default))
+    refit = str(given.get("refit", settings_of(recipe_named(name))["refit"].default))
     if refit == "none" or ("refit" not in given and resolved.get("prior") != "standard-normal"):
         refit = ""
     if refit:

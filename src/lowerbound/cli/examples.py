@@ -92,10 +92,10 @@ def write_examples(
         text = "".join(f"{line}\n" for line in lines_of(x))
         write_atomically(path, text.encode("utf-8"))
     elif form in (".mid", ".wav"):
-        tunes = x.numpy()
+        tunes = list(x.numpy())
         write_atomically(path, midi_of(tunes) if form == ".mid" else wave_of(tunes))
     elif form == ".png":
-        pixels = rolls(x.numpy()) if schema.is_tune else to_pixels(x, schema)
+        pixels = rolls(list(x.numpy())) if schema.is_tune else to_pixels(x, schema)
         output.write_picture(path, legible_sheet(pixels, columns))
     elif form == FOLDER:
         output.write_folder(path, [to_image(pixels) for pixels in to_pixels(x, schema)])

@@ -1,7 +1,6 @@
 """Laws of codes: independent variables that take one of some classes each, or one of two."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,9 +28,17 @@ class OneHot(Distribution):
         (torch.Size([6]), -2.1972245773362196)
     """
 
-    arg_constraints: dict[str, Any] = {}  # noqa: RUF012
-    support = constraints.one_hot
     has_rsample = False
+
+    @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        """None: logits may be anything."""
+        return {}
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """Rows of which one number is 1."""
+        return constraints.one_hot  # pyright: ignore[reportReturnType]
 
     def __init__(self, logits: Tensor) -> None:
         self.logits = logits - logits.logsumexp(dim=-1, keepdim=True)

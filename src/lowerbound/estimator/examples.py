@@ -39,7 +39,7 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
     elif isinstance(X, list | tuple):
         X = np.asarray(X)
     if not hasattr(X, "ndim") or X.ndim <= 2:
-        X = validate_data(estimator, X, reset=reset)
+        X = validate_data(estimator, X, reset=reset)  # pyright: ignore[reportArgumentType]
     else:
         X = check_array(X, allow_nd=True, input_name="X", estimator=estimator)
         if reset:

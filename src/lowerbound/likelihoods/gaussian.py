@@ -161,7 +161,8 @@ def gaussian(site: Site, *, scale: ScaleName = "auto", sigma: float = 1.0) -> Ga
     if not (math.isfinite(sigma) and sigma > 0):
         raise SettingError(f"sigma must be a positive number, got {sigma}")
     if scale == "auto":
-        scale = {3: "shared", 2: "per-channel"}.get(len(site.shape), "per-dimension")
+        by_axes: dict[int, ScaleName] = {3: "shared", 2: "per-channel"}
+        scale = by_axes.get(len(site.shape), "per-dimension")
     made: nn.Module
     if scale == "fixed":
         made = FixedScale(sigma)

@@ -73,7 +73,7 @@ class Tunes:
 
 def _sheet(tunes: np.ndarray, columns: int, name: str) -> Html:
     stream = BytesIO()
-    contact_sheet(rolls(tunes), columns, gap=6).save(stream, "PNG", optimize=True)
+    contact_sheet(rolls(list(tunes)), columns, gap=6).save(stream, "PNG", optimize=True)
     source = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
     return element("img", src=source, alt=f"piano rolls: {name}", style="max-width:100%")
 

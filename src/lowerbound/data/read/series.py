@@ -276,8 +276,9 @@ def recordings_of_tables(
         notes = notes or (*how.get("notes", ()), *raw.notes)
         columns = tuple({one.column: one for one in (*columns, *raw.reading.columns)}.values())
         devices = [""] * len(times) if device is None else table.column(device).to_pylist()
-        if None in devices:
-            raise DataError(f"row {devices.index(None) + 1} of {where} has no {device!r}")
+        absent = [row for row, one in enumerate(devices, 1) if one is None]
+        if absent:
+            raise DataError(f"row {absent[0]} of {where} has no {device!r}")
         values, which = raw.values.astype(float), np.array([str(one) for one in devices])
         for one in dict.fromkeys(which.tolist()):
             rows = which == one
