@@ -17,6 +17,11 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# tutorials train models, and are run with the slow tests
+MARKED = [
+    pytest.param(path, marks=pytest.mark.slow) if path.parent.name == "tutorials" else path
+    for path in DOCUMENTS
+]
 SKIP = "<!-- skip -->"
 SKIPPED = re.compile(r"^<!-- skip -->\s*^```.*?^```$", re.DOTALL | re.MULTILINE)
 
@@ -58,7 +63,7 @@ def run_document(path: Path) -> int:
     return ran
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", MARKED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_what_the_document_shows_runs(path: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     ran = run_document(path)

@@ -13,7 +13,7 @@ COMMANDS = [
     "data", "catalogue", "fit", "evaluate", "score", "anomalies", "compare", "doctor",
     "certify", "reproduce", "refit", "report",
     "generate", "impute", "pool", "reconstruct", "encode", "decode", "interpolate", "traverse",
-    "explore", "serve",
+    "explore", "serve", "export",
 ]  # fmt: skip
 HEAVY = """
 import json, sys

@@ -27,7 +27,7 @@ def test_a_run_of_the_first_format_is_read() -> None:
     assert "does not say where its data is" in examination.facts[0]
     assert "under-training" in [finding.name for finding in examination.findings]
     whole = examine(FIXTURE, "digits")
-    assert len(whole.looked) == 13 and not whole.facts
+    assert len(whole.looked) == 14 and not whole.facts
     assert whole.findings[0].name == "worse than no model"
 
 

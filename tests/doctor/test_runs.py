@@ -42,4 +42,4 @@ def test_a_run_made_ill_is_found_out(examined, run: str, name: str, severity: st
 def test_a_healthy_run_has_no_findings(examined, run: str) -> None:
     examination = examined(run)
     assert examination.findings == () and examination.facts == ()
-    assert len(examination.looked) == 13
+    assert len(examination.looked) == 14

@@ -113,6 +113,12 @@ def command(
             seed=chosen,
         )
     gaps = (found.row.numpy(), found.cell.numpy())
+    few = int((found.effective < 20).sum())
+    if few:
+        warn(
+            f"{few:,} rows or windows rest on fewer than 20 effective draws; raise --samples above "
+            f"{samples:,}"
+        )
     if cut:
         count, many = _write_recordings(source, run.schema, found, target, errors)
         tell(f"{count:,} gaps in {many:,} recordings filled, seed {chosen}")
@@ -138,11 +144,6 @@ def command(
             "low": found.low.numpy(), "high": found.high.numpy(),
         }  # fmt: skip
         write_table(errors, columns)
-    few = int((found.effective < 20).sum())
-    if few:
-        warn(
-            f"{few:,} rows rest on fewer than 20 effective draws; raise --samples above {samples:,}"
-        )
     count = run.spec.data.get("split", {}).get("counts", {}).get("train", FEW_ROWS)
     if draws and models == 1 and count < FEW_ROWS:
         warn(

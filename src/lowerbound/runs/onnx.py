@@ -109,7 +109,7 @@ def _quietly():  # type: ignore[no-untyped-def]
     checks, loggers = Distribution._validate_args, [logging.getLogger("torch.onnx")]  # pyright: ignore[reportPrivateUsage]
     loggers += [logging.getLogger(name) for name in ("torch.fx", "torch.export", "onnxscript")]
     levels = [one.level for one in loggers]
-    Distribution.set_default_validate_args(False)
+    Distribution._validate_args = False  # pyright: ignore[reportPrivateUsage]
     for one in loggers:
         one.setLevel(logging.CRITICAL)
     try:
@@ -117,6 +117,6 @@ def _quietly():  # type: ignore[no-untyped-def]
             warnings.simplefilter("ignore")
             yield
     finally:
-        Distribution.set_default_validate_args(checks)
+        Distribution._validate_args = checks  # pyright: ignore[reportPrivateUsage]
         for one, level in zip(loggers, levels, strict=True):
             one.setLevel(level)

@@ -114,7 +114,8 @@ def _moments(law: Distribution) -> Tensor:
     mean = (mass * x).sum(dim=0)
     told = expected(law)
     # classes without order have no mean: the most probable stands for them
-    wanted = torch.where(law.mean.isnan(), mass.argmax(dim=0), mean)
+    likeliest = torch.take_along_dim(x.expand_as(mass), mass.argmax(dim=0, keepdim=True), dim=0)
+    wanted = torch.where(law.mean.isnan(), likeliest.squeeze(0), mean)
     check_close(told, wanted, "the mean of p(x|z)", 1e-4, "plain")
     return torch.stack([mean, (mass * (x - mean).square()).sum(dim=0)])
 
