@@ -246,7 +246,7 @@ class Schema:
             whole = np.concatenate([np.broadcast_to(p, f.shape).ravel() for f, p in cells])
         narrow = self.dtype if self.dtype.is_floating_point else torch.get_default_dtype()
         # a column of a table has the shape (), a packed example of one column (1,)
-        return torch.as_tensor(whole, dtype=narrow).reshape(whole.shape or (1,))
+        return torch.as_tensor(whole, dtype=narrow, device="cpu").reshape(whole.shape or (1,))
 
     def unpack(self, values: np.ndarray) -> np.ndarray:
         """Put the constant columns back into the model's `(N, D)`: `(N, D + constants)`.

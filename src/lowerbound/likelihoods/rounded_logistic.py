@@ -43,7 +43,10 @@ class RoundedLogistic(Cells):
 
     def __init__(self, location: float | Tensor = 0.0, unit: float | Tensor = 1.0) -> None:
         super().__init__()
-        location, unit = (torch.as_tensor(v, dtype=torch.float64) for v in (location, unit))
+        # on the CPU also while only sizes are counted: to compute without values is slow to begin
+        location, unit = (
+            torch.as_tensor(value, dtype=torch.float64, device="cpu") for value in (location, unit)
+        )
         self.register_buffer("location", location.detach().clone())
         self.register_buffer("log_unit", unit.detach().log())
 
