@@ -15,6 +15,7 @@ def numbers_per_cell(law: Distribution) -> int:
     several forms anyway.
 
     Example:
+        >>> import torch
         >>> numbers_per_cell(torch.distributions.Categorical(logits=torch.zeros(1, 7, 256)))
         256
     """

@@ -19,6 +19,7 @@ class ZeroInflatedNegativeBinomial(Cells):
     Source: Lopez et al. (2018), Nature Methods 15, 1053.
 
     Example:
+        >>> import torch
         >>> from lowerbound.likelihoods import Fields
         >>> from lowerbound.networks import MLP
         >>> p = Fields(MLP((2,), (3, 4)), ZeroInflatedNegativeBinomial(unit=10.0))
