@@ -17,10 +17,10 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-# tutorials train models, and are run with the slow tests
+# pages that train several models are run with the slow tests
+LONG = [ROOT / "docs" / "uses.md", *(ROOT / "docs" / "tutorials").glob("*.md")]
 MARKED = [
-    pytest.param(path, marks=pytest.mark.slow) if path.parent.name == "tutorials" else path
-    for path in DOCUMENTS
+    pytest.param(path, marks=pytest.mark.slow) if path in LONG else path for path in DOCUMENTS
 ]
 SKIP = "<!-- skip -->"
 SKIPPED = re.compile(r"^<!-- skip -->\s*^```.*?^```$", re.DOTALL | re.MULTILINE)
