@@ -3,7 +3,7 @@
 from typing import Any
 
 from lowerbound.catalogue.recipe import recipe
-from lowerbound.catalogue.text import sequences
+from lowerbound.catalogue.text import TRAINING, sequences
 from lowerbound.core import Model
 from lowerbound.data import Schema
 from lowerbound.objectives import BetaELBO, Objective, Staged
@@ -20,13 +20,7 @@ from lowerbound.objectives import BetaELBO, Objective, Staged
     differs="One recurrent decoder in place of two, trained alone before the encoder joins; tunes "
     "end by a token; beta is 1, which makes the objective a bound.",
     parts=sequences,
-    training={
-        "learning_rate": 3e-3,
-        "clip": 5.0,
-        "average": 0.99,
-        "batch_size": 64,
-        "compile": "off",
-    },
+    training=TRAINING,
 )
 def music_vae(
     schema: Schema,

@@ -13,6 +13,15 @@ from lowerbound.networks import Reader, Writer
 from lowerbound.objectives import ELBO, Objective, Staged
 from lowerbound.priors import Site
 
+#: How sequences are trained. Their lengths differ, which a compiled pass does not allow.
+TRAINING = {
+    "learning_rate": 3e-3,
+    "clip": 5.0,
+    "average": 0.99,
+    "batch_size": 64,
+    "compile": "off",
+}
+
 
 def sequences(
     schema: Schema,
@@ -65,13 +74,7 @@ def sequences(
     differs="Bytes in place of words, so that log p is of the text itself; the decoder is trained "
     "as a language model before the encoder joins.",
     parts=sequences,
-    training={
-        "learning_rate": 3e-3,
-        "clip": 5.0,
-        "average": 0.99,
-        "batch_size": 64,
-        "compile": "off",
-    },
+    training=TRAINING,
 )
 def text_vae(
     schema: Schema,

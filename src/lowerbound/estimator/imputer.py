@@ -18,7 +18,7 @@ from lowerbound.data.rows import ArrayRows
 from lowerbound.data.table import Words, words_of
 from lowerbound.errors import SettingError
 from lowerbound.estimator import parameters
-from lowerbound.estimator.auto_vae import seed_of
+from lowerbound.estimator.seeds import seed_of
 from lowerbound.estimator.training import train
 
 
