@@ -2,11 +2,13 @@
 
 Each document has one namespace and one empty folder. In it run, from top to bottom, the `python`
 blocks and, of the `sh` and `console` blocks, the commands that start with `lowerbound `.
-`<!-- skip -->` before a block leaves it out.
+`<!-- skip -->` before a block leaves it out. A command without anything of the shell's runs in this
+process, which has imported torch already.
 """
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,14 +17,20 @@ import pytest
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
+from lowerbound.cli import main
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # pages that train several models are run with the slow tests
-LONG = [ROOT / "docs" / "uses.md", *(ROOT / "docs" / "tutorials").glob("*.md")]
+LONG = [
+    *(ROOT / "docs" / name for name in ("scaling.md", "uses.md")),
+    *(ROOT / "docs" / "tutorials").glob("*.md"),
+]
 MARKED = [
     pytest.param(path, marks=pytest.mark.slow) if path in LONG else path for path in DOCUMENTS
 ]
 SKIP = "<!-- skip -->"
+SHELL = set("|<>&;$*`")
 SKIPPED = re.compile(r"^<!-- skip -->\s*^```.*?^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -35,6 +43,10 @@ def commands(block: str) -> list[str]:
 def run_commands(example: Example) -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     for command in commands(str(example.parsed)):
+        if not set(command) & SHELL:
+            if code := main(shlex.split(command, comments=True)[1:]):
+                pytest.fail(f"`{command}` ended with {code}")
+            continue
         done = subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", command],
             env={**os.environ, "PATH": path},

@@ -12,11 +12,13 @@ own, because most of a distribution is properties and most of an objective is a 
 - a constant of a module or a class, a dataclass's default among them, is changed too: a number by
   one more, a truth value into the other, a word into another.
 
-    python tools/mutate.py [--processes N] [--files GLOB ... --tests PATH ... [--merge [--again]]]
+    python tools/mutate.py [--processes N] [--every N]
+        [--files GLOB ... --tests PATH ... [--merge [--again]]]
 
 writes benchmarks/results/mutation.json and prints the survivors; docs/mutants.md explains each of
 them, and a test holds the two equal. With --merge the modules of --files take the place of what
 the file had of them; its `runs` say when each module was run, by which tests and for how long.
+With --every 10 one change in ten is judged, chosen by its name, and `left_out` counts the others.
 With --again only the survivors of that file are judged, by tests that were added meanwhile: the
 modules themselves must not have changed, nor may a test have gone.
 """
@@ -34,6 +36,7 @@ import sys
 import tempfile
 import time
 import tomllib
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -288,7 +291,7 @@ def merged(old: dict[str, Any], new: dict[str, Any], again: bool = False) -> dic
         latest = {**latest, "seconds": seconds, "tests": list(dict.fromkeys(tests))}
     runs = [run for run in runs if run["modules"]] + [latest]
     rows = [row for row in old["modules"] if row["module"] not in touched] + new["modules"]
-    total = {name: sum(row[name] for row in rows) for name in new["total"]}
+    total = {name: sum(row.get(name, 0) for row in rows) for name in new["total"]}
     survivors = [s for s in old["survivors"] if s["file"] not in touched] + new["survivors"]
     return {
         **new,
@@ -304,12 +307,13 @@ def merged(old: dict[str, Any], new: dict[str, Any], again: bool = False) -> dic
 def figures(verdicts: Counter[str]) -> dict[str, int]:
     """Counts under the names of the result."""
     return {
-        "mutants": sum(verdicts.values()) - verdicts["exempt"],
+        "mutants": sum(verdicts.values()) - verdicts["exempt"] - verdicts["left out"],
         "killed": verdicts["killed"],
         "survived": sum(verdicts[verdict] for verdict in SURVIVED),
         "timeouts": verdicts["timeout"],
         "not_run": verdicts["not run"],
         "skipped_by_rule": verdicts["exempt"],
+        "left_out": verdicts["left out"],
     }
 
 
@@ -321,6 +325,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--files", nargs="+", help="mutate these instead; writes no result")
     parser.add_argument("--tests", nargs="+", help="judge by these instead; writes no result")
+    parser.add_argument("--every", type=int, default=1, help="judge one change in so many")
     parser.add_argument("--merge", action="store_true", help="write these into the result")
     parser.add_argument("--again", action="store_true", help="judge survivors of the result only")
     options = parser.parse_args()
@@ -335,7 +340,11 @@ def main() -> None:
     named = {m["mutant"]: m for m in mutants if "mutant" in m}
     place = ROOT / "benchmarks" / "results" / "mutation.json"
     old = json.loads(place.read_text()) if options.merge else {}
-    names = survivors_of(old, mutants) if options.again else list(named)
+    for name, mutant in named.items():
+        if zlib.crc32(name.encode()) % options.every:
+            mutant["verdict"] = "left out"
+    chosen = [name for name, mutant in named.items() if "verdict" not in mutant]
+    names = survivors_of(old, mutants) if options.again else chosen
     run(options.work, names, options.processes)
     for line in (options.work / "verdicts.jsonl").read_text().splitlines():
         verdict = json.loads(line)

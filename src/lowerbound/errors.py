@@ -52,7 +52,7 @@ class UnknownNameError(SettingError):
     """A name that nothing has.
 
     Args:
-        noun: What was looked for, such as "recipe".
+        noun: The kind of thing looked for, such as "recipe".
         name: The name as it was given.
         known: The names there are.
 
@@ -98,7 +98,7 @@ class MissingExtraError(LowerboundError, ImportError):
     """An optional package is absent.
 
     Args:
-        purpose: What needs it, as the start of a sentence.
+        purpose: The use that needs it, as the start of a sentence.
         package: The package that is absent.
         extra: The extra of lowerbound that brings it.
     """

@@ -62,7 +62,7 @@ def seeded(
 
 
 def _state(seed: int, stream: str) -> int:
-    """What generators are given: the seed itself without a stream."""
+    """The number that seeds generators: the seed itself without a stream."""
     if not stream:
         return seed
     digest = hashlib.sha256(f"{stream} {seed}".encode()).digest()

@@ -25,7 +25,7 @@ class Standing:
         log_likelihood: Importance-weighted lower bound on log p(x).
         elbo: Evidence lower bound.
         converged: Whether more draws would raise the former no further.
-        words: The same in a sentence.
+        words: The verdict in a sentence.
     """
 
     run: str
@@ -61,14 +61,14 @@ class Comparison:
     """Several runs on the same held-out examples.
 
     Attributes:
-        data: What they were compared on.
+        data: The examples that they were compared on.
         examples: How many examples.
         samples: Draws of z for each.
         runs: In the order in which they were given.
         differences: The first run minus the second or, of more than two runs, the best minus each
             of the others.
         correction: How several comparisons were allowed for.
-        notes: What is to be said of the examples and of the bounds.
+        notes: Remarks on the examples and the bounds.
     """
 
     data: str

@@ -1,4 +1,4 @@
-"""What torch.distributions lacks: sums in float64, discretised densities, divergences."""
+"""Laws that torch.distributions lacks: sums in float64, discretised densities, divergences."""
 
 from lowerbound.distributions.binned import Binned, Layout
 from lowerbound.distributions.bins import Bins

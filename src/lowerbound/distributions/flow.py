@@ -21,7 +21,7 @@ class Flow(Distribution):
         base: p_0, batch `()` or `(B,)`, event `(D,)`.
         maps: f: called with `(value, context, inverse)`, it returns the mapped value and the
             log-determinant of its Jacobian, as `lowerbound.flows.Map` does.
-        context: What f depends on, `(B, C)`; None for nothing.
+        context: Inputs of f beside u, `(B, C)`; None for none.
         outward: Whether `maps` goes from u to z, not from z to u: its forward direction is then
             the one of draws.
 

@@ -37,7 +37,7 @@ class Decoder(Protocol):
 class Sequence(Distribution):
     """p(x|z) = prod_t p(x_t | x_<t, z), up to and including the first end token.
 
-    The end token, 0, is data: its probability is that of the length. What follows it is padding,
+    The end token, 0, is data: its probability is that of the length. Tokens after it are padding,
     and counts neither in value nor in gradient. Lengths have no upper limit in the law; the event
     is as long as the data was stored, and a draw that did not end by then is cut and ended.
 
@@ -66,7 +66,7 @@ class Sequence(Distribution):
         return constraints.independent(constraints.nonnegative_integer, 1)  # pyright: ignore[reportReturnType]
 
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
-        """The same law under a larger batch shape."""
+        """Expand to a larger batch shape."""
         z = self.z.expand(*batch_shape, self.z.shape[-1])
         return Sequence(self.decoder, z, self.longest, self.temperature)
 

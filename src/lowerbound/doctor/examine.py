@@ -37,9 +37,9 @@ class Examination:
 
     Attributes:
         run: Its directory.
-        facts: What is so and is no illness, one sentence each: that training is still going on,
+        facts: Facts that are no illness, one sentence each: that training is still going on,
             that the data has changed.
-        findings: What is wrong, or may be.
+        findings: Illnesses, certain or possible.
         looked: Names of the diagnoses that could be made, found or not.
         symptoms: The numbers they were made from.
     """
@@ -79,7 +79,7 @@ def examine(
 
     Args:
         run: A loaded run, or its directory.
-        data: What it was trained on, as `Data` or anything `read` takes; where the run says if
+        data: The data it was trained on, as `Data` or anything `read` takes; where the run says if
             None. Where it cannot be read the record alone is judged.
         quick: Judge by the record alone.
         samples: Draws of z for each example, at least 1; tails need 25.

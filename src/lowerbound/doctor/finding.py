@@ -14,8 +14,8 @@ class Finding:
         name: Of the diagnosis, a noun.
         severity: "ill": figures or uses of this run are not what they seem; "warning": it works,
             and could work better, or be misread.
-        words: What was seen, with the numbers, in whole sentences.
-        remedy: What to try, with options of the command line.
+        words: The symptoms, with their numbers, in whole sentences.
+        remedy: Steps to try, with options of the command line.
     """
 
     name: str

@@ -38,7 +38,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
 
     Attributes:
         model_: The trained model.
-        schema_: What X was taken for.
+        schema_: The schema that X was taken for.
         calibration_: How the validation part scores.
         offset_: `score_samples` below which a row is taken for an anomaly.
         n_features_in_: Columns of X.

@@ -47,7 +47,7 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Attributes:
         models_: The trained models.
-        schema_: What X was taken for.
+        schema_: The schema that X was taken for.
         n_features_in_: Columns of X.
         feature_names_in_: Names of the columns, where X had names.
 

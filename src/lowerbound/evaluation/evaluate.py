@@ -76,7 +76,7 @@ def evaluate(
             a .safetensors file with Inception weights.
         annealing: Settings of `ais` and `simulated`.
         seed: Of all draws; None for a fresh one.
-        name: What the data is called; for a `Data`, where it came from.
+        name: Name of the data; for a `Data`, where it came from.
         split: Which part of a `Data` to read, "test" if None; otherwise what the examples are
             called, "all" if None.
         progress: Called with (done, in all) within each stage.

@@ -18,7 +18,7 @@ from lowerbound.seeding import seeded
 
 #: Most examples whose encodings are mixed: the work grows with their square.
 MOST_EXAMPLES = 2000
-#: The same where q of lower groups depends on the draw and is computed for every pair.
+#: The limit where q of lower groups depends on the draw and is computed for every pair.
 MOST_PAIRED = 500
 #: Numbers of the pairwise comparison that are held at a time.
 NUMBERS_AT_ONCE = 4_000_000
@@ -56,7 +56,7 @@ class Shared:
 class Information:
     """The rate taken apart: KL(q(z|x) || p(z)) = I(x; z) + KL(q(z) || p(z)) on average.
 
-    q(z) is the aggregated posterior, the mean of q(z|x) over the data. What I(x; z) costs is
+    q(z) is the aggregated posterior, the mean of q(z|x) over the data. The price of I(x; z) is
     spent on telling examples apart; what KL(q(z) || p(z)) costs is lost, and draws from the prior
     do not look like encodings.
 
@@ -65,7 +65,7 @@ class Information:
             one not the rate.
         mismatch: KL(q(z) || p(z)), at least 0.
         examples: How many encodings were mixed.
-        groups: The same for each group of latents and those above it, top first; empty where there
+        groups: The parts for each group of latents and those above it, top first; empty where there
             is one group.
     """
 

@@ -86,12 +86,12 @@ class Convergence:
     Attributes:
         converged: The last doubling gained less than `TOLERANCE`, with 95 % confidence, and the
             tails of the weights are light enough for that to mean something.
-        gain: What the last doubling of draws gained; None where there was one draw only. Under
+        gain: Nats that the last doubling of draws gained; None where there was one draw only. Under
             the 1/K law of the bias, as much again is missing.
         effective_samples: Median over examples of the effective sample size.
         heavy_tailed: Share of examples whose weights have too large a Pareto shape for so many
             draws (see `lowerbound.evaluation.tails.heavy`); None for fewer than 25 of them.
-        words: The same in a sentence.
+        words: The verdict in a sentence.
     """
 
     converged: bool

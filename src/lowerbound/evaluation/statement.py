@@ -65,7 +65,7 @@ class Evaluation:
     """How good a model is on some examples. Likelihoods are of the data as stored, in nats.
 
     Attributes:
-        data: What was evaluated on.
+        data: The examples evaluated.
         split: Which part of it.
         examples: How many examples.
         samples: Draws of z for each.
@@ -77,7 +77,7 @@ class Evaluation:
         rate: KL(q(z|x) || p(z)).
         distortion: -E_q[log p(x|z)].
         latents: Number of latent units.
-        active_units: Those whose posterior mean varies over the examples by more than `threshold`.
+        active_units: Units whose posterior mean varies over the examples by more than `threshold`.
         threshold: On the variance of the posterior mean.
         unit_rate: Rate of each unit in nats, all groups in a row, top first; or None.
         log_evidence: `log_likelihood` with its bias removed to first order, no longer a bound; its
@@ -86,7 +86,7 @@ class Evaluation:
         ladder: The bound for more and more draws.
         convergence: Whether more draws would still raise it.
         information: The rate taken apart; None where that is not known how.
-        generalisation: The same on training examples; None where these were not given.
+        generalisation: The bound on training examples; None where these were not given.
         tightened: Annealed importance sampling, if asked for.
         gaps: Amortisation and approximation gap, if asked for.
         simulated: Bounds from both sides on simulated data, if asked for.

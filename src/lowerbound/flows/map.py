@@ -1,4 +1,4 @@
-"""What an invertible map is."""
+"""Invertible maps: the interface."""
 
 from abc import ABC, abstractmethod
 

@@ -76,7 +76,7 @@ class Masked(Map):
         return (y.flip(-1) if self.backwards else y), total(log_slopes)
 
     def _conditioned(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """Those of every unit given the ones before it, `(..., D, parameters)`."""
+        """Parameters of every unit given the ones before it, `(..., D, parameters)`."""
         if not self.layers:
             return self.bias.expand(*x.shape, -1)
         h = x.to(self.bias.dtype)

@@ -20,7 +20,7 @@ class VAE(Model):
         prior: p(z), event `(D,)`.
         posterior: q(z|x), batch `(B,)`, event `(D,)`, from what `view` shows of x.
         likelihood: p(x|z), batch `(K, B)`, event that of x.
-        view: What the posterior sees of a batch; x itself, with 0 where unobserved, if None.
+        view: The posterior's view of a batch; x itself, with 0 where unobserved, if None.
         told: Turns the condition c of a conditional model p(x|c), with p(x|z, c) and q(z|x, c),
             into numbers for both networks; None for a model that is told nothing. An example
             whose condition is not told has the law p(x) of the same model.

@@ -12,7 +12,7 @@ class Annealed(Wrapper):
     """Another objective, the weight of its rate multiplied by a schedule.
 
     Args:
-        objective: What is annealed.
+        objective: The objective that is annealed.
         schedule: From the fraction of training done, in [0, 1], to a weight; it should reach 1.
 
     Source: Bowman et al. (2016), section 3.1, arXiv 1511.06349; Sonderby et al. (2016),

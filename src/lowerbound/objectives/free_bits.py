@@ -17,9 +17,10 @@ class FreeBits(Wrapper):
     """An ELBO in which each latent unit may use `nats` of rate for free.
 
     The rate KL_j of unit j, averaged over the batch, is replaced by max(nats, KL_j), so that units
-    below the floor are not pushed to the prior. What the floor adds to the rate is subtracted from
-    every example alike, so the value lies below the objective's own: it guides training, and no
-    model is judged by it. It is the one objective in which the rows of a batch meet.
+    below the floor are not pushed to the prior. The nats that the floor adds to the rate are
+    subtracted from every example alike, so the value lies below the objective's own: it guides
+    training, and no model is judged by it. It is the one objective in which the rows of a batch
+    meet.
 
     Args:
         objective: The ELBO or beta-ELBO that is floored, possibly annealed.

@@ -16,7 +16,7 @@ class WithoutLatents(Wrapper):
     """log p(x | z = 0): the decoder alone, which for sequences is a language model.
 
     Args:
-        objective: What is maximised later, by which held-out data judges.
+        objective: The objective of the last stage, by which held-out data judges.
     """
 
     objective: Objective

@@ -34,7 +34,7 @@ class CategoricalPosterior(Conditional):
 
     @staticmethod
     def parameters_shape(latents: int) -> tuple[int, int]:
-        """What the network must put out for one example: `(1, D)`."""
+        """Output shape that the network must have for one example: `(1, D)`."""
         return (1, latents)
 
     def __init__(self, network: nn.Module, *, classes: int | None = None) -> None:
@@ -61,7 +61,7 @@ class BernoulliPosterior(Conditional):
 
     @staticmethod
     def parameters_shape(latents: int) -> tuple[int, int]:
-        """What the network must put out for one example: `(1, D)`."""
+        """Output shape that the network must have for one example: `(1, D)`."""
         return (1, latents)
 
     def __init__(self, network: nn.Module) -> None:

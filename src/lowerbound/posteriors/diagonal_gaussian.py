@@ -33,7 +33,7 @@ class DiagonalGaussian(Conditional):
 
     @staticmethod
     def parameters_shape(latents: int) -> tuple[int, int]:
-        """What the network must put out for one example: `(2, D)`."""
+        """Output shape that the network must have for one example: `(2, D)`."""
         return (2, latents)
 
     def __init__(self, network: nn.Module) -> None:

@@ -46,7 +46,7 @@ class FlowPosterior(Conditional):
 
     @staticmethod
     def parameters_shape(latents: int) -> tuple[int, int]:
-        """What the network must put out for one example: `(3, D)`."""
+        """Output shape that the network must have for one example: `(3, D)`."""
         return (3, latents)
 
     def __init__(

@@ -32,7 +32,7 @@ class FullGaussian(Conditional):
 
     @staticmethod
     def parameters_shape(latents: int) -> tuple[int, int]:
-        """What the network must put out for one example: `(D + 1, D)`."""
+        """Output shape that the network must have for one example: `(D + 1, D)`."""
         return (latents + 1, latents)
 
     def __init__(self, network: nn.Module) -> None:

@@ -29,7 +29,7 @@ def same_noise(total: int, mine: slice, samples: int = 1) -> Iterator[None]:
 
     Args:
         total: Rows of the whole batch.
-        mine: Those of this process, at least one.
+        mine: Rows of this process, at least one.
         samples: Draws `K` for each of them.
 
     Example:

@@ -37,7 +37,7 @@ class Latents:
         rates: Of each unit, nats; None where they cannot be told apart.
         active: True for units that are active; None without examples.
         means: Posterior means of some held-out examples, `(N, D)`; None without examples.
-        examples: Those examples.
+        examples: The examples shown.
     """
 
     units: int

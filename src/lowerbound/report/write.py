@@ -33,7 +33,7 @@ def write_report(
 ) -> Path:
     """Write the report of a run: one HTML file that needs nothing else, not even a network.
 
-    Parts that cannot be shown are left out with a sentence. The same run gives the same file.
+    Parts that cannot be shown are left out with a sentence. One run always gives the same file.
 
     Args:
         data: Its data, of which the test split is shown; None if it is not at hand.

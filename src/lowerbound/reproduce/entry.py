@@ -43,7 +43,7 @@ class Entry:
         others: Figures of other implementations: (figure, who and how).
         most_updates: For an entry that asks how near few updates come: the most it may make.
             Settings of the optimiser are then free.
-        tolerance: So many nats worse than published still counts as the published figure.
+        tolerance: Nats by which a figure may be worse than published and still count as it.
     """
 
     name: str

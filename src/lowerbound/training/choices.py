@@ -22,7 +22,7 @@ from lowerbound.training.team import Team
 #: Updates from which compiling is repaid, by kind of device. On a CPU: the case "compiled" of
 #: benchmarks/results/speed.json, a small model, with room for noise. On CUDA: not measured yet.
 COMPILE_FROM = {"cpu": 60_000, "cuda": 3_000}
-#: The same for a training that the clock ends, minutes.
+#: Limit for a training that the clock ends, minutes.
 COMPILE_FROM_MINUTES = {"cpu": 15.0, "cuda": 3.0}
 #: Precisions in which convolutions want weights laid out channels last, by kind of device. On a
 #: CPU: "channels" in benchmarks/results/execution.json. On CUDA: not measured yet.

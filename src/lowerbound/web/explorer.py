@@ -31,7 +31,7 @@ class Explorer(Service):
 
     Args:
         run: A trained run.
-        examples: What is shown, held-out examples first.
+        examples: The examples shown, held-out ones first.
     """
 
     def __init__(self, run: Run, examples: Source) -> None:

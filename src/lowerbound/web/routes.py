@@ -32,7 +32,7 @@ class Route:
         name: Of the method of `Service`, and of the path below /api.
         about: One sentence.
         arguments: By name.
-        answer: What the answer holds, by name, in words.
+        answer: Fields of the answer, by name, in words.
     """
 
     name: str
@@ -134,7 +134,7 @@ def _places(about: str) -> Argument:
     return Argument({"type": "array", "items": items, "minItems": 1}, about, required=True)
 
 
-#: What the page asks beside these.
+#: Routes that the page alone asks.
 PAGE_ROUTES: tuple[Route, ...] = (
     Route("map", "Place all examples in a plane.", {"points": "Two numbers an example."}),
     Route(

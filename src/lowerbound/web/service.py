@@ -57,7 +57,7 @@ class Service:
 
     @property
     def kind(self) -> str:
-        """What an example is: "image", "row", "text", "series" or "vector"."""
+        """Kind of an example: "image", "row", "text", "series" or "vector"."""
         if self.schema.is_text:
             return "text"
         if self.schema.is_table:

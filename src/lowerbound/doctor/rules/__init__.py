@@ -34,9 +34,9 @@ RULES: dict[str, Rule] = {
     "heavy-tailed weights": heavy_tails,
     "unused units": unused_units,
 }
-#: Those that need at least one recorded epoch.
+#: Rules that need at least one recorded epoch.
 FROM_EPOCHS = ("overfitting", "under-training", "loss spikes")
-#: Those that need no more than the files of a run.
+#: Rules that need no more than the files of a run.
 FROM_RECORD = ("non-finite training", "posterior collapse", *FROM_EPOCHS)
-#: Those that need the data and no weights.
+#: Rules that need the data and no weights.
 FROM_DATA = ("leak between splits", "counted data under a density")

@@ -19,7 +19,7 @@ MOST = 0.5
 USED = 0.2
 #: Nats of rate from which it is asked what they are for.
 WORTH_ASKING = 0.5
-#: What is missing matters if it is so much of all that the model knows beyond independent cells.
+#: Missing nats matter from this share of all nats over independent cells on.
 MATTERS = 0.05
 
 

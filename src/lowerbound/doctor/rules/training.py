@@ -7,7 +7,7 @@ from statistics import median
 from lowerbound.doctor.finding import Finding
 from lowerbound.doctor.symptoms import Belief, Record, Symptoms
 
-#: What the second half of a training added to all that the model knows beyond independent cells.
+#: Share of all nats over independent cells that the second half of a training added.
 #: By then the learning rate falls, so that twice the epochs usually bring more than this again.
 STILL_RISING = 0.15
 #: Without the data, of all that was gained since the first epoch, which counts for less.

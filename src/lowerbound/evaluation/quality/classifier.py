@@ -32,7 +32,7 @@ class Classifier(FeatureSpace):
 
     Args:
         shape: Of an example.
-        inputs: What the classifier sees.
+        inputs: Features that the classifier sees.
         layers: Weights `(I, O)` and biases `(O,)` of the hidden layers.
         accuracy: Share of the examples set aside whose class it finds.
         held_out: How many these were.

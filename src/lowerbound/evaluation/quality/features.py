@@ -14,7 +14,7 @@ from lowerbound.evaluation.quality.inception import InceptionV3, load_inception
 from lowerbound.evaluation.quality.pixels import COMPONENTS, PCA, Pixels
 from lowerbound.evaluation.quality.space import FeatureSpace
 
-#: What `feature_space` knows by name; anything that ends in .safetensors is a file.
+#: Names that `feature_space` knows; anything that ends in .safetensors is a file.
 CHOICES = ("auto", "pixels", "pca", "classifier")
 #: Images that go through Inception at a time.
 IMAGES_AT_ONCE = 16
@@ -29,8 +29,8 @@ class Inception(FeatureSpace):
     Args:
         shape: Of an image, `(C, H, W)`, one channel or three.
         network: The network, in evaluation mode.
-        low: What is black.
-        high: What is white.
+        low: The value of black.
+        high: The value of white.
         layout: "torchvision" or "2015".
     """
 

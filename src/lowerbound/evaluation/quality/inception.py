@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from lowerbound.errors import DataError
 
-#: What a published classifier of 1,008 classes says: the network of Heusel et al. (2017).
+#: Outputs of a published classifier of 1,008 classes: the network of Heusel et al. (2017).
 CLASSES_OF_2015 = 1008
 #: Parts of a whole classifier that features do not need.
 UNUSED = ("fc.", "AuxLogits.")

@@ -20,10 +20,10 @@ class Memorisation:
 
     Attributes:
         samples: Median distance of a sample to its nearest training example.
-        held_out: The same for held-out examples.
+        held_out: That of held-out examples.
         closer: Share of samples nearer to training than all but 1 % of held-out examples.
         closer_error: Its standard error.
-        closer_held_out: The same share of the held-out examples: 0.01, or more where distances tie.
+        closer_held_out: That share of the held-out examples: 0.01, or more where distances tie.
         score: C_T, the Mann-Whitney score: standard normal if both are equally near, negative if
             samples are nearer (copying), positive if they are farther (poor samples).
         p_value: Probability of a score as low if both were equally near.

@@ -15,7 +15,7 @@ from lowerbound.evaluation.quality.frechet import pair
 
 #: Distances held at a time, 64 MB of float64.
 DISTANCES_AT_ONCE = 8_000_000
-#: What float64 may lose in a squared distance, relative to the squared lengths: a tie stays a tie.
+#: Rounding of float64 in a squared distance, relative to the squared lengths: a tie stays a tie.
 ROUNDING = 1e-12
 
 

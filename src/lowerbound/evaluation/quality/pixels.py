@@ -24,9 +24,9 @@ class Pixels(FeatureSpace):
 
     Args:
         shape: Of an example.
-        location: What is subtracted, broadcast against `shape`.
-        unit: What is divided by then, likewise; positive.
-        scale: What that makes of a cell, in words.
+        location: The number subtracted, broadcast against `shape`.
+        unit: The divisor after that, likewise; positive.
+        scale: The unit of a cell after both, in words.
     """
 
     shape: tuple[int, ...]

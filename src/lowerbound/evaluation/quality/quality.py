@@ -35,13 +35,13 @@ class Against:
             score, up to chance.
         unit: Of the value.
         better: Whether a "lower" or a "higher" value is better, or one nearer to the "null".
-        words: What it says, in a sentence.
+        words: The verdict, in a sentence.
         standard_error: How far `value` may be from that of endlessly many of the examples that
             are counted (samples, or for a share of the data real ones), the others being as they
             are; None where that is not known.
         p_value: Probability, for a perfect model, of a value as bad or worse (as high of an
             accuracy, as low of C_T); None without a test.
-        null_p_value: The same for `null`.
+        null_p_value: That of `null`.
     """
 
     value: float
@@ -168,10 +168,10 @@ def sample_quality(
 
     Args:
         samples: `(M, *shape)`, at least 50, in the units of the data.
-        train: What the model learned from, at least 100. A random part of them is what samples are
+        train: Training examples, at least 100. A random part of them is what samples are
             compared with, the rest is what features are fitted on; nearest neighbours are looked
             for among all, or 50,000 of them.
-        held_out: What it did not learn from, at least 50.
+        held_out: Held-out examples, at least 50.
         features: A choice of `feature_space`, or a space. One fitted on examples of `train` makes
             them look unlike samples and held-out examples alike; a choice is fitted on others.
         kind: "draws" from p(x|z), which are what the model says the data are, or "means" of it,

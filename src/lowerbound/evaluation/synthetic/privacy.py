@@ -14,7 +14,7 @@ FALSE = 0.01
 
 @dataclass(frozen=True)
 class Privacy:
-    """What an attacker learns who has the synthetic rows and guesses who was among the data.
+    """Success of an attacker who has the synthetic rows and guesses who was among the data.
 
     Attributes:
         attack: Area under the ROC curve of the guess that rows near a synthetic one were: 0.5 where

@@ -32,7 +32,7 @@ class Columnwise:
     Attributes:
         name: Of the column.
         shape: How alike its distribution is, from 0 to 1.
-        null: The same of training rows.
+        null: That of training rows.
         gaps: Share of gaps among synthetic rows.
         null_gaps: Share of gaps among held-out rows.
     """
@@ -54,7 +54,7 @@ class SyntheticQuality:
         seed: Of the choice of rows and of the classifiers.
         measures: By name: the value, beside the same measure of training rows in their place (of
             validity: of held-out ones; of privacy: of rows that know nothing of training).
-        columns: What can be said of each column.
+        columns: The figures of each column.
         uses: How well each target is predicted; "usefulness" is their mean.
     """
 

@@ -26,7 +26,7 @@ class Use:
         value: Of a predictor that learned from synthetic rows.
         null: Of the same predictor that learned from as many real rows.
         f1: Of words: of the rarer of two levels, the mean of several; None of numbers.
-        null_f1: The same from real rows.
+        null_f1: That of a classifier learned from real rows.
     """
 
     target: str
