@@ -7,7 +7,6 @@ from lowerbound.distributions.codes import OneHot, is_discrete
 from lowerbound.distributions.detach import detached
 from lowerbound.distributions.discretized_logistic import DiscretizedLogistic
 from lowerbound.distributions.flow import Flow
-from lowerbound.distributions.hurdle import Hurdle
 from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.kl import analytic_kl
 from lowerbound.distributions.levels import Levels
@@ -18,7 +17,7 @@ from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitN
 from lowerbound.distributions.product import Columns, Product
 from lowerbound.distributions.rounded_logistic import RoundedLogistic, Whole
 from lowerbound.distributions.sequence import Sequence
-from lowerbound.distributions.zero_inflated import ZeroInflated
+from lowerbound.distributions.zero_inflated import Hurdle, ZeroInflated
 
 __all__ = [
     "Binned",
