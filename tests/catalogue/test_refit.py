@@ -68,6 +68,22 @@ def test_a_mixture_gains_what_the_entropy_of_the_heaps_says():
     assert 0.05 < found.error < 0.2
 
 
+@pytest.mark.parametrize(("covariance", "kind"), [("full", "full"), ("diagonal", "diag")])
+def test_it_climbs_as_high_as_scikit_learn(covariance, kind):
+    from sklearn.mixture import GaussianMixture
+
+    z = two_heaps(1000, 0) @ torch.tensor([[10.0, 3.0], [0.0, 5.0]], dtype=F64) + 5
+    theirs = GaussianMixture(2, covariance_type=kind, random_state=0).fit(z.numpy())
+    ours = fitted(z, 2, covariance, 0)().log_prob(z.float()).detach().mean()
+    assert float(ours) == pytest.approx(theirs.score(z.numpy()), abs=1e-3)
+
+
+def test_a_narrow_heap_far_away_is_fitted_too():
+    z = torch.cat([torch.randn(4000, 3, dtype=F64), 1e4 + 1e-6 * torch.randn(3, 3, dtype=F64)])
+    made = fitted(z, 2, "full", 0)
+    assert all(bool(value.isfinite().all()) for value in made.state_dict().values())
+
+
 def test_encoder_and_decoder_stay_and_the_elbo_rises_by_the_gain():
     model, data = setting()
     found = refit(model, data)

@@ -1,7 +1,6 @@
 """A prior that is fitted to the encodings of a trained model."""
 
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from lowerbound.catalogue.refit_flow import Candidates, fitted_flows
 from lowerbound.core import Conditional, Model, dtype_of, on
@@ -31,8 +31,8 @@ MOST, MOST_JUDGED = 20_000, 5_000
 FEW = 50
 #: Weight, within a class, of the components of all classes.
 STRAY = 1e-3
-#: Rounds of expectation maximisation; more change the fourth digit of the gain.
-ROUNDS = 20
+#: Rounds of expectation maximisation at most, and nats that a round gains at least.
+ROUNDS, ENOUGH = 20, 1e-2
 #: A unit's variance in a component is at least this share of its variance over all encodings.
 LEAST_SHARE = 1e-4
 
@@ -264,24 +264,57 @@ def encodings(
 def fitted(z: Tensor, components: int, covariance: Covariance, seed: int) -> Mixture:
     """Fit a mixture to points `(N, D)` by expectation maximisation from k-means.
 
-    Differs: by scikit-learn's `GaussianMixture`; the least variance is a share of that over all z.
-    """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import GaussianMixture
+    With the products of every two units beside z, either step of a round is two products of
+    matrices: sums of z and z z^T weighted by responsibilities, and log p of all components, which
+    is linear in z and z z^T.
 
+    Source: Dempster, Laird & Rubin (1977), JRSS B 39, 1.
+    """
+    from sklearn.cluster import KMeans
+
+    units = z.shape[1]
     centre, spread = z.mean(dim=0), z.std(dim=0).clamp(min=1e-12)
-    kind = "diag" if covariance == "diagonal" else "full"
-    machine = GaussianMixture(
-        components, covariance_type=kind, reg_covar=LEAST_SHARE, max_iter=ROUNDS, random_state=seed
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # it is judged by validation
-        machine.fit(((z - centre) / spread).float().numpy())  # half the time of float64
-    made = Mixture(z.shape[1], components, covariance).double()
-    spreads = spread.square() if covariance == "diagonal" else torch.outer(spread, spread)
+    x = ((z - centre) / spread).float()  # half the time of float64
+    full = covariance == "full"
+    rows, columns = torch.triu_indices(units, units) if full else torch.arange(units).repeat(2, 1)
+    squares, same = x[:, rows] * x[:, columns], rows == columns
+    times = torch.where(same, -0.5, -1.0)
+
+    def moments(shares: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mass = shares.sum(dim=0).double() + 1e-6  # no component is without a point
+        mean = (shares.T @ x).double() / mass.unsqueeze(-1)
+        spreads = (shares.T @ squares).double() / mass.unsqueeze(-1)
+        spreads += LEAST_SHARE * same - mean[:, rows] * mean[:, columns]
+        whole = z.new_zeros(components, units, units)
+        whole[:, rows, columns] = whole[:, columns, rows] = spreads
+        # rounding may leave no covariance of a narrow component far away: its variances then
+        failed = torch.linalg.cholesky_ex(whole)[1].view(-1, 1, 1) > 0
+        alone = torch.diag_embed(torch.diagonal(whole, dim1=-2, dim2=-1).clamp(min=LEAST_SHARE))
+        return mass, mean, torch.where(failed, alone, whole)
+
+    start = KMeans(components, n_init="auto", max_iter=10, random_state=seed).fit(x.numpy())
+    found = moments(one_hot(torch.as_tensor(start.labels_).long(), components).float())
+    last = -math.inf
+    for _ in range(ROUNDS):
+        mass, mean, whole = found
+        factor = torch.linalg.cholesky(whole)
+        inverse = torch.cholesky_inverse(factor)
+        slope = (inverse @ mean.unsqueeze(-1)).squeeze(-1)
+        volume = torch.diagonal(factor, dim1=-2, dim2=-1).log().sum(dim=-1)
+        level = (mass / len(x)).log() - 0.5 * (slope * mean).sum(dim=-1) - volume
+        curve = times * inverse[:, rows, columns]
+        shares = torch.addmm(level.float(), squares, curve.T.float()).addmm_(x, slope.T.float())
+        log_p = shares.logsumexp(dim=-1, keepdim=True)
+        bound = float(log_p.mean())
+        if bound - last < ENOUGH:
+            break
+        last, found = bound, moments(shares.sub_(log_p).exp_())
+    mass, mean, whole = found
+    covariances = torch.outer(spread, spread) * whole
+    made = Mixture(units, components, covariance).double()
     made.put(
-        torch.as_tensor(machine.weights_).double(),
-        centre + spread * torch.as_tensor(machine.means_).double(),
-        spreads * torch.as_tensor(machine.covariances_).double(),
+        mass / mass.sum(),
+        centre + spread * mean,
+        covariances if full else torch.diagonal(covariances, dim1=-2, dim2=-1),
     )
     return made.float()
