@@ -40,7 +40,7 @@ def report(monkeypatch) -> list[Path]:
 
 
 def test_fit_tells_what_it_found_and_ends_with_the_figures(lowerbound, report) -> None:
-    done = lowerbound("fit", "digits", "--epochs", "1", "--set", "hidden=8")
+    done = lowerbound("fit", "digits", "--epochs", "1", "--set", "hidden=8", "--latents", 3)
     assert done.code == 0
     assert "digits: 1,439 training, 179 validation, 179 test examples" in done.err
     assert "Likelihood discretized-logistic" in done.err and "VAE: p(x, z)" in done.err

@@ -44,7 +44,10 @@ def started(data: Path, *more: str) -> subprocess.Popen:
 
 @pytest.mark.parametrize(
     ("number", "code", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        pytest.param(signal.SIGTERM, 143, "terminated", marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_ends_training_in_good_order(
     place: Path, number: signal.Signals, code: int, word: str

@@ -8,6 +8,7 @@ from lowerbound.evaluation.quality import two_sample_test
 from lowerbound.testing import assert_mean, assert_mean_at_most
 
 
+@pytest.mark.slow
 def test_under_one_law_it_rejects_as_seldom_as_it_says():
     # 100 pairs of sets. It would see 25 % of rejections for 5 %, and a mean p-value off by 0.25.
     p_values = []
