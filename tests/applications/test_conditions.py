@@ -1,12 +1,14 @@
 """Conditions: their probability, the other cells and the draws within, against exact ones."""
 
 import math
+from datetime import date, timedelta
 
 import pytest
 import torch
 from torch.distributions import Normal, StudentT
 
 from lowerbound.applications import Condition, condition_of, generate_where
+from lowerbound.data import read
 from lowerbound.distributions import Columns, Product
 from lowerbound.errors import SettingError, UnknownNameError
 from lowerbound.models import Gaps
@@ -146,3 +148,20 @@ def test_what_cannot_be_is_refused_with_its_probability(finite):
             condition_of(text, finite.schema)
     with pytest.raises(SettingError, match="one condition for each cell"):
         drawn(finite, "town=Bern", "town=Chur")
+
+
+def test_dates_and_times_are_told_as_they_are_written():
+    some = [f"{1 + i % 28:02}.03.2024" for i in range(60)]
+    clock = [f"{i % 24:02}:{i % 60:02}" for i in range(60)]
+    waited = [timedelta(minutes=i) for i in range(60)]
+    schema = read({"paid": some, "at": clock, "waited": waited}).schema
+    assert [field.kind for field in schema.fields] == ["date", "time", "duration"]
+    days = (date(2024, 3, 5) - date(1970, 1, 1)).days
+    for text in ("paid=05.03.2024..07.03.2024", "paid=2024-03-05..2024-03-07"):
+        one = condition_of(text, schema)
+        assert (one.cell, one.low, one.high) == (0, days - 0.5, days + 2.5)
+    one = condition_of("at=06:30..", schema)
+    assert (one.low, one.high) == (389.5, math.inf)
+    assert condition_of("waited=2..3", schema).high == 3.5
+    with pytest.raises(SettingError, match=r"holds dates or times written %d.%m.%Y, got 'May'"):
+        condition_of("paid=May", schema)

@@ -65,6 +65,18 @@ def test_a_row_of_gaps_has_no_odd_cell_and_a_new_word_is_named(lowerbound, senso
     assert word["cell"] == "state" and float(word["nats"]) > 5
 
 
+def test_columns_that_are_not_there_are_gaps_if_that_is_said(lowerbound, sensors):
+    Path("new.csv").write_text("a,state\n0.1,on\n0.3,off\n")
+    judge = ("anomalies", sensors / "run", "new.csv", "--samples", 10)
+    done = lowerbound(*judge)
+    assert done.code == 1 and "lacks 1 of the model's 3 columns: 'b'" in done.err
+    done = lowerbound(*judge, "--allow-missing", "--gaps", "a=0.3")
+    assert done.code == 0 and "1 column missing, read as gaps (b)" in done.err
+    assert len(table_of(Path("anomalies.csv").read_text())) == 2
+    done = lowerbound("anomalies", sensors / "run", "--allow-missing")
+    assert done.code == 2 and "say how DATA is read; name it" in done.err
+
+
 def test_the_own_test_split_is_judged_where_nothing_is_named(lowerbound, sensors):
     done = lowerbound("anomalies", sensors / "run", "--samples", 10, "--out", "odd.parquet")
     assert done.code == 0, done.err

@@ -53,6 +53,14 @@ def test_a_missing_column_is_refused_unless_it_may_be_gaps():
         read_examples({"x": [1.0] * 9}, SCHEMA, allow_missing=True)
 
 
+def test_columns_of_words_and_dates_may_be_gaps_alone():
+    empty = {name: [None] * 200 if name in ("town", "paid") else ROWS[name] for name in ROWS}
+    examples, notes = read_examples(empty, SCHEMA)
+    assert examples.observed.all(dim=0).tolist() == [False, True, True, True, False]
+    assert not examples.observed[:, [0, 4]].any()
+    assert "400 cells empty, read as gaps: town 200, paid 200" in said(notes)
+
+
 def test_a_word_that_training_never_saw_is_a_gap_with_a_chance_of_its_own():
     examples, notes = read_examples(changed(town="Basel"), SCHEMA)
     assert "1 cell of 'town' hold what training never saw" in said(notes)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lowerbound.data import Schema, columns_of, read
+from lowerbound.data import Schema, columns_of, read, read_examples
 from lowerbound.errors import DataError, SettingError, ShapeError
 
 rng = np.random.default_rng(0)
@@ -52,6 +52,19 @@ def test_whole_numbers_are_written_as_such_and_reals_with_the_decimals_seen():
         "visits": 4, "smokes": "no", "grade": 2, "delta": -3, "never": None,
     }  # fmt: skip
     assert all(type(row[name]) is int for name in ("year", "visits", "grade", "delta"))
+
+
+def test_numbers_that_were_never_negative_are_not_written_negative():
+    own = np.random.default_rng(1)
+    table = {"n": own.integers(0, 50, 60), "x": own.random(60)}
+    table |= {"low": own.integers(-9, 50, 60), "y": own.normal(size=60)}
+    schema = read(table, columns={"n": "whole"}).schema
+    assert [field.kind for field in schema.fields] == ["whole", "real", "whole", "real"]
+    x = torch.full((1, 4), -2.0, dtype=torch.float64)
+    row = {name: float(cells[0]) for name, cells in columns_of(x, schema).items()}
+    assert row == {"n": 0.0, "x": 0.0, "low": -2.0, "y": -2.0}
+    new, _ = read_examples({name: [-2.0] * 3 for name in table}, schema)
+    assert new.observed is None and (new.x == -2).all()  # what the model is given stays
 
 
 def test_means_between_counts_stay_and_are_the_nearest_word():

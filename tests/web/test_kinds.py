@@ -1,12 +1,16 @@
 """Requests about every kind of data: as it is shown, gaps, odd cells, groups."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from lowerbound.errors import SettingError, ShapeError
+from lowerbound.models import Gaps
 from lowerbound.web.explorer import Explorer
+from lowerbound.web.service import Service
 
 KINDS = ("image", "row", "text", "series", "vector")
 
@@ -52,6 +56,18 @@ def test_gaps_are_filled_and_known_cells_stay(explorers, kind):
         np.testing.assert_allclose(cells[~gaps], np.array(one, float).flatten()[~gaps], rtol=1e-6)
     spread = np.array(found["spread"][0], dtype=object).flatten()
     assert [value is not None for value in spread] == gaps.tolist()
+
+
+def test_new_rows_have_gaps_as_the_data_where_their_law_is_known(explorers):
+    explorer = explorers["row"]
+    assert all(row["size"] is not None for row in explorer.generate(9, seed=0)["examples"])
+    units, run = sum(space.units for space in explorer.model.latents.values()), explorer.run
+    law = Gaps(units, torch.tensor([[False, True, False]]), joint=False)
+    law.start(torch.ones(1))
+    service = Service(replace(run, gaps=law))
+    rows = service.generate(9, seed=0)["examples"]
+    assert all(row["size"] is None and row["kind"] for row in rows)
+    assert all(row["size"] for row in service.generate(9, seed=0, draw=False)["examples"])
 
 
 def test_completions_depend_on_the_seed_alone(explorers):

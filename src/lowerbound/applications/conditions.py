@@ -11,6 +11,7 @@ from torch.distributions import Distribution
 from lowerbound.applications.weighing import cells_of, check_samples, effective, sizes
 from lowerbound.core import Batch, Model, flatten, on
 from lowerbound.data import KINDS, Field, Schema
+from lowerbound.data.moments import UNITS, parse_one
 from lowerbound.data.read.words import MISSING
 from lowerbound.distributions import Product, log_prob
 from lowerbound.errors import SettingError, UnknownNameError
@@ -115,17 +116,29 @@ def condition_of(text: str, schema: Schema) -> Condition:
 
 def _ends(part: str, field: Field, discrete: bool) -> tuple[float, float]:
     low, dots, high = part.partition("..")
-    try:
-        first = float(low) if low else -math.inf
-        last = (float(high) if high else math.inf) if dots else first
-    except ValueError:
-        raise SettingError(f"column {field.name!r} holds numbers, got {part!r}") from None
+    first = _number(low, field) if low else -math.inf
+    last = (_number(high, field) if high else math.inf) if dots else first
     if not first <= last:
         raise SettingError(f"{part} is an empty interval; write LOW..HIGH")
     half = 0.0
-    if not discrete and (field.whole or field.decimals is not None):
+    if not discrete and (field.whole or field.decimals is not None or field.unit is not None):
         half = 0.5 * 10.0 ** -(field.decimals or 0)
     return first - half, last + half
+
+
+def _number(word: str, field: Field) -> float:
+    """A number as it is stored, from the way it is written."""
+    if field.form is not None and field.unit is not None and field.kind != "duration":
+        found = parse_one(word.strip(), field.form)
+        if found is None:
+            shown = f" written {field.form}" if "%" in field.form else ""
+            raise SettingError(f"column {field.name!r} holds dates or times{shown}, got {word!r}")
+        return found / UNITS[field.unit]
+    try:
+        return float(word)
+    except ValueError:
+        holds = f"durations in {field.unit}s" if field.kind == "duration" else "numbers"
+        raise SettingError(f"column {field.name!r} holds {holds}, got {word!r}") from None
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ from lowerbound.cli.common import (
     out_option,
     refuse_beside,
 )
+from lowerbound.cli.reading import reads_new_data
 from lowerbound.errors import DataError, LowerboundError, SettingError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ TOLD, MAPPED = 5, 16
 WINDOW, ALARM = 500, 1e-4
 
 
+@reads_new_data
 def command(
     context: typer.Context,
     path: RunPath,
@@ -58,6 +60,8 @@ def command(
         bool, typer.Option("--follow", help="Judge lines of CSV as they come, on stdout.")
     ] = False,
     samples: Annotated[int, option("--samples", "K", "Draws of z for each row.")] = 100,
+    *,
+    reading: dict[str, Any],
     force: Force = False,
     device: Device = "auto",
 ) -> None:
@@ -83,6 +87,8 @@ def command(
     """
     if fdr is not None and not 0 < fdr < 1:
         raise SettingError(f"--fdr must lie between 0 and 1, got {fdr:g}")
+    if reading and source is None:
+        raise SettingError("--gaps, --column and --allow-missing say how DATA is read; name it")
     run = open_run(path, device)
     if follow:
         beside = {"path", "source", "samples", "device", "follow"}
@@ -112,7 +118,7 @@ def command(
             f"{run.schema.describe()}"
         )
     with working("reading the data"):
-        examples = None if source is None else read_for(source, run.schema)
+        examples = None if source is None else read_for(source, run.schema, **reading)
         examples, calibration = _calibrated(run, examples, samples)
     with working("judging"):
         found = anomalies(run.model, examples, calibration, cells=not run.schema.is_sequence)

@@ -92,7 +92,9 @@ def match(
     if len(schema.shape) == 1:
         places = np.arange(raw.rows.shape[0]) if columns is None else columns
         for j, one in enumerate(schema.modelled if schema.is_table else ()):
-            lookup = None if places[j] < 0 else _lookup(found[places[j]], one, raw.where)
+            # gaps alone look like numbers, and need no codes
+            there = places[j] >= 0 and bool(facts.known[places[j]])
+            lookup = _lookup(found[places[j]], one, raw.where) if there else None
             if lookup is not None:
                 lookups[j] = lookup
         constants = _constants(found, schema, named=table is not None)
@@ -102,7 +104,7 @@ def match(
     rules = []
     for rule in schema.derived:
         place = next((i for i, one in enumerate(found) if one.name == rule.name), None)
-        if place is not None:
+        if place is not None and facts.known[place]:
             rules.append((rule, place, _lookup(found[place], rule.field, raw.where)))
     absent = columns is not None and bool((columns < 0).any())
     facts = facts.only(columns)
@@ -126,7 +128,7 @@ def match(
 
 def _beyond(schema: Schema, facts: Facts) -> bool:
     """Whether a positive or bounded column has cells that it cannot hold."""
-    ends = [one.bounds or ((0.0, math.inf) if one.kind == "positive" else None)
+    ends = [one.bounds or (0.0, math.inf) if one.kind in ("positive", "bounded") else None
             for one in schema.modelled]  # fmt: skip
     return schema.is_table and any(
         end is not None and (facts.low[j] <= end[0] or facts.high[j] > end[1])

@@ -202,11 +202,15 @@ TOTALS = ("total", "sum", "net", "gross", "all", "amount")
 
 
 def _holds(y: np.ndarray, guess: np.ndarray, most: float) -> bool:
-    """Whether nearly all cells are as guessed, their gaps included."""
+    """Whether nearly all cells are as guessed."""
+    return int(breaking(y, guess, most).sum()) <= MOST_BROKEN * len(y)
+
+
+def breaking(y: np.ndarray, guess: np.ndarray, most: float) -> np.ndarray:
+    """Tell which cells are other than guessed, their gaps included, `(N,)`."""
     known, guessed = np.isfinite(y), np.isfinite(guess)
     with np.errstate(invalid="ignore"):
-        wrong = (known != guessed) | (known & (np.abs(y - guess) > most))
-    return int(wrong.sum()) <= MOST_BROKEN * len(y)
+        return (known != guessed) | (known & (np.abs(y - guess) > most))
 
 
 def _size(y: np.ndarray) -> float:

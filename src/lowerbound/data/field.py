@@ -37,7 +37,8 @@ class Field:
         form: How its dates and times are written: see `lowerbound.data.moments`.
         unit: Of dates and times as stored, counted from 1970 or from midnight.
         bounds: Least and greatest number of a share or percentage; of positive numbers only
-            if zeros are among them.
+            if zeros are among them. Of other numbers that were never negative, those that are
+            written: 0 and more.
         reason: Why it has its kind, in words.
         known: Rows of the training split whose cell is known, of a column that may meet a cell
             which it cannot hold: of words, or of numbers with bounds.

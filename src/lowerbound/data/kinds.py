@@ -147,19 +147,27 @@ def _ordinal(seen: Seen, told: bool) -> Traits | None:
 
 def _count(seen: Seen, told: bool) -> Traits | None:
     fits = seen.categories is None and seen.whole and 0 <= seen.low <= seen.high <= LARGEST_COUNT
-    return _whole(seen, told) if fits else None
+    traits = _whole(seen, told)
+    return replace(traits, bounds=None) if fits and traits is not None else None
 
 
 def _whole(seen: Seen, told: bool) -> Traits | None:
     if seen.categories is not None or seen.form is not None or not seen.whole:
         return None
-    return Traits(whole=seen.integer, decimals=None if seen.integer else 0)
+    decimals = None if seen.integer else 0
+    return Traits(whole=seen.integer, decimals=decimals, bounds=_floor(seen))
+
+
+def _floor(seen: Seen) -> tuple[float, float] | None:
+    """Numbers that were never negative are not written negative."""
+    return (0.0, sys.float_info.max) if seen.low >= 0 else None
 
 
 def _real(seen: Seen, told: bool) -> Traits | None:
     if seen.categories is not None or seen.form is not None:
         return None
-    return Traits(whole=seen.whole and seen.integer, decimals=seen.decimals)
+    whole = seen.whole and seen.integer
+    return Traits(whole=whole, decimals=seen.decimals, bounds=_floor(seen))
 
 
 def _positive(seen: Seen, told: bool) -> Traits | None:
@@ -167,7 +175,7 @@ def _positive(seen: Seen, told: bool) -> Traits | None:
     traits = _real(seen, told)
     if traits is None or seen.low < 0 or (seen.low == 0 and not told):
         return None
-    return traits if seen.low > 0 else replace(traits, bounds=(0.0, sys.float_info.max))
+    return replace(traits, bounds=None) if seen.low > 0 else traits
 
 
 def _bounded(seen: Seen, told: bool) -> Traits | None:
@@ -217,6 +225,10 @@ def _as_number(values: np.ndarray, traits: Traits) -> np.ndarray:
     if traits.whole and np.abs(values).max(initial=0) < 2**53:
         return np.round(values).astype(np.int64)
     return values if traits.decimals is None else np.round(values, traits.decimals)
+
+
+def _not_below(values: np.ndarray, traits: Traits) -> np.ndarray:
+    return _as_number(values if traits.bounds is None else values.clip(traits.bounds[0]), traits)
 
 
 def _within(values: np.ndarray, traits: Traits) -> np.ndarray:
@@ -277,12 +289,12 @@ KINDS: dict[str, Kind] = {
         Kind(
             "whole", "a whole number, which may be negative",
             law="rounded-logistic", discrete=True, levels=None, needs_levels=False, filler=0,
-            standardised=True, storage=_exact, infer=_whole, back=_as_number,
+            standardised=True, storage=_exact, infer=_whole, back=_not_below,
         ),
         Kind(
             "real", "any number",
             law="gaussian", discrete=False, levels=None, needs_levels=False, filler=0,
-            standardised=True, storage=_precise, infer=_real, back=_as_number,
+            standardised=True, storage=_precise, infer=_real, back=_not_below,
         ),
         Kind(
             "positive", "a number above 0, whose logarithm is spread more evenly than itself",

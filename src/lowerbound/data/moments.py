@@ -41,6 +41,8 @@ FORMS = (
     *(f"{day}{between}{clock}" for day in DAYS for between in " T" for clock in CLOCKS),
     *CLOCKS,
 )
+#: How a person may write a moment, whatever the form of its column.
+ISO = ("%Y-%m-%d", *(f"%Y-%m-%d{between}{clock}" for between in " T" for clock in CLOCKS[:3]))
 #: A form is looked at closely if it fits most of so many words.
 TRIED = 50
 #: Of more words those of plain forms are read by pyarrow, some forty times as fast.
@@ -84,6 +86,16 @@ def parse(words: Iterable[str], form: str) -> dict[str, float]:
             moment = moment.astimezone(UTC).replace(tzinfo=None)
         found[word] = float((moment - start) // timedelta(microseconds=1))
     return found
+
+
+def parse_one(word: str, form: str) -> float | None:
+    """Read a word as microseconds in the form of a column, or in ISO's; None where none fits."""
+    clock = form in CLOCKS or form == "time"
+    for one in (form, *(CLOCKS[:3] if clock else ISO)):
+        found = parse([word], one) if "%" in one else {}
+        if found:
+            return found[word]
+    return None
 
 
 def find_forms(counts: Counter[str]) -> list[str]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lowerbound.data.coerce import match
-from lowerbound.data.derive import find_derived
+from lowerbound.data.derive import MOST_BROKEN, breaking, find_derived, slack, work_out
 from lowerbound.data.facts import Facts
+from lowerbound.data.field import Derived
 from lowerbound.data.fitting import Fitting
 from lowerbound.data.infer import infer
 from lowerbound.data.measure import measure
@@ -46,19 +47,21 @@ class Survey:
         return match(raw, self.schema, self.facts, grey=self.schema.white is not None)[0]
 
 
-#: Rows in which columns that follow from others are looked for.
-LOOKED_AT = 200_000
+#: Rows in memory, and on disk, in which columns that follow from others are looked for.
+LOOKED_AT, LOOKED_AT_ON_DISK = 200_000, 20_000
 
 
-def without_derived(raw: Raw, schema: Schema, facts: Facts) -> tuple[Schema, tuple[Note, ...]]:
+def without_derived(
+    raw: Raw, schema: Schema, facts: Facts, tell: Stage
+) -> tuple[Schema, tuple[Note, ...]]:
     """Take the columns of a table that follow from others out of its schema, and say so."""
     fitting, _ = match(raw, schema, facts)
-    block = fitting(raw.rows.take(np.arange(0, len(raw), -(-len(raw) // LOOKED_AT))))
-    values = block.values.astype(np.float64)
-    if block.observed is not None:
-        values[~block.observed] = np.nan
+    most = LOOKED_AT if raw.rows.in_memory else LOOKED_AT_ON_DISK
+    values = _with_nan(fitting(raw.rows.take(np.arange(0, len(raw), -(-len(raw) // most)))))
     names = list(schema.columns or ())
     found = find_derived(schema.fields, values, tuple(names.index(f.name) for f in schema.fields))
+    if len(raw) > most:
+        found = _holding(found, raw, schema, fitting, tell)
     if not found:
         return schema, ()
     out = {one.name for one in found}
@@ -68,6 +71,28 @@ def without_derived(raw: Raw, schema: Schema, facts: Facts) -> tuple[Schema, tup
     return schema, (Note(what, len(found), tuple(one.rule for one in found)),)
 
 
+def _holding(
+    rules: tuple[Derived, ...], raw: Raw, schema: Schema, fitting: Fitting, tell: Stage
+) -> tuple[Derived, ...]:
+    """Keep the rules that hold in all rows, not just in those in which they were found."""
+    names = [field.name for field in schema.fields]
+    broken = np.zeros(len(rules), int)
+    for start, block in blocks(raw.rows) if rules else ():
+        values = _with_nan(fitting(block))
+        for i, rule in enumerate(rules):
+            own = values[:, names.index(rule.name)]
+            guess = work_out(rule, values, np.isfinite(values), schema)
+            broken[i] += breaking(own, guess, slack(rule.field, own)).sum()
+        tell("comparing columns", start + len(block), len(raw))
+    return tuple(rules[i] for i in np.flatnonzero(broken <= MOST_BROKEN * len(raw)).tolist())
+
+
+def _with_nan(block: Block) -> np.ndarray:
+    """Give the cells of rows as float64, nan for gaps."""
+    values = block.values.astype(np.float64)
+    return values if block.observed is None else np.where(block.observed, values, np.nan)
+
+
 def survey(
     raw: Raw, binarize: Binarize, seed: int, *, test: bool, stage: Stage | None = None
 ) -> Survey:
@@ -75,8 +100,8 @@ def survey(
     tell = stage or (lambda what, done, total: None)
     facts = Facts.of(raw.rows, lambda done, total: tell("looking at", done, total))
     schema, notes = infer(raw, facts, binarize)
-    if raw.columns is not None and raw.rows.in_memory and not binarize:
-        schema, more = without_derived(raw, schema, facts)
+    if raw.columns is not None and not binarize:
+        schema, more = without_derived(raw, schema, facts, tell)
         notes += more
     fitting, _ = match(raw, schema, facts, grey=schema.white is not None)
     kept = max(KEPT, len(raw)) if raw.rows.in_memory else KEPT

@@ -9,9 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lowerbound.applications import complete, decode, encode, generate, impute, reconstruct
+from lowerbound.applications import (
+    complete,
+    decode,
+    encode,
+    generate,
+    generate_rows,
+    impute,
+    reconstruct,
+)
 from lowerbound.core import Batch
-from lowerbound.data import Examples, Field, columns_of, read_examples, texts_of
+from lowerbound.data import Examples, columns_of, read_examples, texts_of
 from lowerbound.errors import SettingError, ShapeError
 from lowerbound.evaluation import score
 from lowerbound.runs import Run
@@ -67,8 +75,12 @@ class Service:
     def generate(
         self, count: int = 1, seed: int | None = None, draw: bool = True, temperature: float = 1.0
     ) -> dict[str, Any]:
-        """Draw new examples."""
+        """Draw new examples; rows of a table whose gaps have a law have gaps."""
         self._check_count(count)
+        if draw and self.run.gaps is not None:
+            law = self.run.gaps
+            found = generate_rows(self.model, law, count, temperature=temperature, seed=seed)
+            return {"examples": self.plain(*found)}
         x = generate(self.model, count, seed=seed, draw=draw, temperature=temperature)
         return {"examples": self.plain(x)}
 
@@ -154,12 +166,7 @@ class Service:
 
             names = list(dict.fromkeys(str(name) for row in given for name in row))
             columns = {name: _column([row.get(name) for row in given], name) for name in names}
-            of = {one.name: one for one in self.schema.fields}
-            source: Any = pyarrow.table({
-                name: cells if any(cell is not None for cell in cells)
-                else pyarrow.nulls(len(cells), _type(of.get(name)))
-                for name, cells in columns.items()
-            })  # fmt: skip
+            source: Any = pyarrow.table(columns)
         else:
             source = numbers(given, "examples")
         return read_examples(source, self.schema)[0].load()
@@ -183,19 +190,6 @@ class Service:
         most = max(1, min(MOST_EXAMPLES, MOST_CELLS // self.schema.dimensions))
         if not 1 <= count <= most:
             raise SettingError(f"a request is about 1 to {most:,} examples, got {count:,}")
-
-
-def _type(field: Field | None) -> Any:
-    """The type of pyarrow of a column of gaps alone, which says nothing of itself."""
-    import pyarrow
-
-    if field is not None and field.categories:
-        return pyarrow.string()
-    types = {
-        "date": pyarrow.date32(), "datetime": pyarrow.timestamp("us"),
-        "time": pyarrow.time64("us"), "duration": pyarrow.duration("us"),
-    }  # fmt: skip
-    return types.get("" if field is None else field.kind, pyarrow.float64())
 
 
 def _repeated(x: Tensor, draws: int) -> Tensor:

@@ -14,7 +14,7 @@ from pyarrow import csv, feather, parquet
 from safetensors.numpy import save_file
 from tests.data.packed.test_stored import both, same_data
 
-from lowerbound.data import read, read_examples
+from lowerbound.data import columns_of, read, read_examples
 from lowerbound.data.packed import convert, parts
 from lowerbound.data.packed.convert import pack
 from lowerbound.data.packed.folder import MANIFEST, open_packed
@@ -157,6 +157,30 @@ def test_what_is_converted_is_found_again_until_it_changes(tmp_path, cache, numb
     assert (folder / "rows.npy").stat().st_mtime_ns == before
     parquet.write_table(pa.table({f"c{j}": numbers[::-1, j] * 2 for j in range(5)}), path)
     assert read(path, stream=True).fingerprint != one.fingerprint
+
+
+@pytest.mark.usefixtures("cache", "small_blocks")
+def test_columns_that_follow_from_others_are_found_on_disk_if_all_rows_agree(tmp_path, monkeypatch):
+    monkeypatch.setattr("lowerbound.data.survey.LOOKED_AT_ON_DISK", 125)
+    rng = np.random.default_rng(0)
+    town = rng.choice(["Bern", "Thun", "Chur", "Zug"], 500)
+    price, tax = np.round(rng.gamma(2, 40, (2, 500)), 2)
+    table = {"town": town, "price": price, "tax": tax, "total": np.round(price + tax, 2)}
+    table["canton"] = np.where(town == "Chur", "GR", np.where(town == "Zug", "ZG", "BE"))
+    parquet.write_table(pa.table(table), tmp_path / "x.parquet")
+    data = read(tmp_path / "x.parquet", stream=True)
+    assert data.stored
+    rules = [one.rule for one in data.schema.derived]
+    assert rules == ["total = price + tax", "each town has one canton"]
+    part = data.test.load()
+    back = columns_of(part.x, data.schema, part.observed)
+    assert list(back) == list(table)
+    np.testing.assert_allclose(back["total"], back["price"] + back["tax"])
+    table["total"][1::100] += 7.0  # not among every fourth row, which is looked at
+    parquet.write_table(pa.table(table), tmp_path / "y.parquet")
+    data = read(tmp_path / "y.parquet", stream=True)
+    assert [one.rule for one in data.schema.derived] == ["each town has one canton"]
+    assert [field.name for field in data.schema.fields] == ["town", "price", "tax", "total"]
 
 
 class TestPack:
