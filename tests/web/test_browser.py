@@ -36,7 +36,7 @@ def served(explorer):
 
     listening = socket.create_server(("127.0.0.1", 0))
     host = f"127.0.0.1:{listening.getsockname()[1]}"
-    app = app_of(explorer, hosts=frozenset({host}), token="word")
+    app = app_of(lambda: explorer, hosts=frozenset({host}), token="word", page=True)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
