@@ -115,7 +115,8 @@ export class Scatter {
       canvas.setPointerCapture(event.pointerId);
       this.hovered(null);
       const hand = event.shiftKey ? "pan" : this.hand();
-      start = { px: event.offsetX, py: event.offsetY, x: event.offsetX, y: event.offsetY, hand, path: [], far: false };
+      const path = ["pan", "move"].includes(hand) ? [] : [this.onPlane(event.offsetX, event.offsetY)];
+      start = { px: event.offsetX, py: event.offsetY, x: event.offsetX, y: event.offsetY, hand, path, far: false };
       if (hand === "move") this.moveTo(...this.onPlane(event.offsetX, event.offsetY));
     });
     canvas.addEventListener("pointermove", (event) => {
@@ -132,7 +133,7 @@ export class Scatter {
       start.x = x; start.y = y;
     });
     canvas.addEventListener("pointerup", (event) => {
-      if (start?.path.length) { this.lassoed(start.hand, start.path, true); this.paint(); }
+      if (start?.path.length > 2) { this.lassoed(start.hand, start.path, true); this.paint(); }
       else if (start && !start.far) this.chose(this.nearest(...this.onPlane(event.offsetX, event.offsetY)));
       start = null;
     });
