@@ -42,6 +42,13 @@ def _series(rng):
     return np.sin(np.arange(12)[None, :, None] / 2 + phase), {"axes": "tc"}
 
 
+def _tunes(rng):
+    rolls = np.zeros((80, 32, 128), np.uint8)
+    for roll in rolls:
+        roll[np.arange(32), 60 + rng.integers(0, 8) + np.arange(32) // 4 * rng.integers(1, 5) % 7] = 1
+    return rolls, {"axes": "roll"}
+
+
 def made(make, recipe="auto", **settings):
     """Return a run on some data, untrained, and its test examples."""
     source, options = make(np.random.default_rng(0))
@@ -66,5 +73,6 @@ def shown():
     return {
         "image": made(_images, latents=4), "row": made(_table, latents=2),
         "text": made(_texts, "text-vae", hidden=16), "series": made(_series, latents=2),
+        "tune": made(_tunes, "music-vae", hidden=16, latents=3),
         "vector": made(_vectors, latents=2),
     }  # fmt: skip

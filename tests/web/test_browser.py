@@ -36,7 +36,8 @@ def served(explorer):
 
     listening = socket.create_server(("127.0.0.1", 0))
     host = f"127.0.0.1:{listening.getsockname()[1]}"
-    app = app_of(explorer, hosts=frozenset({host}), token="word")
+    pair = explorer.other is not None
+    app = app_of(lambda: explorer, hosts=frozenset({host}), token="word", page=True, pair=pair)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
@@ -66,8 +67,11 @@ def addresses(shown):
         served(Explorer(*shown["row"])) as row,
         served(Explorer(*shown["text"])) as text,
         served(Explorer(*shown["series"])) as series,
+        served(Explorer(*shown["tune"])) as tune,
+        served(Explorer(*shown["vector"], Explorer(*shown["vector"]))) as pair,
     ):
-        yield {"image": image, "row": row, "text": text, "series": series}
+        yield {"image": image, "row": row, "text": text, "series": series, "tune": tune,
+               "pair": pair}  # fmt: skip
 
 
 @pytest.fixture
@@ -98,16 +102,18 @@ def _picture(page, place):
     )
 
 
-@pytest.mark.parametrize("kind", ["image", "row", "text", "series"])
+@pytest.mark.parametrize("kind", ["image", "row", "text", "series", "tune", "pair"])
 def test_every_view_opens_and_says_nothing_in_the_console(open_page, kind):
     page = open_page(kind)
     places = {
         "map": "#decoded > *", "units": "#unit-decoded > *", "between": "#way > .card",
         "fill": "#editor > *", "odd": "#odd > .card", "new": "#made > .card",
+        "pair": "#pair-b-back > *",
     }  # fmt: skip
-    if kind == "text":
-        assert not page.locator("#tab-fill").is_visible()
-        del places["fill"]
+    closed = [*(["fill"] if kind in ("text", "tune") else []), *(["pair"] if kind != "pair" else [])]
+    for view in closed:
+        assert not page.locator(f"#tab-{view}").is_visible()
+        del places[view]
     for view, place in places.items():
         page.click(f"#tab-{view}")
         page.locator(place).first.wait_for()
@@ -115,27 +121,49 @@ def test_every_view_opens_and_says_nothing_in_the_console(open_page, kind):
         assert page.text_content("#message") in ("", None)
 
 
+def _changes(page, place, before):
+    """Wait until something else than `before` is shown, and return it."""
+    page.wait_for_function(
+        "([place, before]) => { const one = document.querySelector(place); const now = "
+        "one.querySelector('canvas')?.toDataURL() ?? one.textContent; return now && now !== before }",
+        arg=[place, before],
+    )
+    return _picture(page, place)
+
+
 def test_dragging_on_the_map_decodes_and_so_do_the_arrow_keys(open_page):
     page = open_page("image")
     page.locator("#decoded > *").wait_for()
-    seen = {_picture(page, "#decoded")}
+    first = _picture(page, "#decoded")
     box = page.locator("#map").bounding_box()
     page.mouse.move(box["x"] + 40, box["y"] + 40)
     page.mouse.down()
-    for x in (200, 400, 600):
-        with page.expect_response("**/api/decode"):
-            page.mouse.move(box["x"] + x, box["y"] + x / 2, steps=5)
+    second = _changes(page, "#decoded", first)
+    page.mouse.move(box["x"] + 600, box["y"] + 300, steps=5)
     page.mouse.up()
-    page.wait_for_timeout(200)
-    seen.add(_picture(page, "#decoded"))
+    third = _changes(page, "#decoded", second)
     page.focus("#map")
-    with page.expect_response("**/api/decode"):
-        page.keyboard.press("ArrowLeft")
     for _ in range(20):
         page.keyboard.press("ArrowLeft")
-    page.wait_for_timeout(500)
-    seen.add(_picture(page, "#decoded"))
-    assert len(seen) == 3
+    _changes(page, "#decoded", third)
+
+
+def test_the_pointer_over_a_point_shows_its_example(open_page):
+    page = open_page("image")
+    page.locator("#near .card").first.wait_for()  # nothing moves any more
+    x, y = page.evaluate(
+        "import('/map.js').then(() => import('/page.js')).then(({ run, state }) => {"
+        " const map = document.getElementById('map'), [a, b] = run.plane.points[3];"
+        " const ends = [0, 1].map((i) => run.plane.points.map((one) => one[i]));"
+        " const span = ends.map((all) => Math.max(...all) - Math.min(...all) || 1);"
+        " const s = 0.92 * state.zoom * Math.min(map.clientWidth / span[0], map.clientHeight / span[1]);"
+        " return [map.clientWidth / 2 + (a - state.left) * s, map.clientHeight / 2 - (b - state.top) * s]; })"
+    )
+    box = page.locator("#map").bounding_box()
+    page.mouse.move(box["x"] + x + 2, box["y"] + y)
+    page.locator("#hover canvas").wait_for()
+    page.mouse.move(box["x"] + box["width"] + 20, box["y"] - 5)
+    page.locator("#hover").wait_for(state="hidden")
 
 
 def test_a_part_that_was_rubbed_out_is_filled(open_page):
@@ -169,7 +197,7 @@ def test_the_address_restores_the_view(open_page):
     page.click("#tab-fill")
     page.locator("#rubber").click(position={"x": 100, "y": 100})
     page.locator("#filled .card").nth(7).wait_for()
-    page.wait_for_timeout(400)
+    page.wait_for_function("new URLSearchParams(location.hash.slice(1)).get('gap')")
     tail = page.evaluate("location.hash")
     again = open_page("image", tail)
     again.locator("#filled .card").nth(7).wait_for()
@@ -195,10 +223,8 @@ def test_two_groups_drawn_on_the_map_are_told_apart(open_page):
     counts = [int(page.text_content(f"#count-{name}").split()[0]) for name in "ab"]
     assert sum(counts) > 0.9 * 8  # test examples
     before = _picture(page, "#pushed")
-    with page.expect_response("**/api/decode"):
-        page.locator("#push").fill("2")
-    page.wait_for_timeout(300)
-    assert _picture(page, "#pushed") != before
+    page.locator("#push").fill("2")
+    _changes(page, "#pushed", before)
 
 
 def test_the_tabs_are_reached_by_arrow_keys(open_page):
@@ -214,5 +240,76 @@ def test_the_tabs_are_reached_by_arrow_keys(open_page):
 def test_a_narrow_screen_has_no_sideways_scrolling(open_page):
     page = open_page("image")
     page.set_viewport_size({"width": 360, "height": 740})
-    page.wait_for_timeout(200)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    for view in ("map", "units", "between", "fill", "odd", "new"):
+        page.click(f"#tab-{view}")
+        page.wait_for_function("document.documentElement.clientWidth <= 360")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, view
+
+
+def test_a_tune_plays_and_stops(open_page):
+    page = open_page("tune")
+    page.locator("#chosen .play").first.wait_for()
+    assert "tune of 32 sixteenths: " in page.get_attribute("#chosen canvas", "aria-label")
+    play = page.locator("#chosen .play").first
+    page.evaluate(
+        "() => { const make = AudioContext.prototype.createOscillator; window.notes = 0;"
+        " AudioContext.prototype.createOscillator = function () { window.notes += 1;"
+        " return make.call(this); }; }"
+    )
+    play.click()
+    assert play.text_content() == "Stop"
+    assert page.evaluate("window.notes") == page.get_attribute(
+        "#chosen canvas", "aria-label"
+    ).split(": ")[1].count(",") + 1
+    play.click()
+    assert play.text_content() == "Play"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "start"),
+    [("tune", "examples.mid", b"MThd"), ("image", "examples.png", b"\x89PNG"),
+     ("row", "examples.csv", b"kind,size,planted\n")],
+)  # fmt: skip
+def test_new_examples_are_saved_in_the_form_of_their_kind(open_page, kind, name, start):
+    page = open_page(kind, "#view=new&count=3")
+    page.locator("#made .card").nth(2).wait_for()
+    with page.expect_download() as found:
+        page.click("#save")
+    assert found.value.suggested_filename == name
+    assert found.value.path().read_bytes().startswith(start)
+
+
+def test_rows_are_made_under_a_condition(open_page):
+    page = open_page("row", "#view=new&count=4&where=kind%3Doak")
+    page.locator("#made .card").nth(3).wait_for()
+    assert page.locator("#made tr:first-child td").all_text_contents() == ["oak"] * 4
+    page.fill("#where", "kind=beech")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.getElementById('message').textContent.includes('beech')")
+
+
+def test_new_examples_are_compared_with_those_there_are(open_page):
+    page = open_page("image", "#view=new&count=2")
+    page.locator("#made .words").first.click()
+    page.locator("#like .card").nth(3).wait_for()
+    assert "is usual" in page.text_content("#like-title")
+
+
+def test_an_example_is_chosen_in_both_runs_at_once(open_page):
+    page = open_page("pair", "#view=pair")
+    page.locator("#pair-b-back > *").wait_for()
+    page.focus("#pair-b")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.getElementById('pair-b-score').textContent.includes('nats')")
+    scores = [page.text_content(f"#pair-{side}-score") for side in "ab"]
+    assert scores[0] == scores[1]  # the two are the same run
+
+
+def test_an_address_made_by_hand_breaks_nothing(open_page):
+    tail = "#view=nowhere&chosen=1e9&from=-4&to=x&steps=1e9&zoom=0&colour=?&z=1,2&a=?%23x&b=;;"
+    page = open_page("image", tail)
+    page.locator("#decoded > *").wait_for()
+    page.click("#tab-between")
+    page.locator("#way > .card").first.wait_for()
+    assert page.text_content("#message") == ""

@@ -24,7 +24,7 @@ def explorer(run):
 
 @pytest.fixture
 def client(explorer):
-    app = app_of(explorer, hosts=frozenset({HOST}), token="word")
+    app = app_of(lambda: explorer, hosts=frozenset({HOST}), token="word", page=True)
     with TestClient(app, base_url=f"http://{HOST}") as made:
         made.headers["authorization"] = "Bearer word"
         yield made
@@ -60,7 +60,7 @@ def test_places_that_are_not_there_are_refused(client, route, body):
 
 
 def test_the_page_is_there_without_the_token_and_its_data_is_not(explorer):
-    app = app_of(explorer, hosts=frozenset({HOST}), token="word")
+    app = app_of(lambda: explorer, hosts=frozenset({HOST}), token="word", page=True)
     with TestClient(app, base_url=f"http://{HOST}") as stranger:
         for name in ("", *PAGES):
             assert stranger.get(f"/{name}").status_code == 200

@@ -14,6 +14,7 @@ from lowerbound.web.explorer import Explorer
 from lowerbound.web.routes import PAGE_ROUTES, ROUTES
 
 HOST = "127.0.0.1:8000"
+KINDS = ("row", "text", "tune", "vector")
 COLUMNS = ["kind", "size", "planted", "?"]
 NUMBERS = draw.one_of(
     draw.integers(-3, 5), draw.integers(), draw.sampled_from([2**31, 2**63, 2**64, 10**400]),
@@ -38,9 +39,12 @@ def _fitting(argument):
         rows = draw.one_of(
             draw.lists(cells, min_size=1, max_size=4),
             draw.dictionaries(draw.sampled_from(COLUMNS), cells, min_size=1),
-            draw.text(max_size=5), cells,
+            draw.text(max_size=5), cells, draw.lists(draw.integers(0, 130), max_size=40),
+            draw.sampled_from(["kind=oak", "size=1..3", "size=NA", "planted=2020", "kind=?"]),
         )  # fmt: skip
         return draw.one_of(draw.lists(rows, max_size=3), ANYTHING)
+    if argument.schema["type"] == "string":
+        return draw.one_of(draw.text(max_size=5), draw.sampled_from(["score", "rate"]), LEAVES)
     return draw.one_of(draw.booleans(), NUMBERS)
 
 
@@ -61,13 +65,14 @@ def bodies(choose, route):
 @pytest.fixture(scope="module")
 def clients(shown):
     made = {}
-    for kind in ("row", "text", "vector"):
-        app = app_of(Explorer(*shown[kind]), hosts=frozenset({HOST}))
+    for kind in KINDS:
+        explorer = Explorer(*shown[kind])
+        app = app_of(lambda one=explorer: one, hosts=frozenset({HOST}), page=True)
         made[kind] = TestClient(app, base_url=f"http://{HOST}", raise_server_exceptions=False)
     return made
 
 
-@pytest.mark.parametrize("kind", ["row", "text", "vector"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "route", [one for one in (*ROUTES, *PAGE_ROUTES) if one.arguments], ids=lambda one: one.name
 )

@@ -11,8 +11,9 @@ from lowerbound.errors import SettingError, ShapeError
 from lowerbound.models import Gaps
 from lowerbound.web.explorer import Explorer
 from lowerbound.web.service import Service
+from lowerbound.web.worker import finish
 
-KINDS = ("image", "row", "text", "series", "vector")
+KINDS = ("image", "row", "text", "tune", "series", "vector")
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_completions_depend_on_the_seed_alone(explorers):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_cell_of_an_example_has_a_share(explorers, kind):
     explorer = explorers[kind]
-    share = explorer.shares([0, 1])["shares"][0]
+    share = finish(explorer.shares([0, 1]))["shares"][0]
     one = explorer.example(0)["example"]
     if kind == "row":
         assert set(share) == set(one)
@@ -91,7 +92,7 @@ def test_every_cell_of_an_example_has_a_share(explorers, kind):
 def test_shares_of_a_text_add_up_to_the_log_probability_of_its_bytes(explorers):
     # each character has the sum of its bytes: two of an umlaut
     explorer = explorers["text"]
-    share, text = explorer.shares([0])["shares"][0], explorer.example(0)["example"]
+    share, text = finish(explorer.shares([0]))["shares"][0], explorer.example(0)["example"]
     some = explorer.examples([text])
     law = explorer.model.reconstruct(some.batch(slice(0, 1)))
     cells = law.cells(some.x)[0].detach()
@@ -123,4 +124,5 @@ def test_groups_are_told_apart_by_the_unit_that_differs(explorers):
 )
 def test_impossible_requests_are_refused(explorers, kind, use, given, error):
     with pytest.raises(error):
-        getattr(explorers[kind], use)(*given)
+        found = getattr(explorers[kind], use)(*given)
+        finish(found)

@@ -22,7 +22,7 @@ def _inside(page):
     return re.search(r'id="inside">(.*?)</script>', page, re.DOTALL)[1]
 
 
-@pytest.mark.parametrize("kind", ["image", "row", "text"])
+@pytest.mark.parametrize("kind", ["image", "row", "tune"])
 def test_one_file_holds_everything(shown, kind):
     page = page_of(Explorer(*shown[kind]))
     assert not re.search(r'src="|href="/|^import |^export ', page, re.MULTILINE)
@@ -63,3 +63,19 @@ def test_the_page_decodes_as_the_model_does(shown):
     wanted = np.array(explorer.decode(z)["examples"])
     # half precision: a thousandth of the range of levels
     np.testing.assert_allclose(json.loads(found.stdout)["examples"], wanted, atol=0.5)
+
+
+@NODE
+def test_the_page_writes_the_midi_file_that_the_library_writes(shown):
+    from importlib import resources
+
+    from lowerbound.applications.tunes import midi_of
+
+    script = resources.files("lowerbound.web").joinpath("page", "sound.js").read_text("utf-8")
+    tunes = shown["tune"][1].x[:3].numpy()
+    code = script + f"\nconsole.log(JSON.stringify([...midiOf({tunes.tolist()})]))"
+    found = subprocess.run(
+        ["node", "--input-type=module", "-"], input=code, text=True, capture_output=True, timeout=60
+    )
+    assert found.returncode == 0, found.stderr
+    assert bytes(json.loads(found.stdout)) == midi_of(list(tunes))

@@ -13,10 +13,12 @@ def command(
     out: Annotated[Path | None, out_option("Folder; NAME-onnx beside the run if left out.")] = None,
     force: Force = False,
 ) -> None:
-    """Write encoder.onnx and decoder.onnx, which run without torch.
+    """Write encoder.onnx, decoder.onnx and score.onnx, which run without torch.
 
-    The encoder gives the centres of q(z|x), the decoder the means of p(x|z); both take any number
-    of examples. The schema, the recipe and the formula of the bound are in the files' metadata.
+    The encoder gives the centres of q(z|x), the decoder the means of p(x|z), the score the log of
+    p(x, z) / q(z|x) at the z that given noise makes; all take any number of examples. The schema,
+    the recipe and the formula of the bound are in the files' metadata. A part that no ONNX graph
+    holds is left out, and it is said why.
 
     Examples:
       lowerbound export runs/one --to onnx
@@ -24,16 +26,18 @@ def command(
     """
     if to != "onnx":
         raise UnknownNameError("format", to, ("onnx",))
-    from lowerbound.cli.console import say, working
+    from lowerbound.cli.console import say, warn, working
 
     folder = path.with_name(f"{path.name}-onnx") if out is None else out
-    there = [name for name in ("encoder.onnx", "decoder.onnx") if (folder / name).exists()]
+    there = [name for name in ("encoder.onnx", "decoder.onnx", "score.onnx") if (folder / name).exists()]
     if there and not force:
         raise OutputError(f"{folder / there[0]} is there already; add --force to overwrite it")
     run = open_run(path, "cpu")
     from lowerbound.runs.onnx import export_onnx
 
     with working("exporting"):
-        files = export_onnx(run, folder)
-    for file in files:
+        found = export_onnx(run, folder)
+    for why in found.missing:
+        warn(why)
+    for file in found.files:
         say(file)

@@ -1,9 +1,16 @@
 """`lowerbound serve`: the uses of a run over HTTP."""
 
-from typing import Annotated
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Annotated
 
 from lowerbound.cli.common import Device, RunPath, open_run, option
 from lowerbound.errors import MissingExtraError, OutputError
+
+if TYPE_CHECKING:
+    from lowerbound.web.service import Service
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def command(
@@ -25,22 +32,36 @@ def command(
       lowerbound serve runs/one
       curl -d '{"count": 3}' http://127.0.0.1:8000/api/generate
     """
-    serve(path, host, port, token, device)
+    local = host in LOCAL
+    from lowerbound.web.service import Service
+
+    service = Service(open_run(path, device))
+    listen(lambda: service, host, port, new_token() if token is None and not local else token)
 
 
-def serve(
-    path,
+def new_token() -> str:
+    """Make a token that nobody guesses."""
+    import secrets
+
+    return secrets.token_urlsafe(16)
+
+
+def listen(
+    load: "Callable[[], Service]",
     host: str,
     port: int,
     token: str | None,
-    device: str,
     *,
     page: bool = False,
+    pair: bool = False,
     browser: bool = False,
-    source: str | None = None,
-) -> None:  # type: ignore[no-untyped-def]
-    """Listen until told to end; with a page, a token is always needed."""
-    import secrets
+) -> None:
+    """Listen until told to end; the page is there before `load` is done.
+
+    Raises:
+        OutputError: The address is taken.
+        LowerboundError: As `load` raised it, which ends the server.
+    """
     import socket
 
     from lowerbound.cli.console import say, tell
@@ -51,44 +72,39 @@ def serve(
         from lowerbound.web.app import app_of
     except ImportError as error:
         raise MissingExtraError("serve", str(error.name), "web") from error
-    from lowerbound.web.explorer import Explorer
-    from lowerbound.web.service import Service
-
-    local = host in ("127.0.0.1", "localhost", "::1")
-    if token is None and (page or not local):
-        token = secrets.token_urlsafe(16)
-    run = open_run(path, device)
-    if page:
-        from lowerbound.cli.sources import own_data, read_for
-
-        service = Explorer(
-            run, own_data(run).test if source is None else read_for(source, run.schema)
-        )
-    else:
-        service = Service(run)
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen()  # who comes early waits
     except OSError as error:
         listening.close()
         raise OutputError(
             f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
         ) from error
     port = listening.getsockname()[1]
-    names = {host, "127.0.0.1", "localhost"} if local else {host, socket.gethostname()}
-    hosts = frozenset(f"{name}:{port}" for name in names)
-    app = app_of(service, hosts=hosts, token=token)
-    tail = f"/?token={token}" if token else "/"
-    say(f"http://{host}:{port}{tail}")
+    names = {host, *LOCAL} if host in LOCAL else {host, socket.gethostname()}
+    hosts = frozenset(f"[{name}]:{port}" if ":" in name else f"{name}:{port}" for name in names)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    address += f"?token={token}" if token else ""
+    say(address)
     tell("Ctrl-C ends it")
-    if page and browser:
+    app = app_of(load, hosts=hosts, token=token, page=page, pair=pair)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, log_level="warning", server_header=False, timeout_graceful_shutdown=30
+        )
+    )  # fmt: skip
+
+    def loaded(service: "Future[Service]") -> None:
+        server.should_exit = server.should_exit or service.exception() is not None
+
+    app.state.service.add_done_callback(loaded)
+    if browser:
         import threading
         import webbrowser
 
-        threading.Timer(0.5, webbrowser.open, [f"http://{host}:{port}{tail}"]).start()
-    config = uvicorn.Config(
-        app, log_level="warning", server_header=False, timeout_graceful_shutdown=30
-    )
+        threading.Timer(0.2, webbrowser.open, [address]).start()
     with listening:
-        uvicorn.Server(config).run(sockets=[listening])
+        server.run(sockets=[listening])
+    app.state.service.result()  # raises what went wrong while loading

@@ -260,12 +260,13 @@ class Binned(Distribution):
 
 @expected.register
 def _(distribution: Binned) -> Tensor:
-    found, layout = distribution.mean, distribution.layout
+    found, layout, first = distribution.mean, distribution.layout, 0
     for place, ordered in enumerate(layout.ordered):
+        width = len(layout.bins[place].counts)
         if not ordered:
-            first = int(layout.offset[place])
-            own = distribution.masses[..., first : first + len(layout.bins[place].counts)]
+            own = distribution.masses[..., first : first + width]
             found[..., place] = own.argmax(dim=-1).to(found.dtype)
+        first += width
     return found
 
 

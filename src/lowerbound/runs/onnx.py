@@ -1,22 +1,24 @@
-"""Encoder and decoder of a run as ONNX files, for programs without torch (extra `onnx`)."""
+"""Encoder, decoder and score of a run as ONNX files, for programs without torch (extra `onnx`)."""
 
 import json
 import logging
 import warnings
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Independent, Normal
 
 from lowerbound.core import Batch, Model, flatten, unflatten
 from lowerbound.distributions import expected
 from lowerbound.errors import MissingExtraError, SupportError
 from lowerbound.runs.files import write_atomically
 from lowerbound.runs.load import Run
+from lowerbound.seeding import seeded
 
 
 class _Encoder(nn.Module):
@@ -41,43 +43,95 @@ class _Decoder(nn.Module):
         return expected(self.model.decode(unflatten(z, self.model.latents)))
 
 
-def export_onnx(run: Run, folder: Path) -> tuple[Path, Path]:
-    """Write `encoder.onnx` and `decoder.onnx`, for any number of examples at a time.
+class _Score(nn.Module):
+    """x and noise to log p(x, z) - log q(z|x) at z = mean + noise * scale, group by group."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, noise: Tensor, observed: Tensor | None = None) -> Tensor:
+        given = unflatten(noise.unsqueeze(0), self.model.latents)
+
+        def pick(name: str, p: Distribution, q: Distribution) -> tuple[Tensor, Distribution]:
+            base = q.base_dist if isinstance(q, Independent) else q
+            if not isinstance(base, Normal):
+                raise SupportError(f"q of group '{name}' is not normal: no scale makes its draws")
+            return base.loc + base.scale * given[name], q
+
+        return self.model.trace_by(pick, Batch(x, observed)).log_weight.squeeze(0)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        files: In the order encoder, decoder, score.
+        missing: Of each part that cannot be exported, a sentence that says why.
+    """
+
+    files: tuple[Path, ...]
+    missing: tuple[str, ...]
+
+
+def export_onnx(run: Run, folder: Path) -> Exported:
+    """Write `encoder.onnx`, `decoder.onnx` and `score.onnx`, for any number of examples at a time.
 
     The encoder takes `x` `(N, *event)` as stored, floats of the run's precision, and `observed`,
     bools of the same shape, where the data may have gaps; it gives `z` `(N, D)`, the centres of
-    q(z|x). The decoder takes `z` and gives `x`, the mean of p(x|z) or the most probable class.
+    q(z|x). The decoder takes `z` and gives `x`, the mean of p(x|z) or the most probable class. The
+    score takes `x`, standard normal `noise` `(N, D)` and `observed`; it gives `log_weight` `(N,)`,
+    log p(x, z) - log q(z|x) in nats at the z that the noise makes. Its mean over draws of the
+    noise is the ELBO, the log of the mean of its exponential the importance-weighted bound.
     The metadata hold schema, recipe and formulas.
 
     Raises:
         MissingExtraError: onnx is not installed.
-        SupportError: The model cannot be exported; says why.
+        SupportError: No part can be exported; says why.
     """
     for name in ("onnx", "onnxscript"):
         if find_spec(name) is None:
             raise MissingExtraError("export", name, "onnx")
     schema, model = run.schema, run.model.cpu().eval()
-    if schema.is_text:
-        raise SupportError(
-            "a decoder of texts writes byte after byte, in a loop that no ONNX graph holds; "
-            "use `lowerbound serve`"
-        )
+    if schema.told:
+        raise SupportError("a conditional model is told classes, which the files have no input for")
     dtype = schema.dtype if schema.dtype.is_floating_point else torch.get_default_dtype()
-    x = run.model.sample(2).law.sample().to(dtype)
+    with seeded(0):
+        x = model.sample(2).law.sample().to(schema.dtype if schema.is_sequence else dtype)
     inputs = {"x": x}
-    if schema.missing:
-        inputs["observed"] = torch.ones_like(x, dtype=torch.bool)
+    observed = {"observed": torch.ones_like(x, dtype=torch.bool)} if schema.missing else {}
     units = sum(space.units for space in model.latents.values())
+    z = torch.zeros(2, units)
     about = {
         "schema": json.dumps(schema.to_json()), "recipe": run.spec.recipe,
         "formula": run.objective.formula,
         "latents": json.dumps({name: list(s.shape) for name, s in model.latents.items()}),
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
-    encoder, decoder = folder / "encoder.onnx", folder / "decoder.onnx"
-    _write(_Encoder(model), inputs, "z", encoder, about)
-    _write(_Decoder(model), {"z": torch.zeros(2, units)}, "x", decoder, about)
-    return encoder, decoder
+    files, missing = [], []
+    parts = (
+        (_Encoder(model), {**inputs, **observed}, "z"),
+        (_Decoder(model), {"z": z}, "x"),
+        (_Score(model), {**inputs, "noise": z, **observed}, "log_weight"),
+    )
+    for part, given, output in parts:
+        name = type(part).__name__.removeprefix("_").lower()
+        file = folder / f"{name}.onnx"
+        if schema.is_sequence and name == "decoder":
+            missing.append(
+                "a decoder of texts and tunes writes token after token, in a loop that no ONNX "
+                "graph holds; use `lowerbound serve`"
+            )
+            continue
+        try:
+            _write(part, given, output, file, about)
+            files.append(file)
+        except SupportError as error:
+            missing.append(str(error))
+    if not files:
+        raise SupportError(missing[0])
+    return Exported(tuple(files), tuple(missing))
 
 
 @torch.no_grad()
@@ -93,14 +147,21 @@ def _write(
                 dynamic_shapes=tuple({0: batch} for _ in inputs),
             )  # fmt: skip
         except Exception as error:
-            name = type(part).__name__.removeprefix("_").lower()
-            why = str(error.__cause__ or error).strip().splitlines()[0][:200]
-            raise SupportError(f"the {name} cannot be exported to ONNX: {why}") from error
+            raise SupportError(
+                f"the {path.stem} cannot be exported to ONNX: {_reason(error)}"
+            ) from error
     found = cast(Any, program).model_proto
     for key, value in about.items():
         entry = found.metadata_props.add()
         entry.key, entry.value = key, value
     write_atomically(path, found.SerializeToString())
+
+
+def _reason(error: BaseException) -> str:
+    """Take the first line of the cause that lies deepest."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 @contextmanager

@@ -3,13 +3,12 @@
 import asyncio
 import hmac
 import json
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,72 +16,21 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route as Path
 
 from lowerbound.errors import LowerboundError
-from lowerbound.web.explorer import Explorer
+from lowerbound.web.bodies import ARROW, JSON, NPY, BodyError, rows_of, written
 from lowerbound.web.routes import PAGE_ROUTES, ROUTES, Route, openapi
-from lowerbound.web.service import Service
+from lowerbound.web.worker import Worker
+
+if TYPE_CHECKING:
+    from lowerbound.web.service import Service
 
 #: Bytes of a request's body, and seconds that an answer may take.
 MOST_BYTES, MOST_SECONDS = 64 * 2**20, 120.0
-#: Rows of several requests that are answered by one call.
-MOST_TOGETHER = 1024
 #: Requests that wait at a time; more are told to come back later.
 MOST_WAITING = 512
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-
-
-class Together:
-    """Answers requests that wait at the same time by one call of the model.
-
-    Rows do not depend on each other, so the examples of several requests go through the networks
-    at once. A call that is refused is made again for each request by itself, so that one that
-    cannot be used spoils no other.
-
-    Args:
-        use: A use whose argument `given` is a list of rows, and whose answer's value is one, too.
-        given: Name of that argument.
-    """
-
-    def __init__(self, use: Callable[..., dict[str, Any]], given: str) -> None:
-        self.use, self.given = use, given
-        self.waiting: deque[tuple[list[Any], Future[dict[str, Any]]]] = deque()
-
-    def put(self, rows: list[Any]) -> "Future[dict[str, Any]]":
-        """Add a request, before a call of `answer`."""
-        found: Future[dict[str, Any]] = Future()
-        self.waiting.append((rows, found))
-        return found
-
-    def answer(self) -> None:
-        """Answer some of what waits, at most `MOST_TOGETHER` rows; in the worker."""
-        taken: list[tuple[list[Any], Future[dict[str, Any]]]] = []
-        while self.waiting:
-            if taken and sum(len(rows) for rows, _ in (*taken, self.waiting[0])) > MOST_TOGETHER:
-                break
-            taken.append(self.waiting.popleft())
-        if not taken:  # an earlier call took them all
-            return
-        try:
-            ((name, values),) = self.use(
-                **{self.given: [row for rows, _ in taken for row in rows]}
-            ).items()
-        except LowerboundError:
-            for rows, found in taken:
-                try:
-                    found.set_result(self.use(**{self.given: rows}))
-                except Exception as error:  # handed on to the one who waits
-                    found.set_exception(error)
-            return
-        except Exception as error:  # likewise
-            for _, found in taken:
-                found.set_exception(error)
-            return
-        first = 0
-        for rows, found in taken:
-            found.set_result({name: values[first : first + len(rows)]})
-            first += len(rows)
 
 
 class Metrics:
@@ -102,20 +50,25 @@ class Metrics:
         return "\n".join(lines) + "\n"
 
 
-def app_of(service: Service, *, hosts: frozenset[str], token: str | None = None) -> Starlette:
-    """Make the application.
+def app_of(
+    load: "Callable[[], Service]",
+    *,
+    hosts: frozenset[str],
+    token: str | None = None,
+    page: bool = False,
+    pair: bool = False,
+) -> Starlette:
+    """Make the application; requests wait until the service is loaded, the page does not.
 
     Args:
-        service: Answers.
+        load: Makes what answers; an `Explorer` for the page.
         hosts: Values of the Host header that are served, so that no other site can be made to
             speak for this one (DNS rebinding).
         token: Must come with each request, as `Authorization: Bearer` or `?token=`; None for none.
+        page: Whether the explorer is served.
+        pair: Whether it shows a second run, that of `Explorer.other`.
     """
-    worker, metrics = ThreadPoolExecutor(1, "lowerbound"), Metrics()
-    together = {
-        "encode": Together(service.encode, "examples"),
-        "decode": Together(service.decode, "latents"),
-    }
+    worker, metrics = Worker(load), Metrics()
 
     async def answer(route: Route, request: Request) -> Response:
         refused, arguments = _refusal(request, hosts, token), {}
@@ -126,17 +79,14 @@ def app_of(service: Service, *, hosts: frozenset[str], token: str | None = None)
         if refused is None:
             metrics.waiting += 1
             try:
-                one = together.get(route.name)
-                if one is not None and set(arguments) == {one.given} and arguments[one.given]:
-                    waiting = asyncio.wrap_future(one.put(arguments[one.given]))
-                    worker.submit(one.answer)
-                else:
-                    call = partial(getattr(service, route.name), **arguments)
-                    waiting = asyncio.get_running_loop().run_in_executor(worker, call)
-                found = await asyncio.wait_for(asyncio.shield(waiting), MOST_SECONDS)
-                refused = JSONResponse(found)
+                waiting = asyncio.wrap_future(worker.put(route.name, arguments))
+                found = await asyncio.wait_for(waiting, MOST_SECONDS)
+                media = request.headers.get("accept", JSON)
+                media = media if media in (NPY, ARROW) else JSON
+                refused = Response(written(found, media), media_type=media)
             except LowerboundError as error:
-                refused = _error(422, str(error))
+                loaded = worker.service.exception() is None
+                refused = _error(422 if loaded else 503, str(error))
             except TimeoutError:
                 refused = _error(503, f"no answer within {MOST_SECONDS:g} seconds; ask for less")
             finally:
@@ -155,14 +105,14 @@ def app_of(service: Service, *, hosts: frozenset[str], token: str | None = None)
     @asynccontextmanager
     async def lifespan(app: Starlette):  # type: ignore[no-untyped-def]
         yield
-        worker.shutdown(wait=True)  # what was begun is finished
+        worker.end()
 
-    page = isinstance(service, Explorer)
     routes = (*ROUTES, *PAGE_ROUTES) if page else ROUTES
+    if pair:
+        routes += tuple(replace(route, name=f"other/{route.name}") for route in routes)
     paths = [Path(route.path, partial(answer, route), methods=[route.method]) for route in routes]
-    title = f"lowerbound: {service.schema.describe()}"
     paths += [
-        Path("/openapi.json", guarded(lambda request: JSONResponse(openapi(title, routes)))),
+        Path("/openapi.json", guarded(lambda request: JSONResponse(openapi(routes)))),
         Path("/health", guarded(lambda request: PlainTextResponse("ok\n"), open_to_all=True)),
         Path("/metrics", guarded(lambda request: PlainTextResponse(metrics.text()))),
     ]  # fmt: skip
@@ -171,21 +121,22 @@ def app_of(service: Service, *, hosts: frozenset[str], token: str | None = None)
         paths += [
             Path(f"/{name}", guarded(partial(_page, name), open_to_all=True)) for name in PAGES
         ]
-    return Starlette(routes=paths, lifespan=lifespan, exception_handlers={
+    app = Starlette(routes=paths, lifespan=lifespan, exception_handlers={
         404: lambda request, error: _guarded(_error(404, "there is no such page")),
         405: lambda request, error: _guarded(_error(405, "this page takes another method")),
     })  # fmt: skip
+    app.state.service = worker.service
+    return app
 
 
 #: Files of the page, with their types; no name is ever taken from a request.
 PAGES = {
     "index.html": "text/html",
     "explore.css": "text/css",
-    "explore.js": "text/javascript",
-    "page.js": "text/javascript",
-    "draw.js": "text/javascript",
-    "fill.js": "text/javascript",
-    "groups.js": "text/javascript",
+    **{
+        f"{name}.js": "text/javascript"
+        for name in ("explore", "page", "draw", "map", "sound", "save", "fill", "groups", "pair")
+    },
 }
 
 
@@ -217,14 +168,21 @@ async def _arguments(route: Route, request: Request) -> tuple[Response | None, d
         body += part
         if len(body) > MOST_BYTES:
             return _error(413, f"a body holds at most {MOST_BYTES // 2**20} MiB"), {}
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
-        found = json.loads(bytes(body) or b"{}")
-    except (ValueError, RecursionError):
-        return _error(400, "the body is no JSON"), {}
-    try:
-        return None, route.check(found)
+        if media in (NPY, ARROW) and route.rows:
+            # the rows are the body, and whatever else there is stands in the address
+            told = {name: json.loads(word) for name, word in request.query_params.items()
+                    if name != "token"}  # fmt: skip
+            route.check({**told, route.rows: []})
+            return None, {**told, route.rows: rows_of(bytes(body), media)}
+        return None, route.check(json.loads(bytes(body) or b"{}"))
+    except BodyError as error:
+        return _error(400, str(error)), {}
     except LowerboundError as error:
         return _error(422, str(error)), {}
+    except (ValueError, RecursionError):
+        return _error(400, "the body is no JSON"), {}
 
 
 def _error(status: int, message: str) -> Response:

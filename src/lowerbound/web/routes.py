@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lowerbound.errors import SettingError, UnknownNameError
+from lowerbound.web.bodies import ARROW, NPY
 
 Json = Mapping[str, Any]
 
@@ -50,6 +51,11 @@ class Route:
         """GET where nothing is given, else POST."""
         return "POST" if self.arguments else "GET"
 
+    @property
+    def rows(self) -> str | None:
+        """The argument that an array or a table may be given for, in the body's place."""
+        return next((name for name in ("examples", "latents") if name in self.arguments), None)
+
     def check(self, body: Any) -> dict[str, Any]:
         """Return the arguments of a request.
 
@@ -74,6 +80,7 @@ class Route:
 
 _PYTHON: dict[str, tuple[type, ...]] = {
     "integer": (int,), "number": (int, float), "boolean": (bool,), "array": (list,),
+    "string": (str,),
 }  # fmt: skip
 _EXAMPLES = Argument(
     {"type": "array", "items": {}, "minItems": 1},
@@ -89,8 +96,14 @@ _COUNT = Argument({"type": "integer", "minimum": 1, "default": 1}, "How many exa
 _SEED = Argument({"type": "integer", "minimum": 0}, "Of the draws; a fresh one if left out.")
 _DRAW = Argument({"type": "boolean"}, "Draw x from p(x|z), or give its mean.")
 _TEMPERATURE = Argument(
-    {"type": "number", "exclusiveMinimum": 0, "default": 1}, "Factor on the spread of p(z)."
+    {"type": "number", "exclusiveMinimum": 0, "default": 1},
+    "Factor on the spread of p(z); of texts and tunes, what the logits are divided by.",
 )
+_WHERE = Argument(
+    {"type": "array", "items": {"type": "string"}, "minItems": 1},
+    "Of a table: conditions such as town=Bern|Chur, age=30..40, pay=NA.",
+)
+_CONDITION = Argument({"type": "string"}, "Told to a conditional model, such as class=Bag.")
 _SAMPLES = Argument({"type": "integer", "minimum": 1, "default": 100}, "Draws of z.")
 _DRAWS = Argument({"type": "integer", "minimum": 1, "default": 6}, "Completions of each.")
 
@@ -98,7 +111,8 @@ ROUTES: tuple[Route, ...] = (
     Route("about", "Describe the run.", {"data": "Its data in words.", "schema": "The schema."}),
     Route(
         "generate", "Draw new examples from the model.", {"examples": "New examples."},
-        {"count": _COUNT, "seed": _SEED, "draw": _DRAW, "temperature": _TEMPERATURE},
+        {"count": _COUNT, "seed": _SEED, "draw": _DRAW, "temperature": _TEMPERATURE,
+         "where": _WHERE, "condition": _CONDITION},
     ),
     Route(
         "encode", "Encode examples: the centres of q(z|x).", {"latents": "One list an example."},
@@ -106,7 +120,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "decode", "Decode latents.", {"examples": "Examples in the units of the data."},
-        {"latents": _LATENTS, "draw": _DRAW, "seed": _SEED},
+        {"latents": _LATENTS, "draw": _DRAW, "seed": _SEED, "condition": _CONDITION},
     ),
     Route(
         "reconstruct", "Encode examples and decode them again.", {"examples": "As they come back."},
@@ -160,10 +174,14 @@ PAGE_ROUTES: tuple[Route, ...] = (
         {"first": _places("Examples of one group."), "second": _places("Of the other.")},
     ),
     Route("odd", "Order examples by their score, the oddest first.", {"indices": "Oddest first."}),
+    Route(
+        "colour", "Say of each example its score or its rate.", {"values": "Nats, by example."},
+        {"name": Argument({"type": "string"}, "score or rate.", required=True)},
+    ),
 )  # fmt: skip
 
 
-def openapi(title: str, routes: tuple[Route, ...] = ROUTES) -> dict[str, Any]:
+def openapi(routes: tuple[Route, ...] = ROUTES) -> dict[str, Any]:
     """Describe all routes as OpenAPI 3.1 does."""
     paths: dict[str, Any] = {}
     for route in routes:
@@ -173,33 +191,39 @@ def openapi(title: str, routes: tuple[Route, ...] = ROUTES) -> dict[str, Any]:
         }
         operation: dict[str, Any] = {
             "summary": route.about,
-            "operationId": route.name,
+            "operationId": route.name.replace("/", "-"),
             "responses": {
                 "200": {"description": "Done.", "content": _json(answer)},
-                "400": {"description": "The body is no JSON.", "content": _json(_ERROR)},
-                "413": {"description": "The body is too large.", "content": _json(_ERROR)},
-                "422": {"description": "It cannot be used; says why.", "content": _json(_ERROR)},
+                **{
+                    status: {"description": words, "content": _json(_ERROR)}
+                    for status, words in _REFUSALS.items()
+                },
             },
         }
         if route.arguments:
-            operation["requestBody"] = {
-                "required": True,
-                "content": _json(
-                    {
-                        "type": "object",
-                        "additionalProperties": False,
-                        "properties": {
-                            name: {**one.schema, "description": one.about}
-                            for name, one in route.arguments.items()
-                        },
-                        "required": [n for n, one in route.arguments.items() if one.required],
-                    }
-                ),
+            body = {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    name: {**one.schema, "description": one.about}
+                    for name, one in route.arguments.items()
+                },
+                "required": [name for name, one in route.arguments.items() if one.required],
             }
+            binary = {NPY: {}, ARROW: {}} if route.rows else {}
+            operation["requestBody"] = {"required": True, "content": {**_json(body), **binary}}
         paths[route.path] = {route.method.lower(): operation}
-    return {"openapi": "3.1.0", "info": {"title": title, "version": "1"}, "paths": paths}
+    return {"openapi": "3.1.0", "info": {"title": "lowerbound", "version": "1"}, "paths": paths}
 
 
+_REFUSALS = {
+    "400": "The body is not of its type, or the request is none of HTTP.",
+    "401": "The token is missing.",
+    "403": "Of another site.",
+    "413": "The body is too large.",
+    "422": "It cannot be used; says why.",
+    "503": "Too many requests, or no answer in time.",
+}
 _ERROR = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 
 

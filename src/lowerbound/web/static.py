@@ -14,13 +14,15 @@ from lowerbound.likelihoods import Bernoulli, DiscretizedLogistic, Fields
 from lowerbound.models import VAE
 from lowerbound.networks import MLP
 from lowerbound.web.explorer import Explorer
+from lowerbound.web.worker import finish
 
 #: Weights of a decoder that travels in the page, and examples; a larger decoder, or one of another
 #: kind, gives a grid of decoded places, this many a side.
 MOST_WEIGHTS, MOST_EXAMPLES, SIDE = 2_500_000, 400, 24
 #: Examples made beforehand, and odd ones.
 MADE, ODD = 60, 24
-SCRIPTS = ("draw.js", "page.js", "fill.js", "groups.js", "offline.js", "explore.js")
+SCRIPTS = ("sound.js", "draw.js", "page.js", "map.js", "save.js", "fill.js", "groups.js", "pair.js",
+           "offline.js", "explore.js")  # fmt: skip
 
 
 def page_of(explorer: Explorer, seed: int = 0) -> str:
@@ -49,11 +51,13 @@ def page_of(explorer: Explorer, seed: int = 0) -> str:
 
 def _answers(explorer: Explorer, seed: int) -> dict[str, Any]:
     plane, count = explorer.map(), len(explorer.shown)
-    odd = {name: found[:ODD] for name, found in explorer.odd().items()}
+    odd = {name: found[:ODD] for name, found in finish(explorer.odd()).items()}
+    for name in ("score", "rate"):
+        plane["colours"][name] = finish(explorer.colour(name))
     decoder = _decoder(explorer)
     found = {
         "about": explorer.about(), "map": plane, "odd": odd,
-        "shares": _rounded(explorer.shares(odd["indices"])),
+        "shares": _rounded(finish(explorer.shares(odd["indices"]))),
         "examples": [_short(explorer.example(index)) for index in range(count)],
         "made": explorer.generate(MADE, seed=seed, draw=explorer.kind != "image")["examples"],
         "decoder": decoder,

@@ -1,4 +1,5 @@
 // How an example of each kind of data is shown.
+import { notesOf, play, stop } from "./sound.js";
 
 // colours that differ for colour-blind eyes, too (Okabe and Ito, 2008)
 export const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b5a300", "#7a828e", "#332288", "#882255"];
@@ -29,6 +30,7 @@ export function show(example, about, { size = 112, other = null, shares = null }
   if (kind === "image") return picture(example, about, size, shares);
   if (kind === "row") return row(example, other, shares);
   if (kind === "text") return text(example, shares);
+  if (kind === "tune") return tune(example, about, size, shares);
   return lines(kind === "series" ? transpose(example) : [example], size, shares);
 }
 
@@ -40,6 +42,37 @@ function text(example, shares) {
     return span;
   });
   return element("div", { class: "text" }, ...spans);
+}
+
+const LETTERS = ["C", "C sharp", "D", "E flat", "E", "F", "F sharp", "G", "A flat", "A", "B flat", "B"];
+
+// a piano roll: time to the right, pitch up; and a button that plays it
+function tune(tokens, about, size, shares) {
+  const { notes, length } = notesOf(tokens), ratio = window.devicePixelRatio || 1;
+  const width = 2.2 * size, height = 0.8 * size, steps = Math.max(1, about.shape[0] - 1);
+  const names = notes.map(({ pitch }) => `${LETTERS[pitch % 12]} ${Math.floor(pitch / 12) - 1}`).join(", ");
+  const made = element("canvas", { class: "roll", width: width * ratio, height: height * ratio, role: "img", "aria-label": `tune of ${length} sixteenths: ${names || "silence"}` });
+  made.style.width = `${width}px`; made.style.height = `${height}px`;
+  const context = made.getContext("2d"), style = getComputedStyle(document.body);
+  context.scale(ratio, ratio);
+  const pitches = notes.map((note) => note.pitch), low = Math.min(60, ...pitches) - 1, high = Math.max(72, ...pitches) + 1;
+  const wide = width / steps, tall = height / (high - low + 1);
+  (shares || []).forEach((nats, step) => { context.fillStyle = heat(nats - 1); context.fillRect(step * wide, 0, wide, height); });
+  context.fillStyle = style.getPropertyValue("--rule");
+  for (let step = 0; step <= steps; step += 16) context.fillRect(Math.min(width - 1, step * wide), 0, 1, height);
+  for (const { start, length: lasts, pitch } of notes) {
+    const top = (high - pitch) * tall;
+    context.fillStyle = PALETTE[4]; context.fillRect(start * wide, top, lasts * wide - 1, Math.max(2, tall));
+    context.fillStyle = style.color; context.fillRect(start * wide, top, 2, Math.max(2, tall));
+  }
+  const button = element("button", { class: "play", type: "button", "aria-label": "Play the tune" }, "Play");
+  button.addEventListener("click", (event) => {
+    event.stopPropagation();
+    if (button.textContent === "Stop") { stop(); return; }
+    play(tokens, () => { button.textContent = "Play"; button.setAttribute("aria-label", "Play the tune"); });
+    button.textContent = "Stop"; button.setAttribute("aria-label", "Stop the tune");
+  });
+  return element("div", { class: "tune" }, made, button);
 }
 
 function picture(example, about, size, shares) {

@@ -1,6 +1,6 @@
 // Fill in: rub out a part of an example, and see several completions of it and how sure they are.
 import { cell, element, ramp, show } from "./draw.js";
-import { ask, byId, card, guarded, latest, nameOf, remember, run, say, state } from "./page.js";
+import { ask, byId, card, exampleOf, latest, nameOf, remember, run, say, state } from "./page.js";
 
 let example = null, names = [], gaps = [], cursor = 0;
 
@@ -30,20 +30,25 @@ function withGaps() {
   return example.map((value, step) => !gaps[step] ? value : Array.isArray(value) ? value.map(() => null) : null);
 }
 
+// whether anything is to be filled in: a part rubbed out, or a cell that was empty before
+function toFill() { return gaps.some(Boolean) || names.some((name) => example[name] === null); }
+
 const askAgain = latest(async () => {
   byId("filled").replaceChildren();
-  if (!gaps.some(Boolean)) { say("Rub something out first."); return; }
+  if (!toFill()) { say("Rub something out first."); return; }
   say("The model fills it in.");
+  const asked = state.gap;
   const found = await ask("impute", { examples: [withGaps()], draws: 6, draw: run.about.kind !== "image", seed: state.seed });
+  if (state.gap !== asked) return; // something else is rubbed out by now
+  say("");
   const { kind } = run.about, best = found.examples[0], spread = found.spread[0], size = 140;
-  if (kind === "row") { byId("filled").replaceChildren(rowsOf(found, best, spread)); say(""); return; }
+  if (kind === "row") { byId("filled").replaceChildren(rowsOf(found, best, spread)); return; }
   const cards = found.completions[0].map((one, place) => card(show(one, run.about, { size }), `completion ${place + 1}`));
   const doubt = kind === "image" ? doubtOf(spread) : null;
   byId("filled").replaceChildren(
     card(show(best, run.about, { size }), "mean of all"), ...cards,
     ...(doubt ? [card(doubt, "how unsure: brighter is less sure")] : []),
   );
-  say("");
 });
 
 function doubtOf(spread) {
@@ -61,7 +66,7 @@ function doubtOf(spread) {
 
 function rowsOf(found, best, spread) {
   const head = element("tr", {}, ...["column", "was", "filled", "unsure", ...found.completions[0].map((_, place) => `draw ${place + 1}`)].map((words) => element("th", { scope: "col" }, words)));
-  const body = names.filter((_, place) => gaps[place]).map((name) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, cell(example[name])), element("td", { class: "changed" }, cell(best[name] ?? null)), element("td", {}, spread[name] === null || spread[name] === undefined ? "" : typeof best[name] === "string" && spread[name] <= 1 ? `${Math.round(100 * spread[name])} %` : `± ${cell(spread[name])}`), ...found.completions[0].map((one) => element("td", {}, cell(one[name] ?? null)))));
+  const body = names.filter((name, place) => gaps[place] || example[name] === null).map((name) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, cell(example[name])), element("td", { class: "changed" }, cell(best[name] ?? null)), element("td", {}, spread[name] === null || spread[name] === undefined ? "" : typeof best[name] === "string" && spread[name] <= 1 ? `${Math.round(100 * spread[name])} %` : `± ${cell(spread[name])}`), ...found.completions[0].map((one) => element("td", {}, cell(one[name] ?? null)))));
   return element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
 }
 
@@ -155,13 +160,14 @@ function stretchEditor() {
 }
 
 export async function fillIn() {
-  const one = await ask("example", { index: state.chosen });
+  const index = state.chosen, one = await exampleOf(index);
+  if (index !== state.chosen) return;
   example = one.example;
   names = run.about.kind === "row" ? Object.keys(example) : [];
   gaps = unpacked(state.gap, cells());
   byId("fill-name").textContent = nameOf(state.chosen);
   byId("editor").replaceChildren(editor());
-  if (gaps.some(Boolean)) await askAgain();
+  if (toFill()) await askAgain(); else byId("filled").replaceChildren();
 }
 
 export function listenToFill() {
@@ -169,10 +175,17 @@ export function listenToFill() {
   byId("brush").addEventListener("input", (event) => { state.brush = Number(event.target.value) || 3; remember(); });
   byId("brush-label").hidden = run.about.kind !== "image";
   byId("fill-again").addEventListener("click", () => { state.seed += 1; remember(); askAgain(); });
-  byId("fill-clear").addEventListener("click", guarded(async () => { state.gap = ""; byId("filled").replaceChildren(); await fillIn(); remember(); }));
-  byId("fill-half").addEventListener("click", guarded(async () => {
+  // at once and without a request: a hand or a key may already be at the next thing
+  const again = (gap) => {
+    gaps = gaps.map(gap); changed();
+    byId("editor").replaceChildren(editor());
+    byId("filled").replaceChildren();
+    say("");
+    if (toFill()) askAgain();
+  };
+  byId("fill-clear").addEventListener("click", () => again(() => false));
+  byId("fill-half").addEventListener("click", () => {
     const wide = run.about.kind === "image" ? run.about.shape[2] : 1;
-    gaps = gaps.map((_, place) => Math.floor(place / wide) >= gaps.length / wide / 2);
-    state.gap = packed(); remember(); await fillIn();
-  }));
+    again((_, place) => Math.floor(place / wide) >= gaps.length / wide / 2);
+  });
 }

@@ -1,6 +1,6 @@
 // Two groups of examples: the units that tell them apart, and the way from one to the other.
 import { PALETTE, element, show } from "./draw.js";
-import { ask, byId, guarded, latest, remember, run, say, state } from "./page.js";
+import { ask, byId, exampleOf, latest, remember, run, state, told } from "./page.js";
 
 const groups = { a: [], b: [] };
 let way = null;
@@ -14,13 +14,16 @@ function within(polygon, x, y) {
   return found;
 }
 
-// a group is said by a polygon "x,y;x,y;..." or by a column and the number of one of its names "name#2"
+// a group is said by a polygon "x,y;x,y;...", by a column and the number of one of its names "name#2",
+// or by the lower or upper half of its numbers "name#low"
 function members(words) {
   if (!words) return [];
-  const [column, code] = words.split("#");
-  if (code !== undefined) {
-    const told = run.plane.colours[column];
-    return told ? told.values.flatMap((value, index) => value === Number(code) ? [index] : []) : [];
+  const cut = words.lastIndexOf("#"), code = words.slice(cut + 1);
+  if (cut >= 0) {
+    const values = run.plane.colours[words.slice(0, cut)]?.values ?? [];
+    const known = values.filter((value) => value !== null).sort((a, b) => a - b), middle = known[known.length >> 1];
+    const belongs = { low: (value) => value < middle, high: (value) => value >= middle }[code] ?? ((value) => value === Number(code));
+    return values.flatMap((value, index) => value !== null && belongs(value) ? [index] : []);
   }
   const polygon = words.split(";").map((pair) => pair.split(",").map(Number));
   return run.plane.points.flatMap(([x, y], index) => within(polygon, x, y ?? 0) ? [index] : []);
@@ -29,7 +32,7 @@ function members(words) {
 export function groupsOnMap(context, onScreen) {
   ["a", "b"].forEach((name, place) => {
     context.strokeStyle = PALETTE[place === 0 ? 0 : 5]; context.lineWidth = 2;
-    if (state[name].includes(";")) {
+    if (state[name] && !state[name].includes("#")) {
       context.beginPath();
       state[name].split(";").forEach((pair) => context.lineTo(...onScreen(...pair.split(",").map(Number))));
       context.closePath(); context.stroke();
@@ -37,23 +40,25 @@ export function groupsOnMap(context, onScreen) {
   });
 }
 
-export function lasso(name, path) {
-  if (path.length < 3) return;
-  const thin = path.filter((_, place) => place % Math.ceil(path.length / 40) === 0);
-  state[name] = thin.map((pair) => pair.map((value) => value.toFixed(2)).join(",")).join(";");
+export function lasso(name, path, whole) {
+  if (whole && path.length < 3) return;
+  const thin = whole ? path.filter((_, place) => place % Math.ceil(path.length / 40) === 0) : path;
+  state[name] = thin.map((pair) => pair.map((value) => value.toFixed(3)).join(",")).join(";");
+  if (!whole) return;
+  byId(`group-${name}`).value = "";
   remember();
   compare();
 }
 
 const push = latest(async () => {
   if (!way) return;
-  const one = await ask("example", { index: state.chosen });
+  const one = await exampleOf(state.chosen);
   const moved = one.latents.map((value, unit) => value + state.push * way[unit]);
-  const found = await ask("decode", { latents: [one.latents, moved] });
+  const found = await ask("decode", { latents: [one.latents, moved], ...told() });
   byId("pushed").replaceChildren(show(found.examples[1], run.about, { size: 140, other: run.about.kind === "row" ? found.examples[0] : null }));
 });
 
-export const compare = guarded(async () => {
+export const compare = latest(async () => {
   for (const name of ["a", "b"]) {
     groups[name] = members(state[name]);
     byId(`count-${name}`).textContent = `${groups[name].length} examples`;
@@ -65,13 +70,15 @@ export const compare = guarded(async () => {
   way = found.vector;
   byId("apart-units").replaceChildren(...found.units.slice(0, 6).map((unit, place) => element("li", {}, `unit ${unit}: ${found.effects[place] > 0 ? "higher" : "lower"} in B by ${Math.abs(found.effects[place]).toFixed(1)} spreads`)));
   await push();
-  say("");
 });
 
 export function listenToGroups(paint) {
-  const named = Object.entries(run.plane.colours).filter(([, told]) => told.names);
+  const colours = Object.entries(run.plane.colours).filter(([, known]) => known);
+  const option = (value, words) => element("option", { value }, words);
   for (const name of ["a", "b"]) {
-    const options = named.flatMap(([column, told]) => told.names.slice(0, 30).map((words, code) => element("option", { value: `${column}#${code}` }, `${column}: ${words || "empty"}`)));
+    const options = colours.flatMap(([column, { names }]) => names
+      ? names.slice(0, 30).map((words, code) => option(`${column}#${code}`, `${column}: ${words || "empty"}`))
+      : [option(`${column}#low`, `${column}: lower half`), option(`${column}#high`, `${column}: upper half`)]);
     byId(`group-${name}`).replaceChildren(element("option", { value: "" }, "drawn on the map"), ...options);
     byId(`group-${name}`).value = state[name].includes("#") ? state[name] : "";
     byId(`group-${name}`).addEventListener("change", (event) => { state[name] = event.target.value; remember(); paint(); compare(); });
