@@ -15,11 +15,11 @@ STEPS, CHANNELS = 3, 3
 @pytest.fixture
 def law() -> Roll:
     torch.manual_seed(0)
-    network = RollWriter(STEPS, 2, CHANNELS, hidden=5, each=2, dropout=0.0).double()
+    network = RollWriter(2, CHANNELS, hidden=5, each=2, dropout=0.0).double()
     network.requires_grad_(False)
     for parameter in network.parameters():
         parameter.add_(torch.randn_like(parameter))
-    return Roll(network, torch.randn(STEPS * 2, dtype=torch.float64), (STEPS, CHANNELS))
+    return Roll(network, torch.randn(STEPS * 2, dtype=torch.float64))
 
 
 def rolls() -> torch.Tensor:
@@ -58,7 +58,7 @@ def test_a_note_is_predicted_from_earlier_steps_and_lower_notes_alone(law):
 
 def test_padding_changes_no_bit_of_value_or_gradient(law):
     z = law.z.clone().requires_grad_()
-    ended = Roll(law.network, z, (STEPS, CHANNELS))
+    ended = Roll(law.network, z)
     observed = torch.tensor([True, True, False])[:, None].expand(STEPS, CHANNELS)
     found = []
     for junk in (0.0, 1e30, float("nan")):
@@ -73,8 +73,8 @@ def test_padding_changes_no_bit_of_value_or_gradient(law):
 def test_draws_of_z_share_one_reading_of_x(law):
     z = torch.randn(4, 5, STEPS * 2, dtype=torch.float64)
     x = rolls()[torch.tensor([3, 77, 130, 401, 511])]
-    together = Roll(law.network, z, (STEPS, CHANNELS)).log_prob(x)
-    each = [[Roll(law.network, z[k, b], (STEPS, CHANNELS)).log_prob(x[b]) for b in range(5)]
+    together = Roll(law.network, z).log_prob(x)
+    each = [[Roll(law.network, z[k, b]).log_prob(x[b]) for b in range(5)]
             for k in range(4)]  # fmt: skip
     assert torch.allclose(together, torch.tensor(each, dtype=torch.float64), atol=1e-12)
 

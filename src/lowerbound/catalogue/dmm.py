@@ -55,13 +55,12 @@ def deep_markov(
     units = latents or UNITS
     law: Conditional
     if context:
-        writes = RollWriter(steps, units, channels, writer, dropout=dropout)
-        law = RollLikelihood(writes, (steps, channels))
+        law = RollLikelihood(RollWriter(units, channels, writer, dropout=dropout))
     else:
         about = Choice.of(likelihood)
         laws = laws_for(schema, about)
         (cells,) = laws.values()
-        decoder = PerStep(steps, units, outputs_of(cells, schema.shape), hidden)
+        decoder = PerStep(units, outputs_of(cells, schema.shape), hidden)
         decoder.start_small()
         if not decoder.past.weight.is_meta:
             start_at_mean(decoder, laws, sites_of(schema, about.name), by_channel=False)

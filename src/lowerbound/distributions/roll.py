@@ -17,6 +17,9 @@ Weights = tuple[Tensor, Tensor, Tensor]
 class Notes(Protocol):
     """A network that predicts notes one after the other."""
 
+    units: int
+    channels: int
+
     def logits(self, z: Tensor, x: Tensor) -> Tensor:
         """Predict every note of `(B, T, C)`: `(..., B, T, C)` for z `(..., B, D)`."""
         ...
@@ -45,13 +48,13 @@ class Roll(Distribution):
 
     Args:
         network: Predicts notes.
-        z: `(*batch, D)`.
-        shape: `(T, C)`.
+        z: `(*batch, T Z)`: T steps of Z units.
     """
 
-    def __init__(self, network: Notes, z: Tensor, shape: tuple[int, int]) -> None:
+    def __init__(self, network: Notes, z: Tensor) -> None:
         self.network, self.z = network, z
-        super().__init__(z.shape[:-1], torch.Size(shape), validate_args=False)
+        event = torch.Size([z.shape[-1] // network.units, network.channels])
+        super().__init__(z.shape[:-1], event, validate_args=False)
 
     @property
     def arg_constraints(self) -> dict[str, constraints.Constraint]:
@@ -65,9 +68,7 @@ class Roll(Distribution):
 
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
         """Return the same law under a larger batch shape."""
-        steps, channels = self.event_shape
-        z = self.z.expand(*batch_shape, self.z.shape[-1])
-        return Roll(self.network, z, (steps, channels))
+        return Roll(self.network, self.z.expand(*batch_shape, self.z.shape[-1]))
 
     def cells(self, value: Tensor, observed: Tensor | None = None) -> Tensor:
         """Return log p of each note, `(..., T, C)`, nats; 0 after the end.

@@ -44,21 +44,20 @@ class RollLikelihood(Conditional):
 
     Args:
         network: Predicts notes: a `lowerbound.distributions.roll.Notes`.
-        shape: `(T, C)`.
     """
 
     name = "roll"
     formula = "prod_tc Bernoulli(x_tc; f(x_<t, x_t,<c, z_t))"
 
-    def __init__(self, network: nn.Module, shape: tuple[int, int]) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.network, self.shape = network, shape
+        self.network = network
 
     def forward(self, context: Tensor | None = None) -> Roll:
-        """Return the law of x given z, `(..., D)`: batch `(...)`, event `(T, C)`."""
+        """Return the law of x given z, `(..., T Z)`: batch `(...)`, event `(T, C)`."""
         if context is None:
             raise ShapeError("likelihood 'roll' needs a latent z as its context")
-        return Roll(cast(Notes, self.network), context, self.shape)
+        return Roll(cast(Notes, self.network), context)
 
     def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
         """Raise `SupportError` unless `x` holds zeros and ones."""

@@ -26,7 +26,7 @@ class DeepMarkov(Model):
         likelihood: p(x|z), from z flattened to `(..., T Z)`.
         view: What the reader sees of a batch: `(B, n T, C)`, cells and their mask one below the
             other.
-        steps: T, the longest.
+        steps: T of series that are drawn; others are as long as they are.
         units: Z.
 
     Source: Krishnan, Shalit & Sontag (2017), arXiv 1609.09869.
@@ -61,14 +61,14 @@ class DeepMarkov(Model):
         zero = self.transition.first.new_zeros(self.steps, self.units)
         if batch is not None:
             counts = _lasting(batch)
-            zero = zero.expand(len(batch), -1, -1)
+            zero = zero.new_zeros(()).expand(*batch.x.shape[:2], self.units)
             q = self._posterior(batch, zero, counts)
         z = choose("z", Markov(self.transition, zero, counts), q)
         return self.likelihood(z.flatten(start_dim=-2))
 
     def _posterior(self, batch: Batch, zero: Tensor, counts: Tensor | None) -> Markov:
-        seen = self.view(batch)
-        seen = seen.unflatten(1, (-1, self.steps)).transpose(1, 2).flatten(start_dim=2)
+        seen = self.view(batch).unflatten(1, (-1, batch.x.shape[1]))
+        seen = seen.transpose(1, 2).flatten(start_dim=2)
         lengths = None if counts is None else counts.sum(dim=1)
         gate, shift, wide = self.reader(seen.to(zero.dtype), lengths).unbind(dim=-2)
         # all at 0 is near the prior's start: half of the step before, a spread of about 1

@@ -93,15 +93,14 @@ class PerStep(Network):
     """The same network at each step: from latents `(T Z,)` to `parameters` series.
 
     Args:
-        steps: T.
         units: Z.
-        outputs: `(parameters, T, C)`.
+        outputs: `(parameters, T, C)`; any T goes through.
         hidden: Units of the hidden layer, which a linear map goes past.
     """
 
-    def __init__(self, steps: int, units: int, outputs: Sequence[int], hidden: int = 128) -> None:
+    def __init__(self, units: int, outputs: Sequence[int], hidden: int = 128) -> None:
         super().__init__()
-        self.steps, self.units, self.outputs = steps, units, tuple(outputs)
+        self.units, self.outputs = units, tuple(outputs)
         numbers = self.outputs[0] * self.outputs[2]
         self.inner = nn.Linear(units, hidden)
         self.outer = nn.Linear(hidden, numbers, bias=False)
@@ -126,7 +125,7 @@ class PerStep(Network):
 
     def forward(self, z: Tensor) -> Tensor:
         """From `(..., T Z)` to `(..., parameters, T, C)`."""
-        z = z.unflatten(-1, (self.steps, self.units))
+        z = z.unflatten(-1, (-1, self.units))
         numbers = self.outer(self.inner(z).relu()) + self.past(z)
         return numbers.unflatten(-1, (self.outputs[0], -1)).movedim(-2, -3)
 
@@ -138,7 +137,6 @@ class RollWriter(nn.Module):
     by weights of the pair, and by weights of the interval j - i, which move as a tune does.
 
     Args:
-        steps: T.
         units: Z.
         channels: Notes, `C`.
         hidden: Units of the GRU.
@@ -151,11 +149,11 @@ class RollWriter(nn.Module):
     """
 
     def __init__(
-        self, steps: int, units: int, channels: int, hidden: int = 300, each: int = 4,
+        self, units: int, channels: int, hidden: int = 300, each: int = 4,
         dropout: float = 0.3,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.steps, self.units, self.each = steps, units, each
+        self.units, self.channels, self.each = units, channels, each
         self.gru = nn.GRU(channels, hidden, batch_first=True)
         self.drop = nn.Dropout(dropout)
         self.context = nn.Linear(hidden + units, channels * (1 + each))
@@ -184,8 +182,7 @@ class RollWriter(nn.Module):
     def head(self, context: Tensor, x: Tensor, weights: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Predict each note of x from what the head is told and from lower notes, `(..., C)`."""
         direct, into, out = weights
-        channels = x.shape[-1]
-        own, units = context[..., :channels], context[..., channels:].unflatten(-1, (self.each, -1))
+        own, units = context[..., : self.channels], context[..., self.channels :].unflatten(-1, (self.each, -1))
         units = (units.transpose(-1, -2).flatten(start_dim=-2) + x @ into).relu()
         return own + x @ direct + units @ out
 
@@ -193,7 +190,7 @@ class RollWriter(nn.Module):
         """Predict every note of `(B, T, C)`: `(..., B, T, C)` for z `(..., B, T Z)`."""
         before = nn.functional.pad(x[:, :-1], (0, 0, 1, 0))
         states = self.drop(self.gru(before)[0])
-        z = z.unflatten(-1, (self.steps, self.units))
+        z = z.unflatten(-1, (-1, self.units))
         every = states.expand(*z.shape[:-1], -1)
         return self.head(self.context(torch.cat([every, z], dim=-1)), x, self.weights())
 
@@ -204,5 +201,5 @@ class RollWriter(nn.Module):
     def told(self, z: Tensor, before: Tensor, state: Tensor, t: int) -> tuple[Tensor, Tensor]:
         """Return what the head is told at step t, `(N, ...)`, after a step `(N, C)`, and a state."""
         out, state = self.gru(before.unsqueeze(1), state)
-        own = z.unflatten(-1, (self.steps, self.units))[:, t]
+        own = z.unflatten(-1, (-1, self.units))[:, t]
         return self.context(torch.cat([out[:, 0], own], dim=-1)), state
