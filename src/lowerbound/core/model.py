@@ -14,7 +14,7 @@ from lowerbound.core.batch import Batch
 from lowerbound.core.conditional import Conditional
 from lowerbound.core.space import Latents, Space
 from lowerbound.core.trace import Gradient, Latent, Pick, Trace
-from lowerbound.distributions import centre, detached, log_prob, tempered
+from lowerbound.distributions import Markov, centre, detached, log_prob, tempered
 from lowerbound.errors import SettingError, ShapeError, UnknownNameError
 
 #: Chooses the value of a group from its name, its p, and its q (None without data).
@@ -303,12 +303,12 @@ class Model(nn.Module, ABC):
     def _by_path(self, trace: Trace, batch: Batch) -> Trace:
         """Weigh the draws of a trace under q with constant parameters.
 
-        With one group the parameters of q are held constant. With more, those of a lower group
-        depend on the draws above, whose way must stay open: the walk is gone a second time with
+        With one group the parameters of q are held constant. With more, or steps, those of a lower
+        one depend on the draws above, whose way must stay open: the walk is gone a second time with
         the weights of all networks held constant, and the draws that there are.
         """
-        if len(trace.latents) == 1:
-            ((name, one),) = trace.latents.items()
+        ((name, one), *more) = trace.latents.items()
+        if not (more or isinstance(one.q, Markov)):
             held = {name: Latent(one.z, one.p, one.q, detached(one.q))}
             return Trace(trace.log_px, held, trace.penalties, trace.ordered)
         laws: dict[str, Distribution] = {}

@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 
 from lowerbound.core.batch import Batch
 from lowerbound.core.once import once
-from lowerbound.distributions import analytic_kl, log_prob
+from lowerbound.distributions import Markov, analytic_kl, log_prob
 
 #: Which derivative of log q(z|x) the encoder receives: the total one, or only that through the
 #: sample z ("sticking the landing": Roeder, Wu & Duvenaud 2017, arXiv 1703.09194, equation 8).
@@ -64,6 +64,8 @@ class Latent:
     @once
     def kl(self) -> Tensor | None:
         """KL(q || p) given the groups above, `(1 or K, B, units)`, nats; None if not known."""
+        if isinstance(self.q, Markov) and isinstance(self.p, Markov):
+            return self.q.kl_along(self.p, self.z)
         kl = analytic_kl(self.q, self.p)
         return kl if kl is None or kl.ndim == 3 else kl.unsqueeze(0)
 

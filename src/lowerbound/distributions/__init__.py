@@ -11,10 +11,12 @@ from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.kl import analytic_kl
 from lowerbound.distributions.levels import Levels
 from lowerbound.distributions.log_prob import log_prob
+from lowerbound.distributions.markov import Markov
 from lowerbound.distributions.mixture import Mixture
 from lowerbound.distributions.negative_binomial import NegativeBinomial
 from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitNormal
 from lowerbound.distributions.product import Columns, Product
+from lowerbound.distributions.roll import Roll
 from lowerbound.distributions.rounded_logistic import RoundedLogistic, Whole
 from lowerbound.distributions.sequence import Sequence
 from lowerbound.distributions.zero_inflated import Hurdle, ZeroInflated
@@ -26,6 +28,7 @@ __all__ = [
     "DiscretizedLogistic",
     "Flow",
     "Hurdle",
+    "Markov",
     "Mixture",
     "NegativeBinomial",
     "Product",
@@ -33,6 +36,7 @@ __all__ = [
     "Layout",
     "Levels",
     "OneHot",
+    "Roll",
     "RoundedLogistic",
     "CellNormal",
     "Sequence",

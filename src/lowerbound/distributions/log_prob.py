@@ -5,6 +5,7 @@ from torch.distributions import Distribution, MultivariateNormal
 
 from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.product import Product
+from lowerbound.distributions.roll import Roll
 from lowerbound.errors import SupportError
 
 
@@ -31,7 +32,7 @@ def log_prob(distribution: Distribution, value: Tensor, observed: Tensor | None 
             )
             value = value.double()
         return accumulate(distribution.log_prob(value), 0)
-    if not isinstance(distribution, Independent | Product):
+    if not isinstance(distribution, Independent | Product | Roll):
         raise SupportError(
             f"{type(distribution).__name__} has dependent cells and cannot leave unobserved ones "
             "out; use a likelihood of independent cells, or data without gaps"

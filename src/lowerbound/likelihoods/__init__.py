@@ -20,7 +20,7 @@ from lowerbound.likelihoods.log_normal import LogNormal, log_normal
 from lowerbound.likelihoods.negative_binomial import NegativeBinomial, negative_binomial
 from lowerbound.likelihoods.poisson import Poisson, poisson
 from lowerbound.likelihoods.rounded_logistic import RoundedLogistic, rounded_logistic
-from lowerbound.likelihoods.sequence import Autoregressive
+from lowerbound.likelihoods.sequence import Autoregressive, RollLikelihood
 from lowerbound.likelihoods.student_t import StudentT, student_t
 from lowerbound.likelihoods.zero_inflated import (
     ZeroInflatedNegativeBinomial,
@@ -63,6 +63,7 @@ __all__ = [
     "PerDimensionScale",
     "SharedScale",
     "Poisson",
+    "RollLikelihood",
     "RoundedLogistic",
     "Site",
     "StudentT",

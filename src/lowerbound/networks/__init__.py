@@ -5,6 +5,7 @@ from lowerbound.networks.mlp import MLP, mlp
 from lowerbound.networks.pair import Init, Network, Pair
 from lowerbound.networks.recurrent import Reader, Writer
 from lowerbound.networks.residual import ResidualDecoder, ResidualEncoder, residual
+from lowerbound.networks.steps import PerStep, RollWriter, StepReader, Transition
 
 #: By name: from its settings to an encoder and its decoder.
 BUILDERS = {"convolution": convolution, "mlp": mlp, "residual": residual}
@@ -14,10 +15,14 @@ __all__ = [
     "Init",
     "Network",
     "Pair",
+    "PerStep",
     "ResidualDecoder",
     "ResidualEncoder",
     "Reader",
+    "RollWriter",
     "SeriesDecoder",
     "SeriesEncoder",
+    "StepReader",
+    "Transition",
     "Writer",
 ]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from torch.distributions import Distribution
 
 from lowerbound.core import Batch, Bound, Trace, Traceable
 from lowerbound.objectives.annealed import Tempered
@@ -28,7 +29,12 @@ class WithoutLatents(Wrapper):
 
     def trace(self, model: Traceable, batch: Batch) -> Trace:
         """Trace the model at z = 0."""
-        return model.trace_by(lambda name, p, q: (_zeros(q), q), batch)
+        like = torch.zeros((), device=batch.x.device)
+
+        def nothing(name: str, p: Distribution, q: Distribution) -> tuple[torch.Tensor, Distribution]:
+            return like.expand(1, *q.batch_shape, *q.event_shape), q
+
+        return model.trace_by(nothing, batch)
 
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
         """See `Objective.reduce`: the rate has weight 0, and the encoder no gradient."""
@@ -84,8 +90,3 @@ class Staged(Wrapper):
         risen = min(1.0, (fraction - self.cheap) / max(1e-9, self.full - self.cheap))
         return Tempered(self._floored, self.price + (1.0 - self.price) * risen)
 
-
-def _zeros(q: torch.distributions.Distribution) -> torch.Tensor:
-    shape = torch.Size([1]) + q.batch_shape + q.event_shape
-    parameters = q.mean
-    return torch.zeros(shape, device=parameters.device, dtype=parameters.dtype)

@@ -1,0 +1,88 @@
+"""The deep Markov model: a latent for each step of a series of any length."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+from torch.nn.functional import softplus
+
+from lowerbound.core import Batch, Choose, Conditional, Model, Space, View
+from lowerbound.distributions import Markov
+from lowerbound.distributions.markov import gated
+from lowerbound.networks.steps import LEAST, StepReader, Transition
+
+
+class DeepMarkov(Model):
+    """p(x, z) = prod_t p(z_t|z_{t-1}) p(x|z), with q(z_t|z_{t-1}, x) in place of the posterior.
+
+    z is one group of shape `(T, Z)`. A series ends with the last step of which a cell is observed;
+    of later steps nothing is known, so that q is p there and they are in no density. Cells that
+    were not observed before that are missing as anywhere.
+
+    Args:
+        transition: p(z_t|z_{t-1}).
+        reader: Computes gate, shift and spread of q at each step: `(3, Z)` numbers.
+        likelihood: p(x|z), from z flattened to `(..., T Z)`.
+        view: What the reader sees of a batch: `(B, n T, C)`, cells and their mask one below the
+            other.
+        steps: T of series that are drawn; others are as long as they are.
+        units: Z.
+
+    Source: Krishnan, Shalit & Sontag (2017), arXiv 1609.09869.
+    Differs: q(z_t|z_{t-1}, x) is linear in z_{t-1}, with a gate that x chooses, so that all of its
+        numbers are computed at once.
+    """
+
+    def __init__(
+        self,
+        transition: Transition,
+        reader: StepReader,
+        likelihood: Conditional,
+        view: View,
+        steps: int,
+        units: int,
+    ) -> None:
+        super().__init__()
+        self.transition, self.reader = transition, reader
+        self.likelihood, self.view = likelihood, view
+        self.steps, self.units = steps, units
+
+    @property
+    def latents(self) -> Mapping[str, Space]:
+        """The one group, "z", `(T, Z)`."""
+        return {"z": Space((self.steps, self.units))}
+
+    def descend(
+        self, choose: Choose, batch: Batch | None = None, condition: Tensor | None = None
+    ) -> Distribution:
+        """See `Model.descend`: ask for the latents of all steps, return p(x|z)."""
+        counts = q = None
+        zero = self.transition.first.new_zeros(self.steps, self.units)
+        if batch is not None:
+            counts = _lasting(batch)
+            zero = zero.new_zeros(()).expand(*batch.x.shape[:2], self.units)
+            q = self._posterior(batch, zero, counts)
+        z = choose("z", Markov(self.transition, zero, counts), q)
+        return self.likelihood(z.flatten(start_dim=-2))
+
+    def _posterior(self, batch: Batch, zero: Tensor, counts: Tensor | None) -> Markov:
+        seen = self.view(batch).unflatten(1, (-1, batch.x.shape[1]))
+        seen = seen.transpose(1, 2).flatten(start_dim=2)
+        lengths = None if counts is None else counts.sum(dim=1)
+        gate, shift, wide = self.reader(seen.to(zero.dtype), lengths).unbind(dim=-2)
+        # all at 0 is near the prior's start: half of the step before, a spread of about 1
+        step = gated(torch.sigmoid(gate), shift, LEAST + softplus(wide + 0.54))
+        return Markov(step, zero, counts, after=self.transition)
+
+    def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
+        """See `Model.check`: the likelihood knows."""
+        self.likelihood.check(x, observed, name)
+
+
+def _lasting(batch: Batch) -> Tensor | None:
+    """Tell which steps of `(B, T)` are not after the end of their series; None if all are."""
+    if batch.observed is None:
+        return None
+    seen = batch.observed.any(dim=-1)
+    return seen.flip(1).cummax(dim=1).values.flip(1)
