@@ -115,6 +115,7 @@ OPTIONS = [
     ("binary 5", {"prior": "autoregressive", "prior.width": 8, "posterior": "full"}),
     ("ordinal 5", {"prior": "gaussian", "covariance": "full"}),
     ("real 1", {"prior": "heavy-tailed", "tails": "laplace"}),
+    ("binary 5", {"prior": "exemplar", "exemplars": 6}),
 ]
 
 

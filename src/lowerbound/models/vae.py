@@ -66,13 +66,15 @@ class VAE(Model):
         self, choose: Choose, batch: Batch | None = None, condition: Tensor | None = None
     ) -> Distribution:
         """See `Model.descend`: ask for z, return p(x|z)."""
-        if self.told is None:
-            q = None if batch is None else self.posterior(self.view(batch))
-            return self.likelihood(choose("z", self.prior(condition), q))
         q = None
         if batch is not None:
-            q = self.posterior(self.told.show(self.view(batch), condition))
-        z = choose("z", self.prior(condition), q)
+            seen = self.view(batch)
+            q = self.posterior(seen if self.told is None else self.told.show(seen, condition))
+        among = self.training and q is not None
+        p = self.prior.among(q, condition) if among else self.prior(condition)
+        z = choose("z", p, q)
+        if self.told is None:
+            return self.likelihood(z)
         return self.likelihood(torch.cat([z, self.told(condition, z)], dim=-1))
 
     def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:

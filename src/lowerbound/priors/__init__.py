@@ -2,6 +2,7 @@
 
 from lowerbound.priors.autoregressive import AutoregressivePrior, autoregressive
 from lowerbound.priors.codes import Bernoulli, Categorical, bernoulli, categorical
+from lowerbound.priors.exemplar import ExemplarPrior, exemplar
 from lowerbound.priors.flow import FlowPrior, flow
 from lowerbound.priors.gaussian import Gaussian, gaussian
 from lowerbound.priors.heavy_tailed import HeavyTailed, heavy_tailed
@@ -15,6 +16,7 @@ BUILDERS = {
     "standard-normal": standard_normal,
     "mixture": mixture,
     "vamp": vamp,
+    "exemplar": exemplar,
     "flow": flow,
     "gaussian": gaussian,
     "autoregressive": autoregressive,
@@ -27,6 +29,7 @@ __all__ = [
     "AutoregressivePrior",
     "Bernoulli",
     "Categorical",
+    "ExemplarPrior",
     "FlowPrior",
     "Gaussian",
     "HeavyTailed",

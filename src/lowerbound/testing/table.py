@@ -27,6 +27,7 @@ PRIORS: Mapping[str, Callable[[priors.Site], Conditional]] = {
     "StandardNormal": priors.BUILDERS["standard-normal"],
     "Mixture": partial(priors.BUILDERS["mixture"], components=4),
     "VampPrior": partial(priors.BUILDERS["vamp"], components=3),
+    "ExemplarPrior": partial(priors.BUILDERS["exemplar"], exemplars=5),
     "FlowPrior": partial(priors.BUILDERS["flow"], layers=2, width=8),
     "Gaussian": partial(priors.BUILDERS["gaussian"], covariance="full"),
     "AutoregressivePrior": partial(priors.BUILDERS["autoregressive"], layers=2, width=8),
