@@ -114,8 +114,12 @@ OPTIONS = [
     ("binary 5", {"posterior": "flow", "posterior.maps": "autoregressive", "posterior.width": 8}),
     ("binary 5", {"prior": "autoregressive", "prior.width": 8, "posterior": "full"}),
     ("ordinal 5", {"prior": "gaussian", "covariance": "full"}),
-    ("real 1", {"prior": "heavy-tailed", "tails": "laplace"}),
+    ("real 1", {"prior": "laplace", "posterior": "laplace"}),
     ("binary 5", {"prior": "exemplar", "exemplars": 6}),
+    ("binary 5", {"prior": "gamma", "posterior": "gamma"}),
+    ("ordinal 5", {"prior": "dirichlet", "posterior": "dirichlet"}),
+    ("binary 5", {"prior": "sphere", "posterior": "power-spherical"}),
+    ("ordinal 5", {"prior": "student", "posterior": "laplace"}),
 ]
 
 

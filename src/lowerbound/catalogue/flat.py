@@ -18,6 +18,15 @@ from lowerbound.models import VAE
 from lowerbound.networks import Init, Network, Pair
 from lowerbound.priors import Site as Place
 
+#: By what a posterior gives: the usual prior of such values.
+PRIOR_OF = {
+    "reals": "standard-normal",
+    "classes": "categorical",
+    "bits": "bernoulli",
+    "positive numbers": "gamma",
+    "shares": "dirichlet",
+    "directions": "sphere",
+}
 Inputs = Literal["standardized", "symmetric", "raw", "binned"]
 
 
@@ -90,6 +99,11 @@ def flat(
     top = Choice.of(prior)
     build = SLOTS["prior"].builders[SLOTS["prior"].check(top.name)]
     p = build(Place(latents, seen, q), **top.settings)
+    if p.values != q.values:
+        raise SettingError(
+            f"posterior '{about.name}' gives {q.values}, and prior '{top.name}' is a law of "
+            f"{p.values}; use prior={PRIOR_OF[q.values]}"
+        )
     return VAE(p, q, Fields(decoder, cells), view, told)
 
 

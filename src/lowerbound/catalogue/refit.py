@@ -105,6 +105,8 @@ def refit(
     name, space = next(iter(model.latents.items()))
     if space.discrete or len(space.shape) != 1:
         raise SettingError(f"a prior is refitted to a vector of latents; group '{name}' is none")
+    if space.on:
+        raise SettingError(f"a prior is refitted to any numbers; group '{name}' holds {space.on}")
     if len(data.train) < FEWEST or len(data.validation) < FEWEST // 10:
         raise DataError(
             f"a prior is fitted to at least {FEWEST} training and {FEWEST // 10} validation "

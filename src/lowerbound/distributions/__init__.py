@@ -18,6 +18,8 @@ from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitN
 from lowerbound.distributions.product import Columns, Product
 from lowerbound.distributions.rounded_logistic import RoundedLogistic, Whole
 from lowerbound.distributions.sequence import Sequence
+from lowerbound.distributions.sphere import PowerSpherical, UniformSphere
+from lowerbound.distributions.surface import surface
 from lowerbound.distributions.zero_inflated import ZeroInflated
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Hurdle",
     "Mixture",
     "NegativeBinomial",
+    "PowerSpherical",
     "Product",
     "Independent",
     "Layout",
@@ -38,6 +41,7 @@ __all__ = [
     "CellNormal",
     "Sequence",
     "SharedScaleNormal",
+    "UniformSphere",
     "UnitNormal",
     "Whole",
     "ZeroInflated",
@@ -49,5 +53,6 @@ __all__ = [
     "is_discrete",
     "log_prob",
     "spread",
+    "surface",
     "tempered",
 ]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from lowerbound.core import Batch, Choose, Conditional, Factor, Model, Space, Told, View
-from lowerbound.distributions import is_discrete
+from lowerbound.distributions import is_discrete, surface
 
 
 class VAE(Model):
@@ -60,7 +60,7 @@ class VAE(Model):
     def latents(self) -> Mapping[str, Space]:
         """The one group, "z"."""
         law = self.prior()
-        return {"z": Space(tuple(law.event_shape), discrete=is_discrete(law))}
+        return {"z": Space(tuple(law.event_shape), is_discrete(law), surface(law))}
 
     def descend(
         self, choose: Choose, batch: Batch | None = None, condition: Tensor | None = None

@@ -3,11 +3,13 @@
 from lowerbound.priors.autoregressive import AutoregressivePrior, autoregressive
 from lowerbound.priors.codes import Bernoulli, Categorical, bernoulli, categorical
 from lowerbound.priors.exemplar import ExemplarPrior, exemplar
+from lowerbound.priors.families import Dirichlet, Gamma, dirichlet, gamma
 from lowerbound.priors.flow import FlowPrior, flow
 from lowerbound.priors.gaussian import Gaussian, gaussian
-from lowerbound.priors.heavy_tailed import HeavyTailed, heavy_tailed
+from lowerbound.priors.heavy_tailed import HeavyTailed, laplace, student
 from lowerbound.priors.mixture import Mixture, mixture
 from lowerbound.priors.site import Site
+from lowerbound.priors.sphere import Sphere, sphere
 from lowerbound.priors.standard_normal import StandardNormal, standard_normal
 from lowerbound.priors.vamp import VampPrior, vamp
 
@@ -20,7 +22,11 @@ BUILDERS = {
     "flow": flow,
     "gaussian": gaussian,
     "autoregressive": autoregressive,
-    "heavy-tailed": heavy_tailed,
+    "student": student,
+    "laplace": laplace,
+    "gamma": gamma,
+    "dirichlet": dirichlet,
+    "sphere": sphere,
     "categorical": categorical,
     "bernoulli": bernoulli,
 }
@@ -29,12 +35,15 @@ __all__ = [
     "AutoregressivePrior",
     "Bernoulli",
     "Categorical",
+    "Dirichlet",
     "ExemplarPrior",
     "FlowPrior",
+    "Gamma",
     "Gaussian",
     "HeavyTailed",
     "Mixture",
     "Site",
+    "Sphere",
     "StandardNormal",
     "VampPrior",
 ]

@@ -19,6 +19,7 @@ from lowerbound.distributions import (
     is_discrete,
     log_prob,
     spread,
+    surface,
 )
 from lowerbound.priors import StandardNormal
 from lowerbound.seeding import seeded
@@ -31,10 +32,12 @@ from lowerbound.testing.laws import (
     check_density,
     check_draw_gradients,
     check_finite,
+    check_on_sphere,
     check_reached,
     check_rows,
     check_shape,
     perturbed,
+    unbounded,
 )
 
 #: Sizes of numbers, from next to nothing to far beyond any data.
@@ -66,7 +69,7 @@ def check_prior(prior: Conditional, *, seed: int = 0) -> None:
         for size in FAR:
             check_finite(log_prob(p, torch.full((1, latents), size)), f"log p(z) at {size:g}")
         precise = copy.deepcopy(prior).double()
-        check_density(precise(None), "p(z)")
+        _check_law(precise(None), "p(z)")
         z = precise(None).sample(torch.Size([3])).double()
         assert_close_gradient(
             lambda z: log_prob(precise(None), z), [z], name="the gradient of log p(z)"
@@ -119,7 +122,7 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
                 raise AssertionError("two rows of a batch share their noise: draws must differ")
             q = precise(x[:2])
             z = q.sample(torch.Size([3]))
-        check_density(q, "q(z|x)")
+        _check_law(q, "q(z|x)")
         if x.is_floating_point():
             _check_draw_gradients(precise, x[:1].double())
         check_parameter_gradient(precise, lambda law: law(x[:2]), z, "log q(z|x)")
@@ -129,6 +132,14 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
             wild = posterior(torch.full_like(x, 1.0) * size if x.is_floating_point() else x)
             check_finite(log_prob(wild, wild.rsample()), f"log q(z|x) at x = {size:g}")
         check_copies(posterior, "the posterior")
+
+
+def _check_law(q: Distribution, name: str) -> None:
+    """Assert that a density is one, and that its draws follow it, where its values lie."""
+    if surface(q) == "directions":
+        check_on_sphere(q, name)
+    else:
+        check_density(unbounded(q), name)
 
 
 def _check_prior_of_codes(prior: Conditional) -> None:

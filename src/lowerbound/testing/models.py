@@ -17,7 +17,7 @@ from torch.distributions import (
 
 from lowerbound.core import Model, Trace, flatten
 from lowerbound.data import Batch
-from lowerbound.distributions import Flow, Product, log_prob
+from lowerbound.distributions import Flow, PowerSpherical, Product, log_prob
 from lowerbound.models import VAE
 from lowerbound.objectives import ELBO, Objective
 from lowerbound.seeding import seeded
@@ -142,7 +142,8 @@ def _by_rejection(q: Distribution) -> bool:
     """Tell whether draws are proposed and rejected, and so use up more or less noise."""
     while hasattr(q, "base_dist"):
         q = q.base_dist  # type: ignore[attr-defined]
-    return isinstance(q, Beta | Dirichlet | Gamma | InverseGamma | StudentT | VonMises)
+    kinds = Beta | Dirichlet | Gamma | InverseGamma | PowerSpherical | StudentT | VonMises
+    return isinstance(q, kinds)
 
 
 def check_masks(model: Model, batch: Batch, objective: Objective) -> None:

@@ -33,13 +33,19 @@ PRIORS: Mapping[str, Callable[[priors.Site], Conditional]] = {
     "AutoregressivePrior": partial(priors.BUILDERS["autoregressive"], layers=2, width=8),
     "Categorical": priors.BUILDERS["categorical"],
     "Bernoulli": priors.BUILDERS["bernoulli"],
-    "HeavyTailed": priors.BUILDERS["heavy-tailed"],
+    "HeavyTailed": priors.BUILDERS["student"],
+    "Gamma": partial(priors.BUILDERS["gamma"], concentration=0.7),
+    "Dirichlet": partial(priors.BUILDERS["dirichlet"], concentration=0.7),
+    "Sphere": priors.BUILDERS["sphere"],
 }
 
 #: Posteriors; each is made around a network that puts out its `parameters_shape(latents)`.
 POSTERIORS: Mapping[str, Any] = {family.__name__: family for family in posteriors.BUILDERS.values()}
 #: Settings that keep a posterior of the table small.
 SMALL: Mapping[str, Mapping[str, Any]] = {"FlowPosterior": {"layers": 2, "width": 8}}
+
+#: Parts that need two units at least.
+_PLURAL = ("Dirichlet", "DirichletPosterior", "PowerSphericalPosterior", "Sphere")
 
 #: Laws of cells, from the shape of the event, or for each law the columns that have it.
 Laws = Cells | Mapping[tuple[int, ...], Cells]
@@ -122,6 +128,7 @@ OBJECTIVES: Mapping[str, Claim] = {
     "StickingTheLanding": Claim(lambda: objectives.StickingTheLanding(samples=2)),
     "DReG": Claim(lambda: objectives.DReG(samples=3)),
     "RLOO": Claim(lambda: objectives.RLOO(samples=2)),
+    "DisARM": Claim(lambda: objectives.DisARM(samples=2)),
     "Enumerated": Claim(lambda: objectives.Enumerated()),
     "CIWAE": Claim(lambda: objectives.CIWAE(samples=3)),
     "Renyi": Claim(lambda: objectives.Renyi(samples=3)),
@@ -203,14 +210,14 @@ def _cells(field: Field, rows: int, dtype: torch.dtype) -> Tensor:
 
 def prior_of(name: str, latents: int = 3) -> Conditional:
     """Make a prior of the table, beside a small posterior for those that are made of it."""
-    inputs = (4,)
+    inputs, latents = (4,), max(latents, 1 + (name in _PLURAL))
     q = posterior_of("DiagonalGaussian", inputs, latents)
     return PRIORS[name](priors.Site(latents, inputs, q))
 
 
 def posterior_of(name: str, shape: tuple[int, ...] = (4,), latents: int = 3) -> Conditional:
     """Make a posterior of the table around a small network, for x of `shape`."""
-    family = POSTERIORS[name]
+    family, latents = POSTERIORS[name], max(latents, 1 + (name in _PLURAL))
     network = MLP(shape, family.parameters_shape(latents), hidden=(8,))
     return family(network, **SMALL.get(name, {}))
 
