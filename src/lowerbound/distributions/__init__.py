@@ -3,7 +3,7 @@
 from lowerbound.distributions.binned import Binned, Layout
 from lowerbound.distributions.bins import Bins
 from lowerbound.distributions.centre import centre, expected, spread, tempered
-from lowerbound.distributions.codes import OneHot, is_discrete
+from lowerbound.distributions.codes import Codes, OneHot, Settled, is_discrete
 from lowerbound.distributions.detach import detached
 from lowerbound.distributions.discretized_logistic import DiscretizedLogistic
 from lowerbound.distributions.flow import Flow
@@ -25,6 +25,7 @@ from lowerbound.distributions.zero_inflated import ZeroInflated
 __all__ = [
     "Binned",
     "Bins",
+    "Codes",
     "Columns",
     "DiscretizedLogistic",
     "Flow",
@@ -40,6 +41,7 @@ __all__ = [
     "RoundedLogistic",
     "CellNormal",
     "Sequence",
+    "Settled",
     "SharedScaleNormal",
     "UniformSphere",
     "UnitNormal",

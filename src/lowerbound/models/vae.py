@@ -27,7 +27,7 @@ class VAE(Model):
 
     Source: Kingma & Welling (2014), arXiv 1312.6114; Rezende, Mohamed & Wierstra (2014),
         arXiv 1401.4082. With a condition: Sohn, Lee & Yan (2015), section 4.1, NeurIPS.
-    Differs: z does not depend on the condition under the prior.
+    Differs: z depends on the condition under the priors "given" and a refitted mixture alone.
 
     Example:
         >>> import torch

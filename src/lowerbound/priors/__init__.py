@@ -6,7 +6,9 @@ from lowerbound.priors.exemplar import ExemplarPrior, exemplar
 from lowerbound.priors.families import Dirichlet, Gamma, dirichlet, gamma
 from lowerbound.priors.flow import FlowPrior, flow
 from lowerbound.priors.gaussian import Gaussian, gaussian
+from lowerbound.priors.given import GivenPrior, given
 from lowerbound.priors.heavy_tailed import HeavyTailed, laplace, student
+from lowerbound.priors.masked_codes import CodesPrior, codes
 from lowerbound.priors.mixture import Mixture, mixture
 from lowerbound.priors.site import Site
 from lowerbound.priors.sphere import Sphere, sphere
@@ -21,6 +23,7 @@ BUILDERS = {
     "exemplar": exemplar,
     "flow": flow,
     "gaussian": gaussian,
+    "given": given,
     "autoregressive": autoregressive,
     "student": student,
     "laplace": laplace,
@@ -29,17 +32,20 @@ BUILDERS = {
     "sphere": sphere,
     "categorical": categorical,
     "bernoulli": bernoulli,
+    "codes": codes,
 }
 
 __all__ = [
     "AutoregressivePrior",
     "Bernoulli",
     "Categorical",
+    "CodesPrior",
     "Dirichlet",
     "ExemplarPrior",
     "FlowPrior",
     "Gamma",
     "Gaussian",
+    "GivenPrior",
     "HeavyTailed",
     "Mixture",
     "Site",

@@ -13,6 +13,7 @@ from torch.distributions import Distribution
 
 from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import (
+    Settled,
     analytic_kl,
     centre,
     detached,
@@ -23,7 +24,7 @@ from lowerbound.distributions import (
 )
 from lowerbound.priors import StandardNormal
 from lowerbound.seeding import seeded
-from lowerbound.testing.assertions import assert_close_gradient, assert_mean
+from lowerbound.testing.assertions import assert_close_gradient, assert_mean, check_close
 from lowerbound.testing.codes import check_codes, check_kl_of_codes
 from lowerbound.testing.gradients import check_kl_by_quadrature, check_parameter_gradient
 from lowerbound.testing.laws import (
@@ -91,7 +92,7 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
         x: Some data, `(B, *event)`, at least 2 rows.
     """
     with seeded(seed):
-        posterior = perturbed(posterior)
+        posterior = perturbed(posterior).eval()
         q = posterior(x)
         rows = len(x)
         if q.batch_shape != torch.Size([rows]) or len(q.event_shape) != 1:
@@ -99,6 +100,9 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
                 f"a posterior has batch ({rows},) and event (D,), got {tuple(q.batch_shape)} and "
                 f"{tuple(q.event_shape)}"
             )
+        if isinstance(q, Settled):
+            _check_settled(posterior, x)
+            return
         if is_discrete(q):
             _check_posterior_of_codes(posterior, x)
             return
@@ -170,6 +174,25 @@ def _check_posterior_of_codes(posterior: Conditional, x: Tensor) -> None:
     z = exact.sample(torch.Size([3]))
     check_parameter_gradient(precise, lambda law: law(x[:2].double()), z, "log q(z|x)")
     check_kl_of_codes(precise(x[:1].double()), precise(x[1:2].double()))
+    check_copies(posterior, "the posterior")
+
+
+def _check_settled(posterior: Conditional, x: Tensor) -> None:
+    """Every variable is a code, its chance 1, and the gradient goes through it to the encoder."""
+    q = posterior(x)
+    z = q.rsample(torch.Size([5]))
+    density = log_prob(q, z)
+    check_shape(density, (5, len(x)), "log q(z|x)")
+    check_close(density, torch.zeros(()), "log q(z|x) of its own codes")
+    check_reached(posterior, z.square().sum() + density.sum(), "q(z|x)")
+    check_rows(lambda rows: _parameters(posterior(rows)), x, "q(z|x)")
+    points = posterior.points.detach()  # type: ignore[union-attr]
+    apart = torch.cdist(z.detach().unflatten(-1, (-1, points.shape[-1])), points)
+    check_close(apart.amin(dim=-1), torch.zeros(()), "the distance of q(z|x) from a code", 1e-6)
+    if bool(torch.isfinite(log_prob(q, z + 1)).any()):
+        raise AssertionError("q(z|x) gives codes a chance that it does not give")
+    for size in FAR[1:]:
+        check_finite(posterior(torch.full_like(x, size)).value, f"q(z|x) at x = {size:g}")
     check_copies(posterior, "the posterior")
 
 

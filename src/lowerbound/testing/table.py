@@ -33,6 +33,8 @@ PRIORS: Mapping[str, Callable[[priors.Site], Conditional]] = {
     "AutoregressivePrior": partial(priors.BUILDERS["autoregressive"], layers=2, width=8),
     "Categorical": priors.BUILDERS["categorical"],
     "Bernoulli": priors.BUILDERS["bernoulli"],
+    "CodesPrior": lambda site: priors.CodesPrior(site.latents, codes=3, width=8),
+    "GivenPrior": priors.BUILDERS["given"],
     "HeavyTailed": priors.BUILDERS["student"],
     "Gamma": partial(priors.BUILDERS["gamma"], concentration=0.7),
     "Dirichlet": partial(priors.BUILDERS["dirichlet"], concentration=0.7),
@@ -42,7 +44,10 @@ PRIORS: Mapping[str, Callable[[priors.Site], Conditional]] = {
 #: Posteriors; each is made around a network that puts out its `parameters_shape(latents)`.
 POSTERIORS: Mapping[str, Any] = {family.__name__: family for family in posteriors.BUILDERS.values()}
 #: Settings that keep a posterior of the table small.
-SMALL: Mapping[str, Mapping[str, Any]] = {"FlowPosterior": {"layers": 2, "width": 8}}
+SMALL: Mapping[str, Mapping[str, Any]] = {
+    "FlowPosterior": {"layers": 2, "width": 8},
+    "VectorQuantised": {"codes": 4, "size": 1},
+}
 
 #: Parts that need two units at least.
 _PLURAL = ("Dirichlet", "DirichletPosterior", "PowerSphericalPosterior", "Sphere")
@@ -142,10 +147,10 @@ OBJECTIVES: Mapping[str, Claim] = {
 GUIDES = ("Capacity", "Discrepancy", "Disentangled", "Gumbel", "TotalCorrelation")
 
 #: Every recipe of the catalogue, and settings that keep its model small.
-_NAMES = "auto vae beta-vae iwae table discrete beta-tc dip mmd capacity"
+_NAMES = "auto vae beta-vae iwae table discrete beta-tc dip mmd capacity fsq"
 RECIPES: Mapping[str, Mapping[str, object]] = {
     name: {"latents": 3, "hidden": [16], "channels": 4} for name in _NAMES.split()
-}
+} | {"vq": {"latents": 4, "codes": 4, "size": 2, "hidden": [16], "channels": 4}}
 
 
 def _schema(kind: str, shape: tuple[int, ...], levels: int | None, precision: str) -> Schema:
