@@ -12,7 +12,7 @@ from lowerbound.errors import SettingError, ShapeError
 from lowerbound.likelihoods import Bernoulli, Fields
 from lowerbound.models import VAE
 from lowerbound.networks import MLP
-from lowerbound.objectives import ELBO, RLOO, Annealed, Enumerated, Gumbel
+from lowerbound.objectives import ELBO, RLOO, Annealed, DisARM, Enumerated, Gumbel
 from lowerbound.posteriors import BernoulliPosterior, CategoricalPosterior
 from lowerbound.priors import Bernoulli as Bits
 from lowerbound.priors import Categorical
@@ -85,6 +85,29 @@ def test_the_mean_gradient_of_scores_is_that_of_the_sum(kind):
     # the ELBO of today's draws has no score, and misses it
     (biased,) = torch.autograd.grad(ELBO()(model, rows).value.sum(), shifts)
     assert ((biased.mean(dim=0) - known[0]).abs() > 0.2).any()
+
+
+def test_the_mean_gradient_of_mirrored_pairs_is_that_of_the_sum_with_less_noise():
+    model, batch = small("bernoulli")
+    rows = Batch(batch.x[:1].expand(20_000, -1))
+    shifts = torch.zeros(20_000, 4, dtype=torch.float64, requires_grad=True)
+    model.posterior.network = Shifted(model.posterior.network, shifts)
+    bound = DisARM(samples=2)(model, rows)
+    (drawn,) = torch.autograd.grad(bound.value.sum(), shifts)
+    value, _ = by_hand(model, batch.rows(slice(0, 1)))
+    (known,) = torch.autograd.grad(value.sum(), shifts)
+    assert_mean(drawn, known[0], resolves=0.1, name="the gradient by pairs")
+    assert_mean(bound.value, value.detach(), resolves=0.1, name="the ELBO by pairs")
+    (scores,) = torch.autograd.grad(RLOO(samples=2)(model, rows).value.sum(), shifts)
+    assert drawn.var(dim=0).sum() < scores.var(dim=0).sum()
+
+
+def test_pairs_are_for_bits_and_even_numbers_of_draws():
+    model, batch = small("categorical")
+    with pytest.raises(SettingError, match="none of bits; use estimator=rloo"):
+        DisARM()(model, batch)
+    with pytest.raises(SettingError, match="even number, got 3"):
+        DisARM(3)
 
 
 def test_the_value_of_scores_is_the_drawn_elbo():

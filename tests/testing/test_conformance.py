@@ -114,7 +114,14 @@ OPTIONS = [
     ("binary 5", {"posterior": "flow", "posterior.maps": "autoregressive", "posterior.width": 8}),
     ("binary 5", {"prior": "autoregressive", "prior.width": 8, "posterior": "full"}),
     ("ordinal 5", {"prior": "gaussian", "covariance": "full"}),
-    ("real 1", {"prior": "heavy-tailed", "tails": "laplace"}),
+    ("real 1", {"prior": "laplace", "posterior": "laplace"}),
+    ("binary 5", {"prior": "exemplar", "exemplars": 6}),
+    ("binary 5", {"prior": "gamma", "posterior": "gamma"}),
+    ("binary 5", {"prior": "codes", "posterior": "fsq", "prior.width": 8}),
+    ("ordinal 5", {"prior": "codes", "posterior": "vq", "codes": 4, "size": 3}),
+    ("ordinal 5", {"prior": "dirichlet", "posterior": "dirichlet"}),
+    ("binary 5", {"prior": "sphere", "posterior": "power-spherical"}),
+    ("ordinal 5", {"prior": "student", "posterior": "laplace"}),
 ]
 
 

@@ -27,7 +27,8 @@ def interpolate(
         end: Another, same shape.
         steps: Points in all, at least 2.
         spherical: Go along the great circle of each group of latents, so that points between keep
-            a norm that is likely under N(0, I); otherwise along the straight line.
+            a norm that is likely under N(0, I); otherwise along the straight line. Directions
+            always go along the circle, shares along the line.
         observed: Which cells of the two are known, bool `(2, *event)`; None when all are.
 
     Returns:
@@ -50,7 +51,9 @@ def interpolate(
     way: dict[str, Tensor] = {}
     for name, group in encode(model, Examples(ends, observed)).groups.items():
         a, b = group.flatten(start_dim=1)
-        points = _sphere(a, b, t) if spherical else (1 - t) * a + t * b
+        on = model.latents[name].on
+        round_about = on == "directions" or (spherical and on != "shares")
+        points = _sphere(a, b, t) if round_about else (1 - t) * a + t * b
         way[name] = points.reshape(steps, *group.shape[1:])
     return decode(model, way)
 

@@ -73,6 +73,11 @@ def _moving(
         place -= space.units
     if model.latents[moved].discrete:
         raise SettingError(f"unit {unit} belongs to group '{moved}', whose codes have no reach")
+    if model.latents[moved].on:
+        raise SettingError(
+            f"unit {unit} belongs to group '{moved}', which holds {model.latents[moved].on}: no unit "
+            "moves by itself; interpolate between examples"
+        )
     names = list(model.latents)
 
     def choose(name: str, p: Distribution, q: Distribution | None) -> Tensor:

@@ -33,9 +33,9 @@ class Assembly:
         training: The settings of its training.
         settings: The model's and the objective's settings, all of them, as JSON values.
         words: The reasons for the choices, one sentence each.
-        refit: The prior to be fitted after training, "mixture", "flow" or "auto"; empty for none.
-            Without the setting `refit` it is "mixture" where the recipe says so and p(z) is
-            N(0, I).
+        refit: The prior to be fitted after training, "mixture", "flow", "autoregressive" or
+            "auto"; empty for none. Without the setting `refit` it is the recipe's, where the
+            recipe's own p(z) was not replaced.
     """
 
     recipe: Recipe
@@ -98,12 +98,17 @@ def assemble(
         )
     with seeded(seed):
         model, objective = recipe(schema, **arguments)
-    refit = str(given.get("refit", settings_of(recipe_named(name))["refit"].default))
-    if refit == "none" or ("refit" not in given and resolved.get("prior") != "standard-normal"):
+    own = settings_of(recipe_named(name))
+    refit = str(given.get("refit", own["refit"].default))
+    replaced = "prior" in own and resolved.get("prior") != own["prior"].default
+    if refit == "none" or ("refit" not in given and replaced):
         refit = ""
     if refit:
-        noun = "mixture or a flow" if refit == "auto" else refit
-        words = (*words, f"After training a {noun} is fitted to the encodings, if it is better.")
+        noun = {"auto": "better prior", "autoregressive": "prior of codes, each given those before"}
+        words = (
+            *words,
+            f"After training a {noun.get(refit, refit)} is fitted to the encodings, if it is better.",
+        )
     return Assembly(recipe, model, objective, training, plain(resolved), words, refit)
 
 
@@ -150,12 +155,15 @@ def check_values(recipe: Recipe, given: Mapping[str, Any]) -> None:
     if latents is not None and not 1 <= latents <= 65536:
         raise SettingError(f"latents must be from 1 to 65536, got {latents}")
     probes: dict[str, tuple[Any, ...]] = {
-        "prior": (priors.Site(1, (1,), priors.StandardNormal(1)),),
+        "prior": (priors.Site(2, (1,), priors.StandardNormal(2)),),
         "likelihood": (likelihoods.Site("real", (1,)),),
         "network": (),
     }
     for slot, arguments in probes.items():
+        chosen = given.get(slot, known[slot].default if slot in known else None)
         for builder, function in SLOTS[slot].builders.items():
+            if chosen in SLOTS[slot].builders and builder != chosen:
+                continue
             inner = {
                 name.partition(".")[2]: value
                 for name, value in given.items()

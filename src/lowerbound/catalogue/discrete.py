@@ -1,5 +1,6 @@
 """The VAE whose latents are codes."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from lowerbound.catalogue.flat import flat
@@ -8,7 +9,7 @@ from lowerbound.catalogue.recipe import recipe
 from lowerbound.catalogue.slots import Posterior, Prior
 from lowerbound.core import Model
 from lowerbound.data import Schema
-from lowerbound.objectives import ELBO, RLOO, Enumerated, Gumbel, Objective
+from lowerbound.objectives import ELBO, RLOO, DisARM, Enumerated, Gumbel, Objective
 
 
 @recipe(
@@ -27,7 +28,7 @@ def discrete(
     latents: int = 64,
     prior: Prior = "categorical",
     posterior: Posterior = "categorical",
-    estimator: Literal["rloo", "enumerate", "gumbel"] = "rloo",
+    estimator: Literal["rloo", "disarm", "enumerate", "gumbel"] = "rloo",
     samples: int = 4,
     temperature: float = 0.5,
     beta_warm_up: float = 0.0,
@@ -41,16 +42,18 @@ def discrete(
         prior: p(z), "categorical" or "bernoulli" as the posterior.
         posterior: q(z|x), "categorical" or "bernoulli".
         estimator: Of the encoder's gradient. "enumerate": exact, for up to 4,096 values of z;
-            "rloo": unbiased, by scores; "gumbel": by draws between the codes, biased.
+            "rloo": unbiased, by scores; "disarm": likewise, by pairs of draws, of bits; "gumbel": by draws between the codes, biased.
         samples: Draws of z for each example.
         temperature: Of "gumbel".
         beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.
         **parts: Of the model: see `flat`.
     """
-    made: dict[str, Objective] = {
-        "enumerate": Enumerated(),
-        "gumbel": Gumbel(samples, temperature),
+    make: dict[str, Callable[[], Objective]] = {
+        "rloo": lambda: RLOO(samples),
+        "disarm": lambda: DisARM(samples),
+        "enumerate": Enumerated,
+        "gumbel": lambda: Gumbel(samples, temperature),
     }
-    objective = made[estimator] if estimator in made else RLOO(samples)
+    objective = make[estimator]()
     model = flat(schema, latents=latents, prior=prior, posterior=posterior, **parts)
     return model, guided(objective, beta_warm_up)

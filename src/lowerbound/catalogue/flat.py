@@ -18,6 +18,16 @@ from lowerbound.models import VAE
 from lowerbound.networks import Init, Network, Pair
 from lowerbound.priors import Site as Place
 
+#: By what a posterior gives: the usual prior of such values.
+PRIOR_OF = {
+    "reals": "standard-normal",
+    "classes": "categorical",
+    "bits": "bernoulli",
+    "codes": "codes",
+    "positive numbers": "gamma",
+    "shares": "dirichlet",
+    "directions": "sphere",
+}
 Inputs = Literal["standardized", "symmetric", "raw", "binned"]
 
 
@@ -82,14 +92,21 @@ def flat(
         for net in (encoder, decoder):
             net.start(first)
         if first not in ("glorot", "torch"):
-            encoder.start_small()
+            if family.values != "codes":  # all of them near 0 would be rounded to one
+                encoder.start_small()
         if first != "torch":
             sites = sites_of(schema, about_x.name)
             start_at_mean(decoder, laws, sites, by_channel=pair.images)
     q = family(encoder, **about.settings)
     top = Choice.of(prior)
     build = SLOTS["prior"].builders[SLOTS["prior"].check(top.name)]
-    p = build(Place(latents, seen, q), **top.settings)
+    levels = () if told is None else told.levels
+    p = build(Place(latents, seen, q, levels), **top.settings)
+    if p.values != q.values:
+        raise SettingError(
+            f"posterior '{about.name}' gives {q.values}, and prior '{top.name}' is a law of "
+            f"{p.values}; use prior={PRIOR_OF[q.values]}"
+        )
     return VAE(p, q, Fields(decoder, cells), view, told)
 
 

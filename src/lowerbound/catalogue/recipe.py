@@ -31,7 +31,8 @@ class Recipe:
             `seen` about how many examples are gone through at most.
         avoid: When not to choose it, in a sentence.
         differs: How it departs from its source.
-        refit: Whether a better prior is fitted after training of itself, if p(z) is N(0, I).
+        refit: The prior that is fitted after training of itself, where the recipe's own was not
+            replaced; empty for none.
     """
 
     name: str
@@ -45,7 +46,7 @@ class Recipe:
     training: Mapping[str, Any] = field(default_factory=dict)
     avoid: str = ""
     differs: str = ""
-    refit: bool = False
+    refit: str = ""
 
     def __call__(self, schema: Schema, **settings: Any) -> tuple[Model, Objective]:
         """Assemble model and objective for data of this schema."""

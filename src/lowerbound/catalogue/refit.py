@@ -10,17 +10,23 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from lowerbound.catalogue.refit_codes import fitted_codes
 from lowerbound.catalogue.refit_flow import Candidates, fitted_flows
 from lowerbound.core import Conditional, Model, dtype_of, on
 from lowerbound.data import Data, Source
 from lowerbound.distributions import log_prob
+from lowerbound.distributions.codes import points_of
 from lowerbound.errors import DataError, SettingError, UnknownNameError
-from lowerbound.priors import FlowPrior, Mixture
+from lowerbound.priors import CodesPrior, FlowPrior, Mixture
 from lowerbound.priors.mixture import Covariance
 from lowerbound.seeding import seeded
 
 #: Priors that can be fitted after training: from their number of units and settings.
-REFITTED: Mapping[str, Callable[..., Conditional]] = {"mixture": Mixture, "flow": FlowPrior}
+REFITTED: Mapping[str, Callable[..., Conditional]] = {
+    "mixture": Mixture,
+    "flow": FlowPrior,
+    "autoregressive": CodesPrior,
+}
 #: Numbers of components that are tried, in order, as long as each is better than the one before.
 COMPONENTS = (1, 2, 4, 8, 16, 32, 64, 128)
 #: Fewest training examples, and ten times as many as those of validation.
@@ -85,7 +91,8 @@ def refit(
     Args:
         model: Trained.
         data: That of its training.
-        prior: "mixture" of Gaussians, "flow", or "auto" for the better of the two.
+        prior: "mixture" of Gaussians, "flow", or "auto" for the better of the two; for latents that
+            are codes "autoregressive", which is also what "auto" is there.
         seed: Of the draws and of the fit.
         progress: Called with (fits done, fits in all at most).
 
@@ -94,7 +101,7 @@ def refit(
 
     Raises:
         UnknownNameError: Another prior.
-        SettingError: The model's latents are discrete or no vector.
+        SettingError: The model's latents are no vector, or of other values than the prior's.
         DataError: There are too few examples.
 
     Source: Ghosh et al. (2020), section 4 (a density fitted after training), arXiv 1903.12436;
@@ -103,8 +110,13 @@ def refit(
     if prior not in (*REFITTED, "auto"):
         raise UnknownNameError("prior to refit", prior, [*REFITTED, "auto"])
     name, space = next(iter(model.latents.items()))
-    if space.discrete or len(space.shape) != 1:
+    if len(space.shape) != 1:
         raise SettingError(f"a prior is refitted to a vector of latents; group '{name}' is none")
+    if prior != "auto" and space.discrete != (prior == "autoregressive"):
+        holds, fits = ("codes", "autoregressive") if space.discrete else ("reals", "mixture")
+        raise SettingError(f"group '{name}' holds {holds}: refit it with --prior {fits}")
+    if space.on:
+        raise SettingError(f"a prior is refitted to any numbers; group '{name}' holds {space.on}")
     if len(data.train) < FEWEST or len(data.validation) < FEWEST // 10:
         raise DataError(
             f"a prior is fitted to at least {FEWEST} training and {FEWEST // 10} validation "
@@ -113,7 +125,12 @@ def refit(
     with seeded(seed, stream="refit"):
         known, _, codes = encodings(model, data.train, name, MOST, seed, MOST)
         judged, old, told = encodings(model, data.validation, name, MOST_JUDGED, seed)
-    makers = {"mixture": partial(_mixtures, codes=codes), "flow": fitted_flows}
+    makers: dict[str, Callable[..., Candidates]] = {
+        "mixture": partial(_mixtures, codes=codes),
+        "flow": fitted_flows,
+    }
+    if space.discrete:
+        makers = {"autoregressive": partial(fitted_codes, points=_points(model, data, name))}
     best: tuple[float, Tensor, Conditional, dict[str, Any], str] | None = None
     tried: list[tuple[int, str, float]] = []
     for kind in makers if prior == "auto" else (prior,):
@@ -172,6 +189,14 @@ def apply(model: Model, refit: Refit) -> Model:
     whole = model.with_prior(made)
     place = next((p for p in model.parameters()), None)
     return whole if place is None else whole.to(place.device)
+
+
+@torch.no_grad()
+def _points(model: Model, data: Data, name: str) -> Tensor:
+    """Return the codes that a variable of a group can take, `(C, d)`, on the CPU."""
+    with on(model) as device:
+        p = model.trace(data.train.batch(slice(0, 1)).to(device)).latents[name].p
+        return points_of(p).cpu()
 
 
 def _mixtures(z: Tensor, judged: Tensor, seed: int, codes: Tensor | None = None) -> Candidates:

@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Generator
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,6 +16,9 @@ from lowerbound.seeding import seeded
 
 #: Fitted priors, with their settings and how many there are at most; each is told its gain.
 Candidates = Generator[tuple[Conditional, dict[str, Any], int], float | None, None]
+
+#: A prior, and the same trained.
+Prior = TypeVar("Prior", bound=Conditional)
 
 #: Layers that are tried, and how they map a unit, as long as there are so few units.
 TRIED: tuple[tuple[int, UnitMaps, int], ...] = ((6, "affine", 1_000_000), (4, "spline", 8))
@@ -50,9 +53,12 @@ def fitted_flow(z: Tensor, judged: Tensor, layers: int, units: UnitMaps) -> Flow
     spread = z.std(dim=0).clamp(min=1e-12)
     # encodings may lie in fewer dimensions than there are units
     made.put(z.mean(dim=0), torch.cov(z.mT).reshape(len(spread), -1) + torch.diag(1e-4 * spread**2))
+    return made if not layers else climbed(made, z, judged)
+
+
+def climbed(made: Prior, z: Tensor, judged: Tensor) -> Prior:
+    """Train a prior on encodings by maximum likelihood; return it as validation liked it best."""
     points, seen = z.float(), judged.float()
-    if not layers:
-        return made
     optimizer = torch.optim.Adam(made.parameters(), lr=RATE)
     warm = UPDATES / 10
     schedule = torch.optim.lr_scheduler.LambdaLR(

@@ -22,7 +22,7 @@ from lowerbound.objectives import ELBO, Objective
     differs="One scale a channel, which does not follow z; cells and stretches of some examples "
     "are hidden in training.",
     training={"hide": 0.5, "batch_size": 64, "average": 0.99, "clip": 10.0, "patience": None},
-    refit=True,
+    refit="mixture",
 )
 def series_vae(
     schema: Schema, *, beta_warm_up: float = 0.1, **parts: Any

@@ -12,10 +12,10 @@ from lowerbound.errors import SettingError, UnknownNameError
 from lowerbound.training import Training
 
 #: Priors that can be fitted after training; "auto" is the one that validation likes best.
-Refitted = Literal["auto", "none", "mixture", "flow"]
+Refitted = Literal["auto", "none", "mixture", "flow", "autoregressive"]
 REFITTED_MEANS = (
     "The prior that is fitted to the encodings afterwards, where it is better; auto for the better "
-    "of a mixture and a flow."
+    "of a mixture and a flow, or autoregressive for codes."
 )
 
 
@@ -62,8 +62,9 @@ def settings_of(recipe: Recipe) -> dict[str, Setting]:
         name = entry.name
         default = recipe.training.get(name, entry.default)
         found[name] = Setting(name, hints[name], default, "training", means.get(name, ""))
-    default = "mixture" if recipe.refit else "none"
-    found["refit"] = Setting("refit", Refitted, default, "afterwards", REFITTED_MEANS)
+    found["refit"] = Setting(
+        "refit", Refitted, recipe.refit or "none", "afterwards", REFITTED_MEANS
+    )
     return found
 
 

@@ -29,7 +29,7 @@ from lowerbound.objectives import ELBO, IWAE, Objective
         "average": 0.99,
         "patience": None,
     },
-    refit=True,
+    refit="mixture",
 )
 def table(
     schema: Schema, *, samples: int = 4, beta_warm_up: float = 0.3, **parts: Any

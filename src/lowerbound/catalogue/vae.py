@@ -19,7 +19,7 @@ from lowerbound.objectives import ELBO, Objective, StickingTheLanding
     use="The default: a recipe whose likelihood, networks and sizes follow from the schema.",
     avoid="To repeat a published result: give every setting, since the choices follow the data.",
     differs="As vae.",
-    refit=True,
+    refit="mixture",
 )
 @recipe(
     "vae",

@@ -9,7 +9,7 @@ from lowerbound.cli.common import Device, Json, RunPath, open_run, option
 def command(
     path: RunPath,
     prior: Annotated[
-        str, option("--prior", "NAME", "The prior that is fitted: mixture, flow or auto.")
+        str, option("--prior", "NAME", "The prior that is fitted: mixture, flow, autoregressive (codes) or auto.")
     ] = "auto",
     source: Annotated[
         str | None, option("--data", "DATA", "Where the run's data is now, if it moved.")
@@ -29,7 +29,7 @@ def command(
     Encoder and decoder stay as they are. A mixture of Gaussians, and a flow, are fitted to draws of
     q(z|x) of the training examples; the validation examples choose between them, and their sizes.
     Samples then come from where encodings lie, and the ELBO rises by as much as the old prior was
-    wrong. `fit` does this by itself, with a mixture, where nothing else is asked for, and with
+    wrong. Codes get a law of each code given those before it. `fit` does this by itself, with a mixture, where nothing else is asked for, and with
     --set refit=NAME for any model; here it is done again, or undone.
 
     With --gaps the law p(m|z) of which cells of a row are gaps is fitted in place of a prior; `fit`
@@ -69,7 +69,7 @@ def command(
         if json:
             say_json({"run": str(path), "prior": None})
         else:
-            noun = "mixture and no flow" if prior == "auto" else prior
+            noun = "other prior" if prior == "auto" else prior
             say(f"no {noun} is better than the run's own prior on the validation examples")
         return
     write_prior(directory, found)

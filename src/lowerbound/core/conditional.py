@@ -24,10 +24,25 @@ class Conditional(nn.Module, ABC):
 
     #: How the distribution is written, such as "N(m(x), diag s(x)^2)".
     formula: str = ""
+    #: Of a law of z: what its values are. A prior and a posterior of different values have no
+    #: densities that could be compared.
+    values: str = "reals"
 
     @abstractmethod
     def forward(self, context: Tensor | None = None) -> Distribution:
         """Return the distribution given `context`, batched over its leading axes."""
+
+    def among(self, q: Distribution, context: Tensor | None = None) -> Distribution:
+        """Return a prior as a batch meets it that is trained on; a prior made of data overrides it.
+
+        Args:
+            q: Posteriors of the batch, batch `(B,)`.
+            context: As for `forward`.
+
+        Returns:
+            p(z), batch `()` or `(B,)`.
+        """
+        return self(context)
 
     def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
         """Raise `SupportError` with the remedy if `x` holds an impossible value; by default none.

@@ -20,10 +20,13 @@ class Space:
     Attributes:
         shape: Of one value, such as `(32,)`, or `(16, 4, 4)` for a map of features.
         discrete: Whether values are codes or classes, which have no gradient.
+        on: The name of what values are, if a unit cannot be moved anywhere by itself, such as
+            "directions"; empty for vectors of any numbers.
     """
 
     shape: tuple[int, ...]
     discrete: bool = False
+    on: str = ""
 
     @property
     def units(self) -> int:

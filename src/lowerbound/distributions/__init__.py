@@ -3,7 +3,7 @@
 from lowerbound.distributions.binned import Binned, Layout
 from lowerbound.distributions.bins import Bins
 from lowerbound.distributions.centre import centre, expected, spread, tempered
-from lowerbound.distributions.codes import OneHot, is_discrete
+from lowerbound.distributions.codes import Codes, OneHot, Settled, is_discrete
 from lowerbound.distributions.detach import detached
 from lowerbound.distributions.discretized_logistic import DiscretizedLogistic
 from lowerbound.distributions.flow import Flow
@@ -19,11 +19,14 @@ from lowerbound.distributions.product import Columns, Product
 from lowerbound.distributions.roll import Roll
 from lowerbound.distributions.rounded_logistic import RoundedLogistic, Whole
 from lowerbound.distributions.sequence import Sequence
+from lowerbound.distributions.sphere import PowerSpherical, UniformSphere
+from lowerbound.distributions.surface import surface
 from lowerbound.distributions.zero_inflated import Hurdle, ZeroInflated
 
 __all__ = [
     "Binned",
     "Bins",
+    "Codes",
     "Columns",
     "DiscretizedLogistic",
     "Flow",
@@ -31,6 +34,7 @@ __all__ = [
     "Markov",
     "Mixture",
     "NegativeBinomial",
+    "PowerSpherical",
     "Product",
     "Independent",
     "Layout",
@@ -40,7 +44,9 @@ __all__ = [
     "RoundedLogistic",
     "CellNormal",
     "Sequence",
+    "Settled",
     "SharedScaleNormal",
+    "UniformSphere",
     "UnitNormal",
     "Whole",
     "ZeroInflated",
@@ -52,5 +58,6 @@ __all__ = [
     "is_discrete",
     "log_prob",
     "spread",
+    "surface",
     "tempered",
 ]

@@ -1,22 +1,159 @@
 """Laws of codes: independent variables that take one of some classes each, or one of two."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Distribution, constraints
-from torch.nn.functional import logsigmoid, one_hot
+from torch.distributions import Bernoulli, Categorical, Distribution, constraints
+from torch.nn.functional import logsigmoid
 
 from lowerbound.distributions.centre import centre, tempered
 from lowerbound.distributions.detach import detached
-from lowerbound.distributions.independent import Independent, accumulate
+from lowerbound.distributions.independent import Independent, accumulate, widest
 from lowerbound.errors import SettingError, ShapeError
 
 #: The most values of z that are gone through.
 MOST_STATES = 4096
 
 
-class OneHot(Distribution):
+class CodeLaw(Distribution):
+    """A law of `M` variables, each of which takes one of `C` codes and is written as that code.
+
+    Attributes:
+        variables: M.
+        points: The codes, `(C, d)`; z joins those that the variables take, `(M d,)`.
+    """
+
+    has_rsample = False
+    variables: int
+    points: Tensor
+
+    @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        """None: logits may be anything."""
+        return {}
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """Vectors of codes; the constraint says no more than that they are discrete."""
+        return constraints.one_hot  # pyright: ignore[reportReturnType]
+
+    def write(self, digits: Tensor) -> Tensor:
+        """Write numbers of codes `(..., M)` as z, `(..., M d)`."""
+        return self.points[digits].flatten(start_dim=-2)
+
+
+class Codes(CodeLaw):
+    """`M` variables, each one of `C` codes given those before it.
+
+    Args:
+        points: The codes, `(C, d)`.
+        variables: M.
+        logits: From z, `(..., M d)`, to the logits of every variable, `(..., M, C)`, which depend
+            on the variables before it alone.
+
+    Source: van den Oord, Vinyals & Kavukcuoglu (2017), section 3.3, arXiv 1711.00937, for a law of
+        codes that is autoregressive.
+    """
+
+    def __init__(
+        self, points: Tensor, variables: int, logits: Callable[[Tensor], Tensor]
+    ) -> None:
+        self.points, self.variables, self.logits = points, variables, logits
+        event = variables * points.shape[-1]
+        super().__init__(torch.Size(), torch.Size([event]), validate_args=False)
+
+    def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
+        """Return the same law: it has no batch."""
+        return self
+
+    def read(self, value: Tensor) -> Tensor:
+        """Return the numbers of the nearest codes of z `(..., M d)`, `(..., M)`."""
+        return nearest(value.unflatten(-1, (self.variables, -1)), self.points)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return log p of codes `(..., M d)`, `(...)`, nats, float64; z has no gradient."""
+        value = value.detach().to(self.points.dtype)
+        log_p = self.logits(value).log_softmax(dim=-1)
+        return accumulate(log_p.gather(-1, self.read(value).unsqueeze(-1)), 2)
+
+    def _walk(self, shape: Sequence[int], choose: Callable[[Tensor], Tensor]) -> Tensor:
+        """Choose one variable after the other from its logits."""
+        size = self.points.shape[-1]
+        z = self.points.new_zeros(*shape, self.variables * size)
+        for place in range(self.variables):
+            chosen = choose(self.logits(z)[..., place, :])
+            z[..., place * size : (place + 1) * size] = self.points[chosen]
+        return z
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:  # type: ignore[override]
+        """Draw codes, `(*sample_shape, M d)`."""
+        return self._walk(sample_shape, lambda logits: Categorical(logits=logits).sample())
+
+    @torch.no_grad()
+    def greedy(self) -> Tensor:
+        """Give each variable its likeliest code, given those before it, `(M d,)`."""
+        return self._walk((), lambda logits: logits.argmax(dim=-1))
+
+
+class Settled(Distribution):
+    """q(z|x) that gives one value of codes, and nothing else, to each example.
+
+    Its log-probability is 0 there, as an entropy of nothing is. What pulls codes and encoder to
+    each other is no part of a bound: it is a term of log q whose value is 0 and which has the
+    gradient alone.
+
+    Args:
+        value: z, `(B, D)`, with the gradient that the encoder shall receive.
+        pull: What is to fall besides minus the bound, `(B,)`, nats; None for nothing.
+    """
+
+    has_rsample = True
+
+    def __init__(self, value: Tensor, pull: Tensor | None = None) -> None:
+        self.value, self.pull = value, pull
+        super().__init__(value.shape[:-1], value.shape[-1:], validate_args=False)
+
+    @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        """None."""
+        return {}
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """Vectors of codes."""
+        return constraints.one_hot  # pyright: ignore[reportReturnType]
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:  # type: ignore[override]
+        """Return the value, `(*sample_shape, B, D)`."""
+        return self.value.expand(*sample_shape, *self.value.shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return 0 at the value, and minus infinity elsewhere, `(...)`, nats, float64."""
+        here = (value == self.value).all(dim=-1)
+        zero = torch.zeros(here.shape, dtype=widest(value.device), device=value.device)
+        if self.pull is not None:
+            zero = zero + (self.pull - self.pull.detach())
+        return zero.masked_fill(~here, -torch.inf)
+
+    @property
+    def mean(self) -> Tensor:
+        """The value."""
+        return self.value
+
+    @property
+    def variance(self) -> Tensor:
+        """None."""
+        return torch.zeros_like(self.value)
+
+
+def nearest(vectors: Tensor, points: Tensor) -> Tensor:
+    """Return the numbers of the nearest points, `(...)`, of vectors `(..., d)` to `(C, d)`."""
+    return (points.square().sum(dim=-1) - 2 * vectors @ points.mT).argmin(dim=-1)
+
+
+class OneHot(CodeLaw):
     """`M` independent variables of `C` classes, each written as C numbers of which one is 1.
 
     Args:
@@ -28,19 +165,8 @@ class OneHot(Distribution):
         (torch.Size([6]), -2.1972)
     """
 
-    has_rsample = False
-
-    @property
-    def arg_constraints(self) -> dict[str, constraints.Constraint]:
-        """None: logits may be anything."""
-        return {}
-
-    @property
-    def support(self) -> constraints.Constraint:
-        """Rows of which one number is 1."""
-        return constraints.one_hot  # pyright: ignore[reportReturnType]
-
     def __init__(self, logits: Tensor) -> None:
+        self.variables = logits.shape[-2]
         self.logits = logits - logits.logsumexp(dim=-1, keepdim=True)
         event = logits.shape[-1] * logits.shape[-2]
         super().__init__(logits.shape[:-2], torch.Size([event]), validate_args=False)
@@ -48,6 +174,12 @@ class OneHot(Distribution):
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
         """Return the same law under a larger batch shape."""
         return OneHot(self.logits.expand(*batch_shape, *self.logits.shape[-2:]))
+
+    @property
+    def points(self) -> Tensor:  # type: ignore[override]
+        """A 1 in each place, `(C, C)`."""
+        classes = self.logits.shape[-1]
+        return torch.eye(classes, dtype=self.logits.dtype, device=self.logits.device)
 
     @property
     def mean(self) -> Tensor:
@@ -123,20 +255,31 @@ def every_value(law: Distribution) -> Tensor:
         SettingError: The law has more than `MOST_STATES` values, or is none of codes.
     """
     logits = _logits(law)
-    if logits is None:
+    if isinstance(law, CodeLaw):
+        variables, classes = law.variables, len(law.points)
+    elif logits is not None:
+        variables, classes = logits.shape[-2:]
+    else:
         raise SettingError(f"{type(law).__name__} is no law of codes, whose values can be listed")
-    variables, classes = logits.shape[-2:]
     if classes**variables > MOST_STATES:
         raise SettingError(
             f"{variables} variables of {classes} classes have {classes}^{variables} values, more "
             f"than the {MOST_STATES} that are gone through; use estimator=rloo"
         )
-    like = law.mean
+    like = points_of(law)
     digits = torch.cartesian_prod(*[torch.arange(classes, device=like.device)] * variables)
     digits = digits.reshape(-1, variables)
-    if not isinstance(law, OneHot):
-        return digits.to(like.dtype)
-    return one_hot(digits, classes).flatten(start_dim=1).to(like.dtype)
+    return law.write(digits) if isinstance(law, CodeLaw) else digits.to(like.dtype)
+
+
+def points_of(law: Distribution) -> Tensor:
+    """Return the codes that each variable of a law can take, `(C, d)`; `SettingError` if none."""
+    if isinstance(law, CodeLaw):
+        return law.points
+    logits = _logits(law)
+    if logits is None:
+        raise SettingError(f"{type(law).__name__} is no law of codes, whose values can be listed")
+    return torch.tensor([[0.0], [1.0]], dtype=logits.dtype, device=logits.device)
 
 
 def relaxed(law: Distribution, temperature: float, samples: int) -> Tensor:
@@ -195,3 +338,22 @@ def _(distribution: OneHot) -> OneHot:
 @detached.register
 def _(distribution: Bernoulli) -> Bernoulli:
     return Bernoulli(logits=distribution.logits.detach(), validate_args=False)
+
+
+@centre.register
+def _(distribution: Codes) -> Tensor:
+    return distribution.greedy()
+
+
+@tempered.register
+def _(distribution: Codes, temperature: float) -> Distribution:
+    return Codes(
+        distribution.points,
+        distribution.variables,
+        lambda value: distribution.logits(value) / temperature,
+    )
+
+
+@detached.register
+def _(distribution: Settled) -> Settled:
+    return Settled(distribution.value.detach())

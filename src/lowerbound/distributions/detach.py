@@ -2,7 +2,7 @@
 
 from functools import singledispatch
 
-from torch.distributions import Distribution, MultivariateNormal, Normal
+from torch.distributions import Dirichlet, Distribution, Gamma, Laplace, MultivariateNormal, Normal
 
 from lowerbound.distributions.independent import Independent
 from lowerbound.errors import SettingError
@@ -40,3 +40,20 @@ def _(distribution: Independent) -> Independent:
 def _(distribution: MultivariateNormal) -> MultivariateNormal:
     factor = distribution._unbroadcasted_scale_tril.detach()
     return MultivariateNormal(distribution.loc.detach(), scale_tril=factor, validate_args=False)
+
+
+@detached.register
+def _(distribution: Laplace) -> Laplace:
+    return Laplace(distribution.loc.detach(), distribution.scale.detach(), validate_args=False)
+
+
+@detached.register
+def _(distribution: Gamma) -> Gamma:
+    return Gamma(
+        distribution.concentration.detach(), distribution.rate.detach(), validate_args=False
+    )
+
+
+@detached.register
+def _(distribution: Dirichlet) -> Dirichlet:
+    return Dirichlet(distribution.concentration.detach(), validate_args=False)

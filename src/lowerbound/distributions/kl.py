@@ -2,11 +2,12 @@
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, MultivariateNormal, Normal, kl_divergence
+from torch.distributions import Dirichlet, Distribution, MultivariateNormal, Normal, kl_divergence
 
 from lowerbound.distributions.codes import kl_of_codes
 from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitNormal, kl_to_unit
+from lowerbound.distributions.sphere import kl_on_sphere
 
 #: Gaussian cells whose divergence from unit cells is `kl_to_unit`; a subclass may have its own.
 _GAUSSIAN = (Normal, CellNormal, SharedScaleNormal, UnitNormal)
@@ -35,13 +36,16 @@ def analytic_kl(q: Distribution, p: Distribution) -> Tensor | None:
             return accumulate(units, 0).flatten(start_dim=units.ndim - len(q.event_shape))
     if isinstance(q, MultivariateNormal) and isinstance(base, Normal):
         return _full_against_diagonal(q, base).unsqueeze(-1)
+    if isinstance(q, Dirichlet) and isinstance(p, Dirichlet):
+        wide = Dirichlet(accumulate(q.concentration, 0), validate_args=False)
+        return kl_divergence(wide, p).unsqueeze(-1)
     if isinstance(p, MultivariateNormal):
         if isinstance(q, MultivariateNormal):
             return _against_full(q.loc, q._unbroadcasted_scale_tril, p).unsqueeze(-1)
         if isinstance(q, Independent) and isinstance(q.base_dist, Normal):
             factor = torch.diag_embed(q.base_dist.scale)
             return _against_full(q.base_dist.loc, factor, p).unsqueeze(-1)
-    return None
+    return kl_on_sphere(q, p)
 
 
 def _of_units(q: Distribution, p: Distribution) -> Tensor | None:

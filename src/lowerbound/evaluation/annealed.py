@@ -131,6 +131,11 @@ def annealed(
                 f"annealing (ais) follows gradients with respect to z, and group '{name}' of the "
                 "latents is discrete; evaluate without it"
             )
+        if space.on:
+            raise SettingError(
+                f"annealing (ais) moves z anywhere, and group '{name}' holds {space.on}; evaluate "
+                "without it"
+            )
     if len(examples) == 0:
         raise DataError("there are no examples to evaluate")
     parts = []

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from lowerbound.core import Batch, Choose, Conditional, Factor, Model, Space, Told, View
-from lowerbound.distributions import is_discrete
+from lowerbound.distributions import is_discrete, surface
 
 
 class VAE(Model):
@@ -27,7 +27,7 @@ class VAE(Model):
 
     Source: Kingma & Welling (2014), arXiv 1312.6114; Rezende, Mohamed & Wierstra (2014),
         arXiv 1401.4082. With a condition: Sohn, Lee & Yan (2015), section 4.1, NeurIPS.
-    Differs: z does not depend on the condition under the prior.
+    Differs: z depends on the condition under the priors "given" and a refitted mixture alone.
 
     Example:
         >>> import torch
@@ -60,19 +60,21 @@ class VAE(Model):
     def latents(self) -> Mapping[str, Space]:
         """The one group, "z"."""
         law = self.prior()
-        return {"z": Space(tuple(law.event_shape), discrete=is_discrete(law))}
+        return {"z": Space(tuple(law.event_shape), is_discrete(law), surface(law))}
 
     def descend(
         self, choose: Choose, batch: Batch | None = None, condition: Tensor | None = None
     ) -> Distribution:
         """See `Model.descend`: ask for z, return p(x|z)."""
-        if self.told is None:
-            q = None if batch is None else self.posterior(self.view(batch))
-            return self.likelihood(choose("z", self.prior(condition), q))
         q = None
         if batch is not None:
-            q = self.posterior(self.told.show(self.view(batch), condition))
-        z = choose("z", self.prior(condition), q)
+            seen = self.view(batch)
+            q = self.posterior(seen if self.told is None else self.told.show(seen, condition))
+        among = self.training and q is not None
+        p = self.prior.among(q, condition) if among else self.prior(condition)
+        z = choose("z", p, q)
+        if self.told is None:
+            return self.likelihood(z)
         return self.likelihood(torch.cat([z, self.told(condition, z)], dim=-1))
 
     def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:

@@ -4,6 +4,7 @@ from lowerbound.objectives.aggregate import Discrepancy, Disentangled, TotalCorr
 from lowerbound.objectives.annealed import Annealed
 from lowerbound.objectives.capacity import Capacity
 from lowerbound.objectives.discrete import RLOO, Enumerated, Gumbel
+from lowerbound.objectives.disarm import DisARM
 from lowerbound.objectives.elbo import ELBO, BetaELBO, StickingTheLanding
 from lowerbound.objectives.free_bits import FreeBits
 from lowerbound.objectives.iwae import IWAE, DReG
@@ -21,6 +22,7 @@ __all__ = [
     "BetaELBO",
     "Capacity",
     "DReG",
+    "DisARM",
     "Discrepancy",
     "Disentangled",
     "Enumerated",

@@ -31,6 +31,7 @@ class CategoricalPosterior(Conditional):
     """
 
     formula = "prod_m Cat(z_m; l_m(x))"
+    values = "classes"
 
     @staticmethod
     def parameters_shape(latents: int) -> tuple[int, int]:
@@ -58,6 +59,7 @@ class BernoulliPosterior(Conditional):
     """
 
     formula = "prod_d Bern(z_d; l_d(x))"
+    values = "bits"
 
     @staticmethod
     def parameters_shape(latents: int) -> tuple[int, int]:

@@ -27,6 +27,7 @@ class Categorical(Conditional):
     """
 
     formula = "prod_m Cat(z_m)"
+    values = "classes"
 
     def __init__(self, latents: int, classes: int | None = None) -> None:
         super().__init__()
@@ -55,6 +56,7 @@ class Bernoulli(Conditional):
     """
 
     formula = "prod_d Bern(z_d)"
+    values = "bits"
 
     def __init__(self, latents: int) -> None:
         super().__init__()

@@ -28,7 +28,8 @@ class HeavyTailed(Conditional):
 
     Source: Takahashi et al. (2018), section 3, IJCAI (Student); Park et al. (2019),
         arXiv 1902.01010, for Laplace laws in a VAE.
-    Differs: only p(z) is of this family, q(z|x) is any posterior.
+    Differs: q(z|x) is any posterior of reals; under "laplace" the rate of a Laplace prior is
+        closed.
 
     Example:
         >>> HeavyTailed(2, "laplace")().log_prob(torch.zeros(2))
@@ -64,12 +65,20 @@ class HeavyTailed(Conditional):
         return f"latents={len(self.zero)}, tails={self.tails}, freedom={self.freedom:g}"
 
 
-def heavy_tailed(site: Site, *, tails: Tails = "student", freedom: float = 5.0) -> HeavyTailed:
-    """Independent units with heavier tails than a Gaussian's.
+def student(site: Site, *, freedom: float = 5.0) -> HeavyTailed:
+    """Independent Student units: a far encoding costs little.
 
     Args:
         site: Its place in the model.
-        tails: "laplace" or "student".
-        freedom: Degrees of freedom of a Student law.
+        freedom: Degrees of freedom, more than 2.
     """
-    return HeavyTailed(site.latents, tails, freedom)
+    return HeavyTailed(site.latents, "student", freedom)
+
+
+def laplace(site: Site) -> HeavyTailed:
+    """Independent Laplace units: few are far from 0 at a time.
+
+    Args:
+        site: Its place in the model.
+    """
+    return HeavyTailed(site.latents, "laplace")

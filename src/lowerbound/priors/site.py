@@ -13,8 +13,10 @@ class Site:
         latents: Number `D` of latent units.
         inputs: The shape of what the posterior sees of one example.
         posterior: q(z|x), for priors that are made of it.
+        levels: How many values each condition can take that the model is told.
     """
 
     latents: int
     inputs: tuple[int, ...]
     posterior: Conditional
+    levels: tuple[int, ...] = ()

@@ -42,6 +42,7 @@ class VampPrior(Conditional):
         super().__init__()
         check_components(components)
         self.posterior = posterior
+        self.values = posterior.values  # of its parts
         self.pseudo_inputs = nn.Parameter(torch.randn(components, *inputs))
 
     def forward(self, context: Tensor | None = None) -> Mixture:

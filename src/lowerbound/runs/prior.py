@@ -61,7 +61,7 @@ def drop_prior(directory: RunDirectory) -> bool:
 
 
 #: By prior: a tensor whose last axis is as long as there are latent units.
-_SIZED = {"mixture": "means", "flow": "maps.maps.0.shift"}
+_SIZED = {"mixture": "means", "flow": "maps.maps.0.shift", "autoregressive": "first"}
 
 
 def _units(path: Path, tensor: str) -> int:

@@ -13,16 +13,18 @@ from torch.distributions import Distribution
 
 from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import (
+    Settled,
     analytic_kl,
     centre,
     detached,
     is_discrete,
     log_prob,
     spread,
+    surface,
 )
 from lowerbound.priors import StandardNormal
 from lowerbound.seeding import seeded
-from lowerbound.testing.assertions import assert_close_gradient, assert_mean
+from lowerbound.testing.assertions import assert_close_gradient, assert_mean, check_close
 from lowerbound.testing.codes import check_codes, check_kl_of_codes
 from lowerbound.testing.gradients import check_kl_by_quadrature, check_parameter_gradient
 from lowerbound.testing.laws import (
@@ -31,10 +33,12 @@ from lowerbound.testing.laws import (
     check_density,
     check_draw_gradients,
     check_finite,
+    check_on_sphere,
     check_reached,
     check_rows,
     check_shape,
     perturbed,
+    unbounded,
 )
 
 #: Sizes of numbers, from next to nothing to far beyond any data.
@@ -66,7 +70,7 @@ def check_prior(prior: Conditional, *, seed: int = 0) -> None:
         for size in FAR:
             check_finite(log_prob(p, torch.full((1, latents), size)), f"log p(z) at {size:g}")
         precise = copy.deepcopy(prior).double()
-        check_density(precise(None), "p(z)")
+        _check_law(precise(None), "p(z)")
         z = precise(None).sample(torch.Size([3])).double()
         assert_close_gradient(
             lambda z: log_prob(precise(None), z), [z], name="the gradient of log p(z)"
@@ -88,7 +92,7 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
         x: Some data, `(B, *event)`, at least 2 rows.
     """
     with seeded(seed):
-        posterior = perturbed(posterior)
+        posterior = perturbed(posterior).eval()
         q = posterior(x)
         rows = len(x)
         if q.batch_shape != torch.Size([rows]) or len(q.event_shape) != 1:
@@ -96,6 +100,9 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
                 f"a posterior has batch ({rows},) and event (D,), got {tuple(q.batch_shape)} and "
                 f"{tuple(q.event_shape)}"
             )
+        if isinstance(q, Settled):
+            _check_settled(posterior, x)
+            return
         if is_discrete(q):
             _check_posterior_of_codes(posterior, x)
             return
@@ -119,7 +126,7 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
                 raise AssertionError("two rows of a batch share their noise: draws must differ")
             q = precise(x[:2])
             z = q.sample(torch.Size([3]))
-        check_density(q, "q(z|x)")
+        _check_law(q, "q(z|x)")
         if x.is_floating_point():
             _check_draw_gradients(precise, x[:1].double())
         check_parameter_gradient(precise, lambda law: law(x[:2]), z, "log q(z|x)")
@@ -129,6 +136,14 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
             wild = posterior(torch.full_like(x, 1.0) * size if x.is_floating_point() else x)
             check_finite(log_prob(wild, wild.rsample()), f"log q(z|x) at x = {size:g}")
         check_copies(posterior, "the posterior")
+
+
+def _check_law(q: Distribution, name: str) -> None:
+    """Assert that a density is one, and that its draws follow it, where its values lie."""
+    if surface(q) == "directions":
+        check_on_sphere(q, name)
+    else:
+        check_density(unbounded(q), name)
 
 
 def _check_prior_of_codes(prior: Conditional) -> None:
@@ -159,6 +174,25 @@ def _check_posterior_of_codes(posterior: Conditional, x: Tensor) -> None:
     z = exact.sample(torch.Size([3]))
     check_parameter_gradient(precise, lambda law: law(x[:2].double()), z, "log q(z|x)")
     check_kl_of_codes(precise(x[:1].double()), precise(x[1:2].double()))
+    check_copies(posterior, "the posterior")
+
+
+def _check_settled(posterior: Conditional, x: Tensor) -> None:
+    """Every variable is a code, its chance 1, and the gradient goes through it to the encoder."""
+    q = posterior(x)
+    z = q.rsample(torch.Size([5]))
+    density = log_prob(q, z)
+    check_shape(density, (5, len(x)), "log q(z|x)")
+    check_close(density, torch.zeros(()), "log q(z|x) of its own codes")
+    check_reached(posterior, z.square().sum() + density.sum(), "q(z|x)")
+    check_rows(lambda rows: _parameters(posterior(rows)), x, "q(z|x)")
+    points = posterior.points.detach()  # type: ignore[union-attr]
+    apart = torch.cdist(z.detach().unflatten(-1, (-1, points.shape[-1])), points)
+    check_close(apart.amin(dim=-1), torch.zeros(()), "the distance of q(z|x) from a code", 1e-6)
+    if bool(torch.isfinite(log_prob(q, z + 1)).any()):
+        raise AssertionError("q(z|x) gives codes a chance that it does not give")
+    for size in FAR[1:]:
+        check_finite(posterior(torch.full_like(x, size)).value, f"q(z|x) at x = {size:g}")
     check_copies(posterior, "the posterior")
 
 

@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 from torch.func import functional_call
 
 from lowerbound.core.conditional import Conditional
-from lowerbound.distributions import analytic_kl, log_prob
+from lowerbound.distributions import analytic_kl, log_prob, surface
 from lowerbound.priors import StandardNormal
 from lowerbound.testing.assertions import assert_close_gradient, check_close
 
@@ -51,7 +51,7 @@ def check_kl_by_quadrature(posterior: Conditional, x: Tensor, tolerance: float =
     latents = q.event_shape[0]
     p = StandardNormal(latents).double()()
     closed = analytic_kl(q, p)
-    if closed is None or latents not in _POINTS:
+    if closed is None or latents not in _POINTS or surface(q):
         return
     grid, volume = _grid(q, latents)
     log_q = log_prob(q, grid)

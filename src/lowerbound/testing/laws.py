@@ -7,9 +7,10 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, StudentT
+from torch.distributions import Distribution, StudentT, TransformedDistribution, biject_to
 
-from lowerbound.distributions import log_prob
+from lowerbound.distributions import log_prob, surface
+from lowerbound.distributions.sphere import log_area
 from lowerbound.testing.assertions import assert_mean
 from lowerbound.testing.ledger import enter
 
@@ -78,22 +79,52 @@ def _check_draws(q: Distribution, z: Tensor, name: str) -> None:
         assert_mean(slope + f * score, 0.0, resolves=0.1, name=what)
 
 
+def unbounded(q: Distribution) -> Distribution:
+    """Return the law of z in coordinates that may be any numbers: logs of positive z, and such."""
+    if surface(q) not in ("positive numbers", "shares"):
+        return q
+    return TransformedDistribution(q, [biject_to(q.support).inv], validate_args=False)
+
+
+def check_on_sphere(q: Distribution, name: str) -> None:
+    """Assert that a density over directions integrates to one, and that its draws follow it.
+
+    Both against uniform directions u: the mean of density times area is 1, and draws z have the
+    mean of functions of u that are weighed so. The batch is `(B,)` or `()`.
+    """
+    z = q.sample(torch.Size([DRAWS])).double()
+    check_finite(log_prob(q, z), f"the log of {name}")
+    off = float((z.norm(dim=-1) - 1).abs().max())
+    if off > 1e-4:
+        raise AssertionError(f"a draw of {name} is {off:.2g} off the unit sphere")
+    u = torch.randn_like(z)
+    u = u / u.norm(dim=-1, keepdim=True)
+    weight = (log_prob(q, u) + log_area(z.shape[-1])).exp().unsqueeze(-1)
+    assert_mean(weight, 1.0, resolves=0.12, name=f"the integral of {name}")
+    sets = [z] if not q.has_rsample else [z, q.rsample(torch.Size([DRAWS])).detach().double()]
+    for drawn in sets:
+        for kind, f in (("shift", lambda v: v), ("scale", torch.square), ("shape", torch.exp)):
+            what = f"the draws of {name} against its density: {kind}"
+            assert_mean(f(drawn) - weight * f(u), 0.0, resolves=0.15, name=what)
+
+
 def check_draw_gradients(
     posterior: Callable[[Tensor], Distribution], x: Tensor, name: str, draws: int = DRAWS
 ) -> None:
     """Assert that draws carry the gradient they should.
 
-    The gradient of E_q[sum z^2] with respect to x, through the draws, is that of the sum of
-    m^2 + s^2. A mean or a scale that is detached changes no draw, and stops the encoder from
+    The gradient of E_q[sum z^2 + z] with respect to x, through the draws, is that of the sum of
+    m^2 + s^2 + m. A mean or a scale that is detached changes no draw, and stops the encoder from
     learning it. Both the posterior and x, `(1, *event)`, are in float64.
 
     Source: Mohamed et al. (2020), sections 5 and 9.3, arXiv 1906.10652.
     """
     leaf = x.detach().clone().requires_grad_()
     q = posterior(leaf)
-    (expected,) = torch.autograd.grad((q.mean.square() + q.variance).sum(), leaf)
+    (expected,) = torch.autograd.grad((q.mean.square() + q.mean + q.variance).sum(), leaf)
     rows = x.detach().expand(draws, *x.shape[1:]).clone().requires_grad_()
-    (drawn,) = torch.autograd.grad(posterior(rows).rsample().square().sum(), rows)
+    z = posterior(rows).rsample()
+    (drawn,) = torch.autograd.grad((z.square() + z).sum(), rows)
     resolves = 0.1 + 0.1 * expected.abs() + 9 * drawn.std(dim=0) / draws**0.5
     what = f"the gradient of draws of {name}"
     assert_mean(drawn, expected.squeeze(0), resolves=resolves, name=what)

@@ -17,7 +17,7 @@ from torch.distributions import (
 
 from lowerbound.core import Model, Trace, flatten
 from lowerbound.data import Batch
-from lowerbound.distributions import Flow, Product, log_prob
+from lowerbound.distributions import Flow, PowerSpherical, Product, Settled, log_prob
 from lowerbound.models import VAE
 from lowerbound.objectives import ELBO, Objective
 from lowerbound.seeding import seeded
@@ -132,6 +132,8 @@ def _check_noise(model: Model, x: Tensor) -> None:
     if not all(one.q.has_rsample for one in trace.latents.values()):
         trace = traced(model, twins, 400)  # few values: a handful of draws may well be the same
     for name, one in trace.latents.items():
+        if isinstance(one.q, Settled):  # nothing is drawn
+            continue
         if torch.equal(one.z[:, 0], one.z[:, 1]) or bool((one.z == one.z[:1]).all()):
             raise AssertionError(
                 f"two rows, or two draws, share their noise: draws of group '{name}' must differ"
@@ -142,7 +144,8 @@ def _by_rejection(q: Distribution) -> bool:
     """Tell whether draws are proposed and rejected, and so use up more or less noise."""
     while hasattr(q, "base_dist"):
         q = q.base_dist  # type: ignore[attr-defined]
-    return isinstance(q, Beta | Dirichlet | Gamma | InverseGamma | StudentT | VonMises)
+    kinds = Beta | Dirichlet | Gamma | InverseGamma | PowerSpherical | StudentT | VonMises
+    return isinstance(q, kinds)
 
 
 def check_masks(model: Model, batch: Batch, objective: Objective) -> None:
@@ -189,7 +192,7 @@ def check_factors(model: VAE, batch: Batch) -> None:
         seen = model.told.show(seen, batch.condition)
     parts = {
         "log_px": log_prob(model.likelihood(given), batch.x),
-        "log_pz": log_prob(model.prior(), latent.z),
+        "log_pz": log_prob(model.prior(batch.condition), latent.z),
         "log_qz": log_prob(model.posterior(seen), latent.z),
     }
     # a flow remembers its own draw: the way back, which is taken here, rounds in float32

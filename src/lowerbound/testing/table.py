@@ -27,18 +27,30 @@ PRIORS: Mapping[str, Callable[[priors.Site], Conditional]] = {
     "StandardNormal": priors.BUILDERS["standard-normal"],
     "Mixture": partial(priors.BUILDERS["mixture"], components=4),
     "VampPrior": partial(priors.BUILDERS["vamp"], components=3),
+    "ExemplarPrior": partial(priors.BUILDERS["exemplar"], exemplars=5),
     "FlowPrior": partial(priors.BUILDERS["flow"], layers=2, width=8),
     "Gaussian": partial(priors.BUILDERS["gaussian"], covariance="full"),
     "AutoregressivePrior": partial(priors.BUILDERS["autoregressive"], layers=2, width=8),
     "Categorical": priors.BUILDERS["categorical"],
     "Bernoulli": priors.BUILDERS["bernoulli"],
-    "HeavyTailed": priors.BUILDERS["heavy-tailed"],
+    "CodesPrior": lambda site: priors.CodesPrior(site.latents, codes=3, width=8),
+    "GivenPrior": priors.BUILDERS["given"],
+    "HeavyTailed": priors.BUILDERS["student"],
+    "Gamma": partial(priors.BUILDERS["gamma"], concentration=0.7),
+    "Dirichlet": partial(priors.BUILDERS["dirichlet"], concentration=0.7),
+    "Sphere": priors.BUILDERS["sphere"],
 }
 
 #: Posteriors; each is made around a network that puts out its `parameters_shape(latents)`.
 POSTERIORS: Mapping[str, Any] = {family.__name__: family for family in posteriors.BUILDERS.values()}
 #: Settings that keep a posterior of the table small.
-SMALL: Mapping[str, Mapping[str, Any]] = {"FlowPosterior": {"layers": 2, "width": 8}}
+SMALL: Mapping[str, Mapping[str, Any]] = {
+    "FlowPosterior": {"layers": 2, "width": 8},
+    "VectorQuantised": {"codes": 4, "size": 1},
+}
+
+#: Parts that need two units at least.
+_PLURAL = ("Dirichlet", "DirichletPosterior", "PowerSphericalPosterior", "Sphere")
 
 #: Laws of cells, from the shape of the event, or for each law the columns that have it.
 Laws = Cells | Mapping[tuple[int, ...], Cells]
@@ -121,6 +133,7 @@ OBJECTIVES: Mapping[str, Claim] = {
     "StickingTheLanding": Claim(lambda: objectives.StickingTheLanding(samples=2)),
     "DReG": Claim(lambda: objectives.DReG(samples=3)),
     "RLOO": Claim(lambda: objectives.RLOO(samples=2)),
+    "DisARM": Claim(lambda: objectives.DisARM(samples=2)),
     "Enumerated": Claim(lambda: objectives.Enumerated()),
     "CIWAE": Claim(lambda: objectives.CIWAE(samples=3)),
     "Renyi": Claim(lambda: objectives.Renyi(samples=3)),
@@ -134,10 +147,10 @@ OBJECTIVES: Mapping[str, Claim] = {
 GUIDES = ("Capacity", "Discrepancy", "Disentangled", "Gumbel", "TotalCorrelation")
 
 #: Every recipe of the catalogue, and settings that keep its model small.
-_NAMES = "auto vae beta-vae iwae table discrete beta-tc dip mmd capacity"
+_NAMES = "auto vae beta-vae iwae table discrete beta-tc dip mmd capacity fsq"
 RECIPES: Mapping[str, Mapping[str, object]] = {
     name: {"latents": 3, "hidden": [16], "channels": 4} for name in _NAMES.split()
-}
+} | {"vq": {"latents": 4, "codes": 4, "size": 2, "hidden": [16], "channels": 4}}
 
 
 def _schema(kind: str, shape: tuple[int, ...], levels: int | None, precision: str) -> Schema:
@@ -202,14 +215,14 @@ def _cells(field: Field, rows: int, dtype: torch.dtype) -> Tensor:
 
 def prior_of(name: str, latents: int = 3) -> Conditional:
     """Make a prior of the table, beside a small posterior for those that are made of it."""
-    inputs = (4,)
+    inputs, latents = (4,), max(latents, 1 + (name in _PLURAL))
     q = posterior_of("DiagonalGaussian", inputs, latents)
     return PRIORS[name](priors.Site(latents, inputs, q))
 
 
 def posterior_of(name: str, shape: tuple[int, ...] = (4,), latents: int = 3) -> Conditional:
     """Make a posterior of the table around a small network, for x of `shape`."""
-    family = POSTERIORS[name]
+    family, latents = POSTERIORS[name], max(latents, 1 + (name in _PLURAL))
     network = MLP(shape, family.parameters_shape(latents), hidden=(8,))
     return family(network, **SMALL.get(name, {}))
 
