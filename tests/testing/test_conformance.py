@@ -41,7 +41,7 @@ def test_the_table_lists_everything_that_the_packages_export():
     assert set(RECIPES) == {recipe.name for recipe in recipes()} - of_sequences
     of_networks = {
         "MLP", "ResidualEncoder", "ResidualDecoder", "Reader", "Writer", "SeriesEncoder",
-        "SeriesDecoder",
+        "SeriesDecoder", "Sized",
     }  # fmt: skip
     assert set(networks.__all__) - {"Init", "Network", "Pair"} == of_networks
 

@@ -1,6 +1,6 @@
 """What a conditional model is told of an example."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +16,12 @@ class Told(nn.Module):
     Beside a vector they are more columns. To an image, whose shape stays, a picture of each level
     is added, which is learned and starts as 0.
 
+    A total of counts is one number, (log total - mean) / scale, 0 where it is not told.
+
     Args:
-        levels: How many values each condition can take.
+        levels: How many values each condition can take; 0 for a total.
         event: Shape of what the encoder is shown of x without them.
+        totals: Mean and scale of the logarithm of each total, by its place.
 
     Example:
         >>> told = Told([3], (2,))
@@ -27,15 +30,20 @@ class Told(nn.Module):
                 [0., 0., 0.]])
     """
 
-    def __init__(self, levels: Sequence[int], event: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        levels: Sequence[int],
+        event: tuple[int, ...],
+        totals: Mapping[int, tuple[float, float]] | None = None,
+    ) -> None:
         super().__init__()
-        self.levels = tuple(levels)
+        self.levels, self.totals = tuple(levels), dict(totals or {})
         self.pictures = nn.Parameter(torch.zeros(self.size, *event)) if len(event) > 1 else None
 
     @property
     def size(self) -> int:
         """How many numbers there are."""
-        return sum(self.levels)
+        return sum(self.levels) + len(self.totals)
 
     def shape(self, event: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of what the encoder is shown with them."""
@@ -55,10 +63,16 @@ class Told(nn.Module):
         if condition is None:
             return beside.new_zeros(shape)
         parts = []
-        for codes, levels in zip(condition.unbind(dim=-1), self.levels, strict=True):
-            known = (codes != UNTOLD).unsqueeze(-1)
-            parts.append(one_hot(codes.clamp(min=0), levels) * known)
-        return torch.cat(parts, dim=-1).to(beside.dtype).expand(shape)
+        for place, levels in enumerate(self.levels):
+            codes = condition[..., place].unsqueeze(-1)
+            known = codes != UNTOLD
+            if place in self.totals:
+                mean, scale = self.totals[place]
+                logs = (codes.clamp(min=1).to(beside.dtype).log() - mean) / scale
+                parts.append(torch.where(known, logs, 0.0))
+            else:
+                parts.append(one_hot(codes[..., 0].clamp(min=0), levels) * known)
+        return torch.cat([part.to(beside.dtype) for part in parts], dim=-1).expand(shape)
 
     def show(self, seen: Tensor, condition: Tensor | None) -> Tensor:
         """Put the condition into what the encoder is shown, `(B, *event)`."""

@@ -3,13 +3,18 @@
 import hashlib
 from dataclasses import replace
 
+import numpy as np
 import torch
 
+from lowerbound.core.told import UNTOLD
 from lowerbound.data.dataset import Data
 from lowerbound.data.examples import Examples
 from lowerbound.data.field import Field
+from lowerbound.data.raw import Raw
+from lowerbound.data.rows import blocks
 from lowerbound.data.schema import Schema
 from lowerbound.errors import DataError, SettingError, UnknownNameError
+from lowerbound.seeding import seeded
 
 #: The condition that class folders and labels make.
 CLASS = "class"
@@ -68,34 +73,87 @@ def conditioned(data: Data, name: str) -> Data:
     )
 
 
-def condition_codes(text: str | None, schema: Schema, count: int) -> torch.Tensor | None:
+def with_conditions(schema: Schema, raw: Raw, held: np.ndarray) -> Schema:
+    """Add what a model is told of the rows of a source, its totals measured.
+
+    Args:
+        schema: Of the rows.
+        raw: The source.
+        held: Rows that are not trained on, int64.
+    """
+    fields = list(raw.conditions)
+    for place, field in enumerate(fields):
+        if raw.condition is not None and field.kind == "count":
+            logs = np.log(np.delete(raw.condition[:, place], held).clip(min=1))
+            measures = (float(logs.mean()),), (max(float(logs.std()), 1e-3),)
+            fields[place] = replace(field, mean=measures[0], scale=measures[1])
+    return replace(schema, fields=(*schema.fields, *fields))
+
+
+def told_alike(raw: Raw, schema: Schema) -> Raw:
+    """Tell of new rows whatever a schema's model is told, by its codes; -1 where not known.
+
+    A total that the source does not give is that of the row.
+    """
+    if not any(field.kind == "count" for field in schema.told):
+        return raw  # classes are of the training
+    given = {one.name: place for place, one in enumerate(raw.conditions)}
+    columns = []
+    for field in schema.told:
+        own = None
+        if raw.condition is not None and field.name in given:
+            own = raw.condition[:, given[field.name]]
+        if field.kind == "count":
+            sums = (
+                [block.values.sum(axis=1) for _, block in blocks(raw.rows)] if own is None else []
+            )
+            columns.append(np.concatenate(sums).astype(np.int64) if own is None else own)
+        elif own is None:
+            columns.append(np.full(len(raw), UNTOLD))
+        else:
+            codes = {word: code for code, word in enumerate(field.categories)}
+            words = raw.conditions[given[field.name]].categories
+            columns.append(np.array([*(codes.get(w, UNTOLD) for w in words), UNTOLD])[own])
+    return replace(raw, condition=np.stack(columns, axis=1))
+
+
+def condition_codes(
+    text: str | None, schema: Schema, count: int, seed: int | None = None
+) -> torch.Tensor | None:
     """Read a condition such as "class=Bag" for a number of examples.
 
     Args:
         text: One or more parts with commas between; None to tell nothing.
         schema: Of a conditional model.
         count: How many examples `N`.
+        seed: Of totals that are not told, which are drawn; None for a fresh one.
 
     Returns:
-        Codes `(N, C)`, -1 where nothing is told; None for no text.
+        Codes `(N, C)`, -1 where nothing is told; None for no text, and no total that is drawn.
 
     Raises:
         SettingError: The model has no condition.
         UnknownNameError: There is no such condition or value; names its neighbours.
     """
-    if text is None:
-        return None
     fields = schema.told
+    totals = [place for place, field in enumerate(fields) if field.kind == "count"]
+    if text is None and not totals:
+        return None
     if not fields:
         raise SettingError(
             "this model is told nothing; train one with: lowerbound fit DATA --condition class"
         )
-    codes = [-1] * len(fields)
-    for part in text.split(","):
+    codes = [UNTOLD] * len(fields)
+    for part in [] if text is None else text.split(","):
         name, _, value = (piece.strip() for piece in part.partition("="))
         names = [field.name for field in fields]
         if name not in names:
             raise UnknownNameError("condition", name, names)
+        if names.index(name) in totals:
+            if not value.isdigit() or int(value) < 1:
+                raise SettingError(f"{name} is a whole number from 1 on, got {value!r}")
+            codes[names.index(name)] = int(value)
+            continue
         words = fields[names.index(name)].categories
         lower = [word.lower() for word in words]
         if value.lower() not in lower:
@@ -103,4 +161,10 @@ def condition_codes(text: str | None, schema: Schema, count: int) -> torch.Tenso
         codes[names.index(name)] = (
             words.index(value) if value in words else lower.index(value.lower())
         )
-    return torch.tensor(codes).expand(count, -1)
+    every = torch.tensor(codes).repeat(count, 1)
+    for place in totals:
+        (mean,), (scale,) = fields[place].mean or (0.0,), fields[place].scale or (1.0,)
+        if codes[place] == UNTOLD:
+            with seeded(seed, stream="totals"):
+                every[:, place] = (mean + scale * torch.randn(count)).exp().round().clamp(min=1)
+    return every

@@ -77,7 +77,9 @@ def read(
         raise DataError(f"{raw.where} is a single picture; training needs a folder of at least 10")
     limit = None if raw.pictures and raw.rows.in_memory else limit  # chosen by name
     data = build(raw, binarize=binarize, seed=seed, limit=limit, stage=progress)
-    return data if options.condition is None else conditioned(data, options.condition)
+    if options.condition is None or raw.condition is not None:
+        return data
+    return conditioned(data, options.condition)
 
 
 def read_examples(

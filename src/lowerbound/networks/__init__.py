@@ -5,6 +5,7 @@ from lowerbound.networks.mlp import MLP, mlp
 from lowerbound.networks.pair import Init, Network, Pair
 from lowerbound.networks.recurrent import Reader, Writer
 from lowerbound.networks.residual import ResidualDecoder, ResidualEncoder, residual
+from lowerbound.networks.sized import Sized
 
 #: By name: from its settings to an encoder and its decoder.
 BUILDERS = {"convolution": convolution, "mlp": mlp, "residual": residual}
@@ -19,5 +20,6 @@ __all__ = [
     "Reader",
     "SeriesDecoder",
     "SeriesEncoder",
+    "Sized",
     "Writer",
 ]

@@ -134,7 +134,7 @@ OBJECTIVES: Mapping[str, Claim] = {
 GUIDES = ("Capacity", "Discrepancy", "Disentangled", "Gumbel", "TotalCorrelation")
 
 #: Every recipe of the catalogue, and settings that keep its model small.
-_NAMES = "auto vae beta-vae iwae table discrete beta-tc dip mmd capacity"
+_NAMES = "auto vae beta-vae iwae table discrete beta-tc dip mmd capacity count-vae"
 RECIPES: Mapping[str, Mapping[str, object]] = {
     name: {"latents": 3, "hidden": [16], "channels": 4} for name in _NAMES.split()
 }
