@@ -28,7 +28,7 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("gaps", list[str], "COLUMN=CODE", "Missing where so; may be repeated."),
     ("column", list[str], "NAME=KIND",
      "A column's kind, date:%d.%m.%Y, id, text or skip; may be repeated."),
-    ("condition", str, "NAME", "What the model is told: class, of folders; a column of cells."),
+    ("condition", str, "NAME", "What the model is told: class, of folders; a column."),
     ("most-genes", int, "N", "Of single cells: how many genes are kept; 2000 if left out."),
     ("longest", int, "N", "Of texts, bytes; of tunes, sixteenths: longer ones are left out."),
     ("bars", int, "N", "Of music: bars of a window; 2 if left out."),

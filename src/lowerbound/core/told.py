@@ -53,7 +53,7 @@ class Told(nn.Module):
         """Return the numbers of a condition.
 
         Args:
-            condition: Codes `(B, C)`; None where nothing is told.
+            condition: Codes `(B, C)` or `(K, B, C)`; None where nothing is told.
             beside: `(..., B, D)`, whose leading axes they shall have.
 
         Returns:
@@ -62,6 +62,8 @@ class Told(nn.Module):
         shape = (*beside.shape[:-1], self.size)
         if condition is None:
             return beside.new_zeros(shape)
+        if condition.ndim > beside.ndim:
+            shape = (*condition.shape[:-1], self.size)
         parts = []
         for place, levels in enumerate(self.levels):
             codes = condition[..., place].unsqueeze(-1)
@@ -78,5 +80,5 @@ class Told(nn.Module):
         """Put the condition into what the encoder is shown, `(B, *event)`."""
         numbers = self(condition, seen.flatten(start_dim=1))
         if self.pictures is None:
-            return torch.cat([seen, numbers], dim=1)
-        return seen + torch.einsum("bc,c...->b...", numbers.to(self.pictures.dtype), self.pictures)
+            return torch.cat([seen.expand(*numbers.shape[:-1], -1), numbers], dim=-1)
+        return seen + torch.tensordot(numbers.to(self.pictures.dtype), self.pictures, dims=1)

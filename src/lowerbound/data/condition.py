@@ -11,13 +11,15 @@ from lowerbound.data.dataset import Data
 from lowerbound.data.examples import Examples
 from lowerbound.data.field import Field
 from lowerbound.data.raw import Raw
-from lowerbound.data.rows import blocks
+from lowerbound.data.rows import ArrayRows, blocks
 from lowerbound.data.schema import Schema
 from lowerbound.errors import DataError, SettingError, UnknownNameError
 from lowerbound.seeding import seeded
 
-#: The condition that class folders and labels make.
-CLASS = "class"
+#: The condition that class folders and labels make, and folders whose pictures have no class.
+CLASS, UNLABELLED = "class", ("unlabelled", "unlabeled")
+#: Most values of a column that is a condition.
+MOST_CLASSES = 1000
 
 
 def conditioned(data: Data, name: str) -> Data:
@@ -33,8 +35,8 @@ def conditioned(data: Data, name: str) -> Data:
     """
     if name != CLASS:
         raise SettingError(
-            f"a condition is '{CLASS}': the folders of pictures, or the labels of a set; got "
-            f"{name!r}"
+            f"a condition is '{CLASS}', for folders of pictures and labels of a set, or a column of "
+            f"a table; got {name!r}"
         )
     parts = [data.train, data.validation, data.test]
     if not all(isinstance(part, Examples) for part in parts):
@@ -47,7 +49,10 @@ def conditioned(data: Data, name: str) -> Data:
             "leave --condition out"
         )
     levels = int(max(int(label.max()) for label in labels if len(label))) + 1
-    words = held[0].label_names or tuple(map(str, range(levels)))
+    every = held[0].label_names or tuple(map(str, range(levels)))
+    words = tuple(word for word in every if word.lower() not in UNLABELLED)
+    codes = torch.tensor([words.index(w) if w in words else UNTOLD for w in every])
+    labels = [codes[label.long()] for label in labels]
     if len(words) < 2:
         raise DataError(f"{data.source} has a single class; leave --condition out")
     field = Field(name, "categorical", levels=len(words), categories=words, role="condition")
@@ -73,6 +78,47 @@ def conditioned(data: Data, name: str) -> Data:
     )
 
 
+def told_column(raw: Raw, name: str, words: tuple[str, ...] | None = None) -> Raw:
+    """Take a column of a table out of its rows: a condition, -1 where the cell is a gap.
+
+    Args:
+        raw: A table; other data, and one without the column, stay as they are.
+        name: Of the column.
+        words: The values that training saw; others are gaps. None to take those there are.
+
+    Raises:
+        DataError: The table is left on disk, or the column has too few or too many values.
+    """
+    names = [column.name for column in raw.table or ()]
+    if name not in names:
+        return raw
+    if not raw.rows.in_memory:
+        raise DataError("a condition is for a table in memory; leave --stream out")
+    place, block = names.index(name), raw.rows.read(0, len(raw))
+    column, cells = (raw.table or ())[place], block.values[:, place].astype(np.float64)
+    known = np.isfinite(cells) if block.observed is None else block.observed[:, place]
+    found, codes = np.unique(cells[known & np.isfinite(cells)], return_inverse=True)
+    here = tuple(f"{number:.17g}" for number in found)
+    if column.categories is not None:
+        here = tuple(column.categories[int(number)] for number in found)
+    words = here if words is None else words
+    if not 2 <= len(words) <= MOST_CLASSES:
+        raise DataError(f"condition {name!r} has {len(words)} values; it takes 2 to {MOST_CLASSES}")
+    every = np.full(len(raw), UNTOLD)
+    places = np.array([words.index(one) if one in words else UNTOLD for one in here], np.int64)
+    every[known & np.isfinite(cells)] = places[codes]
+    without = np.delete(np.arange(len(names)), place)
+    return replace(
+        raw,
+        rows=ArrayRows(block.values[:, without], block[:, without].observed),
+        names=None if raw.names is None else tuple(np.delete(raw.names, place).tolist()),
+        columns=None if raw.columns is None else tuple(raw.columns[j] for j in without),
+        order=tuple(one for one in raw.order if one != name),
+        conditions=(Field(name, "categorical", (), len(words), words, role="condition"),),
+        condition=every[:, None],
+    )
+
+
 def with_conditions(schema: Schema, raw: Raw, held: np.ndarray) -> Schema:
     """Add what a model is told of the rows of a source, its totals measured.
 
@@ -95,9 +141,9 @@ def told_alike(raw: Raw, schema: Schema) -> Raw:
 
     A total that the source does not give is that of the row.
     """
-    if not any(field.kind == "count" for field in schema.told):
-        return raw  # classes are of the training
     given = {one.name: place for place, one in enumerate(raw.conditions)}
+    if not any(field.kind == "count" or field.name in given for field in schema.told):
+        return raw  # classes of folders are of the training
     columns = []
     for field in schema.told:
         own = None

@@ -112,8 +112,8 @@ class Reading:
         step: From one time to the next, in units of the column of times or in microseconds.
         sensors: Columns that are the channels, in this order.
         written: How columns are written, where other data decided it.
-        condition: What a model is told of an example and does not explain: "class"; of single
-            cells, a column about them, such as "batch".
+        condition: What a model is told of an example and does not explain: "class"; a column of
+            a table, or about single cells, such as "batch".
         most_genes: Genes of single cells that are kept, the most variable; 2000 if none.
         genes: Names of the genes that were kept, in their order.
         recorded: Whether the decisions were taken for other data: those that do not fit give way.

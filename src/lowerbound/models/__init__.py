@@ -1,6 +1,7 @@
 """Products of a prior, a posterior and a likelihood; and the law of gaps."""
 
 from lowerbound.models.gaps import Gaps
+from lowerbound.models.semi_supervised import SemiSupervised
 from lowerbound.models.vae import VAE
 
-__all__ = ["VAE", "Gaps"]
+__all__ = ["VAE", "Gaps", "SemiSupervised"]

@@ -9,6 +9,7 @@ from lowerbound.objectives.free_bits import FreeBits
 from lowerbound.objectives.iwae import IWAE, DReG
 from lowerbound.objectives.objective import Objective
 from lowerbound.objectives.renyi import CIWAE, Renyi
+from lowerbound.objectives.semi_supervised import SemiSupervised
 from lowerbound.objectives.staged import Staged
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Gumbel",
     "Objective",
     "Renyi",
+    "SemiSupervised",
     "StickingTheLanding",
     "TotalCorrelation",
 ]

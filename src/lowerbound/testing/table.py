@@ -131,7 +131,9 @@ OBJECTIVES: Mapping[str, Claim] = {
 }
 
 #: Objectives that only guide a training and bound nothing: each has tests of its own.
-GUIDES = ("Capacity", "Discrepancy", "Disentangled", "Gumbel", "TotalCorrelation")
+GUIDES = (
+    "Capacity", "Discrepancy", "Disentangled", "Gumbel", "SemiSupervised", "TotalCorrelation"
+)  # fmt: skip
 
 #: Every recipe of the catalogue, and settings that keep its model small.
 _NAMES = "auto vae beta-vae iwae table discrete beta-tc dip mmd capacity count-vae"

@@ -183,9 +183,9 @@ def _list(path: Path, names: tuple[str, ...], column: int) -> tuple[str, ...] | 
     for name in names:
         for file in (path.with_name(name), path.with_name(f"{name}.gz")):
             if file.is_file():
-                opened = gzip.open(file, "rt") if file.suffix == ".gz" else file.open()
-                with opened as lines:
-                    fields = [line.rstrip("\n").split("\t") for line in lines]
+                text = file.read_bytes()
+                text = gzip.decompress(text) if file.suffix == ".gz" else text
+                fields = [line.split("\t") for line in text.decode("utf-8").splitlines()]
                 return tuple(one[min(column, len(one) - 1)] for one in fields)
     return None
 

@@ -124,8 +124,8 @@ def chosen(path: Path) -> tuple[str, list[Entry], Tally]:
     if path.is_dir() and find_idx(path):
         return "idx", [], tally
     kinds = {
-        "images": extensions(), "cells": CELLS, "midi": MIDI, "strings": STRINGS, "arrays": (".npy",),
-        "series": (".ts",), "tables": COLUMNS, "texts": TEXT,
+        "images": extensions(), "cells": CELLS, "midi": MIDI, "strings": STRINGS,
+        "arrays": (".npy",), "series": (".ts",), "tables": COLUMNS, "texts": TEXT,
     }  # fmt: skip
     if not path.is_dir() and path.suffix.lower() not in (".zip", ".tar"):
         if not path.is_file():
