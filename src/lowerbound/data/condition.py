@@ -35,8 +35,8 @@ def conditioned(data: Data, name: str) -> Data:
     """
     if name != CLASS:
         raise SettingError(
-            f"a condition is '{CLASS}', for folders of pictures and labels of a set, or a column of "
-            f"a table; got {name!r}"
+            f"a condition is '{CLASS}', for folders of pictures and labels of a set, or a column "
+            f"of a table; got {name!r}"
         )
     parts = [data.train, data.validation, data.test]
     if not all(isinstance(part, Examples) for part in parts):

@@ -8,6 +8,7 @@ from lowerbound.objectives.elbo import ELBO, BetaELBO, StickingTheLanding
 from lowerbound.objectives.free_bits import FreeBits
 from lowerbound.objectives.iwae import IWAE, DReG
 from lowerbound.objectives.objective import Objective
+from lowerbound.objectives.partial import MIWAE, PIWAE
 from lowerbound.objectives.renyi import CIWAE, Renyi
 from lowerbound.objectives.semi_supervised import SemiSupervised
 from lowerbound.objectives.staged import Staged
@@ -16,6 +17,8 @@ __all__ = [
     "CIWAE",
     "ELBO",
     "IWAE",
+    "MIWAE",
+    "PIWAE",
     "RLOO",
     "Annealed",
     "Staged",

@@ -123,6 +123,8 @@ OBJECTIVES: Mapping[str, Claim] = {
     "RLOO": Claim(lambda: objectives.RLOO(samples=2)),
     "Enumerated": Claim(lambda: objectives.Enumerated()),
     "CIWAE": Claim(lambda: objectives.CIWAE(samples=3)),
+    "MIWAE": Claim(lambda: objectives.MIWAE(samples=4, groups=2)),
+    "PIWAE": Claim(lambda: objectives.PIWAE(samples=4, groups=2)),
     "Renyi": Claim(lambda: objectives.Renyi(samples=3)),
     "BetaELBO": Claim(lambda: objectives.BetaELBO(beta=2.5, samples=2), tight=False),
     "FreeBits": Claim(lambda: objectives.FreeBits(objectives.ELBO(2), 0.1), tight=False),
