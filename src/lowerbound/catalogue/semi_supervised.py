@@ -29,7 +29,7 @@ from lowerbound.priors import Categorical
     training={"untold": 0.0},
 )
 def semi_supervised(
-    schema: Schema, *, weight: float = 10.0, beta_warm_up: float = 0.0, **parts: Any
+    schema: Schema, *, weight: float = 1.0, beta_warm_up: float = 0.0, **parts: Any
 ) -> tuple[Model, Objective]:
     """Assemble a VAE with a latent class.
 
