@@ -15,6 +15,8 @@ from lowerbound.objectives import (
     CIWAE,
     ELBO,
     IWAE,
+    MIWAE,
+    PIWAE,
     Capacity,
     Discrepancy,
     Disentangled,
@@ -52,6 +54,44 @@ def test_a_combination_mixes_two_bounds():
     for share in (0.0, 0.3, 1.0):
         mixed = (1 - share) * tight + share * loose
         check_close(CIWAE(4, share).reduce(trace).value, mixed, f"a share of {share}")
+
+
+def test_a_mean_of_bounds_lies_between_the_one_bound_and_the_elbo():
+    trace = weights()
+    check_close(MIWAE(4, 1).reduce(trace).value, IWAE(4).reduce(trace).value, "one group")
+    drawn = ELBO(4, analytic=False).reduce(trace).value
+    check_close(MIWAE(4, 4).reduce(trace).value, drawn, "a group a draw")
+    log_weight = trace.log_weight
+    two = (torch.logaddexp(log_weight[0], log_weight[1])
+           + torch.logaddexp(log_weight[2], log_weight[3])) / 2 - math.log(2)  # fmt: skip
+    check_close(MIWAE(4, 2).reduce(trace).value, two, "two groups of two")
+    assert (MIWAE(4, 2).reduce(trace).value < IWAE(4).reduce(trace).value).all()
+    with pytest.raises(SettingError, match="3 groups do not divide 4 samples"):
+        MIWAE(4, 3)
+
+
+def sides(objective, seed=0):
+    """Gradients of encoder and decoder, in one row each."""
+    torch.manual_seed(1)
+    q = lb.posteriors.DiagonalGaussian(lb.networks.MLP((4,), (2, 2), (5,)))
+    p = lb.likelihoods.Fields(lb.networks.MLP((2,), (1, 4), (5,)), lb.likelihoods.Bernoulli())
+    model = lb.VAE(lb.priors.Mixture(2, 3), q, p).double()
+    batch = lb.Batch((torch.arange(12).reshape(3, 4) % 3 == 0).double())
+    torch.manual_seed(seed)
+    value = objective(model, batch).value
+    value.sum().backward()
+    own = [model.posterior, model.likelihood, model.prior]
+    return value.detach(), [torch.cat([w.grad.flatten() for w in m.parameters()]) for m in own]
+
+
+def test_the_decoder_learns_from_one_bound_and_the_encoder_from_the_mean():
+    (whole, (_, decoder, prior)), (_, (encoder, *_)) = sides(IWAE(6)), sides(MIWAE(6, 3))
+    value, found = sides(PIWAE(6, 3))
+    check_close(value, whole, "the value")
+    check_close(found[0], encoder, "the encoder's gradient", unit="plain")
+    check_close(found[1], decoder, "the decoder's gradient", unit="plain")
+    check_close(found[2], prior, "the prior's gradient", unit="plain")
+    assert (sides(IWAE(6))[1][0] - encoder).abs().max() > 1e-3  # they are not the same
 
 
 def gaussian_trace(mean, scale, draws=1, seed=0):

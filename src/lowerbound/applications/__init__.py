@@ -1,6 +1,7 @@
 """Every use of a trained model. None of them looks at an objective."""
 
 from lowerbound.applications.anomalies import Anomalies, Calibration, anomalies, calibrate
+from lowerbound.applications.clusters import Clusters, clusters
 from lowerbound.applications.complete import complete
 from lowerbound.applications.conditions import (
     Condition,
@@ -18,12 +19,14 @@ from lowerbound.applications.traverse import traverse
 __all__ = [
     "Anomalies",
     "Calibration",
+    "Clusters",
     "Condition",
     "Conditioned",
     "Encoding",
     "Imputed",
     "anomalies",
     "calibrate",
+    "clusters",
     "complete",
     "condition_of",
     "decode",

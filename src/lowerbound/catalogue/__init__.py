@@ -2,7 +2,8 @@
 
 # importing a recipe's module enters it in the catalogue
 from lowerbound.catalogue import (  # noqa: F401  isort: skip
-    beta_vae, discrete, dmm, iwae, music, penalised, quantised, series, table, text, vae
+    beta_vae, counts, discrete, dmm, iwae, music, penalised, quantised, semi_supervised, series,
+    table, text, vae,
 )  # fmt: skip
 from lowerbound.catalogue.assemble import Assembly, assemble, build
 from lowerbound.catalogue.policy import Chosen, choose

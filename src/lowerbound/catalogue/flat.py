@@ -14,8 +14,9 @@ from lowerbound.data import KINDS, Schema
 from lowerbound.distributions import Bins, Layout
 from lowerbound.errors import SettingError
 from lowerbound.likelihoods import Cells, Fields, Site, outputs_of
+from lowerbound.likelihoods.negative_binomial import LEAST
 from lowerbound.models import VAE
-from lowerbound.networks import Init, Network, Pair
+from lowerbound.networks import Init, Network, Pair, Sized
 from lowerbound.priors import Site as Place
 
 #: By what a posterior gives: the usual prior of such values.
@@ -28,7 +29,7 @@ PRIOR_OF = {
     "shares": "dirichlet",
     "directions": "sphere",
 }
-Inputs = Literal["standardized", "symmetric", "raw", "binned"]
+Inputs = Literal["standardized", "symmetric", "raw", "binned", "logs"]
 
 
 def flat(
@@ -57,7 +58,8 @@ def flat(
             3,000 training examples or more, else "small".
         inputs: The encoder's view of x: from the mean of the training examples, in units of their
             spread ("standardized"); levels between -1 and 1 ("symmetric"); as it is ("raw"); or
-            standardized, with one number for each bin of a table's columns, and a mask ("binned").
+            standardized, with one number for each bin of a table's columns, and a mask ("binned");
+            logarithms of 1 + a count, from that of the mean ("logs").
             Categories are one number a level; a mask is put beside data with gaps.
 
     Raises:
@@ -83,10 +85,12 @@ def flat(
     about = Choice.of(posterior)
     family: Any = SLOTS["posterior"].builders[SLOTS["posterior"].check(about.name)]
     seen = view.shape(schema.shape)
-    told = Told([one.levels or 0 for one in schema.told], seen) if schema.told else None
+    told = told_of(schema, seen)
     seen = seen if told is None else told.shape(seen)
     encoder = pair.encoder(seen, family.parameters_shape(latents))
     inputs_of_decoder = latents if told is None else latents + told.size
+    total = next(iter(told.totals.values()), None) if told is not None and only.sized else None
+    inputs_of_decoder -= total is not None
     decoder = pair.decoder((inputs_of_decoder,), outputs_of(cells, schema.shape))
     if not next(encoder.parameters()).is_meta:  # there sizes are counted and nothing else
         for net in (encoder, decoder):
@@ -107,7 +111,23 @@ def flat(
             f"posterior '{about.name}' gives {q.values}, and prior '{top.name}' is a law of "
             f"{p.values}; use prior={PRIOR_OF[q.values]}"
         )
+    if total is not None:
+        mean = torch.ones(schema.shape) if schema.mean is None else schema.mean.clamp(min=LEAST)
+        decoder = Sized(decoder, mean, centre=total[0], scale=total[1])
     return VAE(p, q, Fields(decoder, cells), view, told)
+
+
+def told_of(schema: Schema, seen: tuple[int, ...]) -> Told | None:
+    """Return what turns the conditions of a schema into numbers; None for a model told nothing.
+
+    Args:
+        schema: That of the data.
+        seen: Shape of what the encoder is shown of x without them.
+    """
+    measures = {place: one for place, one in enumerate(schema.told) if one.kind == "count"}
+    totals = {p: ((f.mean or (0.0,))[0], (f.scale or (1.0,))[0]) for p, f in measures.items()}
+    levels = [field.levels or 0 for field in schema.told]
+    return Told(levels, seen, totals) if schema.told else None
 
 
 def view_of(schema: Schema, inputs: Inputs = "standardized") -> View:
@@ -123,6 +143,11 @@ def view_of(schema: Schema, inputs: Inputs = "standardized") -> View:
     }
     mean, scale = torch.tensor(0.0), torch.tensor(1.0)
     measured, spread = schema.mean, schema.scale
+    if inputs == "logs":
+        if schema.kind != "count" or schema.is_table:
+            raise SettingError(f"inputs 'logs' is for counts, and the data is {schema.describe()}")
+        at = torch.tensor(0.0) if measured is None else measured.log1p()
+        return View(at, 1.0, masked=schema.missing, logs=True)
     if inputs == "symmetric" and schema.levels is None:
         raise SettingError(
             f"inputs 'symmetric' is for levels, and the data is {schema.describe()}; "

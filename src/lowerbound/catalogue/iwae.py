@@ -7,7 +7,8 @@ from lowerbound.catalogue.guided import guided
 from lowerbound.catalogue.recipe import recipe
 from lowerbound.core import Model
 from lowerbound.data import Schema
-from lowerbound.objectives import IWAE, DReG, Objective
+from lowerbound.errors import SettingError
+from lowerbound.objectives import IWAE, MIWAE, PIWAE, DReG, Objective
 
 
 @recipe(
@@ -26,7 +27,8 @@ def iwae(
     schema: Schema,
     *,
     samples: int = 5,
-    gradient: Literal["total", "path", "dreg"] = "total",
+    gradient: Literal["total", "path", "dreg", "partial"] = "total",
+    groups: int = 1,
     beta_warm_up: float = 0.0,
     **parts: Any,
 ) -> tuple[Model, Objective]:
@@ -36,9 +38,16 @@ def iwae(
         schema: That of the data.
         samples: Draws of z for each example, of which the bound is made.
         gradient: "total"; "path", without the score of q(z|x); or "dreg", doubly reparameterised
-            (`DReG`).
+            (`DReG`); or "partial": the encoder's is that of the mean over `groups` (`PIWAE`).
+        groups: Bounds that the draws are shared out among, whose mean is made (`MIWAE`).
         beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.
         **parts: Of the model: see `flat`.
     """
-    objective = DReG(samples) if gradient == "dreg" else IWAE(samples, gradient)
+    if groups > 1 and gradient in ("path", "dreg"):
+        raise SettingError(f"groups is for gradient total or partial, got gradient={gradient}")
+    objective: Objective = IWAE(samples, "path" if gradient == "path" else "total")
+    if gradient == "dreg":
+        objective = DReG(samples)
+    elif groups > 1:
+        objective = (PIWAE if gradient == "partial" else MIWAE)(samples, groups)
     return flat(schema, **parts), guided(objective, beta_warm_up)

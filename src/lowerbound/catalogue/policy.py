@@ -27,6 +27,15 @@ FEWEST_EPOCHS, MOST_EPOCHS = 20, 1000
 #: How the sentence about them begins.
 FIRST_WEIGHTS = "First weights"
 
+#: The settings that a model of single cells is given by itself.
+FOR_CELLS: Mapping[str, Any] = {
+    "latents": 10,
+    "inputs": "logs",
+    "network": "mlp",
+    "network.hidden": (128,),
+    "network.dropout": 0.1,
+}
+
 #: By name: first weights as part of a sentence.
 STARTS: Mapping[str, str] = {
     "even": "hidden layers hand on numbers of the size they are given",
@@ -82,12 +91,14 @@ def choose(
     name = recipe
     if recipe == "auto":
         name = "table" if schema.is_table else "series-vae" if schema.is_series else "vae"
+        name = "count-vae" if schema.is_cells else name
     found: dict[str, Any] = {
         "latents": latents_for(schema),
         "likelihood": law_for(schema),
         "network": network_for(schema),
         **(for_table(schema) if name == "table" and schema.is_table else {}),
         **(for_series(schema) if name == "series-vae" and schema.is_series else {}),
+        **(FOR_CELLS if name == "count-vae" and schema.is_cells else {}),
     }
     settings = {**given, **{key: value for key, value in found.items() if open_to(key)}}
     if open_to("init"):

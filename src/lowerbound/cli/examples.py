@@ -13,6 +13,7 @@ from lowerbound.cli import output
 from lowerbound.cli.output import FOLDER
 from lowerbound.cli.steps import as_table
 from lowerbound.data import Examples, texts_of
+from lowerbound.data.read.cells import write_h5ad
 from lowerbound.data.table import columns_of
 from lowerbound.errors import SettingError
 from lowerbound.runs import write_atomically
@@ -28,6 +29,8 @@ def forms(schema: "Schema") -> tuple[str, ...]:
     """List the kinds of file that examples of a schema can be written as, the usual one first."""
     if schema.is_text:
         return (".txt", ".npy")
+    if schema.is_cells:
+        return (".h5ad", ".npy", ".csv", ".parquet")
     if schema.is_tune:
         return (".mid", ".wav", ".png", ".npy")
     if schema.is_image:
@@ -99,6 +102,10 @@ def write_examples(
         output.write_picture(path, legible_sheet(pixels, columns))
     elif form == FOLDER:
         output.write_folder(path, [to_image(pixels) for pixels in to_pixels(x, schema)])
+    elif form == ".h5ad":
+        names = None if rows is None else rows.row_names
+        cells = [f"cell {i + 1}" for i in range(len(x))] if names is None else list(names)
+        write_h5ad(path, unpacked(x, schema), schema.reading.genes, np.array(cells, object))
     elif form == ".npy":
         output.write_array(path, unpacked(x, schema))
     elif schema.is_series:

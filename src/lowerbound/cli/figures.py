@@ -104,6 +104,8 @@ def _headlines(evaluation: "Evaluation") -> list[Row]:
     if evaluation.bits_per_dimension is not None:
         bits = plus_minus(evaluation.bits_per_dimension, 4)
         rows.append((evaluation.bits_per_dimension.unit, bits, "from log p(x)"))
+    if evaluation.accuracy is not None:
+        rows.append(("accuracy of q(y|x)", plus_minus(evaluation.accuracy, 4), "share of classes"))
     used = f"{evaluation.active_units} of {evaluation.latents}"
     rows.append(("active latent units", used, f"variance of the mean > {evaluation.threshold:g}"))
     if (told := evaluation.information) is not None:

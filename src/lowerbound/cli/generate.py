@@ -104,7 +104,7 @@ def command(
     check_count(count, run.schema, form)
     from lowerbound.data import condition_codes
 
-    codes = condition_codes(told, run.schema, count)
+    codes = condition_codes(told, run.schema, count, chosen)
     wanted = _conditions(run.schema, where or [], like, vary)
     law = run.gaps if gaps and form != ".npy" else None
     if law is None and any(one.gap for one in wanted):

@@ -9,7 +9,12 @@ from lowerbound.cli.common import Device, Json, RunPath, open_run, option
 def command(
     path: RunPath,
     prior: Annotated[
-        str, option("--prior", "NAME", "The prior that is fitted: mixture, flow, autoregressive (codes) or auto.")
+        str,
+        option(
+            "--prior",
+            "NAME",
+            "The prior that is fitted: mixture, flow, autoregressive (codes) or auto.",
+        ),
     ] = "auto",
     source: Annotated[
         str | None, option("--data", "DATA", "Where the run's data is now, if it moved.")

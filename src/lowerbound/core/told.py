@@ -1,6 +1,6 @@
 """What a conditional model is told of an example."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +16,12 @@ class Told(nn.Module):
     Beside a vector they are more columns. To an image, whose shape stays, a picture of each level
     is added, which is learned and starts as 0.
 
+    A total of counts is one number, (log total - mean) / scale, 0 where it is not told.
+
     Args:
-        levels: How many values each condition can take.
+        levels: How many values each condition can take; 0 for a total.
         event: Shape of what the encoder is shown of x without them.
+        totals: Mean and scale of the logarithm of each total, by its place.
 
     Example:
         >>> told = Told([3], (2,))
@@ -27,15 +30,20 @@ class Told(nn.Module):
                 [0., 0., 0.]])
     """
 
-    def __init__(self, levels: Sequence[int], event: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        levels: Sequence[int],
+        event: tuple[int, ...],
+        totals: Mapping[int, tuple[float, float]] | None = None,
+    ) -> None:
         super().__init__()
-        self.levels = tuple(levels)
+        self.levels, self.totals = tuple(levels), dict(totals or {})
         self.pictures = nn.Parameter(torch.zeros(self.size, *event)) if len(event) > 1 else None
 
     @property
     def size(self) -> int:
         """How many numbers there are."""
-        return sum(self.levels)
+        return sum(self.levels) + len(self.totals)
 
     def shape(self, event: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of what the encoder is shown with them."""
@@ -45,7 +53,7 @@ class Told(nn.Module):
         """Return the numbers of a condition.
 
         Args:
-            condition: Codes `(B, C)`; None where nothing is told.
+            condition: Codes `(B, C)` or `(K, B, C)`; None where nothing is told.
             beside: `(..., B, D)`, whose leading axes they shall have.
 
         Returns:
@@ -54,15 +62,23 @@ class Told(nn.Module):
         shape = (*beside.shape[:-1], self.size)
         if condition is None:
             return beside.new_zeros(shape)
+        if condition.ndim > beside.ndim:
+            shape = (*condition.shape[:-1], self.size)
         parts = []
-        for codes, levels in zip(condition.unbind(dim=-1), self.levels, strict=True):
-            known = (codes != UNTOLD).unsqueeze(-1)
-            parts.append(one_hot(codes.clamp(min=0), levels) * known)
-        return torch.cat(parts, dim=-1).to(beside.dtype).expand(shape)
+        for place, levels in enumerate(self.levels):
+            codes = condition[..., place].unsqueeze(-1)
+            known = codes != UNTOLD
+            if place in self.totals:
+                mean, scale = self.totals[place]
+                logs = (codes.clamp(min=1).to(beside.dtype).log() - mean) / scale
+                parts.append(torch.where(known, logs, 0.0))
+            else:
+                parts.append(one_hot(codes[..., 0].clamp(min=0), levels) * known)
+        return torch.cat([part.to(beside.dtype) for part in parts], dim=-1).expand(shape)
 
     def show(self, seen: Tensor, condition: Tensor | None) -> Tensor:
         """Put the condition into what the encoder is shown, `(B, *event)`."""
         numbers = self(condition, seen.flatten(start_dim=1))
         if self.pictures is None:
-            return torch.cat([seen, numbers], dim=1)
-        return seen + torch.einsum("bc,c...->b...", numbers.to(self.pictures.dtype), self.pictures)
+            return torch.cat([seen.expand(*numbers.shape[:-1], -1), numbers], dim=-1)
+        return seen + torch.tensordot(numbers.to(self.pictures.dtype), self.pictures, dims=1)

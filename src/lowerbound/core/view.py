@@ -28,6 +28,7 @@ class View(nn.Module):
         masked: Whether the encoder is told which cells were observed.
         bins: By the places of some columns of `(D,)`, their bins. Columns of codes have no number
             of their own then.
+        logs: Whether cells are counts, of which log(1 + x) is standardised.
 
     Example:
         >>> view = View(127.5, 127.5)
@@ -49,6 +50,7 @@ class View(nn.Module):
         levels: Mapping[int, int] | None = None,
         masked: bool = False,
         bins: tuple[tuple[int, ...], Layout] | None = None,
+        logs: bool = False,
     ) -> None:
         super().__init__()
         self.register_buffer("mean", torch.as_tensor(mean).detach().clone())
@@ -56,7 +58,7 @@ class View(nn.Module):
         self._identity = isinstance(mean, float) and isinstance(scale, float)
         self._identity = self._identity and (mean, scale) == (0.0, 1.0)
         self.levels = dict(sorted((levels or {}).items()))
-        self.masked = masked
+        self.masked, self.logs = masked, logs
         places, self.bins = bins or ((), None)
         self.register_buffer("binned", torch.tensor(places, dtype=torch.long), persistent=False)
         each = zip(places, () if self.bins is None else self.bins.bins, strict=True)
@@ -77,6 +79,8 @@ class View(nn.Module):
             floating-point type; floats that are left as they are keep theirs.
         """
         seen, known = batch.x, batch.observed
+        if self.logs:
+            seen = (seen if known is None else torch.where(known, seen, 0)).float().log1p()
         if not (self._identity and seen.is_floating_point()):
             seen = ((seen - self.mean) / self.scale).to(torch.get_default_dtype())
         if known is not None:

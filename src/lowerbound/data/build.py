@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from lowerbound.data.condition import with_conditions
 from lowerbound.data.dataset import Data, identity
 from lowerbound.data.grey import Grey, drawn_once
 from lowerbound.data.loading import load
@@ -66,8 +67,10 @@ def build(
     counts = {key: record[key] for key in ("seed", "counts", "validation", "test")}
     whole.update(json.dumps(counts, sort_keys=True).encode())
     train, validation, test_part = _parts(raw, found, seed)
+    if raw.condition is not None:
+        whole.update(raw.condition.astype("<i8").tobytes())
     return Data(
-        schema=found.schema,
+        schema=with_conditions(found.schema, raw, np.concatenate(list(found.split.held.values()))),
         train=train,
         validation=validation,
         test=test_part,
@@ -109,6 +112,7 @@ def _limited(raw: Raw, limit: int, seed: int) -> Raw:
         rows=ArrayRows(block.values, block.observed),
         part=None if raw.part is None else raw.part[rows],
         label=None if raw.label is None else raw.label[rows],
+        condition=None if raw.condition is None else raw.condition[rows],
         row_names=None if names is None else tuple(names[row] for row in rows.tolist()),
         notes=(*raw.notes, note),
     )

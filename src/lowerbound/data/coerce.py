@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from lowerbound.data.advice import gap_notes
+from lowerbound.data.condition import told_alike
 from lowerbound.data.facts import Facts
 from lowerbound.data.field import Constant, Field
 from lowerbound.data.fitting import Fitting, Lookup
@@ -48,7 +49,7 @@ def coerce(
         raise SettingError(
             f"--binarize is for a model of binary data; this one takes {schema.describe()}"
         )
-    facts, tally = Facts.of(raw.rows), Tally()
+    raw, facts, tally = told_alike(raw, schema), Facts.of(raw.rows), Tally()
     fitting, notes = match(raw, schema, facts, binarize=binarize, allow_missing=allow_missing)
     if raw.rows.in_memory:
         examples = load(raw, fitting, np.arange(len(raw)), tally)

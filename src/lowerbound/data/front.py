@@ -5,7 +5,7 @@ from typing import Any
 
 from lowerbound.data.build import Stage, build
 from lowerbound.data.coerce import coerce
-from lowerbound.data.condition import conditioned
+from lowerbound.data.condition import conditioned, told_column
 from lowerbound.data.dataset import Data
 from lowerbound.data.infer import check_limit
 from lowerbound.data.notes import Note
@@ -73,11 +73,15 @@ def read(
         raise SettingError("limit is for data in memory; leave it or stream out")
     stream = False if binarize == "dynamic" else stream
     raw = _opened(source, options, stream, limit, progress)
+    if options.condition is not None:
+        raw = told_column(raw, options.condition)
     if raw.pictures and len(raw) == 1:
         raise DataError(f"{raw.where} is a single picture; training needs a folder of at least 10")
     limit = None if raw.pictures and raw.rows.in_memory else limit  # chosen by name
     data = build(raw, binarize=binarize, seed=seed, limit=limit, stage=progress)
-    return data if options.condition is None else conditioned(data, options.condition)
+    if options.condition is None or raw.condition is not None:
+        return data
+    return conditioned(data, options.condition)
 
 
 def read_examples(
@@ -139,6 +143,8 @@ def read_examples(
             channels=options.channels if pages else schema.shape[0],
         )
     raw = _opened(source, options, stream, None, None)
+    for field in schema.told:
+        raw = told_column(raw, field.name, field.categories)
     return coerce(raw, schema, binarize=binarize, allow_missing=allow_missing)
 
 

@@ -103,7 +103,7 @@ def kind_of(raw: Raw, facts: Facts) -> tuple[str, int | None]:
     """Tell the kind of all cells together, and their number of levels, by the table above."""
     dtype, image = raw.rows.dtype, len(raw.rows.shape) == 3
     low, high = facts.least, facts.most
-    if raw.levels is not None:
+    if raw.levels is not None or raw.kind is not None:
         return raw.kind or "ordinal", raw.levels
     if facts.bits:
         return "binary", 2

@@ -49,5 +49,6 @@ def load(raw: Raw, fitting: Fitting, rows: np.ndarray, tally: Tally | None = Non
         if fitting.schema.is_sequence
         else None,
         token="sixteenth" if fitting.schema.is_tune else "byte",
+        condition=None if raw.condition is None else torch.from_numpy(raw.condition[rows]),
         transpose=fitting.schema.is_tune and fitting.schema.reading.transpose,
     )

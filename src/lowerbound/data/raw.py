@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lowerbound.data.field import LeftOut
+from lowerbound.data.field import Field, LeftOut
 from lowerbound.data.notes import Note
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows, Rows
@@ -59,6 +59,8 @@ class Raw:
         kind: The kind of all cells, where the format says it.
         order: Names of all columns of a table, those left out included, in their first order.
         left_out: Columns of which `rows` has no cells, since no model can learn them.
+        conditions: What a model is told of each row and does not explain.
+        condition: Codes, or numbers, of these, int64 `(N, C)`; -1 where not known.
     """
 
     where: str
@@ -77,6 +79,8 @@ class Raw:
     kind: str | None = None
     order: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    conditions: tuple[Field, ...] = ()
+    condition: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.rows)

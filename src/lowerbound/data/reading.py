@@ -112,7 +112,10 @@ class Reading:
         step: From one time to the next, in units of the column of times or in microseconds.
         sensors: Columns that are the channels, in this order.
         written: How columns are written, where other data decided it.
-        condition: What a model is told of an example and does not explain: "class".
+        condition: What a model is told of an example and does not explain: "class"; a column of
+            a table, or about single cells, such as "batch".
+        most_genes: Genes of single cells that are kept, the most variable; 2000 if none.
+        genes: Names of the genes that were kept, in their order.
         recorded: Whether the decisions were taken for other data: those that do not fit give way.
 
     Raises:
@@ -149,6 +152,8 @@ class Reading:
     sensors: tuple[str, ...] = ()
     written: tuple[Written, ...] = ()
     condition: str | None = None
+    most_genes: int | None = None
+    genes: tuple[str, ...] = ()
     recorded: bool = False
 
     def __post_init__(self) -> None:
@@ -165,6 +170,8 @@ class Reading:
             raise SettingError(f"channels is a whole number of 1 to 4096, got {self.channels!r}")
         if self.bars is not None and not _whole(self.bars, 1, 256):
             raise SettingError(f"bars is a whole number of 1 to 256, got {self.bars!r}")
+        if self.most_genes is not None and not _whole(self.most_genes, 1, 2**20):
+            raise SettingError(f"most_genes is a whole number from 1 on, got {self.most_genes!r}")
         for name in ("window", "stride"):
             value = getattr(self, name)
             if value is not None and not _whole(value, 1, 2**20):

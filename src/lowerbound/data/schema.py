@@ -146,6 +146,11 @@ class Schema:
         return len(self.shape) == 2
 
     @property
+    def is_cells(self) -> bool:
+        """Whether an example is the counts of a single cell, one a gene."""
+        return bool(self.reading.genes)
+
+    @property
     def is_text(self) -> bool:
         """Whether an example is a text, `(T,)` bytes."""
         return self.kind == "byte"
@@ -275,7 +280,9 @@ class Schema:
             kind = f"{kind} ({self.levels} levels)"
         if self.kind == "ordinal" and self.levels == 256:
             kind = "8-bit"
-        if self.is_image:
+        if self.is_cells:
+            text = f"counts of {self.dimensions} genes in single cells"
+        elif self.is_image:
             text = f"{kind} images {_by(self.shape)}"
         elif self.is_text:
             text = f"texts of up to {self.shape[0] - 1} bytes"

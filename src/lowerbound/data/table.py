@@ -32,7 +32,7 @@ def columns_of(
         Arrays `(N,)` by the names of the columns in their first order: words, whole numbers,
         numbers with the decimals that were seen, dates as they were written; ids are new ones by
         the pattern seen, text is None. Gaps are None among words and whole numbers, and
-        nan among other numbers. Vectors without names have columns "x0", "x1", ...
+        nan among other numbers. Vectors have columns "x0", "x1", ..., or the names of genes.
 
     Raises:
         ShapeError: The schema is of images or series.
@@ -61,7 +61,8 @@ def columns_of(
         found.insert(one.position, (one.name, column))
     if schema.is_table:
         return dict(found)
-    return {f"x{place}": column for place, (_, column) in enumerate(found)}
+    names = schema.reading.genes or tuple(f"x{place}" for place in range(len(found)))
+    return {name: column for name, (_, column) in zip(names, found, strict=True)}
 
 
 def with_gaps(column: np.ndarray, known: np.ndarray) -> np.ndarray:

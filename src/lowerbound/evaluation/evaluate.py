@@ -13,6 +13,7 @@ from torch import Tensor
 from lowerbound.core import Model, device_of
 from lowerbound.data import Data, Examples, Source, StoredExamples
 from lowerbound.errors import SettingError
+from lowerbound.evaluation.accuracy import accuracy
 from lowerbound.evaluation.amortisation import gaps as search_gaps
 from lowerbound.evaluation.annealed import Annealing, annealed
 from lowerbound.evaluation.estimate import Estimate
@@ -119,7 +120,7 @@ def evaluate(
     begin("bounds on log p(x)")
     found = evidence(model, examples, samples, seed=seed, progress=progress)
     stated = summarize(found, examples, counts(law_of(model, examples)), name, split)
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"accuracy": accuracy(model, examples)}
     if len(examples) > 1:
         with suppress(SettingError):  # not every model has a q(z)
             more["information"] = information(model, examples, seed=seed)

@@ -85,6 +85,7 @@ class Evaluation:
             draw.
         ladder: The bound for more and more draws.
         convergence: Whether more draws would still raise it.
+        accuracy: Share of the examples of a known class that q(y|x) finds; None without one.
         information: The rate taken apart; None where that is not known how.
         generalisation: The bound on training examples; None where these were not given.
         tightened: Annealed importance sampling, if asked for.
@@ -110,6 +111,7 @@ class Evaluation:
     log_evidence: Estimate | None
     ladder: tuple[Rung, ...]
     convergence: Convergence
+    accuracy: Estimate | None = None
     information: Information | None = None
     generalisation: Generalisation | None = None
     tightened: Tightened | None = None

@@ -36,6 +36,7 @@ class NegativeBinomial(Cells):
     formula = "NB(x; m(z), r(z))"
     name = "negative-binomial"
     kinds = frozenset({"count"})
+    sized = True
     log_unit: Tensor
 
     def __init__(self, unit: float | Tensor = 1.0) -> None:

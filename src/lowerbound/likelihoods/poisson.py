@@ -32,6 +32,7 @@ class Poisson(Cells):
     formula = "Poisson(x; m(z))"
     name = "poisson"
     kinds = frozenset({"count"})
+    sized = True
     log_unit: Tensor
 
     def __init__(self, unit: float | Tensor = 1.0) -> None:

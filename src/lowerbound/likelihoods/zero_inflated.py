@@ -30,6 +30,7 @@ class ZeroInflatedNegativeBinomial(Cells):
     formula = "ZINB(x; s(z), m(z), r(z))"
     name = "zero-inflated-negative-binomial"
     kinds = frozenset({"count"})
+    sized = True
 
     def __init__(self, unit: float | Tensor = 1.0) -> None:
         super().__init__()

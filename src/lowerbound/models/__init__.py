@@ -2,6 +2,7 @@
 
 from lowerbound.models.dmm import DeepMarkov
 from lowerbound.models.gaps import Gaps
+from lowerbound.models.semi_supervised import SemiSupervised
 from lowerbound.models.vae import VAE
 
-__all__ = ["VAE", "DeepMarkov", "Gaps"]
+__all__ = ["VAE", "DeepMarkov", "Gaps", "SemiSupervised"]

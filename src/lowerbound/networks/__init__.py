@@ -5,6 +5,7 @@ from lowerbound.networks.mlp import MLP, mlp
 from lowerbound.networks.pair import Init, Network, Pair
 from lowerbound.networks.recurrent import Reader, Writer
 from lowerbound.networks.residual import ResidualDecoder, ResidualEncoder, residual
+from lowerbound.networks.sized import Sized
 from lowerbound.networks.steps import PerStep, RollWriter, StepReader, Transition
 
 #: By name: from its settings to an encoder and its decoder.
@@ -24,5 +25,6 @@ __all__ = [
     "SeriesEncoder",
     "StepReader",
     "Transition",
+    "Sized",
     "Writer",
 ]

@@ -182,7 +182,10 @@ class RollWriter(nn.Module):
     def head(self, context: Tensor, x: Tensor, weights: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Predict each note of x from what the head is told and from lower notes, `(..., C)`."""
         direct, into, out = weights
-        own, units = context[..., : self.channels], context[..., self.channels :].unflatten(-1, (self.each, -1))
+        own, units = (
+            context[..., : self.channels],
+            context[..., self.channels :].unflatten(-1, (self.each, -1)),
+        )
         units = (units.transpose(-1, -2).flatten(start_dim=-2) + x @ into).relu()
         return own + x @ direct + units @ out
 

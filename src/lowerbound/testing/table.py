@@ -136,6 +136,8 @@ OBJECTIVES: Mapping[str, Claim] = {
     "DisARM": Claim(lambda: objectives.DisARM(samples=2)),
     "Enumerated": Claim(lambda: objectives.Enumerated()),
     "CIWAE": Claim(lambda: objectives.CIWAE(samples=3)),
+    "MIWAE": Claim(lambda: objectives.MIWAE(samples=4, groups=2)),
+    "PIWAE": Claim(lambda: objectives.PIWAE(samples=4, groups=2)),
     "Renyi": Claim(lambda: objectives.Renyi(samples=3)),
     "BetaELBO": Claim(lambda: objectives.BetaELBO(beta=2.5, samples=2), tight=False),
     "FreeBits": Claim(lambda: objectives.FreeBits(objectives.ELBO(2), 0.1), tight=False),
@@ -144,10 +146,12 @@ OBJECTIVES: Mapping[str, Claim] = {
 }
 
 #: Objectives that only guide a training and bound nothing: each has tests of its own.
-GUIDES = ("Capacity", "Discrepancy", "Disentangled", "Gumbel", "TotalCorrelation")
+GUIDES = (
+    "Capacity", "Discrepancy", "Disentangled", "Gumbel", "SemiSupervised", "TotalCorrelation"
+)  # fmt: skip
 
 #: Every recipe of the catalogue, and settings that keep its model small.
-_NAMES = "auto vae beta-vae iwae table discrete beta-tc dip mmd capacity fsq"
+_NAMES = "auto vae beta-vae iwae table discrete beta-tc dip mmd capacity fsq count-vae"
 RECIPES: Mapping[str, Mapping[str, object]] = {
     name: {"latents": 3, "hidden": [16], "channels": 4} for name in _NAMES.split()
 } | {"vq": {"latents": 4, "codes": 4, "size": 2, "hidden": [16], "channels": 4}}

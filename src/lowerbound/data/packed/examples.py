@@ -18,6 +18,7 @@ from lowerbound.data.packed.window import Span, shuffled, sliding_order
 from lowerbound.data.raw import Raw
 from lowerbound.data.rows import Block
 from lowerbound.data.source import Source
+from lowerbound.data.sparse import SparseRows
 from lowerbound.data.splits import HELD_OUT_BYTES
 from lowerbound.errors import DataError
 
@@ -91,7 +92,12 @@ class StoredExamples:
         Raises:
             DataError: The source is not what it was any more.
         """
-        return self._batch(self._read(places_of(index, len(self))))
+        places = places_of(index, len(self))
+        batch, told = self._batch(self._read(places)), self.raw.condition
+        if told is None:
+            return batch
+        condition = torch.from_numpy(told[self._rows(places)])
+        return replace(batch, condition=condition.to(self.device))
 
     def batches(self, size: int, first: int = 0) -> Generator[Batch, None, None]:
         """Go through all examples once, shuffled by a window, read ahead by a thread.
@@ -102,16 +108,16 @@ class StoredExamples:
         Raises:
             DataError: Examples are too large to mix; or, from the iterator, the source has changed.
         """
-        return ahead(map(self._batch, self._blocks(size, first)), AHEAD)
+        return ahead(self._batches(size, first), AHEAD)
 
-    def _blocks(self, size: int, first: int) -> Iterator[Block]:
+    def _batches(self, size: int, first: int) -> Iterator[Batch]:
         seed = int(torch.randint(2**62, ()))
         if self.chosen is None:
             order = sliding_order(self.raw.rows, self.fitting, self.span, seed)
-            return shuffled(self.raw.rows, self.fitting, self.span, order, size, first)
-        places = np.random.default_rng(seed).permutation(len(self))
-        starts = range(first * size, len(places), size)
-        return (self._read(places[i : i + size]) for i in starts)
+            blocks = shuffled(self.raw.rows, self.fitting, self.span, order, size, first)
+            return map(self._batch, blocks)
+        places = torch.from_numpy(np.random.default_rng(seed).permutation(len(self)))
+        return (self.batch(places[i : i + size]) for i in range(first * size, len(self), size))
 
     def select(self, index: Tensor | slice) -> "StoredExamples":
         """Choose the examples at `index`; they stay on disk."""
@@ -182,7 +188,9 @@ def part_of(
     if rows is not None:  # many of a part that the source gives: first to last, less others
         first, last = int(rows[0]), int(rows[-1]) + 1
         span = Span(first, last, np.setdiff1d(np.arange(first, last), rows, assume_unique=True))
-    return StoredExamples(raw, fitting, span, _witness(fitting, facts))
+    # a window of blocks knows no conditions; sparse rows are in memory, and mix without one
+    chosen = np.arange(len(span)) if isinstance(raw.rows, SparseRows) else None
+    return StoredExamples(raw, fitting, span, _witness(fitting, facts), chosen=chosen)
 
 
 def _witness(fitting: Fitting, facts: Facts) -> Tensor:

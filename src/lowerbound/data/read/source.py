@@ -13,6 +13,7 @@ from lowerbound.data.raw import Raw, whole
 from lowerbound.data.read.archives import read_archive
 from lowerbound.data.read.arrays import as_array, check_array, known
 from lowerbound.data.read.axes import BY_AXES, arrange, drop_alpha, find_axes
+from lowerbound.data.read.cells import CELLS, read_cells
 from lowerbound.data.read.columns import raw_of
 from lowerbound.data.read.convert import refusal
 from lowerbound.data.read.files import COLUMNS, TEXT, Entry, classes_of, entries_of
@@ -123,8 +124,8 @@ def chosen(path: Path) -> tuple[str, list[Entry], Tally]:
     if path.is_dir() and find_idx(path):
         return "idx", [], tally
     kinds = {
-        "images": extensions(), "midi": MIDI, "strings": STRINGS, "arrays": (".npy",),
-        "series": (".ts",), "tables": COLUMNS, "texts": TEXT,
+        "images": extensions(), "cells": CELLS, "midi": MIDI, "strings": STRINGS,
+        "arrays": (".npy",), "series": (".ts",), "tables": COLUMNS, "texts": TEXT,
     }  # fmt: skip
     if not path.is_dir() and path.suffix.lower() not in (".zip", ".tar"):
         if not path.is_file():
@@ -168,6 +169,8 @@ def _open_path(path: Path, key: str | None, options: Reading, limit: int | None)
         raise SettingError(
             f"window is for series; name the column of times in {where} with --time (time=)"
         )
+    if kind == "cells":
+        return read_cells(entries[0].path, key, options, where)
     if kind == "midi":
         raw = read_midi(entries, options, where)
     elif kind == "strings":
