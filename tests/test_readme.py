@@ -17,6 +17,8 @@ import pytest
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
+from lowerbound.catalogue import recipes
+from lowerbound.catalogue.slots import SLOTS
 from lowerbound.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -82,6 +84,14 @@ def test_what_the_document_shows_runs(path: Path, tmp_path: Path, monkeypatch) -
     assert ran or path.name != "README.md", (
         f"nothing in README.md is run: too much is marked {SKIP}"
     )
+
+
+def test_the_readme_names_every_recipe_and_part() -> None:
+    parts = [name for slot in SLOTS.values() for name in slot.builders]
+    text = (ROOT / "README.md").read_text()
+    assert [
+        name for name in [*(one.name for one in recipes()), *parts] if f"`{name}`" not in text
+    ] == []
 
 
 # The check itself, seen to fail on planted errors.
