@@ -161,6 +161,10 @@ def test_pixels_spread_the_levels_over_all_bytes():
     assert colour.shape == (2, 5, 7, 3)
     real = to_pixels(torch.linspace(-1, 1, 105).view(1, 3, 5, 7), SCHEMAS["real 3x5x7"])
     assert (real.min(), real.max()) == (0, 255)
+    wide = to_pixels(
+        torch.tensor([0.0, 2.0, 10.0]).repeat(1, 3, 5, 7)[..., :7], SCHEMAS["real 3x5x7"]
+    )
+    assert sorted(set(wide.flatten().tolist())) == [0, 51, 255]  # 10 is white, not 1
     with pytest.raises(ShapeError, match="pictures need images"):
         to_pixels(torch.zeros(2, 5), SCHEMAS["real 5"])
 

@@ -15,6 +15,7 @@ TUNE = np.array([LOWEST + 69, HOLD, HOLD, HOLD, REST, REST, LOWEST + 72, HOLD, 0
 def test_midi_holds_each_note_at_its_time():
     content = midi_of([TUNE])
     assert content[:14] == b"MThd\0\0\0\6\0\0\0\1" + (480).to_bytes(2)
+    assert content[14:18] == b"MTrk"
     track = content[22:]
     assert len(track) == int.from_bytes(content[18:22])
     body = track[7:]
@@ -35,6 +36,9 @@ def test_a_note_sounds_at_its_pitch_and_for_its_time():
     loudest = np.abs(np.fft.rfft(first)).argmax() * RATE / len(first)
     assert abs(loudest - 440) < 3
     assert np.abs(rest).max() == 0 < np.abs(first).max()
+    second = sound[int(0.76 * RATE) : int(0.96 * RATE)]  # three semitones higher
+    loudest = np.abs(np.fft.rfft(second)).argmax() * RATE / len(second)
+    assert abs(loudest - 440 * 2**0.25) < 5
 
 
 def test_a_roll_has_notes_where_they_sound():

@@ -89,6 +89,8 @@ def test_drawn_rows_have_as_many_gaps_and_else_the_cells_of_before(run):
     assert bool(known[:, 0].all())
     assert_mean((~known[:, 1]).double(), 1 / 3, resolves=0.16)
     assert lb.applications.generate_rows(model, None, 5, seed=3)[1] is None
+    one, other = (lb.applications.generate_rows(model, law, 5)[0] for _ in range(2))
+    assert not torch.equal(one, other)  # without a seed each call has its own
 
 
 def test_a_table_without_gaps_has_no_law_of_gaps(tmp_path):

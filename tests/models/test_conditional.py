@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import lowerbound as lb
-from lowerbound.applications import generate
+from lowerbound.applications import decode, generate
 from lowerbound.core import UNTOLD, Told, View
 from lowerbound.likelihoods import Fields
 from lowerbound.models import VAE
@@ -106,3 +106,12 @@ def test_conditions_stand_beside_each_other():
     told = Told([2, 3], (4,))
     numbers = told(torch.tensor([[1, UNTOLD], [0, 2]]), torch.zeros(2, 2, 7))
     assert numbers[1].tolist() == [[0, 1, 0, 0, 0], [1, 0, 0, 0, 1]]
+
+
+def test_decoding_adds_the_shift_of_the_class_and_so_does_the_model_as_a_module():
+    _, shifts, model = conditional_ppca()
+    z, told = torch.zeros(CLASSES, 2, dtype=F64), torch.arange(CLASSES).unsqueeze(-1)
+    means = decode(model, z, condition=told)
+    check_close(means - means[:1], shifts - shifts[:1], "b_c - b_0")
+    law = model(lambda name, p, q: z, condition=told)
+    check_close(law.mean, means, "the mean of p(x|0, c)")

@@ -45,7 +45,9 @@ def _series(rng):
 def _tunes(rng):
     rolls = np.zeros((80, 32, 128), np.uint8)
     for roll in rolls:
-        roll[np.arange(32), 60 + rng.integers(0, 8) + np.arange(32) // 4 * rng.integers(1, 5) % 7] = 1
+        roll[
+            np.arange(32), 60 + rng.integers(0, 8) + np.arange(32) // 4 * rng.integers(1, 5) % 7
+        ] = 1
     return rolls, {"axes": "roll"}
 
 

@@ -110,7 +110,10 @@ def test_every_view_opens_and_says_nothing_in_the_console(open_page, kind):
         "fill": "#editor > *", "odd": "#odd > .card", "new": "#made > .card",
         "pair": "#pair-b-back > *",
     }  # fmt: skip
-    closed = [*(["fill"] if kind in ("text", "tune") else []), *(["pair"] if kind != "pair" else [])]
+    closed = [
+        *(["fill"] if kind in ("text", "tune") else []),
+        *(["pair"] if kind != "pair" else []),
+    ]
     for view in closed:
         assert not page.locator(f"#tab-{view}").is_visible()
         del places[view]
@@ -258,9 +261,10 @@ def test_a_tune_plays_and_stops(open_page):
     )
     play.click()
     assert play.text_content() == "Stop"
-    assert page.evaluate("window.notes") == page.get_attribute(
-        "#chosen canvas", "aria-label"
-    ).split(": ")[1].count(",") + 1
+    assert (
+        page.evaluate("window.notes")
+        == page.get_attribute("#chosen canvas", "aria-label").split(": ")[1].count(",") + 1
+    )
     play.click()
     assert play.text_content() == "Play"
 
