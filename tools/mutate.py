@@ -18,7 +18,8 @@ own, because most of a distribution is properties and most of an objective is a 
 writes benchmarks/results/mutation.json and prints the survivors; docs/mutants.md explains each of
 them, and a test holds the two equal. With --merge the modules of --files take the place of what
 the file had of them; its `runs` say when each module was run, by which tests and for how long.
-With --every 10 one change in ten is judged, chosen by its name, and `left_out` counts the others.
+With --every 10 one change in ten is judged, chosen by its name; `left_out` counts the others, and
+the result is mutation-sample.json, whose survivors nobody has to explain.
 With --again only the survivors of that file are judged, by tests that were added meanwhile: the
 modules themselves must not have changed, nor may a test have gone.
 """
@@ -30,6 +31,7 @@ import difflib
 import importlib.metadata
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -355,11 +357,14 @@ def main() -> None:
     print(result["total"])
     if options.merge:
         result = merged(json.loads(place.read_text()), result, again=options.again)
-    if options.merge or not (options.files or options.tests):
+    sampled = options.every > 1
+    if sampled or options.merge or not (options.files or options.tests):
         sys.path.insert(0, str(ROOT / "benchmarks"))
         from results import write
 
-        print(write("mutation", result))
+        if sampled:
+            result["command"] = shlex.join(["python", "tools/mutate.py", *sys.argv[1:]])
+        print(write("mutation-sample" if sampled else "mutation", result))
 
 
 if __name__ == "__main__":
