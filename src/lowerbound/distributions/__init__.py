@@ -15,6 +15,7 @@ from lowerbound.distributions.log_prob import log_prob
 from lowerbound.distributions.mixture import Mixture
 from lowerbound.distributions.negative_binomial import NegativeBinomial
 from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitNormal
+from lowerbound.distributions.placed import OwnNoiseError, placed
 from lowerbound.distributions.product import Columns, Product
 from lowerbound.distributions.rounded_logistic import RoundedLogistic, Whole
 from lowerbound.distributions.sequence import Sequence
@@ -34,6 +35,7 @@ __all__ = [
     "Layout",
     "Levels",
     "OneHot",
+    "OwnNoiseError",
     "RoundedLogistic",
     "CellNormal",
     "Sequence",
@@ -48,6 +50,7 @@ __all__ = [
     "expected",
     "is_discrete",
     "log_prob",
+    "placed",
     "spread",
     "tempered",
 ]
