@@ -145,10 +145,11 @@ def _side_by_side(
     """
     seeds = [noise_seed(batch.rows(slice(i, i + 1)), seed) for i in range(len(batch))]
     again = torch.arange(rows) % len(batch)
-    noises = {name: [] for name in model.latents}
+    spaces = model.latents
+    noises: dict[str, list[Tensor]] = {name: [] for name in spaces}
     for one in seeds:
         generator = torch.Generator().manual_seed(one)
-        for name, space in model.latents.items():
+        for name, space in spaces.items():
             noises[name].append(torch.randn(samples, *space.shape, generator=generator))
     noise = {name: torch.stack(each, dim=1)[:, again] for name, each in noises.items()}
 
