@@ -85,3 +85,8 @@ def test_tables_of_arrow_and_dictionaries_do(holes):
         assert type(out) is type(X)
         cells = out["town"].to_pylist() if isinstance(out, pa.Table) else out["town"]
         assert cells[4] in ("Bern", "Chur") and cells[:4] == columns["town"][:4]
+    own = {"town": pa.array(columns["town"]).dictionary_encode()}
+    own["n"] = pa.array([None, *(i % 9 for i in range(79))], pa.int16())
+    X = pa.table({"a": columns["a"], **own})
+    out = lb.VAEImputer(**TINY).fit(X).transform(X)
+    assert out.schema == X.schema and all(column.null_count == 0 for column in out.columns)
