@@ -224,5 +224,7 @@ def _filled(X: Any, words: Words) -> Any:
         columns[name] = cells
     if table is not None:
         return pa.table(columns, schema=table.schema)
-    # polars would take words of a category for text
-    return type(X)(columns) if isinstance(X, Mapping) else type(X)(columns, X.schema, strict=False)
+    if isinstance(X, Mapping):
+        return type(X)(columns)
+    made = type(X)(columns)  # polars takes words of a category for text, and wide numbers
+    return made.cast({name: kind for name, kind in X.schema.items() if made.schema[name] != kind})
