@@ -329,7 +329,8 @@ def anomalies(name, method, options):
         apart = name == "PyOD's VAE"  # its process is another one
         seconds = time.perf_counter() - wall if apart else time.process_time() - began
         yield {
-            "data": data, "seconds": before + seconds, "auc": float(roc_auc_score(odd[test], scores)),
+            "data": data, "seconds": before + seconds,
+            "auc": float(roc_auc_score(odd[test], scores)),
             "ap": float(average_precision_score(odd[test], scores)),
             "false_alarms": float((scores[~odd[test]] > threshold).mean()),
         }  # fmt: skip
