@@ -158,3 +158,28 @@ def test_pool_combines_estimates_by_term(lowerbound):
     assert rows_of("pooled.csv", ",")[1][:2] == ["a", "11.0"]
     Path("bad.csv").write_text("estimate\n1\n")
     assert "lacks the column 'error'" in lowerbound("pool", "bad.csv").err
+
+
+def test_a_gap_that_follows_from_another_column_is_worked_out_and_all_else_stays():
+    from lowerbound.cli.filling import fill
+    from lowerbound.data import read, read_examples
+    from lowerbound.data.table import words_of
+
+    generator = np.random.default_rng(0)
+    grams = generator.integers(2000, 6000, 200)
+    lines = ["grams;pounds;note", *(f"{g};{g / 453.6:.2f};{i % 3}" for i, g in enumerate(grams))]
+    Path("t.csv").write_text("\n".join(lines).replace(".", ",") + "\n")
+    schema = read("t.csv").schema
+    assert [one.name for one in schema.derived] == ["pounds"]
+    lines[1:3] = ["4536;;0", f"{grams[1]};9999;1"]
+    Path("new.csv").write_text("\n".join(lines).replace(".", ",") + "\n")
+    x = read_examples("new.csv", schema)[0].x.numpy()
+    none = np.empty(0, int)
+    words = words_of(schema, none, none, none, x)
+    fill(Path("new.csv"), Path("out.csv"), schema, len(x), [words])
+    old, new = rows_of("new.csv"), rows_of("out.csv")
+    assert new[1] == ["4536", "10,0", "0"]
+    assert new[2:] == old[2:]  # also what breaks the rule
+    Path("less.csv").write_text("grams;note\n4536;0\n")
+    fill(Path("less.csv"), Path("out.csv"), schema, 1, [words_of(schema, none, none, none, x[:1])])
+    assert rows_of("out.csv")[1] == ["4536", "0"]

@@ -85,3 +85,19 @@ def test_tables_of_arrow_and_dictionaries_do(holes):
         assert type(out) is type(X)
         cells = out["town"].to_pylist() if isinstance(out, pa.Table) else out["town"]
         assert cells[4] in ("Bern", "Chur") and cells[:4] == columns["town"][:4]
+    own = {"town": pa.array(columns["town"]).dictionary_encode()}
+    own["n"] = pa.array([None, *(i % 9 for i in range(79))], pa.int16())
+    X = pa.table({"a": columns["a"], **own})
+    out = lb.VAEImputer(**TINY).fit(X).transform(X)
+    assert out.schema == X.schema and all(column.null_count == 0 for column in out.columns)
+
+
+def test_frames_of_polars_keep_their_types():
+    pl = pytest.importorskip("polars")
+    towns = [None if i == 4 else ("Bern", "Chur")[i % 2] for i in range(80)]
+    X = pl.DataFrame({
+        "n": pl.Series([None, *(i % 9 for i in range(79))], dtype=pl.Int16),
+        "town": pl.Series(towns, dtype=pl.Categorical),
+    })  # fmt: skip
+    out = lb.VAEImputer(**TINY).fit(X).transform(X)
+    assert out.schema == X.schema and out.null_count().row(0) == (0, 0)

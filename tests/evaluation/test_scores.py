@@ -2,12 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from lowerbound.data import Batch, Examples
+from lowerbound.catalogue import assemble
+from lowerbound.data import Batch, Examples, read
 from lowerbound.errors import DataError, SettingError
-from lowerbound.evaluation import score
+from lowerbound.evaluation import evidence, score
 from lowerbound.evaluation.scores import noise_seed
 from lowerbound.posteriors import DiagonalGaussian
 from lowerbound.testing import LinearGaussian, assert_mean_at_most, check_close
@@ -57,6 +59,25 @@ def test_a_row_scores_the_same_whichever_others_come_along():
     assert not torch.equal(
         score(model, examples, samples=5, seed=1).log_likelihood, whole.log_likelihood
     )
+
+
+def test_rows_of_a_table_are_computed_side_by_side_and_score_as_they_do_alone():
+    rng = np.random.default_rng(0)
+    table = {f"x{i}": rng.normal(size=300) for i in range(5)} | {"w": rng.choice(list("abc"), 300)}
+    table["x0"] = np.where(rng.random(300) < 0.2, np.nan, table["x0"])
+    data = read(table, seed=0)
+    model = assemble("table", data.schema, {"hidden": (16,)}, examples=240, seed=0).model.eval()
+    train = data.train
+    whole = score(model, train, samples=7)
+    order = torch.randperm(len(train))[:150]
+    assert torch.equal(
+        score(model, train.select(order), samples=7).log_likelihood, whole.log_likelihood[order]
+    )
+    alone = [score(model, train.select(slice(i, i + 1)), samples=7) for i in range(3)]
+    assert torch.equal(torch.cat([one.elbo for one in alone]), whole.elbo[:3])
+    few = train.select(slice(0, 20))
+    one, other = score(model, few, samples=1000), evidence(model, few, samples=1000, seed=1)
+    check_close(one.log_likelihood, other.log_likelihood, "the bound of each row", 0.02)
 
 
 def test_a_row_beyond_all_numbers_costs_no_other_its_score():

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal, Normal
 
 from lowerbound.core import Batch, Model, on
-from lowerbound.distributions import Independent, Product, log_prob
+from lowerbound.distributions import Independent, OwnNoiseError, Product, log_prob, placed
 from lowerbound.distributions.size import numbers_per_cell
 from lowerbound.errors import SettingError, SupportError
 from lowerbound.seeding import seeded
@@ -99,7 +99,7 @@ def weigh(
     try:
         with seeded(seed, batch.x.device, stream="weigh"):
             return _weigh(model, batch, samples, look, draws, slice(None), alike=True)
-    except _OwnNoiseError:  # q's family hides its noise: every row by itself, under the same seed
+    except OwnNoiseError:  # q's family hides its noise: every row by itself, under the same seed
         found = []
         for i in range(len(batch)):
             with seeded(seed, batch.x.device, stream="weigh"):
@@ -115,10 +115,6 @@ def effective(log_weight: Tensor) -> Tensor:
     Source: Kong (1992), as in Owen (2013), Monte Carlo theory, methods and examples, section 9.3.
     """
     return (2 * log_weight.logsumexp(dim=0) - (2 * log_weight).logsumexp(dim=0)).exp()
-
-
-class _OwnNoiseError(Exception):
-    """A law whose noise several rows cannot share."""
 
 
 def _weigh(
@@ -185,13 +181,9 @@ class _Walk:
 def _noise_alike(law: Distribution, count: int) -> Tensor:
     """Draw `(count, B, *event)` with the same noise for each of the B rows; B is 1 without any."""
     base = law.base_dist if isinstance(law, Independent) else law
-    noise_shape = (count, 1, *law.event_shape)
-    if isinstance(base, Normal):
-        noise = torch.randn(noise_shape, dtype=base.loc.dtype, device=base.loc.device)
-        return base.loc + base.scale * noise
-    if isinstance(base, MultivariateNormal):
-        noise = torch.randn(noise_shape, dtype=base.loc.dtype, device=base.loc.device)
-        return base.loc + (base.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
+    if isinstance(base, Normal | MultivariateNormal):
+        shape, loc = (count, 1, *law.event_shape), base.loc
+        return placed(law, torch.randn(shape, dtype=loc.dtype, device=loc.device))
     if not law.batch_shape:  # of no row: a prior
         return law.sample(torch.Size([count, 1]))
-    raise _OwnNoiseError
+    raise OwnNoiseError

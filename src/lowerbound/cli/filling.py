@@ -67,6 +67,8 @@ def _fill_text(entry: Entry, out: Path, schema: Schema, count: int, several: lis
     for number, words in enumerate(several, start=1):
         filled = [list(row) for row in rows]
         for name, values in words.values.items():
+            if name not in place:  # a column that follows from others may be left out
+                continue
             column = place[name]
             for row, value in zip(words.rows[name].tolist(), values.tolist(), strict=True):
                 if gap(name, filled[row][column]):
@@ -76,8 +78,9 @@ def _fill_text(entry: Entry, out: Path, schema: Schema, count: int, several: lis
 
 
 def _gap_of(schema: Schema) -> Callable[[str, str], bool]:
-    """Tell gaps from words that training never saw, which were observed and stay."""
+    """Tell gaps from what was observed and stays: new words, and what follows from others."""
     worded = {field.name for field in schema.modelled if field.categories}
+    worded |= {one.name for one in schema.derived}
 
     def gap(name: str, text: str) -> bool:
         bare = text.strip()
@@ -106,6 +109,8 @@ def _fill_columns(
     for number, words in enumerate(several, start=1):
         whole = table
         for name, values in words.values.items():
+            if name not in table.column_names:
+                continue
             column = table.column(name).combine_chunks()
             kind = column.type
             if pa.types.is_dictionary(kind):

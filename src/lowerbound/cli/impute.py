@@ -126,10 +126,13 @@ def command(
             say(written)
         return
     if table:
-        words = words_of(run.schema, *gaps, found.value.numpy())
+        words = words_of(run.schema, *gaps, found.value.numpy(), found.x.numpy())
         fill(Path(source), target, run.schema, len(examples), [words])
         if draws:
-            each = [words_of(run.schema, *gaps, one.numpy()) for one in found.draws]
+            each = [
+                words_of(run.schema, *gaps, one.numpy(), found.complete(m).numpy())
+                for m, one in enumerate(found.draws)
+            ]
             fill(Path(source), several, run.schema, len(examples), each)
     else:
         write_array(target, unpacked(found.x, run.schema))

@@ -103,16 +103,25 @@ class Words:
     values: dict[str, np.ndarray]
 
 
-def words_of(schema: Schema, row: np.ndarray, cell: np.ndarray, value: np.ndarray) -> Words:
+def words_of(
+    schema: Schema, row: np.ndarray, cell: np.ndarray, value: np.ndarray, whole: np.ndarray
+) -> Words:
     """Turn values of gaps, as stored, into the words and numbers that a person would write.
+
+    Columns that follow from others are worked out for every row: they may have gaps, too.
 
     Args:
         schema: Of the table.
         row: The example of each gap, `(G,)`.
         cell: Its column among those modelled, `(G,)`.
         value: As stored, `(G,)`.
+        whole: All examples, filled, `(N, D)`.
     """
     rows, values = {}, {}
+    for one in schema.derived:
+        column = _derived(one, whole, None, schema)
+        known = np.array([word is not None and word == word for word in column.tolist()], bool)
+        rows[one.name], values[one.name] = np.flatnonzero(known), column[known]
     fields = [field for field in schema.modelled for _ in range(field.cells)]
     width = len(fields) + len(schema.constants)
     free = np.setdiff1d(np.arange(width), [one.position for one in schema.constants])

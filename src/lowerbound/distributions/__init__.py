@@ -15,6 +15,7 @@ from lowerbound.distributions.markov import Markov
 from lowerbound.distributions.mixture import Mixture
 from lowerbound.distributions.negative_binomial import NegativeBinomial
 from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitNormal
+from lowerbound.distributions.placed import OwnNoiseError, placed
 from lowerbound.distributions.product import Columns, Product
 from lowerbound.distributions.roll import Roll
 from lowerbound.distributions.rounded_logistic import RoundedLogistic, Whole
@@ -41,6 +42,7 @@ __all__ = [
     "Levels",
     "OneHot",
     "Roll",
+    "OwnNoiseError",
     "RoundedLogistic",
     "CellNormal",
     "Sequence",
@@ -57,6 +59,7 @@ __all__ = [
     "expected",
     "is_discrete",
     "log_prob",
+    "placed",
     "spread",
     "surface",
     "tempered",

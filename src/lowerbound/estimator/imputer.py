@@ -137,9 +137,9 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         )  # fmt: skip
         value = found.draws[0] if self.sample_posterior else found.value
         gaps = (found.row.numpy(), found.cell.numpy())
-        if frame:
-            return _filled(X, words_of(self.schema_, *gaps, value.numpy()))
         whole = (found.complete(0) if self.sample_posterior else found.x).numpy()
+        if frame:
+            return _filled(X, words_of(self.schema_, *gaps, value.numpy(), whole))
         filled = self.schema_.unpack(whole)
         return np.where(np.isnan(X), filled, X).astype(X.dtype) if X.dtype.kind == "f" else X
 
@@ -200,6 +200,8 @@ def _filled(X: Any, words: Words) -> Any:
     if hasattr(X, "iloc"):  # pandas
         whole = X.copy()
         for name, values in words.values.items():
+            if name not in whole:  # a column that follows from others may be left out
+                continue
             rows = words.rows[name][whole[name].isna().to_numpy()[words.rows[name]]]
             own = values[np.isin(words.rows[name], rows)]
             column = whole[name].copy()
@@ -220,4 +222,9 @@ def _filled(X: Any, words: Words) -> Any:
             if cells[row] is None or cells[row] != cells[row]:
                 cells[row] = value
         columns[name] = cells
-    return pa.table(columns) if table is not None else type(X)(columns)
+    if table is not None:
+        return pa.table(columns, schema=table.schema)
+    if isinstance(X, Mapping):
+        return type(X)(columns)
+    made = type(X)(columns)  # polars takes words of a category for text, and wide numbers
+    return made.cast({name: kind for name, kind in X.schema.items() if made.schema[name] != kind})

@@ -7,17 +7,24 @@ from hashlib import blake2b
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
-from lowerbound.core import Batch, Model, on
+from lowerbound.core import Batch, Model, device_of, dtype_of, on
 from lowerbound.data import Examples, Source
+from lowerbound.distributions import OwnNoiseError, placed
+from lowerbound.distributions.size import numbers_per_cell
 from lowerbound.errors import DataError
 from lowerbound.evaluation.evidence import chunk_sizes
+from lowerbound.evaluation.law import law_of
 from lowerbound.objectives import ELBO
 from lowerbound.objectives.objective import positive_samples
 from lowerbound.seeding import seeded
 
 #: Rows that are read at a time.
-AT_ONCE = 1000
+AT_ONCE = 1024
+#: Vectors and rows of a table that are computed side by side, always as many, so that the last
+#: bits of one do not depend on how many others there are; and numbers of their laws at a time.
+TOGETHER, NUMBERS_AT_ONCE = 64, 4_000_000
 #: Rows that a note names.
 NAMED = 10
 
@@ -90,10 +97,16 @@ def score(
     draws = chunk_sizes(model, examples, samples)[1]
     found = []
     with on(model) as device:
-        # one by one: in a batch the noise and the last bits would depend on the others
-        for done, row in enumerate(_rows(examples), start=1):
-            with seeded(noise_seed(row, seed), device, stream="evidence"):
-                found.append(_bounds(model, row.to(device), samples, draws))
+        rows = _together(model, examples, samples)
+        for done, batch in _batches(examples, rows):
+            each = None if rows == 1 else _side_by_side(model, batch, samples, seed, rows)
+            if each is None:
+                rows = 1
+                each = torch.cat([
+                    _alone(model, batch.rows(slice(i, i + 1)), samples, draws, seed, device)
+                    for i in range(len(batch))
+                ], dim=1)  # fmt: skip
+            found.append(each)
             if progress is not None and (done % 10 == 0 or done == len(examples)):
                 progress(done, len(examples))
     elbo, bound = torch.cat(found, dim=1)
@@ -104,23 +117,68 @@ def score(
     return Scores(torch.where(bound.isfinite(), elbo, bound), bound, samples)
 
 
-def _bounds(model: Model, row: Batch, samples: int, draws: int) -> Tensor:
-    """Return ELBO and weighted bound of one row, so many draws at a time, `(2, 1)`."""
-    elbo, weights = torch.zeros(1, dtype=torch.float64), []
-    for first in range(0, samples, draws):
-        count = min(draws, samples - first)
-        trace = model.trace(row, count)
-        elbo += count * ELBO(count).reduce(trace).value.cpu()
-        weights.append(trace.log_weight.cpu())
-    bound = torch.cat(weights).logsumexp(dim=0) - math.log(samples)
-    return torch.stack([elbo / samples, bound])
+def _together(model: Model, examples: Source, samples: int) -> int:
+    """Choose how many rows are computed side by side, whatever their number."""
+    # elsewhere a row's place among the others may change its last bits
+    plain = device_of(model).type == "cpu" and dtype_of(model) == torch.float32
+    if len(examples.shape) != 1 or not plain:
+        return 1
+    numbers = max(256, examples.shape[0] * numbers_per_cell(law_of(model, examples)))
+    return max(1, min(TOGETHER, NUMBERS_AT_ONCE // (numbers * samples)))
 
 
-def _rows(examples: Source) -> Iterator[Batch]:
+def _batches(examples: Source, rows: int) -> Iterator[tuple[int, Batch]]:
+    """Give some rows after others, each with how many there were by then."""
     for start in range(0, len(examples), AT_ONCE):
         batch = examples.batch(slice(start, min(start + AT_ONCE, len(examples))))
-        for i in range(len(batch)):
-            yield batch.rows(slice(i, i + 1))
+        for first in range(0, len(batch), rows):
+            some = batch.rows(slice(first, first + rows))
+            yield start + first + len(some), some
+
+
+def _side_by_side(
+    model: Model, batch: Batch, samples: int, seed: int, rows: int
+) -> Tensor | None:
+    """Return ELBO and weighted bound of some rows, `(2, B)`; None where q hides its noise.
+
+    As many rows as ever are computed: the batch, again and again.
+    """
+    seeds = [noise_seed(batch.rows(slice(i, i + 1)), seed) for i in range(len(batch))]
+    again = torch.arange(rows) % len(batch)
+    spaces = model.latents
+    noises: dict[str, list[Tensor]] = {name: [] for name in spaces}
+    for one in seeds:
+        generator = torch.Generator().manual_seed(one)
+        for name, space in spaces.items():
+            noises[name].append(torch.randn(samples, *space.shape, generator=generator))
+    noise = {name: torch.stack(each, dim=1)[:, again] for name, each in noises.items()}
+
+    def pick(name: str, p: Distribution, q: Distribution) -> tuple[Tensor, Distribution]:
+        return placed(q, noise[name]), q
+
+    try:
+        trace = model.trace_by(pick, batch.rows(again))
+    except OwnNoiseError:
+        return None
+    elbo = ELBO(samples).reduce(trace).value
+    bound = trace.log_weight.logsumexp(dim=0) - math.log(samples)
+    return torch.stack([elbo, bound])[:, : len(batch)].cpu()
+
+
+def _alone(
+    model: Model, row: Batch, samples: int, draws: int, seed: int, device: torch.device
+) -> Tensor:
+    """Return ELBO and weighted bound of one row, so many draws at a time, `(2, 1)`."""
+    elbo, weights = torch.zeros(1, dtype=torch.float64), []
+    with seeded(noise_seed(row, seed), device, stream="evidence"):
+        row = row.to(device)
+        for first in range(0, samples, draws):
+            count = min(draws, samples - first)
+            trace = model.trace(row, count)
+            elbo += count * ELBO(count).reduce(trace).value.cpu()
+            weights.append(trace.log_weight.cpu())
+    bound = torch.cat(weights).logsumexp(dim=0) - math.log(samples)
+    return torch.stack([elbo / samples, bound])
 
 
 def noise_seed(row: Batch, seed: int) -> int:
