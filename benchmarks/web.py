@@ -1,10 +1,9 @@
 """The explorer and the service: how soon the page is there, how it follows a hand, and a crowd.
 
-    python benchmarks/web.py RUN [--seconds 60] [--axe axe.min.js] [--only start,drag,pan,crowd,axe]
+    python benchmarks/web.py RUN [--seconds 60] [--only start,drag,pan,crowd]
 
 RUN is a run on images, such as that of `make demo`. The browser is the Chromium that is installed,
-headless and without a GPU; server and browser have one core. axe.min.js is that of the npm package
-axe-core (`npm pack axe-core`), which is not part of this repository.
+headless and without a GPU; server and browser have one core.
 """
 
 import argparse
@@ -31,7 +30,6 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update"]  # fmt: skip
 STARTS, MOVES, POINTS, PAN_SECONDS, CLIENTS = 5, 200, 50_000, 5, 200
-VIEWS = ("map", "units", "between", "fill", "odd", "new")
 
 # moves the hand to places all over the map, each after the picture of the last one is there
 DRAG = """async (moves) => {
@@ -229,41 +227,17 @@ def waiting_of(answer):
     return int(answer.text.splitlines()[0].split()[1])
 
 
-def axe(browser, run, script):
-    """Violations of each view that axe finds, in light and dark, by their weight."""
-    found = {}
-    with started("explore", run, "--no-browser") as (_, address, _):
-        for scheme in ("light", "dark"):
-            # the page's policy forbids scripts from elsewhere, and axe is one
-            page = browser.new_context(bypass_csp=True, color_scheme=scheme).new_page()
-            page.goto(address)
-            page.wait_for_selector("body[data-ready]", timeout=120_000)
-            page.add_script_tag(content=script)
-            for view in VIEWS:
-                page.click(f"#tab-{view}")
-                page.wait_for_load_state("networkidle")
-                told = page.evaluate("axe.run().then((all) => all.violations)")
-                found[f"{view}, {scheme}"] = [
-                    {"id": one["id"], "impact": one["impact"], "nodes": len(one["nodes"]),
-                     "first": one["nodes"][0]["html"][:120]}
-                    for one in told
-                ]  # fmt: skip
-            page.close()
-    return found
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run")
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--axe")
-    parser.add_argument("--only", default="start,drag,pan,crowd,axe")
+    parser.add_argument("--only", default="start,drag,pan,crowd")
     told = parser.parse_args()
     wanted, found = told.only.split(","), {}
     there = results.DIRECTORY / "web.json"
     if there.exists():
         kept = json.loads(there.read_text())
-        found = {name: kept[name] for name in ("start", "drag", "pan", "crowd", "axe") if name in kept}
+        found = {name: kept[name] for name in ("start", "drag", "pan", "crowd") if name in kept}
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # one core for all of it
     with sync_playwright() as driver:
@@ -272,9 +246,6 @@ def main():
             if name in wanted:
                 found[name] = {**measure(browser, told.run), "load_average": os.getloadavg()[0]}
                 print(name, found[name], flush=True)
-        if "axe" in wanted and told.axe:
-            found["axe"] = axe(browser, told.run, Path(told.axe).read_text())
-            print("axe", found["axe"])
         browser.close()
     if "crowd" in wanted:
         found["crowd"] = {**crowd(told.run, told.seconds), "load_average": os.getloadavg()[0]}

@@ -48,7 +48,7 @@ def _table():
 def _given(session, batch, noise):
     """What a session is to be given: x as floats of its precision, noise, and the mask."""
     types = {one.name: one.type for one in session.get_inputs()}
-    kinds = {"tensor(double)": np.float64, "tensor(uint8)": np.uint8}
+    kinds = {"tensor(double)": np.float64}
     known = torch.ones_like(batch.x) == 1 if batch.observed is None else batch.observed
     x = np.nan_to_num(batch.x.numpy()).astype(kinds.get(types["x"], np.float32))
     every = {"x": x, "noise": noise, "observed": known.numpy()}
@@ -95,12 +95,10 @@ def test_a_table_gives_all_but_its_score_which_no_graph_holds(tmp_path):
     assert all("\n" not in one for one in found.missing)
 
 
-@pytest.mark.slow
-def test_of_texts_the_encoder_and_the_score_are_exported(tmp_path):
-    texts = [f"text number {i % 7} of {i}" for i in range(40)]
-    run, held = _run(texts, "text-vae", latents=3, hidden=8)
-    found = _agree(run, held, tmp_path, ("encoder", "score"))
-    assert "token after token" in found.missing[0]
+def test_a_model_of_texts_says_why_it_cannot_be_exported(tmp_path):
+    run, _ = _run([f"text number {i}" for i in range(40)])
+    with pytest.raises(SupportError, match="token after token"):
+        export_onnx(run, tmp_path)
 
 
 def test_nothing_is_written_where_no_part_can_be_exported(tmp_path, monkeypatch):

@@ -6,15 +6,9 @@ import numpy as np
 import pytest
 
 from lowerbound.errors import SettingError, ShapeError
-from lowerbound.web.explorer import Explorer
 from lowerbound.web.worker import finish
 
 KINDS = ("image", "row", "text", "tune", "series", "vector")
-
-
-@pytest.fixture(scope="module")
-def explorers(shown):
-    return {kind: Explorer(*one) for kind, one in shown.items()}
 
 
 @pytest.mark.parametrize("kind", KINDS)

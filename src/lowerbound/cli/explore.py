@@ -70,7 +70,9 @@ def command(
     for one in (path, beside):
         if one is not None and not (one / "spec.json").is_file():
             open_run(one)  # says why it is no run, before an address is printed
-    listen(load, "127.0.0.1", port, new_token(), page=True, pair=beside is not None, browser=browser)
+    listen(
+        load, "127.0.0.1", port, new_token(), page=True, pair=beside is not None, browser=browser
+    )
 
 
 def _shown(run: "Run", source: str | None) -> "Source":

@@ -29,7 +29,9 @@ def command(
     from lowerbound.cli.console import say, warn, working
 
     folder = path.with_name(f"{path.name}-onnx") if out is None else out
-    there = [name for name in ("encoder.onnx", "decoder.onnx", "score.onnx") if (folder / name).exists()]
+    there = [
+        name for name in ("encoder.onnx", "decoder.onnx", "score.onnx") if (folder / name).exists()
+    ]
     if there and not force:
         raise OutputError(f"{folder / there[0]} is there already; add --force to overwrite it")
     run = open_run(path, "cpu")

@@ -125,7 +125,11 @@ class Service:
         return {"latents": encode(self.model, self.examples(examples)).mean.tolist()}
 
     def decode(
-        self, latents: Any, draw: bool = False, seed: int | None = None, condition: str | None = None
+        self,
+        latents: Any,
+        draw: bool = False,
+        seed: int | None = None,
+        condition: str | None = None,
     ) -> dict[str, Any]:
         """Decode latents."""
         z = numbers(latents, "latents")

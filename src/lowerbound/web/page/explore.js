@@ -215,7 +215,7 @@ const drawNew = latest(async () => {
   const found = await ask("generate", { count: state.count, temperature: state.temperature, seed: state.seed, draw: Boolean(state.draw), ...(where.length ? { where } : {}), ...told() });
   made = found.examples;
   const near = run.about.offline ? null : nearTo;
-  byId("like-title").textContent = ""; byId("like").replaceChildren();
+  byId("like-title").hidden = true; byId("like").replaceChildren();
   byId("made").replaceChildren(...made.map((one, index) => card(show(one, run.about), `${index + 1}`, near && (() => near(one, index)))));
 });
 
@@ -224,6 +224,7 @@ const nearTo = latest(async (one, index) => {
   const found = await ask("encode", { examples: [one] });
   const { usual: far } = await near(found.latents[0], "like", "");
   byId("like-title").textContent = `Examples nearest to new example ${index + 1}; between neighbours ${far.toFixed(2)} is usual`;
+  byId("like-title").hidden = false;
   byId("like-title").scrollIntoView({ block: "nearest" });
 });
 
