@@ -41,8 +41,9 @@ DRAG = """async (moves) => {
   await new Promise((done) => setTimeout(done, 500));
   for (let i = 0; i < moves; i++) {
     const begin = performance.now();
-    const drawn = new Promise((done) => new MutationObserver((_, watch) => { watch.disconnect(); done(); })
-      .observe(document.getElementById("decoded"), { childList: true }));
+    const drawn = new Promise((done) => new MutationObserver((_, watch) => {
+      watch.disconnect(); done();
+    }).observe(document.getElementById("decoded"), { childList: true }));
     send("pointermove", 20 + (i * 37) % (box.width - 40), 20 + (i * 53) % (box.height - 40));
     await drawn;
     seconds.push(performance.now() - begin);
@@ -60,7 +61,8 @@ PAN = """async (seconds) => {
   const begin = performance.now(), frames = [];
   await new Promise((done) => requestAnimationFrame(function frame(now) {
     frames.push(now);
-    send("pointermove", 200 + 100 * Math.sin(frames.length / 20), 200 + 50 * Math.cos(frames.length / 20));
+    const at = frames.length / 20;
+    send("pointermove", 200 + 100 * Math.sin(at), 200 + 50 * Math.cos(at));
     if (performance.now() - begin < 1000 * seconds) requestAnimationFrame(frame); else done();
   }));
   send("pointerup", 200, 200);
@@ -70,7 +72,7 @@ PAN = """async (seconds) => {
 
 @contextlib.contextmanager
 def started(*words):
-    """Start a command that serves, on one core; give the process, its address, and when it began."""
+    """Start a command that serves; give the process, its address, and when it began."""
     begin = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "lowerbound.cli", *words], stdout=subprocess.PIPE, text=True,
@@ -115,11 +117,11 @@ def drag(browser, run):
         page.wait_for_selector("#decoded > *", timeout=120_000)
         alone = page.evaluate(DRAG, MOVES)
         page.evaluate(
-            "() => { const token = new URLSearchParams(location.search).get('token');"
-            " window.odd = fetch(`/api/odd?token=${token}`).then(() => { window.scored = true; }); }"
+            "(token) => { fetch(`/api/odd?token=${token}`).then(() => { window.scored = 1; }); }",
+            address.partition("token=")[2],
         )
         beside = page.evaluate(DRAG, MOVES)
-        over = page.evaluate("window.scored === true")
+        over = page.evaluate("window.scored === 1")
         page.close()
     return {"moves": MOVES, "ms": percentiles(alone), "ms_while_scoring": percentiles(beside),
             "scoring_ended_before": over}  # fmt: skip
@@ -145,7 +147,8 @@ def pan(browser, run):
         page.wait_for_timeout(1000)
         frames = np.array(page.evaluate(PAN, PAN_SECONDS))
         page.close()
-    return {"points": POINTS, "frames_a_second": round((len(frames) - 1) * 1000 / np.ptp(frames), 1),
+    rate = (len(frames) - 1) * 1000 / np.ptp(frames)
+    return {"points": POINTS, "frames_a_second": round(float(rate), 1),
             "ms_between_frames": percentiles(np.diff(frames).tolist())}  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from lowerbound.runs.onnx import export_onnx
 runtime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 PARTS = ("encoder", "decoder", "score")
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(1800)
 
 
 def _run(source, recipe="auto", **settings):
@@ -83,14 +83,14 @@ def _agree(run, held, folder, parts):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [_images, _series])
-def test_files_give_what_torch_gives_on_held_out_examples(tmp_path, make):
-    assert not _agree(*_run(make(), latents=3), tmp_path, PARTS).missing
+def test_files_give_what_torch_gives_on_held_out_examples(tmp_path):
+    assert not _agree(*_run(_images(), latents=3), tmp_path, PARTS).missing
 
 
 @pytest.mark.slow
-def test_a_table_gives_all_but_its_score_which_no_graph_holds(tmp_path):
-    found = _agree(*_run(_table(), latents=3), tmp_path, ("encoder", "decoder"))
+@pytest.mark.parametrize("make", [_table, _series])
+def test_a_score_that_no_graph_holds_is_left_out_with_one_line(tmp_path, make):
+    found = _agree(*_run(make(), latents=3), tmp_path, ("encoder", "decoder"))
     assert "the score cannot be exported to ONNX" in found.missing[0]
     assert all("\n" not in one for one in found.missing)
 

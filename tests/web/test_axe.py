@@ -17,7 +17,8 @@ pytestmark = [
 ]
 VIEWS = {
     "map": "#near > .card", "units": "#unit-decoded > *", "between": "#way > .card",
-    "fill": "#filled > *", "odd": "#odd > .card", "new": "#made > .card", "pair": "#pair-b-back > *",
+    "fill": "#filled > *", "odd": "#odd > .card", "new": "#made > .card",
+    "pair": "#pair-b-back > *",
 }  # fmt: skip
 
 
