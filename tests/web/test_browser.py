@@ -57,6 +57,7 @@ def open_page(browser, addresses):
         pages.append(page)
         return page
 
+    opened.said = said
     yield opened
     for page in pages:
         page.close()
@@ -264,6 +265,8 @@ def test_rows_are_made_under_a_condition(open_page):
     page.fill("#where", "kind=beech")
     page.keyboard.press("Enter")
     page.wait_for_function("document.getElementById('message').textContent.includes('beech')")
+    assert ["422" in words for words in open_page.said] == [True]
+    open_page.said.clear()
 
 
 def test_new_examples_are_compared_with_those_there_are(open_page):

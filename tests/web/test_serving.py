@@ -53,8 +53,8 @@ def _waiting(address):
 def test_sigterm_ends_a_server_which_answers_what_it_began(place):
     before = _contents(place)
     with serving("serve", place, "--port", "0") as (process, address):
-        rows = np.random.default_rng(1).normal(size=(300, 3)).tolist()
-        body, answers = {"examples": rows, "samples": 50}, []
+        rows = np.random.default_rng(1).normal(size=(100, 3)).tolist()
+        body, answers = {"examples": rows, "samples": 20}, []
 
         def ask():
             found = httpx.post(f"{address}api/score", json=body, timeout=120)
@@ -69,7 +69,7 @@ def test_sigterm_ends_a_server_which_answers_what_it_began(place):
         for thread in threads:
             thread.join(120)
         code, err = process.wait(60), process.stderr.read()
-    assert answers == [(200, 300)] * 4
+    assert answers == [(200, 100)] * 4
     assert code in (0, -signal.SIGTERM) and "Traceback" not in err
     assert _contents(place) == before
 

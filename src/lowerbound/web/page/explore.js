@@ -221,7 +221,9 @@ const drawNew = latest(async () => {
 
 // is a new example a copy of one that there is?
 const nearTo = latest(async (one, index) => {
-  const found = await ask("encode", { examples: [one] });
+  // the mean of a picture lies between its levels, and the model reads levels
+  const whole = (value) => Array.isArray(value) ? value.map(whole) : Math.round(value);
+  const found = await ask("encode", { examples: [run.about.kind === "image" && run.about.schema.fields[0].levels ? whole(one) : one] });
   const { usual: far } = await near(found.latents[0], "like", "");
   byId("like-title").textContent = `Examples nearest to new example ${index + 1}; between neighbours ${far.toFixed(2)} is usual`;
   byId("like-title").hidden = false;
