@@ -1,10 +1,9 @@
 """The explorer and the service: how soon the page is there, how it follows a hand, and a crowd.
 
-    python benchmarks/web.py RUN [--seconds 60] [--axe axe.min.js] [--only start,drag,pan,crowd,axe]
+    python benchmarks/web.py RUN [--seconds 60] [--only start,drag,pan,crowd]
 
 RUN is a run on images, such as that of `make demo`. The browser is the Chromium that is installed,
-headless and without a GPU; server and browser have one core. axe.min.js is that of the npm package
-axe-core (`npm pack axe-core`), which is not part of this repository.
+headless and without a GPU; server and browser have one core.
 """
 
 import argparse
@@ -31,7 +30,6 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update"]  # fmt: skip
 STARTS, MOVES, POINTS, PAN_SECONDS, CLIENTS = 5, 200, 50_000, 5, 200
-VIEWS = ("map", "units", "between", "fill", "odd", "new")
 
 # moves the hand to places all over the map, each after the picture of the last one is there
 DRAG = """async (moves) => {
@@ -43,8 +41,9 @@ DRAG = """async (moves) => {
   await new Promise((done) => setTimeout(done, 500));
   for (let i = 0; i < moves; i++) {
     const begin = performance.now();
-    const drawn = new Promise((done) => new MutationObserver((_, watch) => { watch.disconnect(); done(); })
-      .observe(document.getElementById("decoded"), { childList: true }));
+    const drawn = new Promise((done) => new MutationObserver((_, watch) => {
+      watch.disconnect(); done();
+    }).observe(document.getElementById("decoded"), { childList: true }));
     send("pointermove", 20 + (i * 37) % (box.width - 40), 20 + (i * 53) % (box.height - 40));
     await drawn;
     seconds.push(performance.now() - begin);
@@ -62,7 +61,8 @@ PAN = """async (seconds) => {
   const begin = performance.now(), frames = [];
   await new Promise((done) => requestAnimationFrame(function frame(now) {
     frames.push(now);
-    send("pointermove", 200 + 100 * Math.sin(frames.length / 20), 200 + 50 * Math.cos(frames.length / 20));
+    const at = frames.length / 20;
+    send("pointermove", 200 + 100 * Math.sin(at), 200 + 50 * Math.cos(at));
     if (performance.now() - begin < 1000 * seconds) requestAnimationFrame(frame); else done();
   }));
   send("pointerup", 200, 200);
@@ -72,7 +72,7 @@ PAN = """async (seconds) => {
 
 @contextlib.contextmanager
 def started(*words):
-    """Start a command that serves, on one core; give the process, its address, and when it began."""
+    """Start a command that serves; give the process, its address, and when it began."""
     begin = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "lowerbound.cli", *words], stdout=subprocess.PIPE, text=True,
@@ -117,11 +117,11 @@ def drag(browser, run):
         page.wait_for_selector("#decoded > *", timeout=120_000)
         alone = page.evaluate(DRAG, MOVES)
         page.evaluate(
-            "() => { const token = new URLSearchParams(location.search).get('token');"
-            " window.odd = fetch(`/api/odd?token=${token}`).then(() => { window.scored = true; }); }"
+            "(token) => { fetch(`/api/odd?token=${token}`).then(() => { window.scored = 1; }); }",
+            address.partition("token=")[2],
         )
         beside = page.evaluate(DRAG, MOVES)
-        over = page.evaluate("window.scored === true")
+        over = page.evaluate("window.scored === 1")
         page.close()
     return {"moves": MOVES, "ms": percentiles(alone), "ms_while_scoring": percentiles(beside),
             "scoring_ended_before": over}  # fmt: skip
@@ -147,7 +147,8 @@ def pan(browser, run):
         page.wait_for_timeout(1000)
         frames = np.array(page.evaluate(PAN, PAN_SECONDS))
         page.close()
-    return {"points": POINTS, "frames_a_second": round((len(frames) - 1) * 1000 / np.ptp(frames), 1),
+    rate = (len(frames) - 1) * 1000 / np.ptp(frames)
+    return {"points": POINTS, "frames_a_second": round(float(rate), 1),
             "ms_between_frames": percentiles(np.diff(frames).tolist())}  # fmt: skip
 
 
@@ -229,41 +230,17 @@ def waiting_of(answer):
     return int(answer.text.splitlines()[0].split()[1])
 
 
-def axe(browser, run, script):
-    """Violations of each view that axe finds, in light and dark, by their weight."""
-    found = {}
-    with started("explore", run, "--no-browser") as (_, address, _):
-        for scheme in ("light", "dark"):
-            # the page's policy forbids scripts from elsewhere, and axe is one
-            page = browser.new_context(bypass_csp=True, color_scheme=scheme).new_page()
-            page.goto(address)
-            page.wait_for_selector("body[data-ready]", timeout=120_000)
-            page.add_script_tag(content=script)
-            for view in VIEWS:
-                page.click(f"#tab-{view}")
-                page.wait_for_load_state("networkidle")
-                told = page.evaluate("axe.run().then((all) => all.violations)")
-                found[f"{view}, {scheme}"] = [
-                    {"id": one["id"], "impact": one["impact"], "nodes": len(one["nodes"]),
-                     "first": one["nodes"][0]["html"][:120]}
-                    for one in told
-                ]  # fmt: skip
-            page.close()
-    return found
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run")
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--axe")
-    parser.add_argument("--only", default="start,drag,pan,crowd,axe")
+    parser.add_argument("--only", default="start,drag,pan,crowd")
     told = parser.parse_args()
     wanted, found = told.only.split(","), {}
     there = results.DIRECTORY / "web.json"
     if there.exists():
         kept = json.loads(there.read_text())
-        found = {name: kept[name] for name in ("start", "drag", "pan", "crowd", "axe") if name in kept}
+        found = {name: kept[name] for name in ("start", "drag", "pan", "crowd") if name in kept}
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # one core for all of it
     with sync_playwright() as driver:
@@ -272,9 +249,6 @@ def main():
             if name in wanted:
                 found[name] = {**measure(browser, told.run), "load_average": os.getloadavg()[0]}
                 print(name, found[name], flush=True)
-        if "axe" in wanted and told.axe:
-            found["axe"] = axe(browser, told.run, Path(told.axe).read_text())
-            print("axe", found["axe"])
         browser.close()
     if "crowd" in wanted:
         found["crowd"] = {**crowd(told.run, told.seconds), "load_average": os.getloadavg()[0]}

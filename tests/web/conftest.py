@@ -9,6 +9,7 @@ import pytest
 from lowerbound.catalogue import assemble
 from lowerbound.data import read
 from lowerbound.runs import Run, Spec
+from lowerbound.web.explorer import Explorer
 
 
 def _vectors(rng):
@@ -69,12 +70,34 @@ def run():
     return made(_vectors, latents=2)[0]
 
 
+class Lazily(dict):
+    """A table whose values are made when they are first asked for."""
+
+    def __init__(self, make):
+        self.make = make
+
+    def __missing__(self, key):
+        self[key] = self.make(key)
+        return self[key]
+
+
+KINDS = {
+    "image": lambda: made(_images, latents=4),
+    "row": lambda: made(_table, latents=2),
+    "text": lambda: made(_texts, "text-vae", hidden=16),
+    "tune": lambda: made(_tunes, "music-vae", hidden=16, latents=3),
+    "series": lambda: made(_series, latents=2),
+    "vector": lambda: made(_vectors, latents=2),
+}
+
+
 @pytest.fixture(scope="session")
 def shown():
     """Runs with their test examples, by the kind of the data."""
-    return {
-        "image": made(_images, latents=4), "row": made(_table, latents=2),
-        "text": made(_texts, "text-vae", hidden=16), "series": made(_series, latents=2),
-        "tune": made(_tunes, "music-vae", hidden=16, latents=3),
-        "vector": made(_vectors, latents=2),
-    }  # fmt: skip
+    return Lazily(lambda kind: KINDS[kind]())
+
+
+@pytest.fixture(scope="session")
+def explorers(shown):
+    """Explorers of these runs, likewise."""
+    return Lazily(lambda kind: Explorer(*shown[kind]))

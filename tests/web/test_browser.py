@@ -1,54 +1,22 @@
 """The page in a real browser: every view of every kind of data, by hand and by keyboard."""
 
-import shutil
-import threading
-import time
-from contextlib import contextmanager
-
 import pytest
 
 pytest.importorskip("starlette")
 pytest.importorskip("playwright", reason="the browser is driven by playwright")
 pytest.importorskip("uvicorn")
 
-import uvicorn
+from contextlib import ExitStack
+
 from playwright import sync_api as sync
 
-from lowerbound.web.app import app_of
 from lowerbound.web.explorer import Explorer
+from web.pages import CHROMIUM, FLAGS, served
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
     pytest.mark.timeout(300),
 ]
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-]  # fmt: skip
-
-
-@contextmanager
-def served(explorer):
-    """Serve a run on a free port; give the address of the page."""
-    import socket
-
-    listening = socket.create_server(("127.0.0.1", 0))
-    host = f"127.0.0.1:{listening.getsockname()[1]}"
-    pair = explorer.other is not None
-    app = app_of(lambda: explorer, hosts=frozenset({host}), token="word", page=True, pair=pair)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://{host}/?token=word"
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        listening.close()
 
 
 @pytest.fixture(scope="module")
@@ -60,18 +28,18 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def addresses(shown):
-    """Addresses of pages, by the kind of the data."""
-    with (
-        served(Explorer(*shown["image"])) as image,
-        served(Explorer(*shown["row"])) as row,
-        served(Explorer(*shown["text"])) as text,
-        served(Explorer(*shown["series"])) as series,
-        served(Explorer(*shown["tune"])) as tune,
-        served(Explorer(*shown["vector"], Explorer(*shown["vector"]))) as pair,
-    ):
-        yield {"image": image, "row": row, "text": text, "series": series, "tune": tune,
-               "pair": pair}  # fmt: skip
+def addresses(shown, explorers):
+    """Addresses of pages, by the kind of the data; each is served when it is first asked for."""
+    with ExitStack() as stack:
+        found = {}
+
+        def address(kind):
+            if kind not in found:
+                pair = Explorer(*shown["vector"], explorers["vector"]) if kind == "pair" else None
+                found[kind] = stack.enter_context(served(pair or explorers[kind]))
+            return found[kind]
+
+        yield address
 
 
 @pytest.fixture
@@ -84,11 +52,12 @@ def open_page(browser, addresses):
         page.set_default_timeout(60_000)
         page.on("console", lambda one: said.append(one.text))
         page.on("pageerror", lambda one: said.append(str(one)))
-        page.goto(addresses[kind] + tail)
+        page.goto(addresses(kind) + tail)
         page.wait_for_selector("body[data-ready]")
         pages.append(page)
         return page
 
+    opened.said = said
     yield opened
     for page in pages:
         page.close()
@@ -110,11 +79,8 @@ def test_every_view_opens_and_says_nothing_in_the_console(open_page, kind):
         "fill": "#editor > *", "odd": "#odd > .card", "new": "#made > .card",
         "pair": "#pair-b-back > *",
     }  # fmt: skip
-    closed = [
-        *(["fill"] if kind in ("text", "tune") else []),
-        *(["pair"] if kind != "pair" else []),
-    ]
-    for view in closed:
+    closed = {"fill": kind in ("text", "tune"), "pair": kind != "pair"}
+    for view in (view for view, shut in closed.items() if shut):
         assert not page.locator(f"#tab-{view}").is_visible()
         del places[view]
     for view, place in places.items():
@@ -124,13 +90,25 @@ def test_every_view_opens_and_says_nothing_in_the_console(open_page, kind):
         assert page.text_content("#message") in ("", None)
 
 
+CHANGES = """([place, before]) => {
+    const one = document.querySelector(place);
+    const now = one.querySelector("canvas")?.toDataURL() ?? one.textContent;
+    return now && now !== before;
+}"""
+# where an example lies on the map
+PLACE = """(index) => import("/page.js").then(({ run, state }) => {
+    const map = document.getElementById("map"), [x, y] = run.plane.points[index];
+    const spans = [0, 1].map((axis) => run.plane.points.map((point) => point[axis]))
+        .map((all) => Math.max(...all) - Math.min(...all) || 1);
+    const sizes = [map.clientWidth, map.clientHeight];
+    const scale = 0.92 * state.zoom * Math.min(sizes[0] / spans[0], sizes[1] / spans[1]);
+    return [sizes[0] / 2 + (x - state.left) * scale, sizes[1] / 2 - (y - state.top) * scale];
+})"""
+
+
 def _changes(page, place, before):
     """Wait until something else than `before` is shown, and return it."""
-    page.wait_for_function(
-        "([place, before]) => { const one = document.querySelector(place); const now = "
-        "one.querySelector('canvas')?.toDataURL() ?? one.textContent; return now && now !== before }",
-        arg=[place, before],
-    )
+    page.wait_for_function(CHANGES, arg=[place, before])
     return _picture(page, place)
 
 
@@ -154,14 +132,7 @@ def test_dragging_on_the_map_decodes_and_so_do_the_arrow_keys(open_page):
 def test_the_pointer_over_a_point_shows_its_example(open_page):
     page = open_page("image")
     page.locator("#near .card").first.wait_for()  # nothing moves any more
-    x, y = page.evaluate(
-        "import('/map.js').then(() => import('/page.js')).then(({ run, state }) => {"
-        " const map = document.getElementById('map'), [a, b] = run.plane.points[3];"
-        " const ends = [0, 1].map((i) => run.plane.points.map((one) => one[i]));"
-        " const span = ends.map((all) => Math.max(...all) - Math.min(...all) || 1);"
-        " const s = 0.92 * state.zoom * Math.min(map.clientWidth / span[0], map.clientHeight / span[1]);"
-        " return [map.clientWidth / 2 + (a - state.left) * s, map.clientHeight / 2 - (b - state.top) * s]; })"
-    )
+    x, y = page.evaluate(PLACE, 3)
     box = page.locator("#map").bounding_box()
     page.mouse.move(box["x"] + x + 2, box["y"] + y)
     page.locator("#hover canvas").wait_for()
@@ -249,22 +220,26 @@ def test_a_narrow_screen_has_no_sideways_scrolling(open_page):
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, view
 
 
+COUNT_NOTES = """() => {
+    const make = AudioContext.prototype.createOscillator;
+    window.notes = 0;
+    AudioContext.prototype.createOscillator = function () {
+        window.notes += 1;
+        return make.call(this);
+    };
+}"""
+
+
 def test_a_tune_plays_and_stops(open_page):
     page = open_page("tune")
     page.locator("#chosen .play").first.wait_for()
     assert "tune of 32 sixteenths: " in page.get_attribute("#chosen canvas", "aria-label")
     play = page.locator("#chosen .play").first
-    page.evaluate(
-        "() => { const make = AudioContext.prototype.createOscillator; window.notes = 0;"
-        " AudioContext.prototype.createOscillator = function () { window.notes += 1;"
-        " return make.call(this); }; }"
-    )
+    page.evaluate(COUNT_NOTES)
     play.click()
     assert play.text_content() == "Stop"
-    assert (
-        page.evaluate("window.notes")
-        == page.get_attribute("#chosen canvas", "aria-label").split(": ")[1].count(",") + 1
-    )
+    names = page.get_attribute("#chosen canvas", "aria-label").split(": ")[1].split(", ")
+    assert page.evaluate("window.notes") == len(names)
     play.click()
     assert play.text_content() == "Play"
 
@@ -290,6 +265,8 @@ def test_rows_are_made_under_a_condition(open_page):
     page.fill("#where", "kind=beech")
     page.keyboard.press("Enter")
     page.wait_for_function("document.getElementById('message').textContent.includes('beech')")
+    assert ["422" in words for words in open_page.said] == [True]
+    open_page.said.clear()
 
 
 def test_new_examples_are_compared_with_those_there_are(open_page):

@@ -10,7 +10,6 @@ pytest.importorskip("starlette")
 from starlette.testclient import TestClient
 
 from lowerbound.web.app import app_of
-from lowerbound.web.explorer import Explorer
 from lowerbound.web.routes import PAGE_ROUTES, ROUTES
 
 HOST = "127.0.0.1:8000"
@@ -63,10 +62,10 @@ def bodies(choose, route):
 
 
 @pytest.fixture(scope="module")
-def clients(shown):
+def clients(explorers):
     made = {}
     for kind in KINDS:
-        explorer = Explorer(*shown[kind])
+        explorer = explorers[kind]
         app = app_of(lambda one=explorer: one, hosts=frozenset({HOST}), page=True)
         made[kind] = TestClient(app, base_url=f"http://{HOST}", raise_server_exceptions=False)
     return made
@@ -77,7 +76,7 @@ def clients(shown):
     "route", [one for one in (*ROUTES, *PAGE_ROUTES) if one.arguments], ids=lambda one: one.name
 )
 @settings(
-    max_examples=12, deadline=None, derandomize=True, database=None,
+    max_examples=8, deadline=None, derandomize=True, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(data=draw.data())

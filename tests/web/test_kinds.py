@@ -9,16 +9,10 @@ import torch
 
 from lowerbound.errors import SettingError, ShapeError
 from lowerbound.models import Gaps
-from lowerbound.web.explorer import Explorer
 from lowerbound.web.service import Service
 from lowerbound.web.worker import finish
 
 KINDS = ("image", "row", "text", "tune", "series", "vector")
-
-
-@pytest.fixture(scope="module")
-def explorers(shown):
-    return {kind: Explorer(*one) for kind, one in shown.items()}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,7 +8,6 @@ import subprocess
 import numpy as np
 import pytest
 
-from lowerbound.web.explorer import Explorer
 from lowerbound.web.static import page_of
 
 BROWSER = """
@@ -23,8 +22,8 @@ def _inside(page):
 
 
 @pytest.mark.parametrize("kind", ["image", "row", "tune"])
-def test_one_file_holds_everything(shown, kind):
-    page = page_of(Explorer(*shown[kind]))
+def test_one_file_holds_everything(explorers, kind):
+    page = page_of(explorers[kind])
     assert not re.search(r'src="|href="/|^import |^export ', page, re.MULTILINE)
     inside = json.loads(_inside(page))
     assert len(inside["examples"]) == len(inside["map"]["points"])
@@ -35,10 +34,8 @@ NODE = pytest.mark.skipif(shutil.which("node") is None, reason="node runs the pa
 
 
 @NODE
-def test_the_scripts_of_the_page_go_together_in_one(shown):
-    script = re.search(
-        r'<script type="module">(.*?)</script>', page_of(Explorer(*shown["row"])), re.S
-    )
+def test_the_scripts_of_the_page_go_together_in_one(explorers):
+    script = re.search(r'<script type="module">(.*?)</script>', page_of(explorers["row"]), re.S)
     assert script is not None
     found = subprocess.run(
         ["node", "--check", "--input-type=module", "-"], input=script[1], text=True,
@@ -48,10 +45,10 @@ def test_the_scripts_of_the_page_go_together_in_one(shown):
 
 
 @NODE
-def test_the_page_decodes_as_the_model_does(shown):
+def test_the_page_decodes_as_the_model_does(explorers):
     from importlib import resources
 
-    explorer = Explorer(*shown["image"])
+    explorer = explorers["image"]
     script = resources.files("lowerbound.web").joinpath("page", "offline.js").read_text("utf-8")
     z = explorer.means[:2].tolist()
     code = BROWSER.replace("DATA", json.dumps(_inside(page_of(explorer))))

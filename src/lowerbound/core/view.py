@@ -121,7 +121,7 @@ class View(nn.Module):
         if batch.observed is not None:
             known = batch.observed.index_select(1, self.binned)
             own, ones = torch.where(known, own, 0), known.to(like.dtype)
-        found = torch.zeros(len(own), layout.total, dtype=like.dtype, device=like.device)
+        found = torch.zeros(own.shape[0], layout.total, dtype=like.dtype, device=like.device)
         return found.scatter_(1, layout.code(own), ones)
 
     def extra_repr(self) -> str:

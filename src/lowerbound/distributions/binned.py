@@ -112,8 +112,8 @@ class Layout(nn.Module):
         """Return log sum exp of the logits of each column, `(..., n)`, from `(..., logits)`."""
         flat = logits.reshape(-1, self.logits)
         with torch.no_grad():
-            top = flat.new_full((len(flat), len(self.bins)), -torch.inf)
-            top.scatter_reduce_(1, self.segment.expand(len(flat), -1), flat, "amax")
+            top = flat.new_full((flat.shape[0], len(self.bins)), -torch.inf)
+            top.scatter_reduce_(1, self.segment.expand(flat.shape[0], -1), flat, "amax")
         parts = (flat - top.index_select(1, self.segment)).exp()
         sums = parts @ self._of_columns(parts)
         return (sums.log() + top).reshape(*logits.shape[:-1], len(self.bins))

@@ -94,11 +94,16 @@ def export_onnx(run: Run, folder: Path) -> Exported:
         if find_spec(name) is None:
             raise MissingExtraError("export", name, "onnx")
     schema, model = run.schema, run.model.cpu().eval()
+    if schema.is_sequence:
+        raise SupportError(
+            "texts and tunes are read and written token after token, in loops that no ONNX graph "
+            "holds; use `lowerbound serve`"
+        )
     if schema.told:
         raise SupportError("a conditional model is told classes, which the files have no input for")
     dtype = schema.dtype if schema.dtype.is_floating_point else torch.get_default_dtype()
     with seeded(0):
-        x = model.sample(2).law.sample().to(schema.dtype if schema.is_sequence else dtype)
+        x = model.sample(2).law.sample().to(dtype)
     inputs = {"x": x}
     observed = {"observed": torch.ones_like(x, dtype=torch.bool)} if schema.missing else {}
     units = sum(space.units for space in model.latents.values())
@@ -118,12 +123,6 @@ def export_onnx(run: Run, folder: Path) -> Exported:
     for part, given, output in parts:
         name = type(part).__name__.removeprefix("_").lower()
         file = folder / f"{name}.onnx"
-        if schema.is_sequence and name == "decoder":
-            missing.append(
-                "a decoder of texts and tunes writes token after token, in a loop that no ONNX "
-                "graph holds; use `lowerbound serve`"
-            )
-            continue
         try:
             _write(part, given, output, file, about)
             files.append(file)
@@ -151,6 +150,11 @@ def _write(
                 f"the {path.stem} cannot be exported to ONNX: {_reason(error)}"
             ) from error
     found = cast(Any, program).model_proto
+    if any(not one.type.tensor_type.shape.dim[0].dim_param for one in found.graph.input):
+        raise SupportError(
+            f"the {path.stem} cannot be exported to ONNX: its graph holds for a fixed number of "
+            "examples alone"
+        )
     for key, value in about.items():
         entry = found.metadata_props.add()
         entry.key, entry.value = key, value

@@ -172,8 +172,11 @@ async def _arguments(route: Route, request: Request) -> tuple[Response | None, d
     try:
         if media in (NPY, ARROW) and route.rows:
             # the rows are the body, and whatever else there is stands in the address
-            told = {name: json.loads(word) for name, word in request.query_params.items()
-                    if name != "token"}  # fmt: skip
+            told = {
+                name: word if route.is_words(name) else json.loads(word)
+                for name, word in request.query_params.items()
+                if name != "token"
+            }
             route.check({**told, route.rows: []})
             return None, {**told, route.rows: rows_of(bytes(body), media)}
         return None, route.check(json.loads(bytes(body) or b"{}"))

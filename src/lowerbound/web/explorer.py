@@ -26,7 +26,7 @@ MOST_POINTS, MOST_SCORED, SCORE_SAMPLES = 50_000, 1000, 8
 MOST_COLOURS, RATED = 30, 256
 #: Examples that single cells are compared with, draws of z for each, examples in a request, and
 #: examples that are looked at between two other requests.
-CALIBRATED, CELL_SAMPLES, MOST_SHARES, LOOKED_AT = 200, 50, 50, 4
+CALIBRATED, CELL_SAMPLES, MOST_SHARES, LOOKED_AT = 200, 50, 50, 3
 #: Examples near a place that are shown, and those whose nearest ones say what is usual.
 NEAREST, COMPARED = 8, 200
 

@@ -56,6 +56,10 @@ class Route:
         """The argument that an array or a table may be given for, in the body's place."""
         return next((name for name in ("examples", "latents") if name in self.arguments), None)
 
+    def is_words(self, name: str) -> bool:
+        """Whether an argument is a string, which stands in an address as it is."""
+        return name in self.arguments and self.arguments[name].schema["type"] == "string"
+
     def check(self, body: Any) -> dict[str, Any]:
         """Return the arguments of a request.
 

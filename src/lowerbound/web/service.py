@@ -38,7 +38,7 @@ MOST_EXAMPLES, MOST_CELLS = 10_000, 2**24
 #: Draws of z for each example of a score, and completions of one.
 MOST_SAMPLES, MOST_DRAWS = 10_000, 100
 #: Steps of a chain through a picture, and examples that are scored between two other requests.
-STEPS, AT_ONCE = 60, 16
+STEPS, AT_ONCE = 60, 4
 _TOKENS = frozenset(range(TOKENS))
 
 

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -90,15 +91,16 @@ class Worker:
             _tell(found, answer)
 
     def _go_on(self, steps: Steps, found: "Future[Answer]") -> None:
-        if found.cancelled():  # nobody waits any more
-            steps.close()
-            return
         try:
-            next(steps)
-            self._thread.submit(self._go_on, steps, found)
+            while not found.cancelled():
+                next(steps)
+                with suppress(RuntimeError):  # the thread takes no more: go on at once
+                    self._thread.submit(self._go_on, steps, found)
+                    return
+            steps.close()
         except StopIteration as end:
             _tell(found, end.value)
-        except BaseException as error:  # handed on; also: the thread takes no more
+        except BaseException as error:  # handed on to the one who waits
             _tell(found, error)
 
 

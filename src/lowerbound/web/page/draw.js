@@ -65,6 +65,7 @@ function tune(tokens, about, size, shares) {
     context.fillStyle = PALETTE[4]; context.fillRect(start * wide, top, lasts * wide - 1, Math.max(2, tall));
     context.fillStyle = style.color; context.fillRect(start * wide, top, 2, Math.max(2, tall));
   }
+  if (!notes.length) return element("div", { class: "tune" }, made, element("span", { class: "hint" }, "silence"));
   const button = element("button", { class: "play", type: "button", "aria-label": "Play the tune" }, "Play");
   button.addEventListener("click", (event) => {
     event.stopPropagation();

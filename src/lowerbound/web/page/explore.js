@@ -215,15 +215,18 @@ const drawNew = latest(async () => {
   const found = await ask("generate", { count: state.count, temperature: state.temperature, seed: state.seed, draw: Boolean(state.draw), ...(where.length ? { where } : {}), ...told() });
   made = found.examples;
   const near = run.about.offline ? null : nearTo;
-  byId("like-title").textContent = ""; byId("like").replaceChildren();
+  byId("like-title").hidden = true; byId("like").replaceChildren();
   byId("made").replaceChildren(...made.map((one, index) => card(show(one, run.about), `${index + 1}`, near && (() => near(one, index)))));
 });
 
 // is a new example a copy of one that there is?
 const nearTo = latest(async (one, index) => {
-  const found = await ask("encode", { examples: [one] });
+  // the mean of a picture lies between its levels, and the model reads levels
+  const whole = (value) => Array.isArray(value) ? value.map(whole) : Math.round(value);
+  const found = await ask("encode", { examples: [run.about.kind === "image" && run.about.schema.fields[0].levels ? whole(one) : one] });
   const { usual: far } = await near(found.latents[0], "like", "");
   byId("like-title").textContent = `Examples nearest to new example ${index + 1}; between neighbours ${far.toFixed(2)} is usual`;
+  byId("like-title").hidden = false;
   byId("like-title").scrollIntoView({ block: "nearest" });
 });
 
