@@ -8,6 +8,7 @@ from lowerbound.catalogue.recipe import recipe
 from lowerbound.core import Model
 from lowerbound.data import Schema
 from lowerbound.errors import SettingError
+from lowerbound.likelihoods import AutocorrelatedGaussian, Fields, Gaussian
 from lowerbound.objectives import ELBO, Objective
 
 
@@ -25,12 +26,14 @@ from lowerbound.objectives import ELBO, Objective
     refit=True,
 )
 def series_vae(
-    schema: Schema, *, beta_warm_up: float = 0.1, **parts: Any
+    schema: Schema, *, order: int = 8, beta_warm_up: float = 0.1, **parts: Any
 ) -> tuple[Model, Objective]:
     """Assemble a VAE of series, which is trained on the ELBO.
 
     Args:
         schema: What the data is: series.
+        order: Steps before that a deviation from the mean follows on from, where values are reals
+            of a Gaussian law; 0 for independent ones.
         beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.
         **parts: Of the model: see `flat`.
 
@@ -39,4 +42,11 @@ def series_vae(
     """
     if not schema.is_series:
         raise SettingError(f"series-vae is for series, the data is {schema.describe()}; use vae")
-    return flat(schema, **parts), guided(ELBO(), beta_warm_up)
+    model = flat(schema, **parts)
+    law = model.likelihood
+    if order and isinstance(law, Fields) and isinstance(cells := law.parts[0], Gaussian):
+        steps, channels = schema.shape
+        model.likelihood = AutocorrelatedGaussian(
+            law.network, (steps, channels), order, cells.location, cells.unit
+        )
+    return model, guided(ELBO(), beta_warm_up)

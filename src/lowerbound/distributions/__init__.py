@@ -1,5 +1,6 @@
 """What torch.distributions lacks: sums in float64, discretised densities, divergences."""
 
+from lowerbound.distributions.autocorrelated import Autocorrelated, fill
 from lowerbound.distributions.binned import Binned, Layout
 from lowerbound.distributions.bins import Bins
 from lowerbound.distributions.centre import centre, expected, spread, tempered
@@ -23,6 +24,7 @@ from lowerbound.distributions.sequence import Sequence
 from lowerbound.distributions.zero_inflated import ZeroInflated
 
 __all__ = [
+    "Autocorrelated",
     "Binned",
     "Bins",
     "Columns",
@@ -50,6 +52,7 @@ __all__ = [
     "centre",
     "detached",
     "expected",
+    "fill",
     "is_discrete",
     "log_prob",
     "spread",
