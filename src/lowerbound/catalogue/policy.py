@@ -7,6 +7,7 @@ from typing import Any
 
 from lowerbound.catalogue.laws import law_for, law_of
 from lowerbound.data import KINDS, Schema
+from lowerbound.distributions.pieces import BYTES
 from lowerbound.errors import SettingError
 from lowerbound.networks import Init
 
@@ -78,7 +79,15 @@ def choose(
         if recipe not in ("auto", own):
             raise SettingError(f"recipe '{recipe}' is not for {schema.describe()}; use {own}")
         words = f"Each {token} given those before it and z, by recipe {own}."
-        return Chosen(own, given, (f"The data is {schema.describe()}.", words))
+        why = [f"The data is {schema.describe()}.", words]
+        if (given.get("tokens") or BYTES) > BYTES:
+            why[1] = words.replace("byte", "piece")
+            why.append(
+                f"Texts are cut into {given['tokens']:,} pieces: bytes, and what often stands "
+                "together in the training part. log p(x) is of this one way to cut a text, at most "
+                "that of the text."
+            )
+        return Chosen(own, given, tuple(why))
     name = recipe
     if recipe == "auto":
         name = "table" if schema.is_table else "series-vae" if schema.is_series else "vae"
