@@ -89,19 +89,20 @@ class Autocorrelated(Distribution):
 
     def log_prob(self, value: Tensor, observed: Tensor | None = None) -> Tensor:
         """Return the log-density of the observed cells, `(...)`, nats, float64."""
-        units = self.unit.expand(self.event_shape).log()
+        units = accumulate(self.unit.expand(self.event_shape).log(), 0) + LOG_NORMALIZER
+        known, lost = None, 0.0
         if observed is None:
-            white = self._apart(value) @ self.whitener.matrix.T
-            cells = white.square() * -0.5 - LOG_NORMALIZER
-            return accumulate(cells, 1) + self.whitener.log_volume - accumulate(units, 2)
-        known = observed.expand(value.shape)
-        value = torch.where(known, value, self.location)
-        apart, lost = self._filled(value, known)
+            apart = self._apart(value)
+        else:
+            known = observed.expand(value.shape)
+            apart, lost = self._filled(torch.where(known, value, self.location), known)
         white = apart @ self.whitener.matrix.T
-        count = known.flatten(start_dim=-2).sum(dim=-1)
-        total = accumulate(white.square(), 1) * -0.5 - LOG_NORMALIZER * count
-        own = accumulate(torch.where(known, units, 0.0), 2)
-        return total + self.whitener.log_volume - 0.5 * lost - own
+        total = accumulate(white.square() * -0.5, 1) + self.whitener.log_volume - units.sum()
+        if known is None:
+            return total
+        # every cell was counted: those that are not known are taken away again
+        gone = accumulate(torch.where(known, 0.0, units), 2)
+        return total + gone - 0.5 * lost
 
     def cells(self, value: Tensor, observed: Tensor | None = None) -> Tensor:
         """Return log p of each cell given z and all other observed cells, `(..., T, C)`, nats.
