@@ -29,15 +29,17 @@ def windows(count=60):
     return torch.from_numpy(waves + 0.1 * generator.normal(size=waves.shape))
 
 
-def test_series_are_given_their_recipe_a_network_over_time_and_a_scale_a_channel():
+def test_series_are_given_their_recipe_a_network_over_time_and_a_law_that_follows_on():
     data = lb.read(windows().numpy(), axes="tc")
     made = assemble("auto", data.schema, {"channels": 4}, examples=60, seed=0)
     assert made.recipe.name == "series-vae"
     assert made.settings["network"] == "convolution"
-    assert made.settings["likelihood"] == "student-t"
-    (law,) = made.model.likelihood.parts
-    assert law.scale().shape == (1, 3)
-    assert law.parameters_per_cell == 1
+    assert made.settings["likelihood"] == "gaussian"
+    law = made.model.likelihood
+    assert isinstance(law, AutocorrelatedGaussian)
+    assert law.weights.shape == (9, 3, 3)
+    large = replace(data.schema, fields=(replace(data.schema.fields[0], shape=(800, 3)),), shape=(800, 3))
+    assert assemble("auto", large, examples=60).settings["likelihood"] == "student-t"
 
 
 def test_units_of_channels_move_the_bound_by_their_logarithm_and_nothing_else():
