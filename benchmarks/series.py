@@ -31,7 +31,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from lowerbound.applications import impute
+from lowerbound.applications import complete, impute
 from lowerbound.catalogue import assemble
 from lowerbound.data import Examples
 from lowerbound.data.build import build
@@ -164,12 +164,25 @@ def neighbours(train, test, hidden, options):
 def filled_by_ours(model, schema):
     def fill(train, test, hidden, options):
         examples = Examples(torch.from_numpy(test), torch.from_numpy(~hidden))
+        if options.chains:
+            return by_chains(model, examples, test, hidden, options)
         found = impute(model, examples, schema, samples=options.samples, seed=0)
         truth = test.reshape(len(test), -1)[found.row, found.cell]
         inside = (truth >= found.low.numpy()) & (truth <= found.high.numpy())
         return found.x.numpy(), float(inside.mean())
 
     return fill
+
+
+def by_chains(model, examples, test, hidden, options):
+    """Fill by the mean of several chains; their draws give the interval."""
+    many = examples.batch(slice(None))
+    found = [complete(model, many, steps=options.steps, seed=s) for s in range(options.chains)]
+    draws = torch.stack([draw for draw, _ in found]).numpy()
+    means = torch.stack([mean for _, mean in found]).numpy()
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    inside = ((test >= low) & (test <= high))[hidden]
+    return means.mean(axis=0), float(inside.mean())
 
 
 GAPS = {
@@ -203,6 +216,8 @@ def main():
     parser.add_argument("--seed", nargs="*", type=int, default=[0])
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--samples", type=int, default=50)
+    parser.add_argument("--chains", type=int, default=0, help="fill by chains, so many of them")
+    parser.add_argument("--steps", type=int, default=30, help="of a chain")
     parser.add_argument("--every", type=int, default=1, help="test windows that are looked at")
     parser.add_argument("--set", nargs="*", type=lambda t: tuple(t.split("=")), default=[])
     options = parser.parse_args()

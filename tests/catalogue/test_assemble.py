@@ -239,7 +239,7 @@ SMALL = {"latents": 3, "hidden": [4]}
 OF_CELLS = [
     recipe.name
     for recipe in recipes()
-    if recipe.name not in ("text-vae", "music-vae", "series-vae")
+    if recipe.name not in ("text-vae", "music-vae", "series-vae", "dmm")
 ]
 WRITTEN = [(name, "8-bit 3x5x7", SMALL) for name in OF_CELLS] + [
     ("vae", "mixed 6", {**SMALL, "prior": "vamp", "components": 2, "sigma": 0.5}),

@@ -7,10 +7,12 @@ import pytest
 import torch
 
 import lowerbound as lb
+from lowerbound.applications import complete, impute
 from lowerbound.catalogue import assemble
 from lowerbound.core import Batch
 from lowerbound.data import Examples, Field, Schema
 from lowerbound.errors import SettingError
+from lowerbound.likelihoods import AutocorrelatedGaussian, Fields
 from lowerbound.testing import check_model
 from lowerbound.training import fit
 from lowerbound.training.step import hiding
@@ -27,15 +29,17 @@ def windows(count=60):
     return torch.from_numpy(waves + 0.1 * generator.normal(size=waves.shape))
 
 
-def test_series_are_given_their_recipe_a_network_over_time_and_a_scale_a_channel():
+def test_series_are_given_their_recipe_a_network_over_time_and_a_law_that_follows_on():
     data = lb.read(windows().numpy(), axes="tc")
     made = assemble("auto", data.schema, {"channels": 4}, examples=60, seed=0)
     assert made.recipe.name == "series-vae"
     assert made.settings["network"] == "convolution"
-    assert made.settings["likelihood"] == "student-t"
-    (law,) = made.model.likelihood.parts
-    assert law.scale().shape == (1, 3)
-    assert law.parameters_per_cell == 1
+    assert made.settings["likelihood"] == "gaussian"
+    law = made.model.likelihood
+    assert isinstance(law, AutocorrelatedGaussian)
+    assert law.weights.shape == (9, 3, 3)
+    large = replace(data.schema, fields=(replace(data.schema.fields[0], shape=(800, 3)),), shape=(800, 3))
+    assert assemble("auto", large, examples=60).settings["likelihood"] == "student-t"
 
 
 def test_units_of_channels_move_the_bound_by_their_logarithm_and_nothing_else():
@@ -81,3 +85,35 @@ def test_stretches_of_series_are_hidden_in_training():
     share = float(((changes > 0) & (changes <= 2)).double().mean())
     assert share > 0.2  # a stretch of all channels at once
     assert hiding(Batch(x), 0.0).observed is None
+
+
+def test_deviations_of_gaussian_series_follow_on_from_each_other():
+    field = Field("x", "real", (6, 2), mean=(2.0, 5.0), scale=(3.0, 0.1), missing=True)
+    schema = Schema((field,), (6, 2), precision="float64")
+    told = {"latents": 3, "channels": 4, "likelihood": "gaussian", "order": 2}
+    made = assemble("series-vae", schema, told, seed=0)
+    assert isinstance(made.model.likelihood, AutocorrelatedGaussian)
+    check_model(made.model, Batch(torch.randn(4, 6, 2, dtype=torch.float64)), made.objective)
+    plain = assemble("series-vae", schema, {**told, "order": 0}, seed=0)
+    assert isinstance(plain.model.likelihood, Fields)
+
+
+def test_gaps_of_such_series_are_filled_from_what_stands_beside_them():
+    field = Field("x", "real", (6, 1), mean=(0.0,), scale=(1.0,), missing=True)
+    schema = Schema((field,), (6, 1))
+    told = {"latents": 2, "channels": 4, "likelihood": "gaussian", "order": 1}
+    model = assemble("series-vae", schema, told, seed=0).model.eval()
+    with torch.no_grad():
+        for parameter in model.likelihood.network.parameters():
+            parameter.zero_()
+        model.likelihood.weights[1] = 0.1  # r_t = r_{t-1} + e_t, of a spread of 1 / 20
+        model.likelihood.scales.fill_(-0.3)
+    x = torch.linspace(0, 1, 6).reshape(1, 6, 1)
+    known = torch.ones(1, 6, 1, dtype=torch.bool)
+    known[0, 2:4] = False
+    drawn, mean = complete(model, Batch(x, known), steps=3, seed=0)
+    assert torch.allclose(mean, x.double(), atol=1e-5)  # between both ends, on a straight line
+    assert not torch.allclose(drawn[~known], mean[~known], atol=1e-5)
+    found = impute(model, Examples(x, known), schema, samples=50, seed=0)
+    assert torch.allclose(found.value, x.double()[~known], atol=1e-5)
+    assert bool((found.low < found.value).all() and (found.value < found.high).all())

@@ -1,4 +1,4 @@
-"""AutoVAE on texts."""
+"""AutoVAE on texts and series."""
 
 import numpy as np
 import pytest
@@ -33,3 +33,16 @@ def test_a_model_of_texts_is_saved_and_loaded(vae, tmp_path):
 def test_texts_for_a_model_of_numbers_are_refused_and_the_other_way_round(vae):
     with pytest.raises((DataError, ValueError)):
         vae.transform(np.zeros((3, 9)))
+
+
+def test_series_come_out_as_series():
+    generator = np.random.default_rng(0)
+    x = np.sin(np.arange(16)[:, None] / 2 + generator.uniform(0, 6, (40, 1, 2)))
+    x += 0.1 * generator.normal(size=x.shape)
+    vae = lb.AutoVAE(latents=2, epochs=1, settings={"channels": 4}, random_state=0).fit(x)
+    assert vae.transform(x[:3]).shape == (3, 2)
+    assert vae.sample(5, random_state=0).shape == (5, 16, 2)
+    assert vae.reconstruct(x[:3]).shape == (3, 16, 2)
+    assert vae.score_samples(x).shape == (40,)
+    with pytest.raises(ValueError, match=r"series|shape|axes"):
+        vae.transform(x[:, :, :1])

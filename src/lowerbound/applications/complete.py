@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lowerbound.core import Batch, Model, on
-from lowerbound.distributions import expected
+from lowerbound.distributions import fill
 from lowerbound.errors import SettingError, SupportError
 from lowerbound.seeding import seeded
 
@@ -31,7 +31,7 @@ def complete(
         seed: Of the draws; None for a fresh one.
 
     Returns:
-        The examples completed by a draw, and by E[x_mis|z] at its z, each `(B, *event)`, float64,
+        The examples completed by a draw, and by E[x_mis|x_obs, z] at its z, each `(B, *event)`, float64,
         on the CPU; known cells hold what they held.
 
     Raises:
@@ -51,7 +51,8 @@ def complete(
         first = model.trace(batch)
         z = {name: one.z for name, one in first.latents.items()}
         law = model.decode({name: part[0] for name, part in z.items()}, batch.condition)
-        x = torch.where(known, batch.x, law.sample().to(batch.x.dtype))
+        drawn, mean = fill(law, batch.x, known)
+        x = torch.where(known, batch.x, drawn.to(batch.x.dtype))
         for step in range(steps):
             whole = Batch(x, None, batch.condition)
             proposed = model.trace(whole)
@@ -64,8 +65,9 @@ def complete(
                 some = taken.reshape(1, -1, *[1] * (one.z.ndim - 2))
                 z[name] = torch.where(some, one.z, z[name])
             law = model.decode({name: part[0] for name, part in z.items()}, batch.condition)
-            x = torch.where(known, batch.x, law.sample().to(batch.x.dtype))
-        mean = torch.where(known, batch.x.double(), expected(law).double())
+            drawn, mean = fill(law, batch.x, known)
+            x = torch.where(known, batch.x, drawn.to(batch.x.dtype))
+        mean = torch.where(known, batch.x.double(), mean.double())
     if not bool(mean.isfinite().all()):
         raise SupportError("the chain left the numbers; look for extreme values")
     return x.double().cpu(), mean.cpu()

@@ -3,15 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
 from lowerbound.applications.weighing import check_samples, effective, sizes, weigh
-from lowerbound.core import Model, device_of, on
+from lowerbound.core import Batch, Model, device_of, on
 from lowerbound.data import KINDS, Schema, Source
-from lowerbound.distributions import expected
+from lowerbound.distributions import fill
 from lowerbound.errors import DataError, SettingError
 from lowerbound.seeding import fresh_seed, seeded
 
@@ -121,7 +122,8 @@ def impute(
                 alike = None if draws else seed + index
                 with on(one) as device:
                     some = examples.batch(rows).to(device)
-                    log_weight, looks = weigh(one, some, samples, _look, draws=most, seed=alike)
+                    look = partial(_look, some)
+                    log_weight, looks = weigh(one, some, samples, look, draws=most, seed=alike)
                 weights.append(log_weight.cpu())
                 values.append(looks.cpu())
             found.append(_filled(rows, gaps[rows], weights, values, ways, draws))
@@ -133,9 +135,12 @@ def impute(
     return Imputed(whole.reshape(x.shape), row, cell, value, spread, low, high, drawn, size)
 
 
-def _look(law: Distribution, rows: slice) -> Tensor:
-    """E[x|z] and a draw of x, `(k, B, 2, cells)`."""
-    both = [expected(law).double(), law.sample().double()]
+def _look(batch: Batch, law: Distribution, rows: slice) -> Tensor:
+    """E[x_mis|x_obs, z] and a draw of it, `(k, B, 2, cells)`."""
+    x = batch.x[rows]
+    whole = torch.ones_like(x, dtype=torch.bool)
+    drawn, mean = fill(law, x, whole if batch.observed is None else batch.observed[rows])
+    both = [mean.double(), drawn.double()]
     return torch.stack([part.flatten(start_dim=2) for part in both], dim=2)
 
 

@@ -8,7 +8,14 @@ from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal, Normal
 
 from lowerbound.core import Batch, Model, on
-from lowerbound.distributions import Independent, OwnNoiseError, Product, log_prob, placed
+from lowerbound.distributions import (
+    Autocorrelated,
+    Independent,
+    OwnNoiseError,
+    Product,
+    log_prob,
+    placed,
+)
 from lowerbound.distributions.size import numbers_per_cell
 from lowerbound.errors import SettingError, SupportError
 from lowerbound.seeding import seeded
@@ -37,10 +44,12 @@ def check_samples(samples: int) -> None:
 def cells_of(law: Distribution, x: Tensor, observed: Tensor | None = None) -> Tensor:
     """Return log p of every single cell of `x`, `(..., *event)`, nats; 0 where not observed.
 
+    Where cells depend on each other, that is log p of each given the others.
+
     Raises:
-        SupportError: The cells depend on each other given z.
+        SupportError: The law of single cells is not known.
     """
-    if not isinstance(law, Independent | Product):
+    if not isinstance(law, Independent | Product | Autocorrelated):
         raise SupportError(
             f"{type(law).__name__} has dependent cells, and no single one can be looked at; use a "
             "likelihood of independent cells"

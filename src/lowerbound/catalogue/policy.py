@@ -7,13 +7,16 @@ from typing import Any
 
 from lowerbound.catalogue.laws import law_for, law_of
 from lowerbound.data import KINDS, Schema
+from lowerbound.distributions.pieces import BYTES
 from lowerbound.errors import SettingError
 from lowerbound.networks import Init
 
 #: Latent units beyond this are not chosen by themselves: the ELBO leaves those it cannot use idle.
 MOST_LATENTS = 32
-#: Latent units of series, likewise: a window of several sensors has much to tell.
-MOST_OF_SERIES = 64
+#: Latent units of series, likewise: what a step says of the next one is not their business.
+MOST_OF_SERIES = 16
+#: Cells of a window whose deviations from the mean have one law together: see `series_vae`.
+MOST_TOGETHER = 2048
 #: Images of up to this many cells get an MLP: on two cores it is far ahead after the same minutes
 #: (benchmarks/results/networks.json). Beyond, its first layer outgrows a convolutional pair.
 SMALL_IMAGE = 1024
@@ -87,7 +90,15 @@ def choose(
         if recipe not in ("auto", own):
             raise SettingError(f"recipe '{recipe}' is not for {schema.describe()}; use {own}")
         words = f"Each {token} given those before it and z, by recipe {own}."
-        return Chosen(own, given, (f"The data is {schema.describe()}.", words))
+        why = [f"The data is {schema.describe()}.", words]
+        if (given.get("tokens") or BYTES) > BYTES:
+            why[1] = words.replace("byte", "piece")
+            why.append(
+                f"Texts are cut into {given['tokens']:,} pieces: bytes, and what often stands "
+                "together in the training part. log p(x) is of this one way to cut a text, at most "
+                "that of the text."
+            )
+        return Chosen(own, given, tuple(why))
     name = recipe
     if recipe == "auto":
         name = "table" if schema.is_table else "series-vae" if schema.is_series else "vae"
@@ -123,7 +134,8 @@ def for_table(schema: Schema) -> dict[str, Any]:
 
 def for_series(schema: Schema) -> dict[str, Any]:
     """Return the settings that a model of series is given by itself."""
-    own = {"likelihood": "student-t"} if schema.kind == "real" else {}
+    together = "gaussian" if schema.dimensions <= MOST_TOGETHER else "student-t"
+    own = {"likelihood": together} if schema.kind == "real" else {}
     return {**own, "latents": max(1, min(MOST_OF_SERIES, schema.dimensions // 8))}
 
 
@@ -200,6 +212,9 @@ def _about_laws(schema: Schema, law: str) -> list[str]:
         "categorical": f"each cell is one of {schema.levels} classes",
         "negative-binomial": "values are counts, so each cell is a negative binomial",
     }
+    if schema.is_series and law == "gaussian" and schema.dimensions <= MOST_TOGETHER:
+        about["gaussian"] = "values are real numbers, so each cell is a Gaussian, which follows on "
+        about["gaussian"] += "from those of some steps before"
     if law == "binned":
         names = [law_of(field, law) for field in schema.modelled]
         each = [f"{name} for {names.count(name)}" for name in dict.fromkeys(names)]

@@ -4,11 +4,16 @@ from typing import Any
 
 from lowerbound.catalogue.flat import flat
 from lowerbound.catalogue.guided import guided
+from lowerbound.catalogue.policy import MOST_TOGETHER
 from lowerbound.catalogue.recipe import recipe
 from lowerbound.core import Model
 from lowerbound.data import Schema
 from lowerbound.errors import SettingError
+from lowerbound.likelihoods import AutocorrelatedGaussian, Fields, Gaussian
 from lowerbound.objectives import ELBO, Objective
+
+#: Steps before that a deviation from the mean follows on from.
+USUAL_ORDER = 8
 
 
 @recipe(
@@ -19,18 +24,21 @@ from lowerbound.objectives import ELBO, Objective
     formula=ELBO.formula,
     use="Windows of sensors and other series of one length, with gaps or without.",
     avoid="For series whose lengths differ much, and for texts.",
-    differs="One scale a channel, which does not follow z; cells and stretches of some examples "
-    "are hidden in training.",
+    differs="Deviations from the mean are a vector autoregression, whose numbers do not follow z; "
+    "cells and stretches of some examples are hidden in training.",
     training={"hide": 0.5, "batch_size": 64, "average": 0.99, "clip": 10.0, "patience": None},
     refit="mixture",
 )
 def series_vae(
-    schema: Schema, *, beta_warm_up: float = 0.1, **parts: Any
+    schema: Schema, *, order: int | None = None, beta_warm_up: float = 0.1, **parts: Any
 ) -> tuple[Model, Objective]:
     """Assemble a VAE of series, which is trained on the ELBO.
 
     Args:
         schema: What the data is: series.
+        order: Steps before that a deviation from the mean follows on from, where values are reals
+            of a Gaussian law; 0 for independent ones. 8 if none, for windows of 2,048 cells at
+            most: the law is of all of them together.
         beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.
         **parts: Of the model: see `flat`.
 
@@ -39,4 +47,13 @@ def series_vae(
     """
     if not schema.is_series:
         raise SettingError(f"series-vae is for series, the data is {schema.describe()}; use vae")
-    return flat(schema, **parts), guided(ELBO(), beta_warm_up)
+    model = flat(schema, **parts)
+    law = model.likelihood
+    if order is None:
+        order = USUAL_ORDER if schema.dimensions <= MOST_TOGETHER else 0
+    if order and isinstance(law, Fields) and isinstance(cells := law.parts[0], Gaussian):
+        steps, channels = schema.shape
+        model.likelihood = AutocorrelatedGaussian(
+            law.network, (steps, channels), order, cells.location, cells.unit
+        )
+    return model, guided(ELBO(), beta_warm_up)

@@ -6,6 +6,7 @@ from lowerbound.catalogue.recipe import recipe
 from lowerbound.catalogue.slots import SLOTS, Choice, Posterior, Prior
 from lowerbound.core import Model
 from lowerbound.data import Schema
+from lowerbound.distributions.pieces import BYTES, Pieces
 from lowerbound.errors import SettingError
 from lowerbound.likelihoods import Autoregressive
 from lowerbound.models import VAE
@@ -32,6 +33,7 @@ def sequences(
     hidden: int = 384,
     embedding: int = 64,
     dropout: float = 0.1,
+    tokens: int = 256,
 ) -> VAE:
     """Assemble a VAE of sequences.
 
@@ -43,24 +45,46 @@ def sequences(
         hidden: Units of the decoder; each direction of the encoder has half of them.
         embedding: Numbers a token is looked up as.
         dropout: Share of the decoder's inputs and states that a training leaves out.
+        tokens: Of texts: 256 are bytes; more are bytes and pieces of words that often stand
+            together, and make training faster.
 
     Raises:
-        SettingError: The data is no sequence of tokens.
+        SettingError: The data is no sequence of tokens, or there are no more pieces.
     """
     if not schema.is_sequence:
         raise SettingError(f"text-vae and music-vae are for sequences of tokens, the data is "
                            f"{schema.describe()}; use vae")  # fmt: skip
     latents = latents or 32
     levels, (longest,) = schema.levels or 2, schema.shape
+    pieces = pieces_of(schema, tokens)
+    levels = levels if pieces is None else pieces.levels
     about = Choice.of(posterior)
     family: Any = SLOTS["posterior"].builders[SLOTS["posterior"].check(about.name)]
-    encoder = Reader(levels, family.parameters_shape(latents), hidden // 2, embedding)
+    encoder = Reader(levels, family.parameters_shape(latents), hidden // 2, embedding, pieces and pieces.cut)
     encoder.start_small()
     q = family(encoder, **about.settings)
     top = Choice.of(prior)
     build = SLOTS["prior"].builders[SLOTS["prior"].check(top.name)]
     p = build(Site(latents, schema.shape, q), **top.settings)
-    return VAE(p, q, Autoregressive(Writer(latents, levels, hidden, embedding, dropout), longest))
+    writer = Writer(latents, levels, hidden, embedding, dropout)
+    return VAE(p, q, Autoregressive(writer, longest, pieces))
+
+
+def pieces_of(schema: Schema, tokens: int) -> Pieces | None:
+    """Return the way to cut texts into pieces of so many; None for bytes.
+
+    Raises:
+        SettingError: The training texts have not so many pieces that occur often.
+    """
+    if tokens == BYTES:
+        return None
+    pairs = schema.fields[0].pairs if schema.is_text else ()
+    if not BYTES < tokens <= BYTES + len(pairs):
+        raise SettingError(
+            f"tokens={tokens}: the data is {schema.describe()}, for which tokens may be from "
+            f"{BYTES} to {BYTES + len(pairs)}"
+        )
+    return Pieces(pairs[: tokens - BYTES])
 
 
 @recipe(

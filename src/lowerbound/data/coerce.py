@@ -86,6 +86,11 @@ def match(
         ShapeError: The examples have another shape.
         DataError: Columns are missing, or hold words where training had numbers.
     """
+    if schema.is_sequence and raw.names is not None:
+        what = "texts; give lines, or a column of it by FILE#COLUMN"
+        if schema.is_tune:
+            what = "tunes; give MIDI files or piano rolls"
+        raise DataError(f"{raw.where} is a table, and the model takes {what}")
     columns, notes = _columns(raw, schema, allow_missing=allow_missing)
     table = raw.table
     found = [Column("")] * raw.rows.shape[0] if table is None else table

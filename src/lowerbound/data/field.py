@@ -44,6 +44,8 @@ class Field:
             which it cannot hold: of words, or of numbers with bounds.
         bins: Of a column of a table, those that its numbers were cut into, with the training
             examples in each; None if not measured.
+        pairs: Of texts, the pieces that often stand together in the training split: see
+            `lowerbound.distributions.pieces`.
 
     Raises:
         DataError: The parts contradict each other.
@@ -66,6 +68,7 @@ class Field:
     reason: str = ""
     known: int | None = None
     bins: Bins | None = None
+    pairs: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         known = KINDS.get(self.kind)
@@ -115,6 +118,11 @@ class Field:
             raise DataError(f"field {self.name!r} has the unknown form {self.form[:60]!r}")
 
     def _check_measures(self) -> None:
+        if any(
+            len(pair) != 2 or not all(0 < one < 256 + place for one in pair)
+            for place, pair in enumerate(self.pairs)
+        ):
+            raise DataError(f"field {self.name!r} has pairs of pieces that there are not")
         if self.bins is not None and (self.shape or len(self.bins.counts) != self._codes):
             raise DataError(f"field {self.name!r} has bins that do not fit its levels")
         if (self.mean is None) != (self.scale is None):

@@ -9,6 +9,7 @@ import numpy as np
 from lowerbound.data.bins import Values
 from lowerbound.data.kinds import KINDS
 from lowerbound.data.notes import Note
+from lowerbound.data.pieces import Words
 from lowerbound.data.rows import Block
 from lowerbound.data.schema import Schema
 from lowerbound.errors import DataError
@@ -181,7 +182,10 @@ def measure(schema: Schema, train: Iterable[Block], where: str) -> tuple[Schema,
             tools.append((places, tool))
     known = np.zeros(schema.dimensions if table else 0, np.int64)
     values = Values(schema.dimensions) if table else None
+    words = Words() if schema.is_text else None
     for block in train:
+        if words is not None:
+            words.add(block.values)
         if values is not None:
             known += len(block) if block.observed is None else block.observed.sum(axis=0)
             values.add(block.values, block.observed)
@@ -208,6 +212,8 @@ def measure(schema: Schema, train: Iterable[Block], where: str) -> tuple[Schema,
             return replace(schema, fields=(field,)), _still_notes(schema, still)
         mean[slice(None) if places is None else places] = means
         scale[slice(None) if places is None else places] = scales
+    if words is not None:
+        return replace(schema, fields=(replace(schema.fields[0], pairs=words.pairs()),)), ()
     measured = _with_measures(schema, mean, scale, known)
     if values is not None:
         measured = _with_bins(measured, values)

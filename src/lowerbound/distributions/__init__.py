@@ -1,5 +1,6 @@
 """Laws that torch.distributions lacks: sums in float64, discretised densities, divergences."""
 
+from lowerbound.distributions.autocorrelated import Autocorrelated, fill
 from lowerbound.distributions.binned import Binned, Layout
 from lowerbound.distributions.bins import Bins
 from lowerbound.distributions.centre import centre, expected, spread, tempered
@@ -25,6 +26,7 @@ from lowerbound.distributions.surface import surface
 from lowerbound.distributions.zero_inflated import Hurdle, ZeroInflated
 
 __all__ = [
+    "Autocorrelated",
     "Binned",
     "Bins",
     "Codes",
@@ -57,6 +59,7 @@ __all__ = [
     "centre",
     "detached",
     "expected",
+    "fill",
     "is_discrete",
     "log_prob",
     "placed",

@@ -3,6 +3,7 @@
 from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal
 
+from lowerbound.distributions.autocorrelated import Autocorrelated
 from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.product import Product
 from lowerbound.distributions.roll import Roll
@@ -32,7 +33,7 @@ def log_prob(distribution: Distribution, value: Tensor, observed: Tensor | None 
             )
             value = value.double()
         return accumulate(distribution.log_prob(value), 0)
-    if not isinstance(distribution, Independent | Product | Roll):
+    if not isinstance(distribution, Independent | Product | Roll | Autocorrelated):
         raise SupportError(
             f"{type(distribution).__name__} has dependent cells and cannot leave unobserved ones "
             "out; use a likelihood of independent cells, or data without gaps"

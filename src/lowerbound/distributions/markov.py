@@ -1,6 +1,7 @@
 """Latents of a step each, every one given the one before it."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -145,13 +146,18 @@ def _(distribution: Markov, temperature: float) -> Distribution:
     return Markov(own.step, own.zero, own.counts, own.after, own.temperature * temperature)
 
 
-def gated(gate: Tensor, shift: Tensor, scale: Tensor) -> Step:
-    """Return z_t ~ N(g_t z_{t-1} + c_t, s_t^2), each `(..., T, Z)`.
+def gated(numbers: Callable[[], tuple[Tensor, Tensor, Tensor]]) -> Step:
+    """Return z_t ~ N(g_t z_{t-1} + c_t, s_t^2).
 
     The posterior of a linear Gaussian state space model with independent units has this form.
+
+    Args:
+        numbers: Returns g, c and s, `(..., T, Z)` each; called when a density or draw is wanted.
     """
+    once = cache(numbers)
 
     def step(before: Tensor, at: slice) -> tuple[Tensor, Tensor]:
+        gate, shift, scale = once()
         return gate[..., at, :] * before + shift[..., at, :], scale[..., at, :]
 
     return step

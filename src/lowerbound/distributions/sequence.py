@@ -8,6 +8,7 @@ from torch.distributions import Distribution, constraints
 
 from lowerbound.distributions.centre import expected
 from lowerbound.distributions.independent import accumulate
+from lowerbound.distributions.pieces import Pieces
 from lowerbound.errors import SupportError
 
 #: The token that ends a sequence, and fills what follows it.
@@ -46,13 +47,22 @@ class Sequence(Distribution):
         z: `(*batch, D)`.
         longest: Tokens `T` of the event, the end token included.
         temperature: Divides the logits of draws, positive; `log_prob` is that of the model.
+        pieces: How bytes are cut into the tokens of the decoder; None where they are these. Then
+            log p is of the one way to cut a text that it gives: at most log p of the text.
 
     Source: Bowman et al. (2016), section 3, arXiv 1511.06349.
     """
 
-    def __init__(self, decoder: Decoder, z: Tensor, longest: int, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        z: Tensor,
+        longest: int,
+        temperature: float = 1.0,
+        pieces: Pieces | None = None,
+    ) -> None:
         self.decoder, self.z, self.longest = decoder, z, longest
-        self.temperature = temperature
+        self.temperature, self.pieces = temperature, pieces
         super().__init__(z.shape[:-1], torch.Size([longest]), validate_args=False)
 
     @property
@@ -68,10 +78,12 @@ class Sequence(Distribution):
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
         """Expand to a larger batch shape."""
         z = self.z.expand(*batch_shape, self.z.shape[-1])
-        return Sequence(self.decoder, z, self.longest, self.temperature)
+        return Sequence(self.decoder, z, self.longest, self.temperature, self.pieces)
 
     def cells(self, value: Tensor, observed: Tensor | None = None) -> Tensor:
         """Return log p(x_t | x_<t, z) of every token, `(..., T)`, nats; 0 after the end.
+
+        That of a piece stands at its last byte.
 
         Raises:
             SupportError: A token within a sequence is not observed: those after it cannot be
@@ -85,11 +97,21 @@ class Sequence(Distribution):
                 "it; complete the sequences, or leave these out"
             )
         full = torch.broadcast_shapes(self.batch_shape, tokens.shape[:-1])
+        ends = None
+        if self.pieces is not None:
+            cut = self.pieces.cut(tokens.reshape(-1, tokens.shape[-1]))
+            ends = self.pieces.ends(cut).reshape(*tokens.shape[:-1], -1)
+            tokens = cut.reshape(*tokens.shape[:-1], -1)
+            counts = counted(tokens)
         width = int(counts.any(dim=tuple(range(counts.ndim - 1))).sum())
         z = self.z.expand(*full, self.z.shape[-1]).reshape(-1, self.z.shape[-1])
         tokens = tokens[..., :width].expand(*full, width).reshape(-1, width)
         found = self._cells(z, tokens).reshape(*full, width)
         found = torch.where(counts[..., :width], found, 0.0)
+        if ends is not None:
+            apart = found.new_zeros(*full, value.shape[-1])
+            places = ends[..., :width].clamp(max=value.shape[-1] - 1).expand_as(found)
+            return apart.scatter_add(-1, places, found)
         return torch.nn.functional.pad(found, (0, value.shape[-1] - width))
 
     def _cells(self, z: Tensor, tokens: Tensor) -> Tensor:
@@ -137,7 +159,7 @@ class Sequence(Distribution):
             going = going & (token != END)
             if not bool(going.any()):
                 break
-        return x
+        return x if self.pieces is None else self.pieces.spelt(x, self.longest)
 
 
 def counted(tokens: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Likelihoods p(x|z): `Fields`, one network and the cells of each kind."""
 
+from lowerbound.likelihoods.autocorrelated import AutocorrelatedGaussian
 from lowerbound.likelihoods.bernoulli import Bernoulli, bernoulli
 from lowerbound.likelihoods.beta import Beta, beta
 from lowerbound.likelihoods.binned import Binned, binned
@@ -46,6 +47,7 @@ BUILDERS = {
 }
 
 __all__ = [
+    "AutocorrelatedGaussian",
     "Autoregressive",
     "Bernoulli",
     "Beta",

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lowerbound.core import Conditional
+from lowerbound.distributions.pieces import BYTES, Pieces
 from lowerbound.distributions.roll import Notes, Roll
 from lowerbound.distributions.sequence import Decoder, Sequence
 from lowerbound.errors import ShapeError
@@ -18,24 +19,25 @@ class Autoregressive(Conditional):
     Args:
         network: Predicts tokens: a `lowerbound.distributions.Decoder`.
         longest: Tokens `T` of an example as stored, the end token included.
+        pieces: How a text is cut into tokens; None where its bytes are these.
     """
 
     name = "autoregressive"
     formula = "prod_t Categorical(x_t; softmax f(x_<t, z))"
 
-    def __init__(self, network: nn.Module, longest: int) -> None:
+    def __init__(self, network: nn.Module, longest: int, pieces: Pieces | None = None) -> None:
         super().__init__()
-        self.network, self.longest = network, longest
+        self.network, self.longest, self.pieces = network, longest, pieces
 
     def forward(self, context: Tensor | None = None) -> Sequence:
         """Return the law of x given z, `(..., D)`: batch `(...)`, event `(T,)`."""
         if context is None:
             raise ShapeError("likelihood 'autoregressive' needs a latent z as its context")
-        return Sequence(cast(Decoder, self.network), context, self.longest)
+        return Sequence(cast(Decoder, self.network), context, self.longest, pieces=self.pieces)
 
     def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
         """Raise `SupportError` unless `x` holds tokens that there are."""
-        levels = int(self.network.levels)  # pyright: ignore[reportArgumentType]
+        levels = BYTES if self.pieces else int(self.network.levels)  # pyright: ignore[reportArgumentType]
         check_levels(x, levels, self.name, name, "read the text as the training data were")
 
 

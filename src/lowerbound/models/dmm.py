@@ -67,13 +67,15 @@ class DeepMarkov(Model):
         return self.likelihood(z.flatten(start_dim=-2))
 
     def _posterior(self, batch: Batch, zero: Tensor, counts: Tensor | None) -> Markov:
-        seen = self.view(batch).unflatten(1, (-1, batch.x.shape[1]))
-        seen = seen.transpose(1, 2).flatten(start_dim=2)
-        lengths = None if counts is None else counts.sum(dim=1)
-        gate, shift, wide = self.reader(seen.to(zero.dtype), lengths).unbind(dim=-2)
-        # all at 0 is near the prior's start: half of the step before, a spread of about 1
-        step = gated(torch.sigmoid(gate), shift, LEAST + softplus(wide + 0.54))
-        return Markov(step, zero, counts, after=self.transition)
+        def numbers() -> tuple[Tensor, Tensor, Tensor]:
+            seen = self.view(batch).unflatten(1, (-1, batch.x.shape[1]))
+            seen = seen.transpose(1, 2).flatten(start_dim=2).to(zero.dtype)
+            lengths = None if counts is None else counts.sum(dim=1)
+            gate, shift, wide = self.reader(seen, lengths).unbind(dim=-2)
+            # all at 0 is near the prior's start: half of the step before, a spread of about 1
+            return torch.sigmoid(gate), shift, LEAST + softplus(wide + 0.54)
+
+        return Markov(gated(numbers), zero, counts, after=self.transition)
 
     def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
         """See `Model.check`: the likelihood knows."""

@@ -1,7 +1,7 @@
 """Recurrent networks over tokens: one that reads a sequence, one that writes it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -21,14 +21,17 @@ class Reader(Network):
         outputs: Shape of one output, such as `(2, 32)`.
         hidden: Units of each direction.
         embedding: Numbers a token is looked up as.
+        cut: Cuts texts `(B, T)` into tokens; None where they are these.
 
     Source: pooling: Long et al. (2020), arXiv 1911.03976.
     """
 
     def __init__(
-        self, levels: int, outputs: Sequence[int], hidden: int = 192, embedding: int = 64
-    ) -> None:
+        self, levels: int, outputs: Sequence[int], hidden: int = 192, embedding: int = 64,
+        cut: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
+        self.cut = cut
         self.outputs = tuple(outputs)
         self.embed = nn.Embedding(levels, embedding)
         self.gru = nn.GRU(embedding, hidden, batch_first=True, bidirectional=True)
@@ -50,7 +53,7 @@ class Reader(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map tokens `(B, T)` to `(B, *outputs)`."""
-        tokens = x.long()
+        tokens = x.long() if self.cut is None else self.cut(x.long())
         lengths = (tokens == 0).int().argmax(dim=1) + 1
         lengths = torch.where((tokens == 0).any(dim=1), lengths, tokens.shape[1])
         tokens = tokens[:, : int(lengths.max())]

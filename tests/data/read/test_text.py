@@ -41,6 +41,19 @@ def test_latin_1_is_read_and_said(tmp_path):
     assert texts_of(data.train.x.numpy())[0].startswith("Größe")
 
 
+def test_utf_16_is_read_and_said(tmp_path):
+    data = lb.read(written(tmp_path, "\n".join(f"Größe {i}" for i in range(30)).encode("utf-16")))
+    assert "UTF-16" in str(data.notes)
+    assert texts_of(data.train.x.numpy())[0].startswith("Größe")
+
+
+def test_a_table_for_a_model_of_texts_is_refused_with_the_way_to_a_column(tmp_path):
+    schema = lb.read(LINES).schema
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{i},{i * i}\n" for i in range(20)))
+    with pytest.raises(DataError, match="FILE#COLUMN"):
+        read_examples(str(tmp_path / "t.csv"), schema)
+
+
 def test_windows_line_ends_a_mark_and_empty_lines_are_passed_over(tmp_path):
     content = b"\xef\xbb\xbf" + "\r\n\r\n".join(LINES).encode()
     data = lb.read(written(tmp_path, content))

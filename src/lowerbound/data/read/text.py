@@ -32,6 +32,9 @@ def read_lines(entries: Sequence[Entry], options: Reading, where: str) -> Raw:
     for entry in entries:
         with entry.open() as file:
             content = file.read().removeprefix(b"\xef\xbb\xbf")
+        if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+            content = content.decode("utf-16", "replace").encode()
+            tally.add("files in UTF-16, not UTF-8", entry.name)
         if b"\0" in content:
             raise DataError(f"{entry.name!r} is a binary file, not text; give lines in UTF-8")
         try:
