@@ -235,7 +235,7 @@ def test_every_kind_has_a_law_that_takes_it_and_its_default_comes_first(kind):
     assert fitting(kind)[0] == KINDS[kind].law
 
 
-SMALL = {"latents": 3, "hidden": [4]}
+SMALL = {"latents": 4, "hidden": [4]}
 OF_CELLS = [
     recipe.name
     for recipe in recipes()
