@@ -7,14 +7,16 @@ from lowerbound.catalogue.guided import guided
 from lowerbound.catalogue.recipe import recipe
 from lowerbound.core import Model
 from lowerbound.data import Schema
-from lowerbound.objectives import IWAE, DReG, Objective
+from lowerbound.errors import SettingError
+from lowerbound.objectives import CIWAE, IWAE, DReG, Objective, Renyi
 
 
 @recipe(
     "iwae",
     title="Importance-weighted autoencoder",
     year=2016,
-    source="Burda, Grosse & Salakhutdinov, arXiv 1509.00519",
+    source="Burda, Grosse & Salakhutdinov, arXiv 1509.00519; bounds between: Li & Turner, "
+    "arXiv 1602.02311; Rainforth et al., arXiv 1802.04537",
     formula=IWAE.formula,
     use="A higher likelihood from the same networks, for `samples` times the work.",
     avoid="When q(z|x) itself is wanted: as `samples` grows, the encoder's gradient drowns in "
@@ -27,6 +29,9 @@ def iwae(
     *,
     samples: int = 5,
     gradient: Literal["total", "path", "dreg"] = "total",
+    bound: Literal["iwae", "renyi", "ciwae"] = "iwae",
+    alpha: float = 0.5,
+    share: float = 0.5,
     beta_warm_up: float = 0.0,
     **parts: Any,
 ) -> tuple[Model, Objective]:
@@ -37,8 +42,15 @@ def iwae(
         samples: Draws of z for each example, of which the bound is made.
         gradient: "total"; "path", without the score of q(z|x); or "dreg", doubly reparameterised
             (`DReG`).
+        bound: "iwae"; "renyi", between it and the ELBO by `alpha`; or "ciwae", their mean.
+        alpha: Of "renyi": 0 is the importance-weighted bound, 1 the ELBO.
+        share: Of the ELBO in "ciwae".
         beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.
         **parts: Of the model: see `flat`.
     """
-    objective = DReG(samples) if gradient == "dreg" else IWAE(samples, gradient)
+    objective: Objective = DReG(samples) if gradient == "dreg" else IWAE(samples, gradient)
+    if bound != "iwae":
+        if gradient != "total":
+            raise SettingError(f"bound '{bound}' has the total gradient; leave gradient out")
+        objective = Renyi(samples, alpha) if bound == "renyi" else CIWAE(samples, share)
     return flat(schema, **parts), guided(objective, beta_warm_up)

@@ -37,7 +37,7 @@ class DisARM(Objective):
         SettingError: `samples` is odd; or the latents are no single group of bits (raised by
             `trace`).
 
-    Source: Dong, Mnih & Tucker (2020), equation 6, arXiv 2006.10680.
+    Source: Dong, Mnih & Tucker (2020), arXiv 2006.10680.
     """
 
     samples: int = 4
