@@ -238,13 +238,15 @@ def test_every_kind_has_a_law_that_takes_it_and_its_default_comes_first(kind):
 
 SMALL = {"latents": 4, "hidden": [4]}
 
+
 @pytest.mark.parametrize(
     ("recipe", "settings", "objective"),
     [
         ("iwae", {"bound": "renyi", "alpha": 0.2}, objectives.Renyi(5, 0.2)),
         ("iwae", {"bound": "ciwae", "share": 0.1, "samples": 3}, objectives.CIWAE(3, 0.1)),
         ("vae", {"cycles": 4}, objectives.Annealed(objectives.ELBO(), Cycles(4, 0.5))),
-        ("vae", {"cycles": 4, "beta_warm_up": 0.3}, objectives.Annealed(objectives.ELBO(), Cycles(4, 0.3))),
+        ("vae", {"cycles": 4, "beta_warm_up": 0.3},
+         objectives.Annealed(objectives.ELBO(), Cycles(4, 0.3))),
         ("discrete", {"estimator": "disarm", "prior": "bernoulli", "posterior": "bernoulli"},
          objectives.DisARM(4)),
     ],

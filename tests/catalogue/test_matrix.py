@@ -1,4 +1,4 @@
-"""Every prior and posterior with every use and every objective: it works, or a sentence says why not.
+"""Every prior and posterior with every use and objective: it works, or a sentence says why not.
 
     python tests/catalogue/test_matrix.py
 
@@ -128,7 +128,9 @@ def train(model, objective):
     try:
         value, _, _ = bound_of(model.train(), objective, Batch(X[:6]))
     except SettingError as error:  # the same sentence for all objectives
-        raise SettingError(str(error).replace(f"and {name} gives", "and the objective gives")) from None
+        raise SettingError(
+            str(error).replace(f"and {name} gives", "and the objective gives")
+        ) from None
     value.sum().backward()
     assert torch.isfinite(value).all()
 

@@ -102,7 +102,9 @@ def test_a_posterior_of_the_priors_own_numbers_costs_nothing():
     ):
         rate = analytic_kl(law_of(family, zero), prior.double()())
         assert torch.allclose(rate, torch.zeros(1, 3, dtype=F64), atol=1e-9)
-    even = analytic_kl(PowerSpherical(torch.eye(3)[:1], torch.zeros(1)), UniformSphere(torch.eye(3)[0]))
+    even = analytic_kl(
+        PowerSpherical(torch.eye(3)[:1], torch.zeros(1)), UniformSphere(torch.eye(3)[0])
+    )
     assert torch.allclose(even, torch.zeros(1, 1, dtype=F64), atol=1e-12)
 
 

@@ -212,7 +212,9 @@ def test_a_refitted_law_of_codes_gains_what_they_tell_of_each_other_and_is_kept(
     again = read_prior(run)
     assert again is not None and again.settings == found.settings
     z = drawn[:5]
-    assert torch.equal(log_prob(load(tmp_path / "run").model.prior(), z), log_prob(better.prior(), z))
+    assert torch.equal(
+        log_prob(load(tmp_path / "run").model.prior(), z), log_prob(better.prior(), z)
+    )
 
 
 def test_priors_of_reals_and_of_codes_are_not_exchanged():
@@ -249,7 +251,9 @@ def test_a_recipe_learns_and_uses_its_codes(recipe):
     model, objective = build(recipe, data.schema, **settings)
     before = objective(model.eval(), Batch(data.validation.x)).value.mean()
     model.train()
-    fit = lb.fit(model, objective, data, lb.Training(epochs=15, batch_size=50, learning_rate=5e-3), seed=0)
+    fit = lb.fit(
+        model, objective, data, lb.Training(epochs=15, batch_size=50, learning_rate=5e-3), seed=0
+    )
     after = objective(fit.model.eval(), Batch(data.validation.x)).value.mean()
     assert float((after - before).detach()) > 5
     z = fit.model.encode(Batch(data.train.x)).latents["z"]

@@ -55,9 +55,7 @@ def test_with_a_linear_decoder_x_given_c_is_the_gaussian_of_its_class():
 
 def test_a_model_learns_where_its_classes_lie_and_climbs_the_ladder():
     data = lb.read("digits", limit=120, condition="class")
-    model, objective = lb.catalogue.build(
-        "vae", data.schema, latents=2, hidden=(8,), prior="given"
-    )
+    model, objective = lb.catalogue.build("vae", data.schema, latents=2, hidden=(8,), prior="given")
     assert model.prior.told.levels == (10,)
     lb.fit(model, objective, data, lb.Training(epochs=1, batch_size=50), seed=0)
     assert model.prior.own.detach().abs().sum() > 0

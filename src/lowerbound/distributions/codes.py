@@ -57,9 +57,7 @@ class Codes(CodeLaw):
         codes that is autoregressive.
     """
 
-    def __init__(
-        self, points: Tensor, variables: int, logits: Callable[[Tensor], Tensor]
-    ) -> None:
+    def __init__(self, points: Tensor, variables: int, logits: Callable[[Tensor], Tensor]) -> None:
         self.points, self.variables, self.logits = points, variables, logits
         event = variables * points.shape[-1]
         super().__init__(torch.Size(), torch.Size([event]), validate_args=False)

@@ -134,9 +134,11 @@ class PowerSpherical(Distribution):
         shape = (*sample_shape, *m.shape)
         a = (self.concentration + self.beta).expand(shape[:-1])
         # both b and 1 - b, so that neither is a difference
-        near, far = Dirichlet(
-            torch.stack([a, torch.full_like(a, self.beta)], dim=-1), validate_args=False
-        ).rsample().unbind(dim=-1)
+        near, far = (
+            Dirichlet(torch.stack([a, torch.full_like(a, self.beta)], dim=-1), validate_args=False)
+            .rsample()
+            .unbind(dim=-1)
+        )
         around = torch.randn((*shape[:-1], shape[-1] - 1), dtype=m.dtype, device=m.device)
         around = around / around.norm(dim=-1, keepdim=True)
         width = 2 * (near * far).clamp(min=torch.finfo(m.dtype).tiny).sqrt()
@@ -152,9 +154,7 @@ class PowerSpherical(Distribution):
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
         """Return the same law under a larger batch shape."""
         shape = torch.Size(batch_shape)
-        return PowerSpherical(
-            self.direction.expand(*shape, -1), self.concentration.expand(shape)
-        )
+        return PowerSpherical(self.direction.expand(*shape, -1), self.concentration.expand(shape))
 
     @property
     def mean(self) -> Tensor:

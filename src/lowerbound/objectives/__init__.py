@@ -3,8 +3,8 @@
 from lowerbound.objectives.aggregate import Discrepancy, Disentangled, TotalCorrelation
 from lowerbound.objectives.annealed import Annealed
 from lowerbound.objectives.capacity import Capacity
-from lowerbound.objectives.discrete import RLOO, Enumerated, Gumbel
 from lowerbound.objectives.disarm import DisARM
+from lowerbound.objectives.discrete import RLOO, Enumerated, Gumbel
 from lowerbound.objectives.elbo import ELBO, BetaELBO, StickingTheLanding
 from lowerbound.objectives.free_bits import FreeBits
 from lowerbound.objectives.iwae import IWAE, DReG

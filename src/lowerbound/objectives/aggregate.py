@@ -92,8 +92,8 @@ class Disentangled(Wrapper):
             mean, variance = q.mean.double(), q.variance.double()
         except NotImplementedError:
             raise SettingError(
-                f"a covariance needs the mean and variance of q(z|x), which {type(q).__name__} does "
-                "not know; use posterior=diagonal"
+                f"a covariance needs the mean and variance of q(z|x), which {type(q).__name__} "
+                "does not know; use posterior=diagonal"
             ) from None
         covariance = torch.cov(mean.mT, correction=0).reshape(q.event_shape * 2)
         if self.whole:

@@ -55,7 +55,9 @@ class DisARM(Objective):
         def pick(name: str, p: Distribution, q: Distribution) -> tuple[Tensor, Distribution]:
             base = q.base_dist if isinstance(q, Independent) else None
             if not isinstance(base, Bernoulli):
-                raise SettingError(f"group '{name}' is none of bits, which are mirrored; use another estimator")
+                raise SettingError(
+                    f"group '{name}' is none of bits, which are mirrored; use another estimator"
+                )
             rows, units = base.logits.shape
             # rows first: several processes then share the noise of the whole batch
             u = torch.rand((rows, self.samples // 2, units), device=base.logits.device)

@@ -34,7 +34,7 @@ RULES: tuple[Rule, ...] = tuple(
         ("[Tt]he integral|sum over the levels", "a law integrates or sums to one",
          "a constant, a log-determinant or a Jacobian was dropped, log p is averaged over units "
          "instead of summed, or the end bins lack their tails"),
-        ("against its density|the spread of draws|the mean of draws|products of draws|has frequency",
+        ("against its density|the (?:spread|mean) of draws|products of draws|has frequency",
          "draws follow the density",
          "draws and density use another scale (variance for standard deviation), mean or factor"),
         ("the mean of p\\(x", "the mean a law tells is that of its density",
