@@ -76,8 +76,8 @@ def _moving(
     holds = model.latents[moved].on
     if holds:
         raise SettingError(
-            f"unit {unit} belongs to group '{moved}', which holds {holds}: no unit moves by itself; "
-            "interpolate between examples"
+            f"unit {unit} belongs to group '{moved}', which holds {holds}: no unit moves by "
+            "itself; interpolate between examples"
         )
     names = list(model.latents)
 
