@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lowerbound import likelihoods, networks, posteriors
+from lowerbound import likelihoods, networks, objectives, posteriors
 from lowerbound.catalogue import Choice, assemble, build, recipes
 from lowerbound.catalogue.flat import flat
 from lowerbound.catalogue.laws import check_law, fitting, law_for
@@ -16,6 +16,7 @@ from lowerbound.errors import SettingError
 from lowerbound.likelihoods.bernoulli import LEAST
 from lowerbound.objectives import ELBO, IWAE, Annealed, BetaELBO, FreeBits
 from lowerbound.testing import SCHEMAS
+from lowerbound.training.schedules import Cycles
 
 CHOSEN = {
     "binary 5": (likelihoods.Bernoulli, networks.MLP),
@@ -235,7 +236,30 @@ def test_every_kind_has_a_law_that_takes_it_and_its_default_comes_first(kind):
     assert fitting(kind)[0] == KINDS[kind].law
 
 
-SMALL = {"latents": 3, "hidden": [4]}
+SMALL = {"latents": 4, "hidden": [4]}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "objective"),
+    [
+        ("iwae", {"bound": "renyi", "alpha": 0.2}, objectives.Renyi(5, 0.2)),
+        ("iwae", {"bound": "ciwae", "share": 0.1, "samples": 3}, objectives.CIWAE(3, 0.1)),
+        ("vae", {"cycles": 4}, objectives.Annealed(objectives.ELBO(), Cycles(4, 0.5))),
+        ("vae", {"cycles": 4, "beta_warm_up": 0.3},
+         objectives.Annealed(objectives.ELBO(), Cycles(4, 0.3))),
+        ("discrete", {"estimator": "disarm", "prior": "bernoulli", "posterior": "bernoulli"},
+         objectives.DisARM(4)),
+    ],
+)  # fmt: skip
+def test_settings_choose_bounds_and_cycles(recipe, settings, objective):
+    assert build(recipe, SCHEMAS["binary 5"], **settings)[1] == objective
+
+
+def test_a_bound_between_has_no_gradient_of_another_kind():
+    with pytest.raises(SettingError, match="bound 'renyi' has the total gradient"):
+        build("iwae", SCHEMAS["binary 5"], bound="renyi", gradient="dreg")
+
+
 OF_CELLS = [
     recipe.name
     for recipe in recipes()

@@ -104,7 +104,7 @@ def test_the_mean_gradient_of_mirrored_pairs_is_that_of_the_sum_with_less_noise(
 
 def test_pairs_are_for_bits_and_even_numbers_of_draws():
     model, batch = small("categorical")
-    with pytest.raises(SettingError, match="none of bits; use estimator=rloo"):
+    with pytest.raises(SettingError, match="none of bits, which are mirrored"):
         DisARM()(model, batch)
     with pytest.raises(SettingError, match="even number, got 3"):
         DisARM(3)

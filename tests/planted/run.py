@@ -36,10 +36,12 @@ def subjects() -> tuple[Subject, ...]:
         events,
         flows,
         gradients,
+        guides,
         likelihoods,
         masks,
         models,
         objectives,
+        parts,
         posteriors,
         priors,
         reparameterised,
@@ -50,6 +52,7 @@ def subjects() -> tuple[Subject, ...]:
         priors.PRIORS,
         posteriors.POSTERIORS,
         flows.FLOWS,
+        parts.PARTS,
         draws.DRAWS,
         likelihoods.LIKELIHOODS,
         events.EVENTS,
@@ -59,6 +62,7 @@ def subjects() -> tuple[Subject, ...]:
         objectives.OBJECTIVES,
         reparameterised.REPARAMETERISED,
         wrappers.WRAPPERS,
+        guides.GUIDES,
         evaluation.EVALUATION,
     )
 

@@ -73,10 +73,11 @@ def _moving(
         place -= space.units
     if model.latents[moved].discrete:
         raise SettingError(f"unit {unit} belongs to group '{moved}', whose codes have no reach")
-    if model.latents[moved].on:
+    holds = model.latents[moved].on
+    if holds:
         raise SettingError(
-            f"unit {unit} belongs to group '{moved}', which holds {model.latents[moved].on}: no unit "
-            "moves by itself; interpolate between examples"
+            f"unit {unit} belongs to group '{moved}', which holds {holds}: no unit moves by "
+            "itself; interpolate between examples"
         )
     names = list(model.latents)
 

@@ -105,10 +105,8 @@ def assemble(
         refit = ""
     if refit:
         noun = {"auto": "better prior", "autoregressive": "prior of codes, each given those before"}
-        words = (
-            *words,
-            f"After training a {noun.get(refit, refit)} is fitted to the encodings, if it is better.",
-        )
+        kind = noun.get(refit, refit)
+        words = (*words, f"After training a {kind} is fitted to the encodings, if it is better.")
     return Assembly(recipe, model, objective, training, plain(resolved), words, refit)
 
 

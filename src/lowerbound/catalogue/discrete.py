@@ -42,7 +42,8 @@ def discrete(
         prior: p(z), "categorical" or "bernoulli" as the posterior.
         posterior: q(z|x), "categorical" or "bernoulli".
         estimator: Of the encoder's gradient. "enumerate": exact, for up to 4,096 values of z;
-            "rloo": unbiased, by scores; "disarm": likewise, by pairs of draws, of bits; "gumbel": by draws between the codes, biased.
+            "rloo": unbiased, by scores; "disarm": likewise, by pairs of draws, of bits; "gumbel":
+            by draws between the codes, biased.
         samples: Draws of z for each example.
         temperature: Of "gumbel".
         beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.

@@ -95,9 +95,9 @@ def flat(
     if not next(encoder.parameters()).is_meta:  # there sizes are counted and nothing else
         for net in (encoder, decoder):
             net.start(first)
-        if first not in ("glorot", "torch"):
-            if family.values != "codes":  # all of them near 0 would be rounded to one
-                encoder.start_small()
+        # codes that all begin near 0 would be rounded to one
+        if first not in ("glorot", "torch") and family.values != "codes":
+            encoder.start_small()
         if first != "torch":
             sites = sites_of(schema, about_x.name)
             start_at_mean(decoder, laws, sites, by_channel=pair.images)

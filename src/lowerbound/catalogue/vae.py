@@ -39,6 +39,7 @@ def vae(
     gradient: Gradient = "total",
     beta_warm_up: float = 0.0,
     free_bits: float = 0.0,
+    cycles: int = 0,
     **parts: Any,
 ) -> tuple[Model, Objective]:
     """Assemble a VAE that is trained on the ELBO.
@@ -50,7 +51,9 @@ def vae(
             (`StickingTheLanding`).
         beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.
         free_bits: Floor of each unit's rate, nats; 0 for none.
+        cycles: How often the weight of the rate rises from 0 again, each time over `beta_warm_up`
+            of the cycle, or half; 0 for once.
         **parts: Of the model: see `flat`.
     """
     objective = ELBO(samples) if gradient == "total" else StickingTheLanding(samples)
-    return flat(schema, **parts), guided(objective, beta_warm_up, free_bits)
+    return flat(schema, **parts), guided(objective, beta_warm_up, free_bits, cycles)

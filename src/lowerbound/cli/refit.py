@@ -34,8 +34,9 @@ def command(
     Encoder and decoder stay as they are. A mixture of Gaussians, and a flow, are fitted to draws of
     q(z|x) of the training examples; the validation examples choose between them, and their sizes.
     Samples then come from where encodings lie, and the ELBO rises by as much as the old prior was
-    wrong. Codes get a law of each code given those before it. `fit` does this by itself, with a mixture, where nothing else is asked for, and with
-    --set refit=NAME for any model; here it is done again, or undone.
+    wrong. Codes get a law of each code given those before it. `fit` does this by itself, with a
+    mixture, where nothing else is asked for, and with --set refit=NAME for any model; here it is
+    done again, or undone.
 
     With --gaps the law p(m|z) of which cells of a row are gaps is fitted in place of a prior; `fit`
     does so by itself where the data has gaps. It changes no log p(x) and lets `generate` leave

@@ -10,6 +10,7 @@ from torch.nn.functional import logsigmoid
 from lowerbound.distributions.centre import centre, tempered
 from lowerbound.distributions.detach import detached
 from lowerbound.distributions.independent import Independent, accumulate, widest
+from lowerbound.distributions.mixture import Mixture
 from lowerbound.errors import SettingError, ShapeError
 
 #: The most values of z that are gone through.
@@ -258,7 +259,7 @@ def every_value(law: Distribution) -> Tensor:
     elif logits is not None:
         variables, classes = logits.shape[-2:]
     else:
-        raise SettingError(f"{type(law).__name__} is no law of codes, whose values can be listed")
+        raise SettingError("values are listed of classes and bits; use another estimator")
     if classes**variables > MOST_STATES:
         raise SettingError(
             f"{variables} variables of {classes} classes have {classes}^{variables} values, more "
@@ -272,6 +273,8 @@ def every_value(law: Distribution) -> Tensor:
 
 def points_of(law: Distribution) -> Tensor:
     """Return the codes that each variable of a law can take, `(C, d)`; `SettingError` if none."""
+    if isinstance(law, Mixture):
+        return points_of(law.components)
     if isinstance(law, CodeLaw):
         return law.points
     logits = _logits(law)
@@ -296,7 +299,7 @@ def relaxed(law: Distribution, temperature: float, samples: int) -> Tensor:
     """
     logits = _logits(law)
     if logits is None:
-        raise SettingError(f"{type(law).__name__} is no law of codes; use estimator=rloo")
+        raise SettingError("draws between codes are for classes and bits; use another estimator")
     drawn = (OneHot(logits).noisy([samples]) / temperature).softmax(dim=-1)
     return drawn.flatten(start_dim=-2) if isinstance(law, OneHot) else drawn[..., 0]
 

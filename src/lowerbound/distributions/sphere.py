@@ -84,7 +84,7 @@ class PowerSpherical(Distribution):
         direction: m, `(..., D)`, of length 1.
         concentration: k, `(...)`, not negative.
 
-    Source: De Cao & Aziz (2020), sections 2 and 3, arXiv 2006.04437.
+    Source: De Cao & Aziz (2020), arXiv 2006.04437.
     Differs: the reflection goes to m or to -m, whichever is farther from the first axis, so that
         it is exact where the two meet and no small number is divided by.
     """
@@ -175,7 +175,7 @@ class PowerSpherical(Distribution):
 def kl_on_sphere(q: Distribution, p: Distribution) -> Tensor | None:
     """Return KL(q || p) of a concentrated law from the uniform one, `(..., 1)`, float64; or None.
 
-    Source: De Cao & Aziz (2020), section 3, arXiv 2006.04437.
+    Source: De Cao & Aziz (2020), arXiv 2006.04437.
     """
     if not (isinstance(q, PowerSpherical) and isinstance(p, UniformSphere)):
         return None

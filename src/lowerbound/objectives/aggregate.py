@@ -74,8 +74,8 @@ class Disentangled(Wrapper):
         whole: Take the covariance of z itself (DIP-II) and not of the means of q(z|x) (DIP-I).
 
     Raises:
-        SettingError: There is more than one group of latents, or several processes share a batch
-            (raised by `reduce`).
+        SettingError: q(z|x) knows no mean; there is more than one group of latents, or several
+            processes share a batch (raised by `reduce`).
 
     Source: Kumar, Sattigeri & Balakrishnan (2018), equations 6 and 7, arXiv 1711.00848.
     """
@@ -88,9 +88,16 @@ class Disentangled(Wrapper):
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
         """See `Objective.reduce`; every example bears the penalty alike."""
         q = only_group(trace).q
-        covariance = torch.cov(q.mean.double().mT, correction=0).reshape(q.event_shape * 2)
+        try:
+            mean, variance = q.mean.double(), q.variance.double()
+        except NotImplementedError:
+            raise SettingError(
+                f"a covariance needs the mean and variance of q(z|x), which {type(q).__name__} "
+                "does not know; use posterior=diagonal"
+            ) from None
+        covariance = torch.cov(mean.mT, correction=0).reshape(q.event_shape * 2)
         if self.whole:
-            covariance = covariance + torch.diag(q.variance.double().mean(dim=0))
+            covariance = covariance + torch.diag(variance.mean(dim=0))
         own = torch.diagonal(covariance)
         across = covariance.square().sum() - own.square().sum()
         penalty = self.off_diagonal * across + self.diagonal * (own - 1).square().sum()

@@ -37,7 +37,7 @@ class DisARM(Objective):
         SettingError: `samples` is odd; or the latents are no single group of bits (raised by
             `trace`).
 
-    Source: Dong, Mnih & Tucker (2020), equation 6, arXiv 2006.10680.
+    Source: Dong, Mnih & Tucker (2020), arXiv 2006.10680.
     """
 
     samples: int = 4
@@ -55,7 +55,9 @@ class DisARM(Objective):
         def pick(name: str, p: Distribution, q: Distribution) -> tuple[Tensor, Distribution]:
             base = q.base_dist if isinstance(q, Independent) else None
             if not isinstance(base, Bernoulli):
-                raise SettingError(f"group '{name}' is none of bits; use estimator=rloo")
+                raise SettingError(
+                    f"group '{name}' is none of bits, which are mirrored; use another estimator"
+                )
             rows, units = base.logits.shape
             # rows first: several processes then share the noise of the whole batch
             u = torch.rand((rows, self.samples // 2, units), device=base.logits.device)

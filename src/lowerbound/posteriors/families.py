@@ -19,7 +19,7 @@ class LaplacePosterior(Conditional):
     Args:
         network: Maps `(B, *event)` to `(B, 2, D)`: m, and h with s = `positive_scale(h)`.
 
-    Source: Park, Kim & Kim (2019), arXiv 1902.01010, for Laplace laws in a VAE.
+    Source: Geadah et al. (2024), Neural Computation 36(12), page 2571, for the prior.
     """
 
     formula = "Laplace(m(x), s(x))"
@@ -76,7 +76,7 @@ class DirichletPosterior(Conditional):
     Raises:
         SettingError: D is 1 (raised by `forward`).
 
-    Source: Figurnov, Mohamed & Mnih (2018), section 5, arXiv 1805.08498.
+    Source: Figurnov, Mohamed & Mnih (2018), arXiv 1805.08498.
     """
 
     formula = "Dirichlet(a(x))"

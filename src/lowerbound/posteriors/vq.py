@@ -35,7 +35,7 @@ class VectorQuantised(Conditional):
         SettingError: The numbers do not go together.
 
     Source: van den Oord, Vinyals & Kavukcuoglu (2017), equations 1 to 3, arXiv 1711.00937; the
-        gradient: Fifty et al. (2025), section 4, arXiv 2410.06424.
+        gradient: Fifty et al. (2025), arXiv 2410.06424.
     Differs: no straight-through gradient, no averages of encodings for a codebook.
 
     Example:

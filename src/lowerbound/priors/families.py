@@ -61,7 +61,7 @@ class Dirichlet(Conditional):
     Raises:
         SettingError: A number is out of range.
 
-    Source: Figurnov, Mohamed & Mnih (2018), section 5, arXiv 1805.08498, of topics of documents.
+    Source: Figurnov, Mohamed & Mnih (2018), arXiv 1805.08498, of topics of documents.
     """
 
     values = "shares"

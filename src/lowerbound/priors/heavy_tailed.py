@@ -26,10 +26,10 @@ class HeavyTailed(Conditional):
     Raises:
         SettingError: `freedom` is 2 or less, or `latents` is no number of units.
 
-    Source: Takahashi et al. (2018), section 3, IJCAI (Student); Park et al. (2019),
-        arXiv 1902.01010, for Laplace laws in a VAE.
-    Differs: q(z|x) is any posterior of reals; under "laplace" the rate of a Laplace prior is
-        closed.
+    Source: Mathieu et al. (2019), arXiv 1812.02833 (Student); Geadah et al. (2024), Neural
+        Computation 36(12), page 2571 (Laplace).
+    Differs: q(z|x) is any posterior of reals; under the posterior "laplace" the rate of a Laplace
+        prior is closed.
 
     Example:
         >>> HeavyTailed(2, "laplace")().log_prob(torch.zeros(2))

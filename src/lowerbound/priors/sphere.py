@@ -19,7 +19,7 @@ class Sphere(Conditional):
     Raises:
         SettingError: `latents` is less than 2.
 
-    Source: Davidson et al. (2018), section 3, arXiv 1804.00891.
+    Source: Davidson et al. (2018), arXiv 1804.00891.
 
     Example:
         >>> Sphere(3)().sample().norm().round(decimals=4)

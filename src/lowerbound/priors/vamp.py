@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from lowerbound.core import Conditional
 from lowerbound.distributions import Mixture
+from lowerbound.errors import SettingError
 from lowerbound.priors.mixture import check_components
 from lowerbound.priors.site import Site
 
@@ -21,7 +22,7 @@ class VampPrior(Conditional):
         components: Number `K` of pseudo-inputs, at least 1.
 
     Raises:
-        SettingError: `components` is out of range.
+        SettingError: `components` is out of range, or the posterior gives one code for certain.
 
     Source: Tomczak & Welling (2018), equation 9, arXiv 1705.07120.
     Differs: pseudo-inputs live in the units that the encoder sees and start as standard normal.
@@ -42,7 +43,12 @@ class VampPrior(Conditional):
         super().__init__()
         check_components(components)
         self.posterior = posterior
-        self.values = posterior.values  # of its parts
+        if posterior.values == "codes":
+            raise SettingError(
+                "the codes of pseudo-inputs are certain, and leave every other code no chance; use "
+                "prior=codes"
+            )
+        self.values = posterior.values
         self.pseudo_inputs = nn.Parameter(torch.randn(components, *inputs))
 
     def forward(self, context: Tensor | None = None) -> Mixture:

@@ -12,12 +12,22 @@ from lowerbound.catalogue import assemble
 from lowerbound.core import Conditional
 from lowerbound.errors import UnknownNameError
 from lowerbound.evaluation import evidence
-from lowerbound.objectives import ELBO, IWAE, Annealed, DReG, FreeBits, StickingTheLanding
+from lowerbound.objectives import (
+    ELBO,
+    IWAE,
+    RLOO,
+    Annealed,
+    DisARM,
+    DReG,
+    FreeBits,
+    StickingTheLanding,
+)
 from lowerbound.posteriors import DiagonalGaussian, FullGaussian
 from lowerbound.seeding import seeded
 from lowerbound.testing import calibration, objectives, references, table
 from lowerbound.testing.advice import explain
 from lowerbound.testing.cells import check_likelihood
+from lowerbound.testing.codes import check_gradient_of_codes
 from lowerbound.testing.conformance import check_posterior, check_prior
 from lowerbound.testing.evidence import check_evidence
 from lowerbound.testing.ledger import Ledger
@@ -218,6 +228,11 @@ def _wrapped() -> None:
     objectives.check_annealed(lambda schedule: Annealed(ELBO(2), schedule))
 
 
+def _of_codes() -> None:
+    check_gradient_of_codes(partial(RLOO, 3))
+    check_gradient_of_codes(partial(DisARM, 2))
+
+
 def _without_score() -> None:
     calibration.check_reparameterised(StickingTheLanding, partial(ELBO, analytic=False))
     calibration.check_reparameterised(DReG, IWAE)
@@ -234,6 +249,7 @@ REFERENCES: Mapping[str, Callable[[], None]] = {
     "SigmoidBeliefNet": partial(_check_known, references.SigmoidBeliefNet, (2,), 3, exact=True),
     "importance weights": lambda: objectives.check_importance_weighted(IWAE),
     "gradients without the score": _without_score,
+    "gradients of codes": _of_codes,
     "free bits, annealing": _wrapped,
 }
 

@@ -13,6 +13,8 @@ from torch.distributions import Distribution
 
 from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import (
+    CellNormal,
+    Independent,
     Settled,
     analytic_kl,
     centre,
@@ -22,7 +24,7 @@ from lowerbound.distributions import (
     spread,
     surface,
 )
-from lowerbound.priors import StandardNormal
+from lowerbound.priors import Dirichlet, Gamma, Sphere, StandardNormal
 from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import assert_close_gradient, assert_mean, check_close
 from lowerbound.testing.codes import check_codes, check_kl_of_codes
@@ -41,6 +43,8 @@ from lowerbound.testing.laws import (
     unbounded,
 )
 
+#: By what z may be, if not any numbers: the usual prior.
+PRIOR_OF = {"positive numbers": Gamma, "shares": Dirichlet, "directions": Sphere}
 #: Sizes of numbers, from next to nothing to far beyond any data.
 FAR = (1e-8, 1.0, 30.0, 1e4)
 
@@ -76,6 +80,7 @@ def check_prior(prior: Conditional, *, seed: int = 0) -> None:
             lambda z: log_prob(precise(None), z), [z], name="the gradient of log p(z)"
         )
         check_parameter_gradient(precise, lambda law: law(None), z, "log p(z)")
+        _check_among(precise, latents)
         check_copies(prior, "the prior")
 
 
@@ -138,6 +143,25 @@ def check_posterior(posterior: Conditional, x: Tensor, *, seed: int = 0) -> None
         check_copies(posterior, "the posterior")
 
 
+def _check_among(prior: Conditional, latents: int) -> None:
+    """A prior made of the batch that is trained on is a law, and no example is part of its own."""
+    means = torch.randn(4, latents, dtype=torch.float64)
+    z = torch.randn(3, 4, latents, dtype=torch.float64)
+
+    def given(means: Tensor) -> Distribution:
+        return prior.among(Independent(CellNormal(means, torch.ones_like(means)), 1))
+
+    p = given(means)
+    if not p.batch_shape:
+        return
+    _check_law(p, "p(z) of a batch")
+    moved = means.clone()
+    moved[0] += 1.0
+    with torch.no_grad():
+        if not torch.equal(log_prob(p, z)[:, 0], log_prob(given(moved), z)[:, 0]):
+            raise AssertionError("p(z) of an example that is trained on knows the example itself")
+
+
 def _check_law(q: Distribution, name: str) -> None:
     """Assert that a density is one, and that its draws follow it, where its values lie."""
     if surface(q) == "directions":
@@ -197,8 +221,8 @@ def _check_settled(posterior: Conditional, x: Tensor) -> None:
 
 
 def _check_kl(q: Distribution) -> None:
-    """A closed form of KL(q || N(0, I)) is E_q[log q - log p]."""
-    p = StandardNormal(q.event_shape[0]).double()()
+    """A closed form of KL(q || p), p the usual prior of such values, is E_q[log q - log p]."""
+    p = PRIOR_OF.get(surface(q), StandardNormal)(q.event_shape[0]).double()()
     closed = analytic_kl(q, p)
     if closed is None:
         return
