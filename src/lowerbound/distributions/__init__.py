@@ -12,6 +12,7 @@ from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.kl import analytic_kl
 from lowerbound.distributions.levels import Levels
 from lowerbound.distributions.log_prob import log_prob
+from lowerbound.distributions.logistic_mixture import LogisticMixture, Pixels
 from lowerbound.distributions.mixture import Mixture
 from lowerbound.distributions.negative_binomial import NegativeBinomial
 from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitNormal
@@ -33,7 +34,9 @@ __all__ = [
     "Independent",
     "Layout",
     "Levels",
+    "LogisticMixture",
     "OneHot",
+    "Pixels",
     "RoundedLogistic",
     "CellNormal",
     "Sequence",

@@ -77,6 +77,7 @@ LIKELIHOODS: Mapping[str, Callable[[tuple[int, ...]], Laws]] = {
         likelihoods.LogNormal(torch.ones(shape), 0.4)
     ),
     "LogNormal": lambda shape: likelihoods.LogNormal(torch.ones(shape), 0.4),
+    "LogisticMixture": lambda shape: likelihoods.LogisticMixture(9, components=2),
     "Poisson": lambda shape: likelihoods.Poisson(torch.full(shape, 4.0)),
     "RoundedLogistic": lambda shape: likelihoods.RoundedLogistic(torch.full(shape, -4.0), 2.0),
     "StudentT": lambda shape: likelihoods.StudentT(shape, 3.0, 2.0),
