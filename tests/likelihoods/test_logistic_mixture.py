@@ -1,4 +1,4 @@
-"""A mixture of discretised logistics: its masses sum to one, also over pairs and triples of colours."""
+"""A mixture of discretised logistics: its masses sum to one, also over several colours."""
 
 from itertools import product
 

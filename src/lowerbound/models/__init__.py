@@ -1,7 +1,8 @@
 """Products of a prior, a posterior and a likelihood; and the law of gaps."""
 
+from lowerbound.models.constrained import Constrained
 from lowerbound.models.gaps import Gaps
 from lowerbound.models.semi_supervised import SemiSupervised
 from lowerbound.models.vae import VAE
 
-__all__ = ["VAE", "Gaps", "SemiSupervised"]
+__all__ = ["VAE", "Constrained", "Gaps", "SemiSupervised"]

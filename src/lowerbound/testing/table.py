@@ -135,11 +135,12 @@ OBJECTIVES: Mapping[str, Claim] = {
 
 #: Objectives that only guide a training and bound nothing: each has tests of its own.
 GUIDES = (
-    "Capacity", "Discrepancy", "Disentangled", "Gumbel", "SemiSupervised", "TotalCorrelation"
+    "Capacity", "Discrepancy", "Disentangled", "GECO", "Gumbel", "SemiSupervised",
+    "TotalCorrelation",
 )  # fmt: skip
 
 #: Every recipe of the catalogue, and settings that keep its model small.
-_NAMES = "auto vae beta-vae iwae table discrete beta-tc dip mmd capacity count-vae"
+_NAMES = "auto vae beta-vae iwae table discrete beta-tc dip mmd capacity geco count-vae"
 RECIPES: Mapping[str, Mapping[str, object]] = {
     name: {"latents": 3, "hidden": [16], "channels": 4} for name in _NAMES.split()
 }
