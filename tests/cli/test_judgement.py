@@ -98,3 +98,14 @@ def test_a_misuse_is_one_line(
     done = lowerbound(*(places.get(word, word) for word in arguments))
     assert (done.code, done.out) == (code, "")
     assert done.err.startswith("error: ") and done.err.count("\n") == 1 and words in done.err
+
+
+def test_units_are_held_against_known_factors(lowerbound, images: Path, place: Path) -> None:
+    Path("factors.csv").write_text("kind,size\n" + "cat,1\ndog,2\ncat,3\n" * 21 + "dog,1\n")
+    asked = ("evaluate", images, "--samples", 2, "--factors", "factors.csv")
+    said = lowerbound(*asked, "--data", place / "images.npy")
+    assert (said.code, said.err) == (0, "")
+    assert "Units and known factors, 64 examples" in said.out and "FactorVAE score" in said.out
+    found = json.loads(lowerbound(*asked, "--data", place / "images.npy", "--json").out)
+    assert 0 <= found["disentanglement"]["mig"] < 0.5
+    assert "give that, too" in lowerbound(*asked).err

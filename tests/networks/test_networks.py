@@ -11,7 +11,19 @@ from lowerbound.networks import MLP, ResidualDecoder, ResidualEncoder
 from lowerbound.networks.residual import SMALLEST, stages
 from lowerbound.testing import assert_close_gradient
 
-SIZES = [(1, 1), (1, 9), (7, 7), (8, 8), (5, 7), (28, 28), (33, 20), (40, 1), (29, 64)]
+SIZES = [
+    (1, 1),
+    (1, 9),
+    (7, 7),
+    (8, 8),
+    (5, 7),
+    (28, 28),
+    (33, 20),
+    (40, 1),
+    (29, 64),
+    (64, 64),
+    (57, 90),
+]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -36,12 +48,13 @@ def test_stages_halve_until_a_fully_connected_layer_is_small_enough(size):
         assert (half_h, half_w) == ((h + 1) // 2, (w + 1) // 2)
 
 
-def test_every_pixel_of_the_output_depends_on_the_latents_and_every_input_pixel_counts():
-    decoder = ResidualDecoder((2,), (1, 1, 9, 13), channels=4)
+@pytest.mark.parametrize("size", [(9, 13), (57, 66)])  # the second in squares of 4x4
+def test_every_pixel_of_the_output_depends_on_the_latents_and_every_input_pixel_counts(size):
+    decoder = ResidualDecoder((2,), (1, 1, *size), channels=4)
     change = decoder(torch.ones(2)) - decoder(-torch.ones(2))
     assert bool((change != 0).all())
-    x = torch.randn(1, 1, 9, 13, requires_grad=True)
-    encoder = ResidualEncoder((1, 9, 13), (4,), channels=4)
+    x = torch.randn(1, 1, *size, requires_grad=True)
+    encoder = ResidualEncoder((1, *size), (4,), channels=4)
     (gradient,) = torch.autograd.grad(encoder(x).sum(), x)
     assert bool((gradient != 0).all())
 
@@ -90,6 +103,15 @@ def test_a_residual_decoder_starts_at_the_means_of_its_channels():
     network.start_at(values)
     assert torch.allclose(network.head.bias[:3], values.mean(dim=(2, 3)).flatten())
     assert torch.equal(network.head.bias[3:], before[3:])  # log scales of a law of two numbers
+
+
+def test_a_decoder_of_squares_starts_every_cell_of_a_channel_at_its_mean():
+    network = ResidualDecoder((2,), (2, 3, 57, 64), channels=4)
+    with torch.no_grad():
+        network.head.weight.zero_()
+    network.start_at(torch.randn(1, 3, 1, 1).expand(1, 3, 57, 64), place=3)
+    scales = network(torch.zeros(2))[1]
+    assert (scales == scales[:, :1, :1]).all() and scales[:, 0, 0].unique().numel() == 3
 
 
 @pytest.mark.parametrize("init", ["even", "glorot"])

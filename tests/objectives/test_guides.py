@@ -11,9 +11,11 @@ import lowerbound as lb
 from lowerbound.core import Latent, Trace
 from lowerbound.distributions import Independent
 from lowerbound.errors import SettingError
+from lowerbound.models import Constrained
 from lowerbound.objectives import (
     CIWAE,
     ELBO,
+    GECO,
     IWAE,
     MIWAE,
     PIWAE,
@@ -24,7 +26,7 @@ from lowerbound.objectives import (
     TotalCorrelation,
 )
 from lowerbound.objectives.aggregate import discrepancy, total_correlation
-from lowerbound.testing import assert_mean, check_close
+from lowerbound.testing import LinearGaussian, assert_mean, check_close
 from lowerbound.training.schedules import Cycles
 
 F64 = torch.float64
@@ -193,3 +195,46 @@ def test_cycles_rise_from_zero_and_end_at_one():
     assert [rise(at) for at in (0.0, 0.125, 0.25, 0.4, 0.5, 0.625, 0.999, 1.0)] == [
         0.0, 0.5, 1.0, 1.0, 0.0, 0.5, 1.0, 1.0,
     ]  # fmt: skip
+
+
+def constrained(seed=0):
+    torch.manual_seed(seed)
+    reference = LinearGaussian.random(2, 6)
+    q = lb.posteriors.DiagonalGaussian(lb.networks.MLP((6,), (2, 2), ()))
+    p = lb.likelihoods.Fields(
+        lb.networks.MLP((2,), (1, 6), ()), reference.vae().likelihood.parts[0]
+    )
+    model = Constrained(lb.VAE(lb.priors.StandardNormal(2), q, p)).double()
+    return model, lb.Batch(reference.simulate(64).x)
+
+
+def test_a_multiplier_weighs_the_distance_from_the_tolerance_and_climbs_by_it():
+    model, batch = constrained()
+    with torch.no_grad():
+        model.log_multiplier.fill_(0.7)
+    torch.manual_seed(0)
+    elbo = ELBO()(model, batch)
+    torch.manual_seed(0)
+    found = GECO(5.0)(model, batch)
+    multiplier = torch.tensor(0.7, dtype=F64).exp()
+    check_close(found.value, -elbo.rate - multiplier * (elbo.distortion - 5.0), "the value")
+    (climb,) = torch.autograd.grad(found.value.mean(), model.log_multiplier)
+    check_close(climb, (elbo.distortion - 5.0).mean(), "the slope of u", unit="plain")
+    assert GECO(5.0).criterion == ELBO()
+    with pytest.raises(SettingError, match="use recipe geco"):
+        GECO(5.0)(model.model, batch)
+
+
+def test_the_constraint_is_met_in_the_end():
+    model, batch = constrained()
+    learned = list(model.parameters())
+    best = float(ELBO()(model, batch).distortion.mean().detach())
+    for step in range(200):
+        value = GECO(0.6 * best)(model, batch).value.mean()
+        slopes = torch.autograd.grad(value, learned)
+        with torch.no_grad():  # as long as Adam's steps
+            for weight, slope in zip(learned, slopes, strict=True):
+                size = 0.1 if weight is model.log_multiplier else 0.03
+                weight += size * (1 - step / 200) * slope.sign()
+    apart = torch.stack([ELBO()(model, batch).distortion.mean().detach() for _ in range(20)])
+    assert abs(float(apart.mean()) / (0.6 * best) - 1) < 0.05

@@ -24,7 +24,7 @@ from lowerbound.objectives import ELBO, Objective
     refit=True,
 )
 def count_vae(
-    schema: Schema, *, samples: int = 1, beta_warm_up: float = 0.3, **parts: Any
+    schema: Schema, *, samples: int = 1, beta_warm_up: float = 0.0, **parts: Any
 ) -> tuple[Model, Objective]:
     """Assemble a VAE for counts.
 

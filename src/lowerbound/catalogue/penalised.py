@@ -6,8 +6,10 @@ from lowerbound.catalogue.flat import flat
 from lowerbound.catalogue.recipe import recipe
 from lowerbound.core import Model
 from lowerbound.data import Schema
+from lowerbound.models import Constrained
 from lowerbound.objectives import (
     ELBO,
+    GECO,
     Capacity,
     Discrepancy,
     Disentangled,
@@ -116,3 +118,25 @@ def capacity(
         **parts: Of the model: see `flat`.
     """
     return flat(schema, **parts), Capacity(ELBO(), nats, weight, over)
+
+
+@recipe(
+    "geco",
+    title="VAE of a set distortion (GECO)",
+    year=2018,
+    source="Rezende & Viola, arXiv 1810.00597",
+    formula="-rate - l (distortion - tolerance)",
+    use="Codes of the least rate at which reconstructions are as good as asked for.",
+    avoid=_AVOID,
+    differs="The constraint is the distortion in nats; the multiplier follows the optimiser.",
+    training={"keep": "last", "patience": None},
+)
+def geco(schema: Schema, *, tolerance: float = 100.0, **parts: Any) -> tuple[Model, Objective]:
+    """Assemble a VAE whose distortion is held at a number of nats.
+
+    Args:
+        schema: That of the data.
+        tolerance: The mean distortion in the end, nats an example.
+        **parts: Of the model: see `flat`.
+    """
+    return Constrained(flat(schema, **parts)), GECO(tolerance)

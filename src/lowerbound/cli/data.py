@@ -90,7 +90,7 @@ def command(
         f"Split: {counts['train']:,} training, {counts['validation']:,} validation, "
         f"{counts['test']:,} test, {'as given' if data.split['test'] == 'given' else 'by content'}."
     )
-    if data.stored:
+    if data.stored and not data.schema.is_cells:
         say(STORED)
     say_columns(data)
     for sentence in (*assembly.words, *(f"Note: {note}." for note in data.notes)):

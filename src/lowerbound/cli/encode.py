@@ -29,9 +29,9 @@ def command(
 ) -> None:
     """Write the posterior mean of every example, one row each, in the order of DATA.
 
-    The columns of a .csv or .parquet are z0, z1, ... and, with --scale, s0, s1, ...; with --clusters
-    component and chance, of a mixture prior or a latent class. A .npy has the same columns without
-    names.
+    The columns of a .csv or .parquet are z0, z1, ... and, with --scale, s0, s1, ...; with
+    --clusters component and chance, of a mixture prior or a latent class. A .npy has the same
+    columns without names.
 
     Examples:
       lowerbound encode runs/one images.npy --out z.npy

@@ -1,9 +1,14 @@
 """`lowerbound evaluate`: how good a run is."""
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 from lowerbound.cli.common import Device, Json, RunPath, open_run, option, seed_of
 from lowerbound.errors import SettingError, UnknownNameError
+
+if TYPE_CHECKING:
+    from lowerbound.evaluation.disentanglement import Disentanglement
+    from lowerbound.runs import Run
 
 #: What --full asks for where nothing else is said.
 FULL = {"samples": 5000, "quality": 1000, "examples": 100}
@@ -43,6 +48,10 @@ def command(
     target: Annotated[
         str | None, option("--target", "COLUMN", "Of --synthetic: predict it alone.")
     ] = None,
+    factors: Annotated[
+        str | None,
+        option("--factors", "TABLE", "Known factors of each row of --data: is z disentangled?"),
+    ] = None,
     full: Annotated[
         bool, option("--full", None, "All of it: 5000 draws, and 100 examples (1000 samples) each.")
     ] = False,
@@ -58,6 +67,9 @@ def command(
 
     --ais, --gaps, --simulated and --quality take minutes; --full asks for all of them. Samples are
     compared with training and held-out data, beside which stand the same measures of real data.
+
+    --factors takes a table with a row for each example of --data, and says how far single latent
+    units stand for its columns, words or whole numbers.
 
     --synthetic is for tables: whether trees tell new rows from real ones, whether columns go
     together, of what use rows are to learn from, what they give away; each beside its value for
@@ -80,11 +92,13 @@ def command(
             raise SettingError(f"--{flag} must be a whole number of at least 0, got {count}")
     if target is not None and not synthetic:
         raise SettingError("--target says what --synthetic predicts; give that, or leave it out")
+    if factors is not None and source is None:
+        raise SettingError("--factors has a row for each example of --data; give that, too")
     if full:
         samples, quality = samples or FULL["samples"], quality or FULL["quality"]
         ais, gaps, simulated = (count or FULL["examples"] for count in (ais, gaps, simulated))
     from lowerbound.cli.console import say_json, warn, working
-    from lowerbound.cli.figures import show_evaluation, show_rows
+    from lowerbound.cli.figures import show_evaluation, show_factors, show_rows
     from lowerbound.cli.sources import own_data, read_for, same_data
     from lowerbound.evaluation.evaluate import evaluate, why_no_quality
 
@@ -111,6 +125,7 @@ def command(
         )
     with working("reading the data"):
         examples = read_for(str(source), run.schema) if data is None else data
+    told = None if factors is None or source is None else _factors(run, source, factors)
     with working("evaluating") as work:
         evaluation = evaluate(
             run.model, examples, samples=samples or 100, ais=ais, gaps=gaps, simulated=simulated,
@@ -130,8 +145,28 @@ def command(
     if json:
         about = {"run": str(path), "recipe": run.spec.recipe, "seed": seed}
         found = {**about, **evaluation.to_json()}
-        say_json(found if rows is None else {**found, "synthetic": rows.to_json()})
+        found |= {} if rows is None else {"synthetic": rows.to_json()}
+        say_json(found | ({} if told is None else {"disentanglement": asdict(told)}))
         return
     show_evaluation(evaluation)
+    if told is not None:
+        show_factors(told)
     if rows is not None:
         show_rows(rows)
+
+
+def _factors(run: "Run", source: str, table: str) -> "Disentanglement":
+    """Measure how the encodings of a source stand for the columns of a table."""
+    import numpy as np
+
+    from lowerbound.applications import encode
+    from lowerbound.cli.sources import read_for
+    from lowerbound.data.read.source import open_source
+    from lowerbound.errors import DataError
+    from lowerbound.evaluation.disentanglement import disentangled
+
+    values = open_source(table).values
+    if not np.isfinite(values).all():
+        raise DataError(f"{table!r} has gaps; give every factor of every example")
+    z = encode(run.model, read_for(source, run.schema)).mean.double().numpy()
+    return disentangled(z, values)

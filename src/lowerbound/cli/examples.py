@@ -117,7 +117,7 @@ def write_examples(
             table |= first
         else:
             table = first | table
-        output.write_table(path, table, header=schema.is_table or bool(first))
+        output.write_table(path, table, header=schema.is_table or schema.is_cells or bool(first))
 
 
 def lines_of(x: Tensor) -> list[str]:

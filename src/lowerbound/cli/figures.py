@@ -6,6 +6,7 @@ from lowerbound.cli.console import clean, paragraph, say, show
 
 if TYPE_CHECKING:
     from lowerbound.evaluation import Between, Estimate, Evaluation
+    from lowerbound.evaluation.disentanglement import Disentanglement
     from lowerbound.evaluation.synthetic import SyntheticQuality
 
 
@@ -92,6 +93,20 @@ def table(rows: list[Row]) -> None:
 
 
 NATS = "nats per example"
+
+
+def show_factors(found: "Disentanglement") -> None:
+    """Print how single latent units stand for known factors."""
+    say(f"\nUnits and known factors, {found.examples:,} examples; 1 is a unit for each:")
+    rows = [
+        ("mutual information gap", found.mig, "MIG"),
+        ("explained variance gap", found.sap, "SAP"),
+        ("FactorVAE score", found.factor_vae, "share of votes"),
+        ("disentanglement", found.disentanglement, "DCI: a unit for one factor alone"),
+        ("completeness", found.completeness, "DCI: a factor in one unit alone"),
+        ("informativeness", found.informativeness, "DCI: accuracy of factors from z"),
+    ]
+    table([(f"  {name}", f"{value:.3f}", of) for name, value, of in rows])
 
 
 def _headlines(evaluation: "Evaluation") -> list[Row]:

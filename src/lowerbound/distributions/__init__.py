@@ -12,6 +12,7 @@ from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.kl import analytic_kl
 from lowerbound.distributions.levels import Levels
 from lowerbound.distributions.log_prob import log_prob
+from lowerbound.distributions.logistic_mixture import LogisticMixture, Pixels
 from lowerbound.distributions.markov import Markov
 from lowerbound.distributions.mixture import Mixture
 from lowerbound.distributions.negative_binomial import NegativeBinomial
@@ -42,9 +43,11 @@ __all__ = [
     "Independent",
     "Layout",
     "Levels",
+    "LogisticMixture",
     "OneHot",
     "Roll",
     "OwnNoiseError",
+    "Pixels",
     "RoundedLogistic",
     "CellNormal",
     "Sequence",

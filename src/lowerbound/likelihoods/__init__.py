@@ -18,6 +18,7 @@ from lowerbound.likelihoods.gaussian import (
 )
 from lowerbound.likelihoods.hurdle_log_normal import HurdleLogNormal, hurdle_log_normal
 from lowerbound.likelihoods.log_normal import LogNormal, log_normal
+from lowerbound.likelihoods.logistic_mixture import LogisticMixture, logistic_mixture
 from lowerbound.likelihoods.negative_binomial import NegativeBinomial, negative_binomial
 from lowerbound.likelihoods.poisson import Poisson, poisson
 from lowerbound.likelihoods.rounded_logistic import RoundedLogistic, rounded_logistic
@@ -39,6 +40,7 @@ BUILDERS = {
     "gaussian": gaussian,
     "hurdle-log-normal": hurdle_log_normal,
     "log-normal": log_normal,
+    "logistic-mixture": logistic_mixture,
     "negative-binomial": negative_binomial,
     "poisson": poisson,
     "rounded-logistic": rounded_logistic,
@@ -61,6 +63,7 @@ __all__ = [
     "Gaussian",
     "HurdleLogNormal",
     "LogNormal",
+    "LogisticMixture",
     "NegativeBinomial",
     "PerDimensionScale",
     "SharedScale",

@@ -57,6 +57,8 @@ class Cells(nn.Module, ABC):
     #: Whether its columns differ in how many numbers they need, which then stand column after
     #: column; `numbers` and `of_columns` say how.
     ragged: ClassVar[bool] = False
+    #: Whether a channel of a pixel is weighed given those before it.
+    coupled: ClassVar[bool] = False
     #: Whether the first of its parameters is the log of a mean, in units of its mean in training:
     #: then a model that is told the total of an example makes the means sum to it.
     sized: ClassVar[bool] = False

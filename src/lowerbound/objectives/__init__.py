@@ -7,6 +7,7 @@ from lowerbound.objectives.disarm import DisARM
 from lowerbound.objectives.discrete import RLOO, Enumerated, Gumbel
 from lowerbound.objectives.elbo import ELBO, BetaELBO, StickingTheLanding
 from lowerbound.objectives.free_bits import FreeBits
+from lowerbound.objectives.geco import GECO
 from lowerbound.objectives.iwae import IWAE, DReG
 from lowerbound.objectives.objective import Objective
 from lowerbound.objectives.partial import MIWAE, PIWAE
@@ -17,6 +18,7 @@ from lowerbound.objectives.staged import Staged
 __all__ = [
     "CIWAE",
     "ELBO",
+    "GECO",
     "IWAE",
     "MIWAE",
     "PIWAE",

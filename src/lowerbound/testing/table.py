@@ -89,6 +89,7 @@ LIKELIHOODS: Mapping[str, Callable[[tuple[int, ...]], Laws]] = {
         likelihoods.LogNormal(torch.ones(shape), 0.4)
     ),
     "LogNormal": lambda shape: likelihoods.LogNormal(torch.ones(shape), 0.4),
+    "LogisticMixture": lambda shape: likelihoods.LogisticMixture(9, components=2),
     "Poisson": lambda shape: likelihoods.Poisson(torch.full(shape, 4.0)),
     "RoundedLogistic": lambda shape: likelihoods.RoundedLogistic(torch.full(shape, -4.0), 2.0),
     "StudentT": lambda shape: likelihoods.StudentT(shape, 3.0, 2.0),
@@ -147,11 +148,12 @@ OBJECTIVES: Mapping[str, Claim] = {
 
 #: Objectives that only guide a training and bound nothing: each has tests of its own.
 GUIDES = (
-    "Capacity", "Discrepancy", "Disentangled", "Gumbel", "SemiSupervised", "TotalCorrelation"
+    "Capacity", "Discrepancy", "Disentangled", "GECO", "Gumbel", "SemiSupervised",
+    "TotalCorrelation",
 )  # fmt: skip
 
 #: Every recipe of the catalogue, and settings that keep its model small.
-_NAMES = "auto vae beta-vae iwae table discrete beta-tc dip mmd capacity fsq count-vae"
+_NAMES = "auto vae beta-vae iwae table discrete beta-tc dip mmd capacity geco fsq count-vae"
 RECIPES: Mapping[str, Mapping[str, object]] = {
     name: {"latents": 3, "hidden": [16], "channels": 4} for name in _NAMES.split()
 } | {"vq": {"latents": 4, "codes": 4, "size": 2, "hidden": [16], "channels": 4}}

@@ -17,6 +17,7 @@ from lowerbound.data.packed.parts import parts_of
 from lowerbound.data.packed.write import write
 from lowerbound.data.raw import Raw
 from lowerbound.data.read.axes import arrange
+from lowerbound.data.read.cells import holds_cells
 from lowerbound.data.read.download import cache_folder
 from lowerbound.data.read.files import COLUMNS, TEXT, Entry, entries_of
 from lowerbound.data.read.locate import locate
@@ -87,6 +88,8 @@ def left_on_disk(
         stream is None and not too_big(guarded(path, lambda: size_of(path, limit)))
     ):
         return None
+    if holds_cells(path):
+        return None  # sparse in memory, which takes less than rows on disk
     if is_packed(path):
         return open_packed(path, options)
     if path.suffix.lower() == ".npy":

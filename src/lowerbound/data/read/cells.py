@@ -13,6 +13,7 @@ from lowerbound.data.field import Field
 from lowerbound.data.kinds import LARGEST_COUNT
 from lowerbound.data.notes import Note
 from lowerbound.data.raw import Raw
+from lowerbound.data.read.files import Entry
 from lowerbound.data.reading import Reading
 from lowerbound.data.sparse import SparseRows
 from lowerbound.errors import DataError, MissingExtraError, UnknownNameError
@@ -92,6 +93,12 @@ def read_cells(path: Path, key: str | None, options: Reading, where: str) -> Raw
         conditions=tuple(one for one, _ in told),
         condition=np.stack([codes for _, codes in told], axis=1),
     )
+
+
+def holds_cells(path: Path) -> bool:
+    """Whether a path is a file of single cells, or a folder with one in it."""
+    files = path.iterdir() if path.is_dir() else [path]
+    return any(Entry(file.name, file).suffix in CELLS for file in files)
 
 
 def write_h5ad(path: Path, values: np.ndarray, genes: tuple[str, ...], cells: np.ndarray) -> None:
