@@ -19,6 +19,18 @@ pytestmark = [
 ]
 
 
+#: Kinds whose every view opens in the slow tests alone.
+MORE, SLOW = ("series", "pair"), pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_chains():
+    """What is filled in here need not be good."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lowerbound.web.service.STEPS", 6)
+        yield
+
+
 @pytest.fixture(scope="module")
 def browser():
     with sync.sync_playwright() as driver:
@@ -71,7 +83,9 @@ def _picture(page, place):
     )
 
 
-@pytest.mark.parametrize("kind", ["image", "row", "text", "series", "tune", "pair"])
+@pytest.mark.parametrize(
+    "kind", ["image", "row", "text", "tune", *(pytest.param(kind, marks=SLOW) for kind in MORE)]
+)
 def test_every_view_opens_and_says_nothing_in_the_console(open_page, kind):
     page = open_page(kind)
     places = {
@@ -246,9 +260,14 @@ def test_a_tune_plays_and_stops(open_page):
 
 @pytest.mark.parametrize(
     ("kind", "name", "start"),
-    [("tune", "examples.mid", b"MThd"), ("image", "examples.png", b"\x89PNG"),
-     ("row", "examples.csv", b"kind,size,planted\n")],
-)  # fmt: skip
+    [
+        ("tune", "examples.mid", b"MThd"),
+        pytest.param("image", "examples.png", b"\x89PNG", marks=SLOW),
+        pytest.param("row", "examples.csv", b"kind,size,planted\n", marks=SLOW),
+        pytest.param("series", "examples.csv", b"example,step,channel 0\n", marks=SLOW),
+        pytest.param("text", "examples.txt", b"", marks=SLOW),
+    ],
+)
 def test_new_examples_are_saved_in_the_form_of_their_kind(open_page, kind, name, start):
     page = open_page(kind, "#view=new&count=3")
     page.locator("#made .card").nth(2).wait_for()
@@ -287,6 +306,7 @@ def test_an_example_is_chosen_in_both_runs_at_once(open_page):
     assert scores[0] == scores[1]  # the two are the same run
 
 
+@SLOW
 def test_an_address_made_by_hand_breaks_nothing(open_page):
     tail = "#view=nowhere&chosen=1e9&from=-4&to=x&steps=1e9&zoom=0&colour=?&z=1,2&a=?%23x&b=;;"
     page = open_page("image", tail)

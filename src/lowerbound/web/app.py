@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Bytes of a request's body, and seconds that an answer may take.
 MOST_BYTES, MOST_SECONDS = 64 * 2**20, 120.0
+#: Seconds in which a browser fetches the page before a model is loaded all the same.
+PATIENCE = 1.5
 #: Requests that wait at a time; more are told to come back later.
 MOST_WAITING = 512
 _POLICY = (
@@ -68,7 +70,7 @@ def app_of(
         page: Whether the explorer is served.
         pair: Whether it shows a second run, that of `Explorer.other`.
     """
-    worker, metrics = Worker(load), Metrics()
+    worker, metrics = Worker(load, patience=PATIENCE if page else 0.0), Metrics()
 
     async def answer(route: Route, request: Request) -> Response:
         refused, arguments = _refusal(request, hosts, token), {}

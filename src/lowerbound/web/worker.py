@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from lowerbound.errors import LowerboundError
@@ -41,12 +42,20 @@ class Worker:
 
     Args:
         load: Makes the service, in the thread.
+        patience: Seconds to wait for a first request before that: importing torch holds up all
+            else, and what needs no model, such as a page, is there first.
     """
 
-    def __init__(self, load: "Callable[[], Service]") -> None:
+    def __init__(self, load: "Callable[[], Service]", patience: float = 0.0) -> None:
         self._thread = ThreadPoolExecutor(1, "lowerbound")
         self._together: dict[str, Together] = {}
-        self.service: Future[Service] = self._thread.submit(load)
+        self._asked = Event()
+
+        def begin() -> "Service":
+            self._asked.wait(patience)
+            return load()
+
+        self.service: Future[Service] = self._thread.submit(begin)
 
     def put(self, name: str, arguments: dict[str, Any]) -> "Future[Answer]":
         """Add a request.
@@ -55,6 +64,7 @@ class Worker:
             name: Of a method of the service, or "other/" and one of the service beside it.
             arguments: Of the method.
         """
+        self._asked.set()
         given = ROWS.get(name.removeprefix("other/"))
         rows = arguments.get(given) if given else None
         if set(arguments) == {given} and isinstance(rows, list) and rows:
@@ -69,6 +79,7 @@ class Worker:
 
     def end(self) -> None:
         """Finish what was begun, and take no more."""
+        self._asked.set()
         self._thread.shutdown(wait=True)
 
     def _use(self, name: str, /, **arguments: Any) -> Any:
