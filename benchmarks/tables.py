@@ -15,8 +15,9 @@ The protocols, each on data that a package ships (`peers.file_of`) or scikit-lea
                                 [--more FOLDER]
 
 Rows are added to benchmarks/results/tables.json, or replace those of the same protocol, data,
-method and seed. Seconds are those of the CPU, of one process, all its threads together. `--more` is
-a folder of sets of anomalies, .npz with X and y, such as ADBench's.
+method and seed; notes, of what was tried and did not help, stay. Seconds are those of the CPU, of
+one process, all its threads together; beside other work on the same cores there are more of them.
+`--more` is a folder of sets of anomalies, .npz with X and y, such as ADBench's.
 """
 
 import argparse
@@ -570,7 +571,8 @@ def main() -> None:
     parser.add_argument("--more", help="a folder of .npz with X and y, for anomalies")
     options = parser.parse_args()
     path = results.DIRECTORY / "tables.json"
-    rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    before = json.loads(path.read_text()) if path.exists() else {"rows": []}
+    rows, notes = before["rows"], before.get("notes", [])
     for protocol in options.protocols or PROTOCOLS:
         measure, methods = PROTOCOLS[protocol]
         for name, method in methods.items():
@@ -583,7 +585,7 @@ def main() -> None:
                 row["command"] = shlex.join(["python", "benchmarks/tables.py", *sys.argv[1:]])
                 rows = [old for old in rows if any(old[k] != v for k, v in key.items())] + [row]
                 print(json.dumps(row), flush=True)
-            results.write("tables", {"rows": rows})
+            results.write("tables", {"notes": notes, "rows": rows})
 
 
 if __name__ == "__main__":
