@@ -104,7 +104,7 @@ def assemble(
     if refit == "none" or ("refit" not in given and replaced):
         refit = ""
     if refit:
-        noun = {"auto": "better prior", "autoregressive": "prior of codes, each given those before"}
+        noun = {"auto": "new prior", "autoregressive": "prior of codes, each given those before"}
         kind = noun.get(refit, refit)
         words = (*words, f"After training a {kind} is fitted to the encodings, if it is better.")
     return Assembly(recipe, model, objective, training, plain(resolved), words, refit)

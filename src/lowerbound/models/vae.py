@@ -70,8 +70,10 @@ class VAE(Model):
         if batch is not None:
             seen = self.view(batch)
             q = self.posterior(seen if self.told is None else self.told.show(seen, condition))
-        among = self.training and q is not None
-        p = self.prior.among(q, condition) if among else self.prior(condition)
+        if q is not None and self.training:
+            p = self.prior.among(q, condition)
+        else:
+            p = self.prior(condition)
         z = choose("z", p, q)
         if self.told is None:
             return self.likelihood(z)

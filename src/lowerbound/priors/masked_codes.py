@@ -39,6 +39,10 @@ class CodesPrior(Conditional):
 
     formula = "prod_m p(z_m | z_1 ... z_(m-1))"
     values = "codes"
+    own: Tensor
+    mask0: Tensor
+    mask1: Tensor
+    mask2: Tensor
 
     def __init__(
         self,
@@ -105,5 +109,5 @@ def codes(site: Site, *, width: int = 0) -> CodesPrior:
     """
     if site.posterior.values != "codes":  # refused where the two meet
         return CodesPrior(site.latents, width=width)
-    count, size = site.posterior.points.shape  # type: ignore[union-attr]
-    return CodesPrior(site.latents, count, size, width, site.posterior)
+    points: Tensor = site.posterior.points  # type: ignore[assignment]
+    return CodesPrior(site.latents, *points.shape, width, site.posterior)

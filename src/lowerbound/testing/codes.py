@@ -69,12 +69,13 @@ def check_gradient_of_codes(make: Callable[[], Objective], draws: int = DRAWS) -
         draws: Rows of one and the same x, each with its own estimate.
     """
     with seeded(0):
-        decoder = Fields(MLP((2,), (1, 3), hidden=()), Bernoulli())
+        network = MLP((2,), (1, 3), hidden=())
         prior = priors.Bernoulli(2)
         with torch.no_grad():
-            decoder.network.linear[0].weight.mul_(6.0)  # pyright: ignore[reportAttributeAccessIssue]
+            network.linear[0].weight.mul_(6.0)
             prior.logits.copy_(torch.tensor([0.7, -0.4]))
-        model = VAE(prior, BernoulliPosterior(nn.Identity()), decoder).double()
+        law = Fields(network, Bernoulli())
+        model = VAE(prior, BernoulliPosterior(nn.Identity()), law).double()
         x = torch.tensor([[1.0, 0.0, 1.0]], dtype=torch.float64)
         logits = torch.tensor([[0.3, -0.8]], dtype=torch.float64)
 
