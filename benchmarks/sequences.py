@@ -56,8 +56,14 @@ def main():
     bare = Bare(256, 64)
     ways = {
         "bare GRU": (bare, lambda: bare(x)),
-        "decoder alone": (made.model, lambda: made.objective.at(0.0)(made.model, batch).value.mean()),
-        "with encoder": (made.model, lambda: made.objective.at(0.9)(made.model, batch).value.mean()),
+        "decoder alone": (
+            made.model,
+            lambda: made.objective.at(0.0)(made.model, batch).value.mean(),
+        ),
+        "with encoder": (
+            made.model,
+            lambda: made.objective.at(0.9)(made.model, batch).value.mean(),
+        ),
     }
     spent = dict.fromkeys(ways, 0.0)
     for turn in range(UPDATES + 1):

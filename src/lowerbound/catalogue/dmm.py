@@ -2,7 +2,6 @@
 
 from typing import Any
 
-
 from lowerbound.catalogue.flat import start_at_mean, view_of
 from lowerbound.catalogue.guided import guided
 from lowerbound.catalogue.laws import laws_for, sites_of

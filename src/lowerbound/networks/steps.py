@@ -182,7 +182,10 @@ class RollWriter(nn.Module):
     def head(self, context: Tensor, x: Tensor, weights: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Predict each note of x from what the head is told and from lower notes, `(..., C)`."""
         direct, into, out = weights
-        own, units = context[..., : self.channels], context[..., self.channels :].unflatten(-1, (self.each, -1))
+        own, units = (
+            context[..., : self.channels],
+            context[..., self.channels :].unflatten(-1, (self.each, -1)),
+        )
         units = (units.transpose(-1, -2).flatten(start_dim=-2) + x @ into).relu()
         return own + x @ direct + units @ out
 
@@ -199,7 +202,7 @@ class RollWriter(nn.Module):
         return z.new_zeros(1, len(z), self.gru.hidden_size)
 
     def told(self, z: Tensor, before: Tensor, state: Tensor, t: int) -> tuple[Tensor, Tensor]:
-        """Return what the head is told at step t, `(N, ...)`, after a step `(N, C)`, and a state."""
+        """Return what the head is told at step t, `(N, ...)`, after `before`, and the state."""
         out, state = self.gru(before.unsqueeze(1), state)
         own = z.unflatten(-1, (-1, self.units))[:, t]
         return self.context(torch.cat([out[:, 0], own], dim=-1)), state

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 from torch.distributions import Distribution
 
 from lowerbound.core import Batch, Bound, Trace, Traceable
@@ -31,7 +32,7 @@ class WithoutLatents(Wrapper):
         """Trace the model at z = 0."""
         like = torch.zeros((), device=batch.x.device)
 
-        def nothing(name: str, p: Distribution, q: Distribution) -> tuple[torch.Tensor, Distribution]:
+        def nothing(name: str, p: Distribution, q: Distribution) -> tuple[Tensor, Distribution]:
             return like.expand(1, *q.batch_shape, *q.event_shape), q
 
         return model.trace_by(nothing, batch)
@@ -89,4 +90,3 @@ class Staged(Wrapper):
             return Tempered(self._floored, self.price)
         risen = min(1.0, (fraction - self.cheap) / max(1e-9, self.full - self.cheap))
         return Tempered(self._floored, self.price + (1.0 - self.price) * risen)
-
