@@ -37,7 +37,9 @@ class WithoutLatents(Wrapper):
             SettingError: It is no `Model`, and cannot be asked without x.
         """
         if not isinstance(model, Model):
-            raise SettingError(f"{type(model).__name__} is no Model: its decoder has no stage alone")
+            raise SettingError(
+                f"{type(model).__name__} is no Model: its decoder has no stage alone"
+            )
         zero = torch.zeros((), dtype=dtype_of(model), device=batch.x.device)
         none = zero.double().expand(1, len(batch))
         latents: dict[str, Latent] = {}
