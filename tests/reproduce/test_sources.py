@@ -80,7 +80,7 @@ def test_mnist_keeps_400_training_images_to_look_at(tmp_path):
 
 def test_the_treebank_is_read_as_words_that_end(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "TREEBANK", {"train": 3, "valid": 1, "test": 1})
-    with pytest.raises(DataError, match="give --data FOLDER with ptb.train.txt"):
+    with pytest.raises(DataError, match=r"give --data FOLDER with ptb\.train\.txt"):
         load("ptb", tmp_path)
     (tmp_path / "ptb.train.txt").write_text(" the <unk> ran \n the dog \n the end\n")
     (tmp_path / "ptb.valid.txt").write_text(" the dog \n")
