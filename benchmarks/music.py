@@ -1,9 +1,9 @@
 """Polyphonic music: nats a step on the four sets of rolls, beside two bars.
 
-    python benchmarks/music.py ROLLS.npz [--set jsb] [--method NAME ...] [--epochs N]
+    python benchmarks/music.py ROLLS.npz [--name jsb] [--method NAME ...] [--epochs N]
 
-A file has `x_train`, `x_valid`, `x_test` `(N, T, 88)` and `mask_test` `(N, T)`; silence at the end of
-a piece for training is no part of it. Lengths are given: no end is predicted. Compared:
+A file has `x_train`, `x_valid`, `x_test` `(N, T, 88)` and `mask_test` `(N, T)`; silence at the end
+of a piece for training is no part of it. Lengths are given: no end is predicted. Compared:
 
     independent     each note by its frequency
     gru             the network of `dmm` with context at z = 0, trained alone: its figure is exact
@@ -146,7 +146,10 @@ def main():
             found |= {"epochs": options.epochs, "seconds": taken}
         key = {"set": options.name, "method": method, "seed": options.seed}
         command = shlex.join(["python", "benchmarks/music.py", *sys.argv[1:]])
-        when = {"date": datetime.date.today().isoformat(), "command": command.replace(options.rolls, "ROLLS.npz")}
+        when = {
+            "date": datetime.date.today().isoformat(),
+            "command": command.replace(options.rolls, "ROLLS.npz"),
+        }
         rows = [row for row in rows if any(row[k] != v for k, v in key.items())]
         rows.append({**key, **found, **when})
         print(rows[-1], flush=True)

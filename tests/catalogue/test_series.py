@@ -38,7 +38,8 @@ def test_series_are_given_their_recipe_a_network_over_time_and_a_law_that_follow
     law = made.model.likelihood
     assert isinstance(law, AutocorrelatedGaussian)
     assert law.weights.shape == (9, 3, 3)
-    large = replace(data.schema, fields=(replace(data.schema.fields[0], shape=(800, 3)),), shape=(800, 3))
+    field = replace(data.schema.fields[0], shape=(400, 3))
+    large = replace(data.schema, fields=(field,), shape=(400, 3))
     assert assemble("auto", large, examples=60).settings["likelihood"] == "student-t"
 
 

@@ -65,7 +65,7 @@ def test_densities_are_those_of_the_gaussian_also_of_some_cells(parts):
 
 
 def test_what_an_unobserved_cell_holds_changes_no_bit_of_the_gradient(parts):
-    made, _, law = parts
+    _, _, law = parts
     known = torch.ones(3, STEPS, CHANNELS, dtype=torch.bool)
     known[0, 1:3] = False
     found = []

@@ -81,5 +81,3 @@ def test_a_model_of_pieces_is_made_by_a_setting_and_said():
     assert bool(made.objective(made.model, batch).value.isfinite().all())
     with pytest.raises(SettingError, match="from 256 to"):
         assemble("auto", data.schema, {**told, "tokens": 5000})
-
-

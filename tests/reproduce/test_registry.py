@@ -16,6 +16,7 @@ from lowerbound.reproduce.cost import cost, operations
 from lowerbound.reproduce.entry import EXAMPLES
 from lowerbound.reproduce.registry import PLACES, read_rows
 
+TEXTS = Schema((Field("text", "byte", (83,), 10_000),), (83,))
 MNIST = Schema((Field("image", "binary", (1, 28, 28), 2),), (1, 28, 28))
 DRAWN = [entry for entry in entries() if not entry.is_linear]
 
@@ -29,7 +30,8 @@ def test_every_name_is_there_once_and_a_wrong_one_meets_its_neighbours():
 
 @pytest.mark.parametrize("entry", DRAWN, ids=lambda entry: entry.name)
 def test_every_entry_is_a_recipe_with_settings_that_it_has(entry):
-    made = assemble(entry.recipe, MNIST, entry.settings, examples=EXAMPLES[entry.data], seed=0)
+    schema = TEXTS if entry.data == "ptb" else MNIST
+    made = assemble(entry.recipe, schema, entry.settings, examples=EXAMPLES[entry.data], seed=0)
     assert made.training.epochs == entry.epochs
     assert made.training.patience is None  # the whole budget is run
     assert entry.published.address.startswith("https://")

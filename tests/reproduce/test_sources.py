@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lowerbound.errors import DataError
+from lowerbound.reproduce import sources
 from lowerbound.reproduce.sources import load
 
 
@@ -75,3 +76,21 @@ def test_mnist_keeps_400_training_images_to_look_at(tmp_path):
     _idx(tmp_path / "train-images-idx3-ubyte", images)
     with pytest.raises(DataError, match="not the 60,000 and 10,000 images"):
         load("mnist-dynamic", tmp_path)
+
+
+def test_the_treebank_is_read_as_words_that_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "TREEBANK", {"train": 3, "valid": 1, "test": 1})
+    with pytest.raises(DataError, match=r"give --data FOLDER with ptb\.train\.txt"):
+        load("ptb", tmp_path)
+    (tmp_path / "ptb.train.txt").write_text(" the <unk> ran \n the dog \n the end\n")
+    (tmp_path / "ptb.valid.txt").write_text(" the dog \n")
+    (tmp_path / "ptb.test.txt").write_text(" the cat ran \n")
+    data = load("ptb", tmp_path)
+    assert data.schema.levels == 6
+    assert data.train.load().x[:, 0].tolist() == [1, 1, 1]  # the most frequent word
+    test = data.test.load()
+    assert test.x.tolist() == [[1, 2, 3, 0]]  # a word never seen is <unk>
+    assert test.lengths.tolist() == [4]
+    (tmp_path / "ptb.test.txt").write_text("")
+    with pytest.raises(DataError, match="sentences, not"):
+        load("ptb", tmp_path)

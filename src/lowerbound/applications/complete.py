@@ -31,8 +31,8 @@ def complete(
         seed: Of the draws; None for a fresh one.
 
     Returns:
-        The examples completed by a draw, and by E[x_mis|x_obs, z] at its z, each `(B, *event)`, float64,
-        on the CPU; known cells hold what they held.
+        The examples completed by a draw, and by E[x_mis|x_obs, z] at its z, each `(B, *event)`,
+        float64, on the CPU; known cells hold what they held.
 
     Raises:
         SettingError: An impossible number of steps.

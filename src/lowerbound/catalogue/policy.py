@@ -16,7 +16,7 @@ MOST_LATENTS = 32
 #: Latent units of series, likewise: what a step says of the next one is not their business.
 MOST_OF_SERIES = 16
 #: Cells of a window whose deviations from the mean have one law together: see `series_vae`.
-MOST_TOGETHER = 2048
+MOST_TOGETHER = 1024
 #: Images of up to this many cells get an MLP: on two cores it is far ahead after the same minutes
 #: (benchmarks/results/networks.json). Beyond, its first layer outgrows a convolutional pair.
 SMALL_IMAGE = 1024

@@ -26,7 +26,7 @@ USUAL_ORDER = 8
     avoid="For series whose lengths differ much, and for texts.",
     differs="Deviations from the mean are a vector autoregression, whose numbers do not follow z; "
     "cells and stretches of some examples are hidden in training.",
-    training={"hide": 0.5, "batch_size": 64, "average": 0.99, "clip": 10.0, "patience": None},
+    training={"hide": 0.1, "batch_size": 64, "average": 0.99, "clip": 10.0, "patience": None},
     refit="mixture",
 )
 def series_vae(
@@ -37,7 +37,7 @@ def series_vae(
     Args:
         schema: What the data is: series.
         order: Steps before that a deviation from the mean follows on from, where values are reals
-            of a Gaussian law; 0 for independent ones. 8 if none, for windows of 2,048 cells at
+            of a Gaussian law; 0 for independent ones. 8 if none, for windows of 1,024 cells at
             most: the law is of all of them together.
         beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.
         **parts: Of the model: see `flat`.

@@ -60,7 +60,9 @@ def sequences(
     levels = levels if pieces is None else pieces.levels
     about = Choice.of(posterior)
     family: Any = SLOTS["posterior"].builders[SLOTS["posterior"].check(about.name)]
-    encoder = Reader(levels, family.parameters_shape(latents), hidden // 2, embedding, pieces and pieces.cut)
+    encoder = Reader(
+        levels, family.parameters_shape(latents), hidden // 2, embedding, pieces and pieces.cut
+    )
     encoder.start_small()
     q = family(encoder, **about.settings)
     top = Choice.of(prior)

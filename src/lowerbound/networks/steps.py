@@ -202,7 +202,7 @@ class RollWriter(nn.Module):
         return z.new_zeros(1, len(z), self.gru.hidden_size)
 
     def told(self, z: Tensor, before: Tensor, state: Tensor, t: int) -> tuple[Tensor, Tensor]:
-        """Return what the head is told at step t, `(N, ...)`, after a step `(N, C)`, and a state."""
+        """Return what the head is told at step t, `(N, ...)`, after `before`, and the state."""
         out, state = self.gru(before.unsqueeze(1), state)
         own = z.unflatten(-1, (-1, self.units))[:, t]
         return self.context(torch.cat([out[:, 0], own], dim=-1)), state

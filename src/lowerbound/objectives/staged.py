@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 from torch.distributions import Distribution
 
-from lowerbound.core import Batch, Bound, Trace, Traceable
+from lowerbound.core import Batch, Bound, Latent, Model, Trace, Traceable, dtype_of
+from lowerbound.distributions import log_prob
+from lowerbound.errors import SettingError
 from lowerbound.objectives.annealed import Tempered
 from lowerbound.objectives.elbo import ELBO
 from lowerbound.objectives.free_bits import FreeBits
@@ -28,15 +31,26 @@ class WithoutLatents(Wrapper):
         return "log p(x | z = 0)"
 
     def trace(self, model: Traceable, batch: Batch) -> Trace:
-        """Trace the model at z = 0."""
-        like = torch.zeros((), device=batch.x.device)
+        """Trace the model at z = 0, without asking the encoder: the rate is 0.
 
-        def nothing(
-            name: str, p: Distribution, q: Distribution
-        ) -> tuple[torch.Tensor, Distribution]:
-            return like.expand(1, *q.batch_shape, *q.event_shape), q
+        Raises:
+            SettingError: It is no `Model`, and cannot be asked without x.
+        """
+        if not isinstance(model, Model):
+            raise SettingError(
+                f"{type(model).__name__} is no Model: its decoder has no stage alone"
+            )
+        zero = torch.zeros((), dtype=dtype_of(model), device=batch.x.device)
+        none = zero.double().expand(1, len(batch))
+        latents: dict[str, Latent] = {}
 
-        return model.trace_by(nothing, batch)
+        def nothing(name: str, p: Distribution, q: Distribution | None) -> Tensor:
+            z = zero.expand(1, len(batch), *p.event_shape)
+            latents[name] = Latent.known(z, none, none, p, p, none.unsqueeze(-1))
+            return z
+
+        law = model.descend(nothing, None, batch.condition)
+        return Trace(log_prob(law, batch.x, batch.observed), latents)
 
     def reduce(self, trace: Trace, beta: float = 1.0) -> Bound:
         """See `Objective.reduce`: the rate has weight 0, and the encoder no gradient."""

@@ -12,6 +12,8 @@ from lowerbound.reproduce.entry import Entry
 #: updates are bound by the launch of their kernels.
 CORES = (2e-3, 60e9)
 ACCELERATOR = (3e-4, 2e13)
+#: Words that a text is written in, and words of one, its end counted, as in the Penn Treebank.
+WORDS, LONG = 10_000, 22
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,10 @@ def cost(entry: Entry, runs: list[dict[str, Any]], *, accelerator: bool) -> Cost
 def operations(entry: Entry) -> float:
     """Count multiplications and additions of one update: forward once, backward twice as many."""
     hidden, latents = entry.model["hidden"], int(entry.model["latents"])
+    if isinstance(hidden, int):  # of a recurrent pair over words
+        inputs = int(entry.model["embedding"])
+        steps = 3 * hidden * (1.5 * hidden + 2 * inputs + latents) + (hidden + latents) * WORDS
+        return 6.0 * entry.batch_size * LONG * steps
     encoder = [entry.dimensions, *hidden, 2 * latents]
     decoder = [latents, *reversed(hidden), entry.dimensions]
     products = _weights(encoder) + int(entry.training["samples"]) * _weights(decoder)

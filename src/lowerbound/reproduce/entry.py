@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 #: Data that entries are trained on.
-Source = Literal["mnist-dynamic", "mnist-static", "iris", "breast-cancer", "digits", "mnist-pixels"]
+Source = Literal[
+    "mnist-dynamic", "mnist-static", "iris", "breast-cancer", "digits", "mnist-pixels", "ptb"
+]
 
 
 @dataclass(frozen=True)
@@ -110,5 +112,5 @@ DIMENSIONS: Mapping[str, int] = {"iris": 4, "breast-cancer": 30, "digits": 64}
 #: Training examples of each source.
 EXAMPLES: Mapping[str, int] = {
     "mnist-dynamic": 59_600, "mnist-static": 50_000, "mnist-pixels": 60_000,
-    "iris": 150, "breast-cancer": 569, "digits": 1_797,
+    "iris": 150, "breast-cancer": 569, "digits": 1_797, "ptb": 42_068,
 }  # fmt: skip

@@ -1,5 +1,6 @@
 """The data of each entry, in the split of its source."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError, SettingError
 from lowerbound.reproduce.entry import Source
 
+#: Files of the Penn Treebank as Mikolov prepared it, and their sentences.
+TREEBANK = {"train": 42_068, "valid": 3_370, "test": 3_761}
 #: Training images that are looked at only, as in the authors' own code.
 LOOKED_AT = 400
 HOW_STATIC = (
@@ -135,6 +138,32 @@ def _rows(x: torch.Tensor, name: str) -> Data:
     return Data(schema, rows, Examples(x[:LOOKED_AT]), rows, source=name)
 
 
+def _ptb(path: Path | None) -> Data:
+    names = [f"ptb.{part}.txt" for part in TREEBANK]
+    how = f"give --data FOLDER with {names[0]}, {names[1]} and {names[2]} (Mikolov's files)"
+    if path is None or not all((path / name).is_file() for name in names):
+        raise DataError(f"the Penn Treebank is not at hand; {how}")
+    texts = [
+        [line.split() for line in (path / name).read_text("utf-8").splitlines() if line.strip()]
+        for name in names
+    ]
+    counts = dict(zip(TREEBANK, map(len, texts), strict=True))
+    if counts != TREEBANK:
+        raise DataError(f"{str(path)!r} has {counts} sentences, not {TREEBANK}; {how}")
+    known = Counter(word for text in texts[0] for word in text)
+    codes = {word: code for code, (word, _) in enumerate(known.most_common(), 1)}
+    width = max(len(text) for part in texts for text in part) + 1
+    parts: list[Examples] = []
+    for part in texts:
+        rows = np.zeros((len(part), width), np.int32)
+        for row, text in zip(rows, part, strict=True):
+            row[: len(text)] = [codes.get(word, codes["<unk>"]) for word in text]
+        lengths = torch.tensor([len(text) + 1 for text in part])
+        parts.append(Examples(torch.from_numpy(rows), lengths=lengths, token="word"))
+    schema = Schema((Field("text", "byte", (width,), len(codes) + 1),), (width,))
+    return Data(schema, *parts, source="ptb")
+
+
 #: Sources that need no path.
 _PACKAGED = ("iris", "breast-cancer", "digits")
 _LOADERS: dict[Source, Callable[[Path | None], Data]] = {
@@ -144,4 +173,5 @@ _LOADERS: dict[Source, Callable[[Path | None], Data]] = {
     "iris": _iris,
     "breast-cancer": _breast_cancer,
     "digits": _digits,
+    "ptb": _ptb,
 }
