@@ -71,7 +71,7 @@ const pickColours = latest(async () => {
 const decodeHere = latest(async () => {
   const z = placeOn(run.plane, state.x, state.y);
   const found = await ask("decode", { latents: [z], ...told() });
-  byId("decoded").replaceChildren(show(found.examples[0], run.about, { size: 160 }));
+  byId("decoded").replaceChildren(show(found.examples[0], run.about, { size: innerWidth > 760 ? 160 : 112 }));
   run.latents = z;
   // its neighbours when the hand rests: they are several requests
   clearTimeout(resting);
@@ -141,7 +141,7 @@ function listenToMap() {
 
 const decodeUnits = latest(async () => {
   const found = await ask("decode", { latents: [run.latents], ...told() });
-  byId("unit-decoded").replaceChildren(show(found.examples[0], run.about, { size: 240 }));
+  byId("unit-decoded").replaceChildren(show(found.examples[0], run.about, { size: innerWidth > 760 ? 240 : 168 }));
 });
 
 // the group of latents that a unit belongs to, and its number there

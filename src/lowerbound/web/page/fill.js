@@ -66,7 +66,7 @@ function doubtOf(spread) {
 
 function rowsOf(found, best, spread) {
   const head = element("tr", {}, ...["column", "was", "filled", "unsure", ...found.completions[0].map((_, place) => `draw ${place + 1}`)].map((words) => element("th", { scope: "col" }, words)));
-  const body = names.filter((name, place) => gaps[place] || example[name] === null).map((name) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, cell(example[name])), element("td", { class: "changed" }, cell(best[name] ?? null)), element("td", {}, spread[name] === null || spread[name] === undefined ? "" : typeof best[name] === "string" && spread[name] <= 1 ? `${Math.round(100 * spread[name])} %` : `± ${cell(spread[name])}`), ...found.completions[0].map((one) => element("td", {}, cell(one[name] ?? null)))));
+  const body = names.filter((name, place) => gaps[place] || example[name] === null).map((name) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, cell(example[name])), element("td", { class: "changed" }, cell(best[name] ?? null)), element("td", {}, spread[name] === null || spread[name] === undefined ? "" : typeof best[name] === "string" && spread[name] <= 1 ? `${Math.round(100 * spread[name])} %` : `±\u00a0${cell(spread[name])}`), ...found.completions[0].map((one) => element("td", {}, cell(one[name] ?? null)))));
   return element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
 }
 
