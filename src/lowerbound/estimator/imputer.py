@@ -224,7 +224,8 @@ def _filled(X: Any, words: Words) -> Any:
         columns[name] = cells
     if table is not None:
         return pa.table(columns, schema=table.schema)
+    same: Any = type(X)
     if isinstance(X, Mapping):
-        return type(X)(columns)
-    made = type(X)(columns)  # polars takes words of a category for text, and wide numbers
+        return same(columns)
+    made = same(columns)  # polars takes words of a category for text, and wide numbers
     return made.cast({name: kind for name, kind in X.schema.items() if made.schema[name] != kind})

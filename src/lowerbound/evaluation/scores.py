@@ -136,9 +136,7 @@ def _batches(examples: Source, rows: int) -> Iterator[tuple[int, Batch]]:
             yield start + first + len(some), some
 
 
-def _side_by_side(
-    model: Model, batch: Batch, samples: int, seed: int, rows: int
-) -> Tensor | None:
+def _side_by_side(model: Model, batch: Batch, samples: int, seed: int, rows: int) -> Tensor | None:
     """Return ELBO and weighted bound of some rows, `(2, B)`; None where q hides its noise.
 
     As many rows as ever are computed: the batch, again and again.
