@@ -110,4 +110,5 @@ def codes(site: Site, *, width: int = 0) -> CodesPrior:
     if site.posterior.values != "codes":  # refused where the two meet
         return CodesPrior(site.latents, width=width)
     points: Tensor = site.posterior.points  # type: ignore[assignment]
-    return CodesPrior(site.latents, *points.shape, width, site.posterior)
+    count, size = points.shape
+    return CodesPrior(site.latents, count, size, width, site.posterior)
