@@ -159,7 +159,7 @@ def test_src_imports_only_what_it_depends_on() -> None:
     project = PROJECT["project"]
     extras = project["optional-dependencies"]
     needed = [*project["dependencies"]]
-    needed += [one for name in ("web", "music", "onnx") for one in extras.get(name, ())]
+    needed += [one for name in ("cells", "web", "music", "onnx") for one in extras.get(name, ())]
     names = [re.split(r"[<>=!~;\[ ]", requirement)[0] for requirement in needed]
     allowed = {IMPORT_NAMES.get(name, name) for name in names}
     allowed |= {"lowerbound"} | sys.stdlib_module_names
