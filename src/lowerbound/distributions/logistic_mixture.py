@@ -67,8 +67,10 @@ class LogisticMixture(Distribution):
             slopes = slopes.expand(*shape[:-3], *slopes.shape[-4:])
         else:
             logits = logits.expand(*shape, k)
-        parts = [part.expand(*shape, k) for part in (self.locations, self.log_scales)]
-        return LogisticMixture(logits, *parts, self.levels, slopes)
+        locations, log_scales = (
+            part.expand(*shape, k) for part in (self.locations, self.log_scales)
+        )
+        return LogisticMixture(logits, locations, log_scales, self.levels, slopes)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-mass of levels, given the channels before, elementwise, nats."""

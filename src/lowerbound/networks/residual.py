@@ -60,9 +60,9 @@ class ResidualBlock(nn.Module):
         return x + self.second(F.silu(self.first(F.silu(x))))
 
 
-def _plan(height: int, width: int, channels: int) -> tuple[list[tuple[int, int]], list[int], int]:
+def _plan(size: tuple[int, ...], channels: int) -> tuple[list[tuple[int, int]], list[int], int]:
     """Return the sizes between convolutions, their channels, and the first stride."""
-    sizes = stages(height, width)
+    sizes = stages(*size)
     widths = [channels * min(2**i, WIDEST) for i in range(max(len(sizes) - 1, 1))]
     if len(sizes) <= DEEP:
         return sizes, widths, 2
@@ -98,7 +98,7 @@ class ResidualEncoder(Network):
         super().__init__()
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
         _check_sizes(self.inputs, self.outputs, channels, blocks)
-        sizes, widths, stride = _plan(*self.inputs[1:], channels)
+        sizes, widths, stride = _plan(self.inputs[1:], channels)
         layers: list[nn.Module] = []
         before = self.inputs[0]
         if len(sizes) == 1:
@@ -176,7 +176,7 @@ class ResidualDecoder(Network):
         super().__init__()
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
         _check_sizes(self.outputs[1:], self.inputs, channels, blocks)
-        sizes, widths, stride = _plan(*self.outputs[2:], channels)
+        sizes, widths, stride = _plan(self.outputs[2:], channels)
         self.sizes, widths = sizes[::-1], widths[::-1]
         self.square = 4 if stride == 4 else 1
         height, width = self.sizes[0]

@@ -63,7 +63,7 @@ def read_cells(path: Path, key: str | None, options: Reading, where: str) -> Raw
         UnknownNameError: There is no such column about cells.
     """
     found = _h5ad(path, key) if path.suffix.lower() == ".h5ad" else _mtx(path)
-    matrix = sparse.csr_array(found.matrix)
+    matrix: Any = sparse.csr_array(found.matrix)
     if not _counts(matrix.data):
         raise DataError(f"{where} holds other numbers than counts; models need raw ones")
     matrix = matrix.astype(np.int32)
@@ -169,7 +169,7 @@ def _variability(matrix: Any) -> np.ndarray:
 def _mtx(path: Path) -> Counts:
     """Read a matrix, and the lists of genes and cells beside it; genes are its rows, as of 10x."""
     try:
-        matrix = sparse.coo_array(io.mmread(path))
+        matrix: Any = sparse.coo_array(io.mmread(path))
     except ValueError as error:
         raise DataError(f"cannot read {path.name!r}: {error}") from error
     genes, cells = _list(path, GENE_LISTS, 1), _list(path, CELL_LISTS, 0)
