@@ -16,6 +16,7 @@ from lowerbound.models import DeepMarkov
 from lowerbound.networks import PerStep, RollWriter, StepReader, Transition
 from lowerbound.objectives import ELBO, Objective, Staged
 
+
 def deep_markov(
     schema: Schema,
     *,
