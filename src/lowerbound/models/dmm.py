@@ -10,7 +10,7 @@ from torch.nn.functional import softplus
 from lowerbound.core import Batch, Choose, Conditional, Factor, Model, Space, View
 from lowerbound.distributions import Markov
 from lowerbound.distributions.markov import gated
-from lowerbound.networks.steps import LEAST, StepReader, Transition
+from lowerbound.networks.steps import LEAST, Transition
 
 
 class DeepMarkov(Model):
@@ -22,7 +22,7 @@ class DeepMarkov(Model):
 
     Args:
         transition: p(z_t|z_{t-1}).
-        reader: Computes gate, shift and spread of q at each step: `(3, Z)` numbers.
+        reader: As `StepReader`, computes gate, shift and spread of q at each step: `(3, Z)` numbers.
         likelihood: p(x|z), from z flattened to `(..., T Z)`.
         view: What the reader sees of a batch: `(B, n T, C)`, cells and their mask one below the
             other.
@@ -37,7 +37,7 @@ class DeepMarkov(Model):
     def __init__(
         self,
         transition: Transition,
-        reader: StepReader,
+        reader: nn.Module,
         likelihood: Conditional,
         view: View,
         steps: int,
