@@ -22,7 +22,7 @@ class DeepMarkov(Model):
 
     Args:
         transition: p(z_t|z_{t-1}).
-        reader: As `StepReader`, computes gate, shift and spread of q at each step: `(3, Z)` numbers.
+        reader: As `StepReader`: gate, shift and spread of q at each step, `(3, Z)` numbers.
         likelihood: p(x|z), from z flattened to `(..., T Z)`.
         view: What the reader sees of a batch: `(B, n T, C)`, cells and their mask one below the
             other.
