@@ -104,11 +104,9 @@ def test_impossible_values_are_refused_before_any_memory_is_taken(settings):
 def test_every_recipe_has_all_settings_of_its_parts_and_training_and_its_own():
     for entry in recipes():
         known = settings_of(entry)
-        slots = (
-            {"prior", "posterior"}
-            if entry.name in ("text-vae", "music-vae")
-            else {"network.hidden", *SLOTS}
-        )
+        sequences = {"prior", "posterior"}
+        own = {"text-vae": sequences, "music-vae": sequences, "dmm": {"likelihood"}}
+        slots = own.get(entry.name, {"network.hidden", *SLOTS})
         assert {"latents", "epochs", "batch_size", *slots} <= set(known)
         assert {s.group for s in known.values()} == {"model", "objective", "training", "afterwards"}
         assert entry.title and entry.source and entry.formula and entry.use

@@ -5,6 +5,7 @@ from typing import Any
 from lowerbound.catalogue.flat import start_at_mean, view_of
 from lowerbound.catalogue.guided import guided
 from lowerbound.catalogue.laws import laws_for, sites_of
+from lowerbound.catalogue.policy import UNITS_OF_STEP
 from lowerbound.catalogue.recipe import recipe
 from lowerbound.catalogue.slots import Choice, Likelihood
 from lowerbound.core import Conditional, Model
@@ -14,9 +15,6 @@ from lowerbound.likelihoods import Fields, RollLikelihood, outputs_of
 from lowerbound.models import DeepMarkov
 from lowerbound.networks import PerStep, RollWriter, StepReader, Transition
 from lowerbound.objectives import ELBO, Objective, Staged
-
-#: Latent units of a step where nobody says it.
-UNITS = 16
 
 
 def deep_markov(
@@ -51,7 +49,7 @@ def deep_markov(
             f"context=yes is for zeros and ones, the data is {schema.describe()}; leave it out"
         )
     steps, channels = schema.shape
-    units = latents or UNITS
+    units = latents or UNITS_OF_STEP
     law: Conditional
     if context:
         law = RollLikelihood(RollWriter(units, channels, writer, dropout=dropout))

@@ -15,6 +15,8 @@ from lowerbound.networks import Init
 MOST_LATENTS = 32
 #: Latent units of series, likewise: what a step says of the next one is not their business.
 MOST_OF_SERIES = 16
+#: Latent units of each step of a deep Markov model.
+UNITS_OF_STEP = 16
 #: Cells of a window whose deviations from the mean have one law together: see `series_vae`.
 MOST_TOGETHER = 1024
 #: Images of up to this many cells get an MLP: on two cores it is far ahead after the same minutes
@@ -99,6 +101,11 @@ def choose(
                 "that of the text."
             )
         return Chosen(own, given, tuple(why))
+    if recipe == "dmm":
+        own = {"latents": UNITS_OF_STEP, "likelihood": law_for(schema)}
+        own = {**given, **{key: value for key, value in own.items() if open_to(key)}}
+        words = f"{own['latents']} latent units a step, each given those of the step before."
+        return Chosen(recipe, own, (f"The data is {schema.describe()}.", words))
     name = recipe
     if recipe == "auto":
         name = "table" if schema.is_table else "series-vae" if schema.is_series else "vae"

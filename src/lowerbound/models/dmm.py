@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn.functional import softplus
 
-from lowerbound.core import Batch, Choose, Conditional, Model, Space, View
+from lowerbound.core import Batch, Choose, Conditional, Factor, Model, Space, View
 from lowerbound.distributions import Markov
 from lowerbound.distributions.markov import gated
-from lowerbound.networks.steps import LEAST, StepReader, Transition
+from lowerbound.networks.steps import LEAST, Transition
 
 
 class DeepMarkov(Model):
@@ -22,7 +22,7 @@ class DeepMarkov(Model):
 
     Args:
         transition: p(z_t|z_{t-1}).
-        reader: Computes gate, shift and spread of q at each step: `(3, Z)` numbers.
+        reader: As `StepReader`: gate, shift and spread of q at each step, `(3, Z)` numbers.
         likelihood: p(x|z), from z flattened to `(..., T Z)`.
         view: What the reader sees of a batch: `(B, n T, C)`, cells and their mask one below the
             other.
@@ -37,7 +37,7 @@ class DeepMarkov(Model):
     def __init__(
         self,
         transition: Transition,
-        reader: StepReader,
+        reader: nn.Module,
         likelihood: Conditional,
         view: View,
         steps: int,
@@ -77,9 +77,30 @@ class DeepMarkov(Model):
 
         return Markov(gated(numbers), zero, counts, after=self.transition)
 
+    def describe(self) -> list[Factor]:
+        """List prior, likelihood and posterior."""
+        formula = self.likelihood.formula or type(self.likelihood).__name__
+        return [
+            Factor("prior", "p(z_t|z_t-1)", "N(A z + f(z), s(z)^2)", _count(self.transition)),
+            Factor("likelihood", "p(x|z)", formula, _count(self.likelihood)),
+            Factor("posterior", "q(z_t|z_t-1,x)", "N(g(x) z + c(x), s(x)^2)", _count(self.reader)),
+        ]
+
+    def __str__(self) -> str:
+        """The factorisation, and how large each factor is."""
+        lines = [f"deep Markov model: {self.units} latents a step, and q(z|x) approximates p(z|x)"]
+        for one in self.describe():
+            size = f"{one.parameters:,} parameters"
+            lines.append(f"  {one.name:<10} {one.symbol:<14} = {one.formula:<36} {size:>18}")
+        return "\n".join(lines)
+
     def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
         """See `Model.check`: the likelihood knows."""
         self.likelihood.check(x, observed, name)
+
+
+def _count(part: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in part.parameters())
 
 
 def _lasting(batch: Batch) -> Tensor | None:
