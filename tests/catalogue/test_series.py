@@ -31,7 +31,7 @@ def windows(count=60):
 
 def test_series_are_given_their_recipe_a_network_over_time_and_a_law_that_follows_on():
     data = lb.read(windows().numpy(), axes="tc")
-    made = assemble("auto", data.schema, {"channels": 4}, examples=60, seed=0)
+    made = assemble("auto", data.schema, {"channels": 4}, examples=2000, seed=0)
     assert made.recipe.name == "series-vae"
     assert made.settings["network"] == "convolution"
     assert made.settings["likelihood"] == "gaussian"
@@ -40,7 +40,9 @@ def test_series_are_given_their_recipe_a_network_over_time_and_a_law_that_follow
     assert law.weights.shape == (9, 3, 3)
     field = replace(data.schema.fields[0], shape=(400, 3))
     large = replace(data.schema, fields=(field,), shape=(400, 3))
-    assert assemble("auto", large, examples=60).settings["likelihood"] == "student-t"
+    assert assemble("auto", large, examples=2000).settings["likelihood"] == "student-t"
+    few = assemble("auto", data.schema, examples=300).settings  # would be learned by heart
+    assert few["likelihood"] == "student-t"
 
 
 def test_units_of_channels_move_the_bound_by_their_logarithm_and_nothing_else():

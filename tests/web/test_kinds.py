@@ -10,7 +10,7 @@ import torch
 from lowerbound.errors import SettingError, ShapeError
 from lowerbound.models import Gaps
 from lowerbound.web.service import Service
-from lowerbound.web.worker import finish
+from lowerbound.web.steps import finish
 
 KINDS = ("image", "row", "text", "tune", "series", "vector")
 

@@ -13,12 +13,15 @@ from lowerbound.networks import Init
 
 #: Latent units beyond this are not chosen by themselves: the ELBO leaves those it cannot use idle.
 MOST_LATENTS = 32
-#: Latent units of series, likewise: what a step says of the next one is not their business.
-MOST_OF_SERIES = 16
+#: Latent units of series, likewise: fewer where a step says much of the next one by itself.
+MOST_OF_SERIES, MOST_WHERE_TOGETHER = 64, 16
 #: Latent units of each step of a deep Markov model.
 UNITS_OF_STEP = 16
 #: Cells of a window whose deviations from the mean have one law together: see `series_vae`.
 MOST_TOGETHER = 1024
+#: Fewer windows are learned by heart by such a law: 292 were, 1,250 not
+#: (benchmarks/results/series.json).
+ENOUGH_WINDOWS = 1000
 #: Images of up to this many cells get an MLP: on two cores it is far ahead after the same minutes
 #: (benchmarks/results/networks.json). Beyond, its first layer outgrows a convolutional pair.
 SMALL_IMAGE = 1024
@@ -115,7 +118,7 @@ def choose(
         "likelihood": law_for(schema),
         "network": network_for(schema),
         **(for_table(schema) if name == "table" and schema.is_table else {}),
-        **(for_series(schema) if name == "series-vae" and schema.is_series else {}),
+        **(for_series(schema, examples) if name == "series-vae" and schema.is_series else {}),
         **(FOR_CELLS if name == "count-vae" and schema.is_cells else {}),
     }
     settings = {**given, **{key: value for key, value in found.items() if open_to(key)}}
@@ -139,11 +142,13 @@ def for_table(schema: Schema) -> dict[str, Any]:
     }
 
 
-def for_series(schema: Schema) -> dict[str, Any]:
+def for_series(schema: Schema, examples: int | None = None) -> dict[str, Any]:
     """Return the settings that a model of series is given by itself."""
-    together = "gaussian" if schema.dimensions <= MOST_TOGETHER else "student-t"
-    own = {"likelihood": together} if schema.kind == "real" else {}
-    return {**own, "latents": max(1, min(MOST_OF_SERIES, schema.dimensions // 8))}
+    many = examples is None or examples >= ENOUGH_WINDOWS
+    together = schema.kind == "real" and schema.dimensions <= MOST_TOGETHER and many
+    most = MOST_WHERE_TOGETHER if together else MOST_OF_SERIES
+    own = {"likelihood": "gaussian" if together else "student-t"} if schema.kind == "real" else {}
+    return {**own, "latents": max(1, min(most, schema.dimensions // 8))}
 
 
 def latents_for(schema: Schema) -> int:

@@ -18,7 +18,7 @@ from lowerbound.objectives.elbo import rate_of
 from lowerbound.runs import Run
 from lowerbound.seeding import seeded
 from lowerbound.web.service import AT_ONCE, Service, finite, numbers
-from lowerbound.web.worker import Steps, finish
+from lowerbound.web.steps import Steps, finish
 
 #: Examples on the map, those of them that are scored, and draws of z for the score of each.
 MOST_POINTS, MOST_SCORED, SCORE_SAMPLES = 50_000, 1000, 8

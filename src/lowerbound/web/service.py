@@ -31,7 +31,7 @@ from lowerbound.data.tunes import TOKENS
 from lowerbound.errors import SettingError, ShapeError
 from lowerbound.evaluation import score
 from lowerbound.runs import Run
-from lowerbound.web.worker import Steps
+from lowerbound.web.steps import Steps
 
 #: Examples in one request, and cells of all of them together.
 MOST_EXAMPLES, MOST_CELLS = 10_000, 2**24

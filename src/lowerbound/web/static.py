@@ -14,7 +14,7 @@ from lowerbound.likelihoods import Bernoulli, DiscretizedLogistic, Fields
 from lowerbound.models import VAE
 from lowerbound.networks import MLP
 from lowerbound.web.explorer import Explorer
-from lowerbound.web.worker import finish
+from lowerbound.web.steps import finish
 
 #: Weights of a decoder that travels in the page, and examples; a larger decoder, or one of another
 #: kind, gives a grid of decoded places, this many a side.

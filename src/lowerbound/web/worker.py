@@ -9,6 +9,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from lowerbound.errors import LowerboundError
+from lowerbound.web.steps import Answer, Steps
 
 if TYPE_CHECKING:
     from lowerbound.web.service import Service
@@ -17,19 +18,6 @@ if TYPE_CHECKING:
 MOST_TOGETHER = 1024
 #: Uses whose requests may be answered together, and the argument that holds their rows.
 ROWS = {"encode": "examples", "decode": "latents"}
-
-Answer = dict[str, Any]
-#: An answer that takes long: it pauses between steps of some hundredths of a second.
-Steps = Generator[None, None, Answer]
-
-
-def finish(steps: Generator[None, None, Any]) -> Any:
-    """Take all steps at once, and return what they end with."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
 
 
 class Worker:
