@@ -222,7 +222,7 @@ class Service:
         elif self.schema.is_table and all(isinstance(row, Mapping) for row in given):
             names = list(dict.fromkeys(str(name) for row in given for name in row))
             columns = {name: _column([row.get(name) for row in given], name) for name in names}
-            source: Any = pyarrow.table(columns)
+            source = pyarrow.table(columns)
         else:
             source = numbers(given, "examples")
         return read_examples(source, self.schema)[0].load()
