@@ -87,8 +87,9 @@ class DiscretizedLogistic(Distribution):
         """E[x] in levels: sum over k >= 1 of P(x >= k)."""
         total = torch.zeros_like(self.location)
         rate = torch.exp(-self.log_scale)
-        ends = (torch.arange(1, self.levels, device=total.device) - 0.5) * self._step - 1.0
-        for some in ends.to(total.dtype).reshape(-1, *[1] * total.ndim).split(LEVELS_AT_ONCE):
+        levels = torch.arange(1, self.levels, dtype=total.dtype, device=total.device)
+        ends = (levels - 0.5) * self._step - 1.0
+        for some in ends.reshape(-1, *[1] * total.ndim).split(LEVELS_AT_ONCE):
             centre = (self.location - some) * rate
             # beyond 80 nothing is added, but subnormal float32 would make this ten times slower
             total = total + torch.sigmoid(centre.clamp(-80.0, 80.0)).sum(dim=0)
