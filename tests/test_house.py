@@ -333,6 +333,7 @@ def test_importing_everything_changes_nothing_in_the_process() -> None:
     assert changed_by(IMPORT_ALL) == []
 
 
+@pytest.mark.slow
 def test_a_planted_change_of_the_process_is_seen() -> None:
     planted = """
 torch.set_default_dtype(torch.float64)

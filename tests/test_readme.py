@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # pages that train several models are run with the slow tests
 LONG = [
-    *(ROOT / "docs" / name for name in ("scaling.md", "uses.md")),
+    *(ROOT / "docs" / name for name in ("evaluation.md", "scaling.md", "uses.md")),
     *(ROOT / "docs" / "tutorials").glob("*.md"),
 ]
 MARKED = [

@@ -91,6 +91,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights() -> None:
     assert killed == len(calls) + 2, codes  # all of them hit
 
 
+@pytest.mark.slow
 def test_it_does_with_early_stopping_and_after_random_delays() -> None:
     chance = random.Random(1)
     kills = [[["after", chance.uniform(0, 0.15)] for _ in range(2)] for _ in range(2)]

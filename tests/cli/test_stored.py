@@ -75,6 +75,7 @@ def test_rows_are_packed_and_trained_on(lowerbound):
     assert "is truncated" in lowerbound("fit", "--resume", "run", "--epochs", "3").err
 
 
+@pytest.mark.slow
 def test_killed_inside_an_epoch_it_goes_on_to_the_same_weights():
     """Processes that are killed at the 9th, 30th and 51st rename, of which an epoch has ten."""
     plan = [

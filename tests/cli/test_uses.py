@@ -268,6 +268,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is(lowerbound, images: P
     assert done.out == "" and done.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_full_leaves_out_what_the_data_does_not_allow(lowerbound, images: Path) -> None:
     asked = ("--samples", 5, "--simulated", 2, "--ais", 2, "--gaps", 2)
     done = lowerbound("evaluate", images, "--full", *asked)

@@ -25,6 +25,7 @@ def learned() -> lb.AutoVAE:
     return vae.set_params(settings={"hidden": (64,)}).fit(low_rank(1000))
 
 
+@pytest.mark.slow
 def test_reconstructions_of_new_low_rank_data_are_as_close_as_its_noise(learned) -> None:
     x = low_rank(500)
     error = learned.inverse_transform(learned.transform(x)) - x

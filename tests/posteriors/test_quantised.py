@@ -191,6 +191,7 @@ def two_parts():
     return model, data
 
 
+@pytest.mark.slow
 def test_a_refitted_law_of_codes_gains_what_they_tell_of_each_other_and_is_kept(tmp_path):
     model, data = two_parts()
     found = refit(model, data, "auto")

@@ -31,6 +31,7 @@ def bounds(run: Path) -> list[float]:
     return [json.loads(line)["held_out"]["bound"] for line in lines]
 
 
+@pytest.mark.slow
 def test_a_fit_by_two_is_that_of_one(launched, table: Path, tmp_path: Path, capfd) -> None:
     fit = ["fit", table, "--epochs", "2", *SMALL, "--out"]
     two = launched(*CLI, *fit, "two", "--json").ended()

@@ -45,6 +45,7 @@ def test_the_decoder_is_told_in_the_units_of_the_data():
     check_close(law.stddev, scale.expand_as(law.stddev), "s", 1e-6, "plain")
 
 
+@pytest.mark.slow
 def test_training_reaches_the_maximum_on_iris():
     # measured: 2e-5 nats short; a hundredth of a nat is what is promised
     entry = entry_named("ppca-iris-2")

@@ -114,6 +114,7 @@ def check_learned(name: str, latents: int, samples: int, training: Training, deg
     assert math.degrees(math.asin(sine_of(best.weight, found.weight))) < degrees
 
 
+@pytest.mark.slow
 def test_a_trained_linear_vae_reaches_the_maximum_likelihood_of_iris():
     training = Training(
         epochs=400, batch_size=150, learning_rate=0.03, final_rate=0.0, average=0.98

@@ -147,6 +147,7 @@ def test_the_state_of_other_parameters_is_refused_and_nothing_changes(spoil):
     assert optimizer.rate == Training().learning_rate
 
 
+@pytest.mark.slow
 def test_a_training_that_is_not_compiled_does_not_import_the_compiler():
     """It takes over a second, many times as long as this training."""
     program = """

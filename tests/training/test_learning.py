@@ -55,6 +55,7 @@ def maximum(x: np.ndarray, latents: int) -> float:
     return float(-0.5 * (np.log(2 * np.pi * spectrum).sum() + len(values)))
 
 
+@pytest.mark.slow
 def test_a_linear_vae_learns_probabilistic_pca():
     x = torch.tensor(load_iris().data, dtype=torch.float32)
     x = (x - x.mean(dim=0)) / x.std(dim=0)

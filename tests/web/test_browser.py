@@ -104,6 +104,15 @@ def test_every_view_opens_and_says_nothing_in_the_console(open_page, kind):
         assert page.text_content("#message") in ("", None)
 
 
+def until(page, words, arg=None):
+    """Wait for a condition; `wait_for_function` would evaluate a string, which is forbidden."""
+    for _ in range(1200):
+        if page.evaluate(words, arg):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never: {words}")
+
+
 CHANGES = """([place, before]) => {
     const one = document.querySelector(place);
     const now = one.querySelector("canvas")?.toDataURL() ?? one.textContent;
@@ -122,7 +131,7 @@ PLACE = """(index) => import("/page.js").then(({ run, state }) => {
 
 def _changes(page, place, before):
     """Wait until something else than `before` is shown, and return it."""
-    page.wait_for_function(CHANGES, arg=[place, before])
+    until(page, CHANGES, [place, before])
     return _picture(page, place)
 
 
@@ -185,7 +194,7 @@ def test_the_address_restores_the_view(open_page):
     page.click("#tab-fill")
     page.locator("#rubber").click(position={"x": 100, "y": 100})
     page.locator("#filled .card").nth(7).wait_for()
-    page.wait_for_function("new URLSearchParams(location.hash.slice(1)).get('gap')")
+    until(page, "new URLSearchParams(location.hash.slice(1)).get('gap')")
     tail = page.evaluate("location.hash")
     again = open_page("image", tail)
     again.locator("#filled .card").nth(7).wait_for()
@@ -230,7 +239,7 @@ def test_a_narrow_screen_has_no_sideways_scrolling(open_page):
     page.set_viewport_size({"width": 360, "height": 740})
     for view in ("map", "units", "between", "fill", "odd", "new"):
         page.click(f"#tab-{view}")
-        page.wait_for_function("document.documentElement.clientWidth <= 360")
+        until(page, "document.documentElement.clientWidth <= 360")
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, view
 
 
@@ -283,7 +292,7 @@ def test_rows_are_made_under_a_condition(open_page):
     assert page.locator("#made tr:first-child td").all_text_contents() == ["oak"] * 4
     page.fill("#where", "kind=beech")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.getElementById('message').textContent.includes('beech')")
+    until(page, "document.getElementById('message').textContent.includes('beech')")
     assert ["422" in words for words in open_page.said] == [True]
     open_page.said.clear()
 
@@ -301,7 +310,7 @@ def test_an_example_is_chosen_in_both_runs_at_once(open_page):
     page.focus("#pair-b")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.getElementById('pair-b-score').textContent.includes('nats')")
+    until(page, "document.getElementById('pair-b-score').textContent.includes('nats')")
     scores = [page.text_content(f"#pair-{side}-score") for side in "ab"]
     assert scores[0] == scores[1]  # the two are the same run
 
