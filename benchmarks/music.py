@@ -153,7 +153,7 @@ def main():
         rows = [row for row in rows if any(row[k] != v for k, v in key.items())]
         rows.append({**key, **found, **when})
         print(rows[-1], flush=True)
-        results.write("music", {"unit": "nats a step", "rows": rows})
+        results.write("music", {"command": when["command"], "unit": "nats a step", "rows": rows})
 
 
 if __name__ == "__main__":

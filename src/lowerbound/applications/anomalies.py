@@ -29,7 +29,7 @@ class Calibration:
     Attributes:
         scores: Of the held-out rows, `(n,)`, nats, ascending.
         medians: Of -log p(x_j | x_-j) over them, `(cells,)`, nats; nan where nothing was looked at.
-        costs: What a cell adds to a row's score when it is observed, on average, `(cells,)`, nats;
+        costs: Nats that a cell adds to a row's score when it is observed, on average, `(cells,)`;
             0 where that is not known.
         samples: Draws of z for each row.
         seed: Of the noise, which all rows share.
@@ -55,8 +55,8 @@ class Anomalies:
         cells: -log p(x_j | the other cells) above the held-out median of its column,
             `(N, *event)`, nats; nan for a gap. They need not add up to the score. A word that
             training never saw has the chance of all such words.
-        constants: The same for the columns that never varied in training, `(N, C)`, nats; nan where
-            they still do not. None if none varies.
+        constants: Costs likewise for the columns that never varied in training, `(N, C)`, nats;
+            nan where they still do not. None if none varies.
     """
 
     score: Tensor
@@ -233,7 +233,7 @@ def _cells(
 
 
 def _costs(model: Model, rows: Source, samples: int, seed: int) -> Tensor:
-    """What an observed cell adds to the score on average, `(cells,)`: a ridge regression.
+    """Fit what an observed cell adds to the score on average, `(cells,)`: a ridge regression.
 
     Each row counts as it is and with a share of its cells hidden, uniform from none to all.
     """

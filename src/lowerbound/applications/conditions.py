@@ -30,7 +30,7 @@ FURTHEST = 10_000
 
 @dataclass(frozen=True)
 class Condition:
-    """What is told of one cell.
+    """A condition on one cell.
 
     Args:
         cell: Its place in an example that is flattened.
@@ -163,7 +163,7 @@ def generate_where(
         model: A trained model.
         count: How many.
         conditions: At most one for each cell.
-        schema: What an example is.
+        schema: Schema of an example.
         gaps: The law of gaps that was fitted to the model; None for rows without any.
         samples: Proposals of z.
         seed: Of the draws; None for fresh ones.

@@ -37,7 +37,7 @@ def generate(
         token_temperature: Divides the logits of tokens that are drawn, of texts and tunes,
             positive. Less gives tokens that are more usual; z is drawn as ever.
         seed: Of the draws; None for a fresh one.
-        condition: What a conditional model is told of each, codes `(count, C)`; None for draws
+        condition: Codes that a conditional model is told of each, `(count, C)`; None for draws
             from its p(x).
 
     Returns:
@@ -121,7 +121,7 @@ def decode(
         z: All groups in a row, `(N, D)`, as `encode` gives them; or `(N, *shape)` by group.
         draw: Draw x from p(x|z) instead of giving its mean, or the most probable class.
         seed: Of the draw; None for a fresh one.
-        condition: What a conditional model is told of each, codes `(N, C)`.
+        condition: Codes that a conditional model is told of each, `(N, C)`.
 
     Returns:
         `(N, *event)`, in the units of the data, on the CPU.

@@ -31,7 +31,7 @@ class Imputed:
         x: The examples, `(N, *event)`, float64; observed cells hold what they held.
         row: Of each of the `G` gaps, its example, `(G,)`.
         cell: Its place in an example that is flattened, `(G,)`.
-        value: What was put there, `(G,)`.
+        value: The value put there, `(G,)`.
         spread: Standard deviation of the cell given the observed ones, or, where the value is the
             most frequent one, the chance that it is another, `(G,)`.
         low: 5 % quantile of the draws, `(G,)`.
@@ -78,7 +78,7 @@ def impute(
         model: A trained model; or several that were trained on resamples of the data, whose
             differences then are part of the spread, as they should be with few rows.
         examples: `N` examples with gaps.
-        schema: What they are.
+        schema: Their schema.
         samples: Draws `K` for each row and model; 100 at least for figures that count.
         draws: Multiple imputations `M`.
         point: The value of a gap: "mean", "median" or "mode" of the draws; "auto" for the mean of

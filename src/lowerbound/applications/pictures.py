@@ -21,7 +21,7 @@ def to_pixels(x: Tensor, schema: Schema) -> np.ndarray:
 
     Args:
         x: `(N, C, H, W)`.
-        schema: What the data is; it must be images.
+        schema: Schema of the data; it must be images.
 
     Returns:
         `(N, H, W, C)` uint8, with C of 1 or 3; other numbers of channels are shown side by side

@@ -87,7 +87,7 @@ def weigh(
         model: In evaluation mode.
         batch: `B` examples, on its device.
         samples: Number `K` of draws for each.
-        look: What is kept of p(x|z).
+        look: Takes what is kept from p(x|z).
         draws: Most draws that are decoded at a time; None for all.
         seed: All rows then meet the same noise, which follows from it: what a row gets depends on
             no other row. None for noise of the random state, independent between rows.

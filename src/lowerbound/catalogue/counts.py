@@ -29,7 +29,7 @@ def count_vae(
     """Assemble a VAE for counts.
 
     Args:
-        schema: What the data is.
+        schema: Schema of the data.
         samples: Draws of z for each example.
         beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.
         **parts: Of the model: see `flat`.

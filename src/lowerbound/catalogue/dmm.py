@@ -30,7 +30,7 @@ def deep_markov(
     """Assemble a deep Markov model.
 
     Args:
-        schema: What the data is: series.
+        schema: Schema of the data: series.
         latents: Latent units of a step; 16 if none.
         likelihood: p(x|z): one law for all cells, or that of their kind if "auto".
         hidden: Units of each direction of the encoder, and of the hidden layers.
@@ -93,7 +93,7 @@ def dmm(
     """Assemble a deep Markov model that is trained on the ELBO.
 
     Args:
-        schema: What the data is.
+        schema: Schema of the data.
         beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.
         alone: With `context`, the fraction that the decoder is trained alone, in place of that.
         **parts: Of the model: see `deep_markov`.

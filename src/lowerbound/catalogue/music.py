@@ -36,7 +36,7 @@ def music_vae(
     """Assemble a VAE of tunes that is trained in stages (`objectives.Staged`).
 
     Args:
-        schema: What the data is.
+        schema: Schema of the data.
         beta: Price of a nat of rate in the end: below 1 tunes come back more exactly, and what is
             maximised is no bound.
         alone: Fraction of the training that the decoder is alone.

@@ -35,7 +35,7 @@ def series_vae(
     """Assemble a VAE of series, which is trained on the ELBO.
 
     Args:
-        schema: What the data is: series.
+        schema: Schema of the data: series.
         order: Steps before that a deviation from the mean follows on from, where values are reals
             of a Gaussian law; 0 for independent ones. 8 if none, for windows of 1,024 cells at
             most: the law is of all of them together.

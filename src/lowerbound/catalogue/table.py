@@ -37,7 +37,7 @@ def table(
     """Assemble a VAE for the columns of a table.
 
     Args:
-        schema: What the data is.
+        schema: Schema of the data.
         samples: Draws of z for each example; of more than one the importance-weighted bound is
             made, which takes more time and learns more.
         beta_warm_up: Fraction of the training over which the weight of the rate rises to 1.

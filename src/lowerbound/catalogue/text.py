@@ -38,7 +38,7 @@ def sequences(
     """Assemble a VAE of sequences.
 
     Args:
-        schema: What the data is: texts or tunes.
+        schema: Schema of the data: texts or tunes.
         latents: Number of latent units; 32 if none.
         prior: p(z), the law that latents are drawn from.
         posterior: q(z|x), the law that stands for p(z|x).
@@ -115,7 +115,7 @@ def text_vae(
     """Assemble a VAE of sequences that is trained in stages (`objectives.Staged`).
 
     Args:
-        schema: What the data is.
+        schema: Schema of the data.
         alone: Fraction of the training that the decoder is alone.
         cheap: Fraction up to which a nat of rate costs `price`.
         full: Fraction from which it costs a nat.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from lowerbound.evaluation.disentanglement import Disentanglement
     from lowerbound.runs import Run
 
-#: What --full asks for where nothing else is said.
+#: Numbers that --full stands for where nothing else is said.
 FULL = {"samples": 5000, "quality": 1000, "examples": 100}
 #: Most rows that --synthetic makes.
 MOST_ROWS = 10_000

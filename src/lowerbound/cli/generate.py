@@ -153,7 +153,7 @@ def command(
 def _conditions(
     schema: "Schema", where: list[str], like: str | None, vary: str | None
 ) -> "list[Condition]":
-    """What is told of the cells."""
+    """Collect the facts told of the cells."""
     from lowerbound.applications import Condition, condition_of
     from lowerbound.cli.sources import read_for
     from lowerbound.errors import UnknownNameError

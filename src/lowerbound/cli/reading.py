@@ -39,7 +39,7 @@ _OPTIONS: tuple[tuple[str, Any, str | None, str], ...] = (
     ("window", int, "STEPS", "Recordings are cut into windows of so many steps."),
     ("stride", int, "STEPS", "From one window to the next; half a window if left out."),
 )  # fmt: skip
-#: Those of new data for a run, which is otherwise read as that of its training.
+#: Options of new data for a run, which is otherwise read as that of its training.
 _NEW = (
     *(one for one in _OPTIONS if one[0] in ("gaps", "column")),
     ("allow-missing", bool, None, "Columns of the model that DATA lacks are all gaps."),

@@ -77,8 +77,8 @@ def as_table(x: np.ndarray, schema: Schema, windows: np.ndarray | None) -> dict[
 
     Args:
         x: The windows.
-        schema: What they are.
-        windows: What each is called; None to number them.
+        schema: Their schema.
+        windows: Their names; None to number them.
     """
     count, steps, _ = x.shape
     names = np.arange(count) if windows is None else windows

@@ -99,8 +99,8 @@ def compare_runs(
 
     Args:
         *runs: At least 2 loaded runs or directories.
-        data: What to compare on, as `Data` or anything `read` takes; the runs' own test examples
-            if None. What a run was trained or validated on is left out.
+        data: Examples to compare on, as `Data` or anything `read` takes; the runs' own test part
+            if None. Examples that a run was trained or validated on are left out.
         samples: Draws of z for each example.
         device: Where to put runs that are given by their directories.
         progress: Called with (runs done, runs in all).

@@ -14,7 +14,7 @@ class Batch:
         x: The data `(B, *event)`, in the schema's dtype and never rescaled.
         observed: Which cells are known, bool `(B, *event)`; None when all are. Missing means
             False here, never NaN in `x`.
-        condition: What a conditional model is told, `(B, ...)`.
+        condition: Codes that a conditional model is told, `(B, ...)`.
 
     Example:
         >>> batch = Batch(torch.ones(2, 3), observed=torch.tensor([[True, True, False]] * 2))
@@ -30,7 +30,7 @@ class Batch:
         return self.x.shape[0]
 
     def to(self, device: torch.device | str) -> "Batch":
-        """The same batch on another device."""
+        """Move the batch to another device."""
         return Batch(
             self.x.to(device),
             None if self.observed is None else self.observed.to(device),

@@ -50,5 +50,5 @@ class Conditional(nn.Module, ABC):
         Args:
             x: Values, `(N, *event)`.
             observed: Which of them count, bool; None for all.
-            name: What they are called in the message.
+            name: Their name in the message.
         """

@@ -92,7 +92,7 @@ class Model(nn.Module, ABC):
             choose: From a group's name, its p and its q to its value. Values may have any leading
                 axes that the laws of the groups below then have, too.
             batch: `B` examples for q; None where there is no data: each q is then None.
-            condition: What a conditional model is told, `(B, ...)`.
+            condition: Codes that a conditional model is told, `(B, ...)`.
         """
 
     def describe(self) -> list[Factor]:
@@ -109,7 +109,7 @@ class Model(nn.Module, ABC):
         Args:
             x: Examples, `(N, *event)`.
             observed: Which of their cells count, bool; None for all.
-            name: What they are called in the message.
+            name: Their name in the message.
         """
 
     def with_prior(self, prior: Conditional) -> "Model":
@@ -214,7 +214,7 @@ class Model(nn.Module, ABC):
             count: Number `N` of draws.
             temperature: Factor on the spread of every p(z_l | groups above); 1 is the model.
             given: Groups that are not drawn, `(N, *shape)` by name.
-            condition: What a conditional model is told, `(N, ...)`.
+            condition: Codes that a conditional model is told, `(N, ...)`.
 
         Raises:
             SettingError: A temperature other than 1 for a law without a scale.

@@ -1,4 +1,4 @@
-"""What a conditional model is told of an example."""
+"""Conditions: facts that a model is told of an example."""
 
 from collections.abc import Mapping, Sequence
 

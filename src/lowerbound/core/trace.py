@@ -1,4 +1,4 @@
-"""What a model hands to an objective, and what an objective hands back."""
+"""Trace, which a model hands to an objective, and Bound, which comes back."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

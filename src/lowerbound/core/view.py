@@ -1,4 +1,4 @@
-"""What an encoder sees of a batch."""
+"""View: a batch as an encoder sees it."""
 
 from collections.abc import Mapping
 

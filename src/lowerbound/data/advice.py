@@ -1,4 +1,4 @@
-"""What the owner of the data may want to change in them before training."""
+"""Advice to the owner of data on changes before training."""
 
 import math
 

@@ -32,7 +32,7 @@ def coerce(
     again, and it is said where it now does.
 
     Args:
-        raw: What a reader found.
+        raw: The findings of a reader.
         schema: Of the model that will get them.
         binarize: Cut at half of the range, for a binary schema; a schema of binarised data does
             so by itself, and one of data drawn from grey levels draws them, the same each time.

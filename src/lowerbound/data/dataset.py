@@ -18,12 +18,12 @@ class Data:
     """A data set, ready to train on.
 
     Args:
-        schema: What an example is; measured on the training split only.
-        train: What the model learns from.
+        schema: Schema of an example; measured on the training split only.
+        train: Examples that the model learns from.
         validation: For early stopping and learning curves.
         test: Touched only when a model is evaluated.
         source: Where it came from, in words.
-        notes: What was noticed or done while reading.
+        notes: Remarks and decisions of reading.
         split: How the splits were made: rule, seed, fractions, counts.
         fingerprint: sha256 over the schema and the contents of all splits.
     """

@@ -22,14 +22,14 @@ class Examples:
         x: The data as stored, `(N, *shape)`.
         observed: Which cells are known, bool `(N, *shape)`; None when all are.
         label: The class of each example, int64 `(N,)`, where the source had classes.
-        label_names: What class 0, 1, ... is called.
-        grey: What the bits of `x` were drawn from, where a training draws them anew; None
-            otherwise.
-        row_names: What each example is called, where the source says it.
-        row_label: What the column of these names is called.
+        label_names: Names of classes 0, 1, ...
+        grey: Grey levels that the bits of `x` were drawn from, where a training draws them anew;
+            None otherwise.
+        row_names: Name of each example, where the source says it.
+        row_label: Name of the column of these names.
         lengths: How much of each example there is, where they differ, `(N,)`: a training puts
             examples of about one length into a batch.
-        token: What each number of a sequence is.
+        token: Name of a number of a sequence.
         unseen: Log p of cells such as training never saw, which are gaps in `x`, and of changes of
             columns that never varied: `(N, D + C)`, nats; None where there are none.
         condition: Codes of what a conditional model is told, int64 `(N, C)`, -1 where it is not.

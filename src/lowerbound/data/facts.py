@@ -92,7 +92,7 @@ class Facts:
 
         Args:
             place: Of the column.
-            column: What its reader knows.
+            column: Facts that its reader knows.
             some: Many of its known cells.
         """
         ends = (float(self.first[place]), float(self.second[place]))

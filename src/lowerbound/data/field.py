@@ -182,7 +182,7 @@ class Constant:
     Args:
         name: The column's name.
         position: Its place, from 0, among all columns, those left out included.
-        value: What every example holds there: a number (an int is written as one), a word, or
+        value: The value of every example there: a number (an int is written as one), a word, or
             None where it was always empty.
         known: Rows that hold it.
     """
@@ -264,7 +264,7 @@ class Derived:
 
     @property
     def rule(self) -> str:
-        """What it follows from, in words."""
+        """Columns that it follows from, in words."""
         if self.keys:
             return f"each {self.of[0]} has one {self.name}"
         parts = [

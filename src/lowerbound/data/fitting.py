@@ -44,8 +44,8 @@ class Fitting:
     """All that is done to rows; it refuses what the schema cannot hold.
 
     Args:
-        schema: What the rows become.
-        where: What messages call their source.
+        schema: Schema that the rows are fitted to.
+        where: Name of their source in messages.
         found: Type of the numbers as found.
         columns: Places of the schema's columns among those found, -1 for one that is not there;
             None where these are the same.
@@ -56,7 +56,7 @@ class Fitting:
         derived: Columns that follow from others, their places among those found, and their codes.
         halved: Whether cells are 0 and 255 in all rows, and become 0 and 1.
         cut: Above which number a cell becomes 1; None where cells are not cut.
-        drawn: What is 1 for certain where cells become 0 or 1 by a draw; None where not.
+        drawn: The level that is 1 for certain where cells become 0 or 1 by a draw; else None.
         grey: Whether cells stay grey levels, from which others draw 0 or 1.
         masked: Whether cells may be unknown; then examples have a mask.
     """

@@ -38,9 +38,9 @@ def traits_of(seen: Seen, told: str | None, where: str) -> tuple[str, Traits, st
     """Decide the kind of a column, its traits and the reason.
 
     Args:
-        seen: What is known of it.
+        seen: Facts known of it.
         told: The kind that a person says.
-        where: What messages call the source.
+        where: Name of the source in messages.
 
     Raises:
         SettingError: There is no such kind.

@@ -73,7 +73,7 @@ def _digits(alphabets: tuple[str, ...]) -> int:
 def new_ids(column: LeftOut, count: int, seed: int = 0) -> np.ndarray:
     """Make ids by the pattern of a column, all different, `(count,)`.
 
-    Those of a numbered column go on where it ended. Other whole numbers lie beyond the greatest
+    Ids of a numbered column go on where it ended. Other whole numbers lie beyond the greatest
     one, and are new for certain; words are drawn, place by place, from the characters seen there.
     """
     generator = np.random.default_rng(seed)

@@ -37,7 +37,7 @@ MANY, FEW = 500_000, 20_000
 
 @dataclass(frozen=True)
 class Told:
-    """What all cells of data without names are, or a table as one."""
+    """Infer the kind of all cells of data without names, or of a table as one."""
 
     kind: str
     levels: int | None
@@ -50,7 +50,7 @@ def infer(raw: Raw, facts: Facts, binarize: Binarize = False) -> tuple[Schema, t
     """Decide what `raw` is; see above.
 
     Args:
-        raw: What a reader found; its `reading` may say kinds of columns.
+        raw: The findings of a reader; its `reading` may say kinds of columns.
         facts: About all its rows.
         binarize: Make every cell 0 or 1, at half of its range, or "dynamic": by a draw.
 

@@ -159,10 +159,10 @@ def measure(schema: Schema, train: Iterable[Block], where: str) -> tuple[Schema,
     much; categories have none. Bits that are drawn have the mean of their chances.
 
     Args:
-        schema: What rows are.
+        schema: Schema of the rows.
         train: All rows of the training part, as the schema stores them; grey levels where others
             draw bits from these.
-        where: What messages call the data.
+        where: Name of the data in messages.
 
     Returns:
         The schema with its measures, and what was noticed.

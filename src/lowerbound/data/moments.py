@@ -24,7 +24,7 @@ UNITS: Mapping[str, int] = {
 }
 TYPES = ("date", "timestamp", "time", "duration")
 EPOCHS: Mapping[str, int] = {"epoch s": 1_000_000, "epoch ms": 1_000}
-#: What a column name says of whole numbers that count seconds from 1970.
+#: Words in a column's name for whole numbers that count seconds from 1970.
 NAMED_TIME = ("time", "date", "stamp", "ts", "epoch", "created", "updated", "modified", "seen")
 EPOCH = datetime(1970, 1, 1)
 FIRST, LAST = (round((year - EPOCH) / timedelta(microseconds=1)) for year in (

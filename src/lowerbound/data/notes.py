@@ -1,4 +1,4 @@
-"""What a reader did to the data that its owner should know, counted and with examples."""
+"""Remarks on the reading of data that its owner should know, counted and with examples."""
 
 from dataclasses import dataclass, field
 

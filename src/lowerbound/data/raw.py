@@ -1,4 +1,4 @@
-"""What a reader hands over before anything has been decided about it."""
+"""Data as a reader hands it over, before anything has been decided about it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -43,23 +43,23 @@ class Raw:
     """Numbers as they were found, all parts one below the other.
 
     Args:
-        where: What messages call the source.
+        where: Name of the source in messages.
         rows: `N` rows `(D,)`, `(T, C)` or `(C, H, W)`: the reader has decided what axes mean.
         names: The column names of a table.
         columns: The columns of a table whose reader knows more of them than their names.
         part: Int8 `(N,)`: TRAIN, VALIDATION or TEST where the source says so; None where not.
         label: Classes `(N,)`, whole numbers of any width.
-        label_names: What the classes are called.
+        label_names: Names of the classes.
         levels: How many levels the cells have, where the source knows it (digits: 17).
         pictures: Whether the values were decoded from picture files (uint8, `(C, H, W)`).
-        row_names: What each row is called, where the source says it: file names, an index.
-        row_label: What the column of these names is called.
-        notes: What the reader noticed.
+        row_names: Name of each row, where the source says it: file names, an index.
+        row_label: Name of the column of these names.
+        notes: Remarks of the reader.
         reading: The decisions it took, by which new data are read alike.
         kind: The kind of all cells, where the format says it.
         order: Names of all columns of a table, those left out included, in their first order.
         left_out: Columns of which `rows` has no cells, since no model can learn them.
-        conditions: What a model is told of each row and does not explain.
+        conditions: Facts that a model is told of each row and does not explain.
         condition: Codes, or numbers, of these, int64 `(N, C)`; -1 where not known.
     """
 

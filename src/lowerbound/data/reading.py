@@ -15,7 +15,7 @@ Decimal = Literal[".", ","]
 Files = Literal["examples", "rows"]
 Intensity = Literal["bytes", "levels", "reals"]
 
-#: What is told of one kind of source alone.
+#: Options of one kind of source alone.
 ONLY = {
     "table": {"header", "decimal", "row_names", "columns", "time", "device"},
     "picture": {"image_size", "fit", "pages", "intensity", "low", "high"},
@@ -25,7 +25,7 @@ ONLY = {
 KINDS_ARE = {"categorical": "words or numbers"} | dict.fromkeys(
     ("real", "count", "ordinal", "whole", "positive", "bounded", "cyclic"), "numbers"
 )
-#: What a column can be said to be, beside its kind: ids, free text, or nothing of interest.
+#: Descriptions of a column beside its kind: ids, free text, or nothing of interest.
 LEFT_OUT = ("id", "text", "skip")
 AXES = {
     "hw": "grey images of height and width",
@@ -53,7 +53,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Said:
-    """What a person says that a column is.
+    """A column as a person describes it.
 
     Args:
         column: The column's name.
@@ -100,7 +100,7 @@ class Reading:
         decimal: "." or ",": how a text table writes numbers.
         row_names: Column that names the rows; "" for none.
         gaps: Codes that stand for a missing cell.
-        columns: What a person says that columns are.
+        columns: Kinds that a person gave to columns.
         files: In a folder of arrays or tables, whether a file is one example or holds rows.
         longest: Bytes of the longest text that is kept, sixteenths of the longest tune.
         bars: Of a window of music; 2 if none.
@@ -112,8 +112,8 @@ class Reading:
         step: From one time to the next, in units of the column of times or in microseconds.
         sensors: Columns that are the channels, in this order.
         written: How columns are written, where other data decided it.
-        condition: What a model is told of an example and does not explain: "class"; a column of
-            a table, or about single cells, such as "batch".
+        condition: Facts that a model is told of an example and does not explain: "class"; a column
+            of a table, or about single cells, such as "batch".
         most_genes: Genes of single cells that are kept, the most variable; 2000 if none.
         genes: Names of the genes that were kept, in their order.
         recorded: Whether the decisions were taken for other data: those that do not fit give way.

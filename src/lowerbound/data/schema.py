@@ -1,4 +1,4 @@
-"""What the data is: its fields, and what was left out as constant."""
+"""Schema of data: its fields, and constants that were left out."""
 
 import math
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from lowerbound.errors import DataError, ShapeError
 
 @dataclass(frozen=True)
 class Schema:
-    """What one packed example is.
+    """Schema of one packed example.
 
     Args:
         fields: The parts, in the order of their cells; those of a table may differ in kind.
@@ -27,7 +27,7 @@ class Schema:
             vectors and tables.
         constants: Columns left out, by position.
         threshold: Where the source was binarised (`x > threshold` is 1); None when it was not.
-        precision: What reals are stored in.
+        precision: Type that reals are stored in.
         white: Where the source was drawn 0 or 1 by its grey levels (a level g is 1 with chance
             g / white), the level that is 1 for certain; None when it was not.
         reading: Decisions by which the source was read, and new data are read alike.

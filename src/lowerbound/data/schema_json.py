@@ -34,8 +34,8 @@ def from_json(kind: type[T], document: object, what: str) -> T:
 
     Args:
         kind: The dataclass.
-        document: What a file held.
-        what: What messages call it.
+        document: Contents of a file.
+        what: Its name in messages.
 
     Raises:
         DataError: A key, type, range or size is wrong.

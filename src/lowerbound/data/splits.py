@@ -95,7 +95,7 @@ class Split:
         train: Rows of the training part in the order of their hashes; None where not all hashes
             were kept: all others, in their own order.
         record: How the split was made, for the run.
-        notes: What was noticed.
+        notes: Remarks.
     """
 
     held: dict[int, np.ndarray]
@@ -114,7 +114,7 @@ def split(hashes: Hashes, *, where: str, row_bytes: int = 1, test: bool = True) 
 
     Args:
         hashes: Of all examples.
-        where: What to call the data in messages.
+        where: Name of the data in messages.
         row_bytes: Of an example.
         test: Whether to make a test part; a caller may keep his own.
 

@@ -31,7 +31,7 @@ class Survey:
         facts: About all rows.
         schema: Measured on the training part.
         split: Which rows go where.
-        notes: What was noticed or done.
+        notes: Remarks and decisions.
         fingerprint: Over the contents of all rows, their parts and classes; on disk over their
             order, too.
     """

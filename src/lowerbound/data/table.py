@@ -97,7 +97,7 @@ def _held(constant: Constant, count: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Words:
-    """What is written into the gaps, by column: rows, and a text or value for each."""
+    """Values that are written into the gaps, by column: rows, and a text or value for each."""
 
     rows: dict[str, np.ndarray]
     values: dict[str, np.ndarray]

@@ -99,13 +99,13 @@ class Codes(CodeLaw):
 class Settled(Distribution):
     """q(z|x) that gives one value of codes, and nothing else, to each example.
 
-    Its log-probability is 0 there, as an entropy of nothing is. What pulls codes and encoder to
+    Its log-probability is 0 there, as an entropy of nothing is. The pull of codes and encoder on
     each other is no part of a bound: it is a term of log q whose value is 0 and which has the
     gradient alone.
 
     Args:
         value: z, `(B, D)`, with the gradient that the encoder shall receive.
-        pull: What is to fall besides minus the bound, `(B,)`, nats; None for nothing.
+        pull: A loss besides minus the bound, `(B,)`, nats; None for nothing.
     """
 
     has_rsample = True

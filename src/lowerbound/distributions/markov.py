@@ -13,7 +13,7 @@ from lowerbound.distributions.independent import accumulate
 from lowerbound.distributions.normal import LOG_NORMALIZER
 
 #: From z_{t-1}, `(..., n, Z)`, and the places of the steps t to the mean and the standard
-#: deviation of z_t. What stands before the first step is 0.
+#: deviation of z_t. The step before the first is 0.
 Step = Callable[[Tensor, slice], tuple[Tensor, Tensor]]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-#: What pieces may lie in: a word and the space before it, or further spaces.
+#: Stretches that pieces may lie in: a word and the space before it, or further spaces.
 WORD = re.compile(rb" ?[^ ]+| ")
 #: The pieces that are bytes; 0 ends a text.
 BYTES = 256

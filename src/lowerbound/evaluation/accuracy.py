@@ -16,7 +16,7 @@ def accuracy(model: Model, examples: Source) -> Estimate | None:
 
     Args:
         model: Any; None is returned for one without a latent class "y".
-        examples: Those whose class is not known are passed over.
+        examples: Labelled; examples without a known class are passed over.
     """
     if "y" not in model.latents:
         return None

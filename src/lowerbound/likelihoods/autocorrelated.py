@@ -9,7 +9,7 @@ from lowerbound.distributions.autocorrelated import Whitener
 from lowerbound.errors import ShapeError
 from lowerbound.likelihoods.gaussian import check_finite
 
-#: What weights and logarithms of scales are multiplied by, so that they learn faster: they start
+#: Factor on weights and logarithms of scales, so that they learn faster: they start
 #: far from where they end.
 PACE = 10.0
 #: The least log scale, in units of the data.

@@ -14,7 +14,7 @@ from lowerbound.errors import SupportError
 
 @dataclass(frozen=True)
 class Site:
-    """What the builder of a law is told of the cells that it is for.
+    """Facts that the builder of a law is told of its cells.
 
     Attributes:
         kind: A row of `lowerbound.data.KINDS`.

@@ -34,7 +34,7 @@ class Constrained(Model):
 
     @property
     def latents(self) -> Mapping[str, Space]:
-        """Those of the model inside."""
+        """Latents of the model inside."""
         return self.model.latents
 
     def descend(

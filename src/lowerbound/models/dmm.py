@@ -24,7 +24,7 @@ class DeepMarkov(Model):
         transition: p(z_t|z_{t-1}).
         reader: As `StepReader`: gate, shift and spread of q at each step, `(3, Z)` numbers.
         likelihood: p(x|z), from z flattened to `(..., T Z)`.
-        view: What the reader sees of a batch: `(B, n T, C)`, cells and their mask one below the
+        view: The reader's view of a batch: `(B, n T, C)`, cells and their mask one below the
             other.
         steps: T of series that are drawn; others are as long as they are.
         units: Z.

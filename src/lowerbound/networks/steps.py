@@ -39,7 +39,7 @@ class StepReader(nn.Module):
         """Map steps `(B, T, inputs)` to `(B, T, *outputs)`.
 
         Args:
-            x: What is seen of the steps.
+            x: Numbers seen of the steps.
             lengths: Steps of each series, `(B,)`; None where all have T.
         """
         if lengths is None:
@@ -90,7 +90,7 @@ class Transition(nn.Module):
 
 
 class PerStep(Network):
-    """The same network at each step: from latents `(T Z,)` to `parameters` series.
+    """One network for each step: from latents `(T Z,)` to `parameters` series.
 
     Args:
         units: Z.

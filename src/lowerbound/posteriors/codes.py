@@ -3,12 +3,12 @@
 from torch import Tensor, nn
 from torch.distributions import Bernoulli
 
-from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import Independent, OneHot
 from lowerbound.errors import SettingError
+from lowerbound.posteriors.amortised import Amortised
 
 
-class CategoricalPosterior(Conditional):
+class CategoricalPosterior(Amortised):
     """q(z|x) of independent variables, each of which takes one of some classes.
 
     z has one number for each class of each variable: 1 for the class that it takes, else 0.
@@ -33,14 +33,8 @@ class CategoricalPosterior(Conditional):
     formula = "prod_m Cat(z_m; l_m(x))"
     values = "classes"
 
-    @staticmethod
-    def parameters_shape(latents: int) -> tuple[int, int]:
-        """Output shape that the network must have for one example: `(1, D)`."""
-        return (1, latents)
-
     def __init__(self, network: nn.Module, *, classes: int | None = None) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network)
         self.classes = classes
 
     def forward(self, context: Tensor | None = None) -> OneHot:
@@ -49,7 +43,7 @@ class CategoricalPosterior(Conditional):
         return OneHot(logits.unflatten(-1, variables_of(logits.shape[-1], self.classes)))
 
 
-class BernoulliPosterior(Conditional):
+class BernoulliPosterior(Amortised):
     """q(z|x) of independent bits.
 
     Args:
@@ -60,15 +54,6 @@ class BernoulliPosterior(Conditional):
 
     formula = "prod_d Bern(z_d; l_d(x))"
     values = "bits"
-
-    @staticmethod
-    def parameters_shape(latents: int) -> tuple[int, int]:
-        """Output shape that the network must have for one example: `(1, D)`."""
-        return (1, latents)
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
 
     def forward(self, context: Tensor | None = None) -> Independent:
         """The posterior of each x in `context`, `(B, *event)`."""

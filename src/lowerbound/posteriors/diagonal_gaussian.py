@@ -1,14 +1,14 @@
 """The Gaussian posterior with independent units."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import CellNormal, Independent
 from lowerbound.errors import ShapeError
+from lowerbound.posteriors.amortised import Amortised
 from lowerbound.posteriors.scale import positive_scale
 
 
-class DiagonalGaussian(Conditional):
+class DiagonalGaussian(Amortised):
     """q(z|x) = N(m(x), diag s(x)^2), the mean-field Gaussian.
 
     Args:
@@ -30,15 +30,7 @@ class DiagonalGaussian(Conditional):
     """
 
     formula = "N(m(x), diag s(x)^2)"
-
-    @staticmethod
-    def parameters_shape(latents: int) -> tuple[int, int]:
-        """Output shape that the network must have for one example: `(2, D)`."""
-        return (2, latents)
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
+    rows = 2
 
     def forward(self, context: Tensor | None = None) -> Independent:
         """The posterior of each x in `context`, `(B, *event)`."""

@@ -1,19 +1,19 @@
 """Posteriors of heavy tails, of positive numbers and of shares."""
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Dirichlet, Gamma, Laplace
 from torch.nn.functional import softplus
 
-from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import Independent
 from lowerbound.errors import SettingError
+from lowerbound.posteriors.amortised import Amortised
 from lowerbound.posteriors.scale import positive_scale
 
 #: Least concentration: below it many draws are 0 in float32.
 LEAST = 0.1
 
 
-class LaplacePosterior(Conditional):
+class LaplacePosterior(Amortised):
     """q(z|x) = prod_d Laplace(z_d; m_d(x), s_d(x)), with a closed rate under a Laplace prior.
 
     Args:
@@ -23,15 +23,7 @@ class LaplacePosterior(Conditional):
     """
 
     formula = "Laplace(m(x), s(x))"
-
-    @staticmethod
-    def parameters_shape(latents: int) -> tuple[int, int]:
-        """What the network must put out for one example: `(2, D)`."""
-        return (2, latents)
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
+    rows = 2
 
     def forward(self, context: Tensor | None = None) -> Independent:
         """The posterior of each x in `context`, `(B, *event)`."""
@@ -39,7 +31,7 @@ class LaplacePosterior(Conditional):
         return Independent(Laplace(mean, positive_scale(h), validate_args=False), 1)
 
 
-class GammaPosterior(Conditional):
+class GammaPosterior(Amortised):
     """q(z|x) = prod_d Gamma(z_d; a_d(x), b_d(x)), for the prior "gamma".
 
     Args:
@@ -50,16 +42,8 @@ class GammaPosterior(Conditional):
     """
 
     formula = "Gamma(a(x), b(x))"
+    rows = 2
     values = "positive numbers"
-
-    @staticmethod
-    def parameters_shape(latents: int) -> tuple[int, int]:
-        """What the network must put out for one example: `(2, D)`."""
-        return (2, latents)
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
 
     def forward(self, context: Tensor | None = None) -> Independent:
         """The posterior of each x in `context`, `(B, *event)`."""
@@ -67,7 +51,7 @@ class GammaPosterior(Conditional):
         return Independent(Gamma(a, b, validate_args=False), 1)
 
 
-class DirichletPosterior(Conditional):
+class DirichletPosterior(Amortised):
     """q(z|x) = Dirichlet(a(x)), for the prior "dirichlet".
 
     Args:
@@ -81,15 +65,6 @@ class DirichletPosterior(Conditional):
 
     formula = "Dirichlet(a(x))"
     values = "shares"
-
-    @staticmethod
-    def parameters_shape(latents: int) -> tuple[int, int]:
-        """What the network must put out for one example: `(1, D)`."""
-        return (1, latents)
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
 
     def forward(self, context: Tensor | None = None) -> Dirichlet:
         """The posterior of each x in `context`, `(B, *event)`."""

@@ -4,14 +4,14 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import CellNormal, Flow, Independent
 from lowerbound.errors import SettingError, ShapeError
 from lowerbound.flows import Chain, Coupling, Masked, unit_map
+from lowerbound.posteriors.amortised import Amortised
 from lowerbound.posteriors.scale import positive_scale
 
 
-class FlowPosterior(Conditional):
+class FlowPosterior(Amortised):
     """z = f(u; h(x)) with u ~ N(m(x), diag s(x)^2), f coupling layers or autoregressive ones.
 
     f starts as the identity, q(z|x) as the diagonal Gaussian.
@@ -43,11 +43,7 @@ class FlowPosterior(Conditional):
     """
 
     formula = "f(u; h(x)), u ~ N(m(x), diag s(x)^2)"
-
-    @staticmethod
-    def parameters_shape(latents: int) -> tuple[int, int]:
-        """Output shape that the network must have for one example: `(3, D)`."""
-        return (3, latents)
+    rows = 3
 
     def __init__(
         self,
@@ -59,7 +55,7 @@ class FlowPosterior(Conditional):
         units: Literal["affine", "spline"] = "affine",
         width: int = 128,
     ) -> None:
-        super().__init__()
+        super().__init__(network)
         if not (1 <= layers <= 64 and 1 <= width <= 65536):
             raise SettingError(
                 "a flow has from 1 to 64 layers, from 1 to 65536 wide, got "
@@ -67,7 +63,6 @@ class FlowPosterior(Conditional):
             )
         size: int = network.outputs[-1] if latents is None else latents  # type: ignore[index,assignment]
         kind = Coupling if maps == "coupling" else Masked
-        self.network = network
         self.maps = Chain(
             [kind(size, unit_map(units), turn, (width, width), size) for turn in range(layers)]
         )

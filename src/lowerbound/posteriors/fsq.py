@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import Settled
 from lowerbound.errors import SettingError
+from lowerbound.posteriors.amortised import Amortised
 
 
-class FiniteScalar(Conditional):
+class FiniteScalar(Amortised):
     """z = tanh h(x), rounded to one of some even levels in [-1, 1], unit by unit.
 
     The gradient is that of tanh, as if nothing had been rounded. No codebook is learned, and none
@@ -36,16 +36,10 @@ class FiniteScalar(Conditional):
     values = "codes"
     points: Tensor
 
-    @staticmethod
-    def parameters_shape(latents: int) -> tuple[int, int]:
-        """What the network must put out for one example: `(1, D)`."""
-        return (1, latents)
-
     def __init__(self, network: nn.Module, *, levels: int = 5) -> None:
-        super().__init__()
+        super().__init__(network)
         if not 2 <= levels <= 256:
             raise SettingError(f"levels must be from 2 to 256, got {levels}")
-        self.network = network
         points = torch.linspace(-1.0, 1.0, levels).unsqueeze(-1)
         self.register_buffer("points", points, persistent=False)
 

@@ -1,15 +1,15 @@
 """The Gaussian posterior with correlated units."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import MultivariateNormal
 
-from lowerbound.core.conditional import Conditional
 from lowerbound.errors import ShapeError
+from lowerbound.posteriors.amortised import Amortised
 from lowerbound.posteriors.scale import positive_scale
 
 
-class FullGaussian(Conditional):
+class FullGaussian(Amortised):
     """q(z|x) = N(m(x), L(x) L(x)^T) with L lower triangular, its diagonal positive.
 
     Args:
@@ -30,14 +30,10 @@ class FullGaussian(Conditional):
 
     formula = "N(m(x), L(x) L(x)^T)"
 
-    @staticmethod
-    def parameters_shape(latents: int) -> tuple[int, int]:
+    @classmethod
+    def parameters_shape(cls, latents: int) -> tuple[int, int]:
         """Output shape that the network must have for one example: `(D + 1, D)`."""
         return (latents + 1, latents)
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
 
     def forward(self, context: Tensor | None = None) -> MultivariateNormal:
         """The posterior of each x in `context`, `(B, *event)`."""

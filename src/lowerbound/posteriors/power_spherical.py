@@ -1,18 +1,18 @@
 """The posterior of directions."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import softplus
 
-from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import PowerSpherical
 from lowerbound.errors import SettingError
+from lowerbound.posteriors.amortised import Amortised
 
 #: Smallest length of what a direction is made of.
 TINY = 1e-6
 
 
-class PowerSphericalPosterior(Conditional):
+class PowerSphericalPosterior(Amortised):
     """q(z|x) = C (1 + m(x) . z)^k(x) on the unit sphere, for the prior "sphere".
 
     Args:
@@ -33,16 +33,8 @@ class PowerSphericalPosterior(Conditional):
     """
 
     formula = "C (1 + m(x) . z)^k(x)"
+    rows = 2
     values = "directions"
-
-    @staticmethod
-    def parameters_shape(latents: int) -> tuple[int, int]:
-        """What the network must put out for one example: `(2, D)`."""
-        return (2, latents)
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
 
     def forward(self, context: Tensor | None = None) -> PowerSpherical:
         """The posterior of each x in `context`, `(B, *event)`."""

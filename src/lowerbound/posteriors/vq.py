@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from lowerbound.core.conditional import Conditional
 from lowerbound.distributions import Settled
 from lowerbound.distributions.codes import nearest
 from lowerbound.errors import SettingError
+from lowerbound.posteriors.amortised import Amortised
 from lowerbound.processes import current
 
 #: How much of the codes' use is remembered from update to update.
@@ -17,7 +17,7 @@ LEAST_USE = 0.1
 TINY = 1e-6
 
 
-class VectorQuantised(Conditional):
+class VectorQuantised(Amortised):
     """z of vectors, each the nearest of a learned codebook to what the encoder puts out.
 
     The gradient of z is turned and stretched as the vector is that becomes its code. Codebook and
@@ -49,21 +49,16 @@ class VectorQuantised(Conditional):
     values = "codes"
     used: Tensor
 
-    @staticmethod
-    def parameters_shape(latents: int) -> tuple[int, int]:
-        """What the network must put out for one example: `(1, D)`."""
-        return (1, latents)
-
     def __init__(
         self, network: nn.Module, *, codes: int = 64, size: int = 4, commitment: float = 0.25
     ) -> None:
-        super().__init__()
+        super().__init__(network)
         if not (2 <= codes <= 65536 and size >= 1 and commitment >= 0):
             raise SettingError(
                 "a codebook has from 2 to 65536 codes of at least 1 number, and a commitment of at "
                 f"least 0, got {codes} of {size}, and {commitment}"
             )
-        self.network, self.commitment = network, commitment
+        self.commitment = commitment
         self.points = nn.Parameter(torch.randn(codes, size))
         self.register_buffer("used", torch.zeros(codes))
 

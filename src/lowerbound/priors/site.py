@@ -1,4 +1,4 @@
-"""What the builder of a prior is told."""
+"""Facts that the builder of a prior is told."""
 
 from dataclasses import dataclass
 

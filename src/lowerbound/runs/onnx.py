@@ -64,7 +64,7 @@ class _Score(nn.Module):
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """Files that were written.
 
     Attributes:
         files: In the order encoder, decoder, score.

@@ -18,7 +18,7 @@ from lowerbound.testing.ledger import Unit, enter
 FAILS_BEYOND = 4.9
 #: Standard errors that the smallest discrepancy of interest must span: 4.9 and the 0.999 quantile.
 SEES_FROM = 4.9 + 3.1
-#: What float64 arithmetic may lose, relative to the size of the numbers.
+#: Rounding of float64 arithmetic, relative to the size of the numbers.
 ROUNDING = 1e-9
 
 
@@ -28,11 +28,11 @@ def check_close(
     """Raise AssertionError unless two tensors agree, relative to 1 + |expected|.
 
     Args:
-        value: What is checked; broadcasts against `expected`.
-        expected: What it should be.
-        name: What is compared, for the message and the ledger.
+        value: The value checked; broadcasts against `expected`.
+        expected: The right value.
+        name: Name of the quantity compared, for the message and the ledger.
         tolerance: Relative to 1 + |expected|.
-        unit: What both are counted in: "plain" where they are no log-densities, bounds or rates.
+        unit: Unit of both: "plain" where they are no log-densities, bounds or rates.
     """
     value, expected = value.detach().double(), expected.detach().double()
     distance = (value - expected).abs()
@@ -54,7 +54,7 @@ def assert_mean(
         samples: `(N, ...)`, N independent draws of each number.
         expected: The mean they should have; broadcasts against `(...)`.
         resolves: The discrepancy that the sample must be able to see; likewise.
-        name: What is compared, for the message.
+        name: Name of the quantity compared, for the message.
 
     Raises:
         AssertionError: A mean is more than 4.9 standard errors from the expected one; or the
@@ -77,7 +77,7 @@ def assert_mean_at_most(
     """Assert that the mean of independent samples is at most a limit.
 
     Args:
-        limit: What the mean may not exceed.
+        limit: Limit of the mean.
         resolves: The excess that the sample must be able to see.
     """
     mean, error, limit = _moments(samples, limit, resolves, name)

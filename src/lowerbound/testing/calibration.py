@@ -23,7 +23,7 @@ from lowerbound.testing.references.linear_gaussian import LinearGaussian, Refere
 NODES = 64
 #: Weights of the rate at which the gradient is compared.
 BETAS = (1.0, 0.4)
-#: What the quadrature leaves open, in nats for a unit of a parameter.
+#: Error of the quadrature, in nats for a unit of a parameter.
 QUADRATURE = 1e-6
 
 

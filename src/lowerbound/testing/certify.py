@@ -60,13 +60,13 @@ class Certificate:
 
     Attributes:
         name: As in the table.
-        kind: What it is.
+        kind: Kind of part.
         identities: How many identities were checked.
         nats: Largest error of an exact identity between log-densities, bounds or rates; None if
             there was none.
         standard_errors: Largest error of a statistical identity; None if there was none.
         seconds: How long it took.
-        failure: What should hold, what was found and what usually causes it; None if all held.
+        failure: The identity, the value found and the usual cause; None if all held.
     """
 
     name: str

@@ -25,7 +25,7 @@ def check_codes(q: Distribution, name: str) -> int:
 
     Args:
         q: Of codes, batch `(B,)` or `()`, event `(D,)`, float64.
-        name: What messages call it.
+        name: Its name in messages.
 
     Returns:
         How many values there are.

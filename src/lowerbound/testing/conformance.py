@@ -1,4 +1,4 @@
-"""What a prior and a posterior must keep: run these on a part of your own.
+"""Identities that a prior and a posterior must keep: run these on a part of your own.
 
 Example:
     >>> from lowerbound.priors import StandardNormal

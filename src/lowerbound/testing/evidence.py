@@ -29,8 +29,8 @@ def check_evidence(evidence: Evidence, *, seed: int = 0) -> None:
     With the exact posterior the importance-weighted bound is log p(x), example by example. With
     another one exp(bound) has the mean p(x), ELBO, rate and distortion have their closed forms, the
     bound's spread over copies of an example is that of as many independent draws, and no two copies
-    share their draws. What was not observed is summed out. The seed decides; the caller's random
-    state stays as it was.
+    share their draws. Cells that were not observed are summed out. The seed decides; the caller's
+    random state stays as it was.
 
     Args:
         evidence: Called as `evidence(model, examples, samples, seed=seed)`.

@@ -14,7 +14,7 @@ from lowerbound.distributions.sphere import log_area
 from lowerbound.testing.assertions import assert_mean
 from lowerbound.testing.ledger import enter
 
-#: What an unobserved cell may hold without leaving a trace.
+#: Values that an unobserved cell may hold without leaving a trace.
 JUNK = (0.5, 1e30, math.inf, math.nan)
 #: Draws of a statistical check: enough to see a tenth of a standard deviation.
 DRAWS = 20_000

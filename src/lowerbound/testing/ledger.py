@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-#: What an error is counted in: nats where log-densities, bounds or rates are compared, "plain" for
+#: Unit of an error: nats where log-densities, bounds or rates are compared, "plain" for
 #: any other number, and standard errors where a sample is compared with what it should be.
 Unit = Literal["nats", "plain", "standard errors"]
 
@@ -18,7 +18,7 @@ class Entry:
     """One identity that was checked.
 
     Attributes:
-        name: What was compared.
+        name: The quantity compared.
         error: The largest error of the numbers compared, absolute; infinite where one was nan.
         unit: Of the error.
     """
@@ -70,9 +70,9 @@ def enter(name: str, errors: Tensor | float, unit: Unit = "plain") -> None:
     """Enter an identity in the open ledger; where none is open, do nothing.
 
     Args:
-        name: What was compared.
+        name: The quantity compared.
         errors: Absolute errors, any shape; the largest is entered.
-        unit: What they are counted in.
+        unit: Their unit.
     """
     ledger = _OPEN.get()
     if ledger is None:

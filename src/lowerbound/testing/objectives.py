@@ -42,8 +42,8 @@ def check_objective(objective: Objective, *, bound: bool = True, tight: bool = T
     annealed. Expectations are finite sums, on each of `ENUMERABLE`.
 
     Args:
-        objective: What is checked; its expectation is a sum over multisets of its draws, so that
-            some tens of draws are the most.
+        objective: The objective checked; its expectation is a sum over multisets of its draws, so
+            that some tens of draws are the most.
         bound: It claims to be at most log p(x) in expectation.
         tight: It claims to equal log p(x) where the posterior is exact.
 

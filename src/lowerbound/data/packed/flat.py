@@ -57,7 +57,7 @@ class FlatRows:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What they are read from."""
+        """Source that they are read from."""
         return (self._file.path, *(() if self._mask is None else self._mask.files))
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""What was found out about a source on disk, remembered while its files stay the same."""
+"""Findings about a source on disk, remembered while its files stay the same."""
 
 import hashlib
 import json

@@ -24,8 +24,8 @@ def find_axes(values: np.ndarray, told: Axes | None, where: str) -> tuple[Axes, 
 
     Args:
         values: The array, of two axes or more; a few examples from all over it are looked at.
-        told: What a person said.
-        where: What messages call the array.
+        told: The axes that a person named.
+        where: Name of the array in messages.
 
     Raises:
         DataError: The axes cannot mean what they are told to, or are those of volumes.

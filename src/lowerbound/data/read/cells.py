@@ -27,7 +27,7 @@ LOOKED_AT, SIZE = 5000, 100.0
 CLASSES = ("cell_type", "celltype", "bulk_labels", "cell_type1", "labels", "louvain", "leiden")
 #: Names of the lists beside a matrix; without their endings.
 GENE_LISTS, CELL_LISTS = ("features.tsv", "genes.tsv"), ("barcodes.tsv",)
-#: What a model is told of a cell by itself.
+#: Column of the total, which a model is told by itself.
 TOTAL = "total"
 
 
@@ -55,7 +55,7 @@ def read_cells(path: Path, key: str | None, options: Reading, where: str) -> Raw
         path: A `.h5ad` or `.mtx` file.
         key: Of a `.h5ad` file, the matrix: "layers/counts"; None for the first that holds counts.
         options: How many genes are kept, or their names; the column that a model is told.
-        where: What messages call the source.
+        where: Name of the source in messages.
 
     Raises:
         DataError: There are no counts, or genes of the training are missing.

@@ -58,11 +58,11 @@ def raw_of(
 
     Args:
         table: Of pyarrow.
-        where: What messages call it.
-        options: What a person told.
+        where: The name in messages.
+        options: Options that a person gave.
         decimal: "." or ",": how numbers in words are written.
         named: Whether its columns have names of their own.
-        notes: What was decided so far.
+        notes: Decisions so far.
 
     Raises:
         DataError: It has no rows, or no column that can be modelled.

@@ -23,8 +23,8 @@ def parse(content: bytes, suffix: str, options: Reading, where: str) -> tuple[An
     Args:
         content: The whole file.
         suffix: Its ending.
-        options: What a person told.
-        where: What messages call it.
+        options: Options that a person gave.
+        where: The name in messages.
 
     Returns:
         A table of pyarrow whose columns are named as in the file, or "column 1", ...; and its

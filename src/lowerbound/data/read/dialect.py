@@ -48,7 +48,7 @@ def find_dialect(content: bytes, suffix: str, options: Reading, where: str) -> D
         content: The whole file.
         suffix: Its ending, such as ".tsv".
         options: Its `header` and `decimal` are heeded.
-        where: What messages call it.
+        where: The name in messages.
 
     Raises:
         DataError: It is no text, or holds no rows.

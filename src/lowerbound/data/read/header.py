@@ -20,7 +20,7 @@ class Header:
     Args:
         names: One a column; None where there are none.
         in_row: Whether the first row holds them and is no data.
-        notes: What was decided and is not plain.
+        notes: Decisions that are not plain.
     """
 
     names: tuple[str, ...] | None

@@ -80,8 +80,8 @@ def read_idx_folder(
 
     Args:
         folder: Holds `train-images-idx3-ubyte`, and `t10k-...` and `...-labels-...` if it has them.
-        where: What messages call the data.
-        names: What the classes are called; the digits if None.
+        where: Name of the data in messages.
+        names: Names of the classes; the digits if None.
         at_once: Bytes of a part, about; None for a whole file.
 
     Raises:

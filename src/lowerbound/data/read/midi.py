@@ -130,8 +130,8 @@ def raw_of_pieces(pieces: Sequence[Piece], options: Reading, where: str, tally: 
         pieces: In their order.
         options: `bars` is how many a window has; `longest` the most sixteenths, beyond which it
             is left out of data to train on, and cut in data for a trained model.
-        where: What messages call them.
-        tally: What was noticed so far.
+        where: The name in messages.
+        tally: Remarks so far.
 
     Raises:
         DataError: There is no window.

@@ -39,10 +39,10 @@ class NamedSet:
     """A data set that `read` knows by name.
 
     Args:
-        name: What to type.
+        name: Name to type.
         description: One line.
         licence: Under which terms.
-        how_to_get: What to do where it is not there.
+        how_to_get: Steps to get it where it is not there.
         available: Whether it can be read here without a network.
         load: Reads it, from a folder of IDX files where one is given.
         table: Of a table, the file that it is, read as any other.

@@ -17,7 +17,7 @@ FORMATS = (
     "PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "TGA", "ICO",
     "JPEG2000", "AVIF", "QOI",
 )  # fmt: skip
-"""What is opened. EPS and PDF are not among them: decoding them starts another program."""
+"""Formats that are opened. EPS and PDF are not among them: decoding them starts another program."""
 
 MOST_PIXELS = 178_000_000
 """A picture of more pixels is skipped before its pixels are decoded."""

@@ -44,10 +44,10 @@ class Plan:
 
     Args:
         files: Each with its pages that are read.
-        target: What each page is turned into, its size known.
+        target: Kind of picture that each page becomes, its size known.
         levels: How many levels the cells have; None for bytes and reals.
         reading: The options, with the decisions that were taken.
-        notes: What was decided.
+        notes: Decisions of reading.
     """
 
     files: tuple[tuple[Entry, range], ...]

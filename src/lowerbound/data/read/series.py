@@ -51,11 +51,11 @@ class Recordings:
     """All recordings of a source.
 
     Args:
-        where: What messages call the source.
+        where: Name of the source in messages.
         each: The recordings.
         reading: The decisions, which new data are read by.
         form: How times are written: see `lowerbound.data.moments`; None for numbers.
-        notes: What was decided.
+        notes: Decisions of reading.
     """
 
     where: str
@@ -244,7 +244,7 @@ def recordings_of_tables(
     Args:
         tables: Name, table of pyarrow, and what `raw_of` is to know of it.
         options: `time` names the column of times, `device` one that tells devices apart.
-        where: What messages call them.
+        where: The name in messages.
 
     Raises:
         DataError: Times are missing, no times, or twice the same; or columns hold words.

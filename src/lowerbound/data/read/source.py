@@ -114,8 +114,8 @@ def chosen(path: Path) -> tuple[str, list[Entry], Tally]:
     """Choose the files of a path that are read: pictures, else arrays, else tables.
 
     Returns:
-        What they are ("idx", "npz" or one of `kinds`), the files, and how
-        many of a folder or archive are passed over.
+        Their kind ("idx", "npz" or one of `kinds`), the files, and how many of a folder or archive
+        are passed over.
 
     Raises:
         DataError: There is nothing that can be read.

@@ -31,8 +31,8 @@ def read_arrays(
 
     Args:
         entries: The files.
-        options: What a person told.
-        where: What messages call the folder.
+        options: Options that a person gave.
+        where: Name of the folder in messages.
         at_once: Bytes of a part, about; None for all files.
 
     Raises:

@@ -62,7 +62,7 @@ def read_column(table: Any, name: str, options: Reading, where: str) -> Raw:
 def read_strings(entries: Sequence[Entry], options: Reading, where: str) -> Raw:
     """Read FASTA files, whose sequences may run over lines, and SMILES, one a line.
 
-    What follows a SMILES on its line is its name. Letters are kept as they are, large or small.
+    Words after a SMILES on its line are its name. Letters are kept as they are, large or small.
 
     Raises:
         DataError: There is no sequence.
@@ -92,8 +92,8 @@ def raw_of_texts(
         texts: In their order; as `str`, or as bytes of UTF-8.
         options: `longest` is the most bytes of a text; a longer one is left out of data to train
             on, and cut in data for a trained model.
-        where: What messages call them.
-        notes: What was decided so far.
+        where: The name in messages.
+        notes: Decisions so far.
 
     Raises:
         DataError: There is no text, or all are too long.

@@ -16,7 +16,7 @@ MISSING = frozenset(
     ("", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "nat", "null", "none", "?", "-", ".")
 )
 MISSPELT = 3
-"""So many different words among numbers are gaps; more are words of their own."""
+"""Most different words among numbers that are gaps; more are words of their own."""
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 ENDLESS = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
@@ -24,11 +24,11 @@ GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 LEADING = re.compile(r"0\d+")
 SIGNS = re.compile(r"^[€$£¥]\s?|\s?[%€$£¥]$")
 ENOUGH = 0.995
-"""So many of the cells of a column of numbers are numbers."""
+"""Least share of numbers among the cells of a column of numbers."""
 MOST_WRONG = 0.01
-"""So many cells of new data may be of another type than in training."""
+"""Largest share of cells of new data of another type than in training."""
 FEW_WORDS = 20
-"""So many words and numbers, mixed, are words; more are an error."""
+"""Most words and numbers, mixed, that are words; more are an error."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Told:
             unknown.
         categories: The words that the codes stand for; None for numbers.
         form: How dates are written: see `lowerbound.data.moments`; None for what are no dates.
-        notes: What was decided.
+        notes: Decisions of reading.
         gaps: Words among numbers or dates that were taken for gaps, unless there are many.
     """
 
@@ -68,7 +68,7 @@ def tell(
 
     Args:
         column: A column of pyarrow, of strings or a dictionary of them.
-        name: What messages call it.
+        name: Its name in messages.
         decimal: "." or ",".
         how: How its cells are written, where that is known: see `Written`.
         codes: Words that stand for a gap.
