@@ -117,12 +117,13 @@ def test_it_learns_what_columns_have_to_do_with_each_other_and_is_saved(data, tm
     made = assemble("table", data.schema, {**SMALL, "epochs": 40}, examples=2080, seed=0)
     fit = lb.fit(made.model, made.objective, data, made.training, seed=0)
     batch = data.test.batch(slice(None))
-    bound = lb.ELBO(50)(fit.model.eval(), batch).value.mean().item()
+    # the recipe maximises the bound of four draws: the ELBO would be that of another encoder
+    bound = lb.IWAE(200)(fit.model.eval(), batch).value.mean().item()
     marginal = made.model.likelihood.parts[0].layout
     alone = Binned(marginal.start(), marginal)
     known = batch.observed if batch.observed is not None else torch.ones_like(batch.x).bool()
     independent = torch.where(known, alone.log_prob(batch.x), 0.0).sum(dim=1).mean().item()
-    assert bound > independent + 0.6  # knowing "old" tells age, pay and job
+    assert bound > independent + 0.9  # knowing "old" tells age, pay and job
     lb.runs.save(tmp_path / "run", spec_of(made, data, 0), fit)
     again = lb.load(tmp_path / "run").model
     with torch.no_grad():
