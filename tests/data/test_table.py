@@ -24,7 +24,7 @@ MIXED = {
 def rows(table: dict) -> set[tuple]:
     columns = [table[name].tolist() if name in table else [] for name in MIXED]
     return {
-        tuple(None if cell != cell else cell for cell in row)  # noqa: PLR0124  nan is a gap
+        tuple(None if cell != cell else cell for cell in row)  # nan is a gap
         for row in zip(*columns, strict=True)
     }
 
