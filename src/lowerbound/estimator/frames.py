@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -76,38 +77,30 @@ def frame_of(columns: Mapping[str, np.ndarray], library: str, like: Any = None) 
     Raises:
         DataError: The library is not installed.
     """
+    if library not in ("pandas", "polars", "pyarrow"):
+        return dict(columns)
     try:
-        if library == "pandas":
-            import pandas
-
-            frame: Any = pandas.DataFrame(dict(columns))
-            for name, kind in {} if like is None else like.dtypes.items():
-                zone = getattr(kind, "tz", None)
-                if zone is not None:
-                    frame[name] = frame[name].dt.tz_localize("UTC").dt.tz_convert(zone)
-                with suppress(TypeError, ValueError):
-                    frame[name] = frame[name].astype(kind)
-            return frame
-        if library == "polars":
-            import polars
-
-            plain = {k: v.tolist() if v.dtype == object else v for k, v in columns.items()}
-            frame = polars.DataFrame(plain)
-            for name, kind in {} if like is None else like.schema.items():
-                with suppress(polars.exceptions.PolarsError):
-                    frame = frame.with_columns(frame[name].cast(kind))
-            return frame
-        if library == "pyarrow":
-            import pyarrow as pa
-
-            table = pa.table(
-                {k: v.tolist() if v.dtype == object else v for k, v in columns.items()}
-            )
-            for place, field in enumerate([] if like is None else like.schema):
-                with suppress(pa.ArrowException):
-                    cells = table.column(place).cast(field.type)
-                    table = table.set_column(place, field, cells)
-            return table
+        module: Any = import_module(library)
     except ImportError as error:
         raise DataError(f"X was a frame of {library} at fit; install {library}") from error
-    return dict(columns)
+    if library == "pandas":
+        frame = module.DataFrame(dict(columns))
+        for name, kind in {} if like is None else like.dtypes.items():
+            zone = getattr(kind, "tz", None)
+            if zone is not None:
+                frame[name] = frame[name].dt.tz_localize("UTC").dt.tz_convert(zone)
+            with suppress(TypeError, ValueError):
+                frame[name] = frame[name].astype(kind)
+        return frame
+    plain = {k: v.tolist() if v.dtype == object else v for k, v in columns.items()}
+    if library == "polars":
+        frame = module.DataFrame(plain)
+        for name, kind in {} if like is None else like.schema.items():
+            with suppress(module.exceptions.PolarsError):
+                frame = frame.with_columns(frame[name].cast(kind))
+        return frame
+    table = module.table(plain)
+    for place, field in enumerate([] if like is None else like.schema):
+        with suppress(module.ArrowException):
+            table = table.set_column(place, field, table.column(place).cast(field.type))
+    return table
