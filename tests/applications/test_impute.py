@@ -80,9 +80,38 @@ def test_observed_cells_stay_and_gaps_hold_the_values(linear):
     found = impute(reference.vae(), examples, TABLE, samples=20, seed=0)
     assert torch.equal(found.x[examples.observed], examples.x[examples.observed])
     assert torch.equal(found.x[found.row, found.cell], found.value)
+    assert bool(examples.x[~examples.observed].isnan().all())  # the caller's rows stay, too
     assert len(found.row) == 20 and not bool(found.x.isnan().any())
     nothing = impute(reference.vae(), Examples(found.x), TABLE, samples=20, draws=2)
     assert torch.equal(nothing.x, found.x) and nothing.draws.shape == (2, 0)
+
+
+def test_intervals_hold_nine_values_of_ten_however_few_the_draws(linear):
+    reference, _, _, _ = linear
+    # cells that do not depend on z: all weights are equal, and draws are of the exact conditional
+    alone = LinearGaussian(torch.zeros_like(reference.weight), reference.bias, reference.scale)
+    x = alone.simulate(2000).x
+    observed = torch.zeros(2000, 5, dtype=torch.bool)
+    observed[:, 0] = True
+    for samples, chance in ((20, 19 / 21), (99, 0.9)):
+        # one noise for all rows makes them no sample: rows of their own noise, by draws
+        found = impute(
+            alone.vae(), Examples(x, observed), TABLE, samples=samples, draws=1, seed=samples
+        )
+        truth = x[found.row, found.cell]
+        inside = ((found.low <= truth) & (truth <= found.high)).double()
+        assert_mean(inside, chance, resolves=0.03, name=f"coverage of {samples} draws")
+
+
+def test_each_draw_of_z_gets_cells_of_its_own_though_one_has_all_the_weight(linear):
+    reference, examples, _, _ = linear
+    far = Examples(examples.x + 40, examples.observed)
+    found = impute(reference.vae(), far, TABLE, samples=400, draws=400, seed=0)
+    row = int(found.effective.argmin())
+    assert float(found.effective[row]) < 2
+    own = found.row == row
+    assert all(len(set(column.tolist())) == 400 for column in found.draws[:, own].T)
+    assert bool((found.spread[own] > 0.8 * reference.scale).all())
 
 
 def test_values_of_a_mixed_table_are_the_best_of_their_exact_conditionals(finite):
@@ -140,7 +169,9 @@ def test_a_point_is_chosen(finite):
         return found.value.reshape(40, 2)
 
     mean, median, mode = values("mean"), values("median"), values("mode")
-    assert bool((mean[:, 0] != mean[:, 0].round()).all())
+    chances = finite.model.posterior(finite.x, observed).T @ finite.visits
+    exact = chances @ torch.arange(chances.shape[1], dtype=chances.dtype)
+    assert torch.allclose(mean[:, 0], exact, atol=0.2)
     assert bool((median[:, 0] == median[:, 0].round()).all())
     assert not torch.equal(mode[:, 0], median[:, 0])
     assert torch.equal(mode[:, 1], median[:, 1])  # draws of reals never repeat

@@ -3,14 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
-from lowerbound.applications.weighing import check_samples, effective, sizes, weigh
-from lowerbound.core import Batch, Model, device_of, on
+from lowerbound.applications.weighing import check_samples, effective, resample, sizes
+from lowerbound.core import Batch, Latents, Model, device_of, on
 from lowerbound.data import KINDS, Schema, Source
 from lowerbound.distributions import fill
 from lowerbound.errors import DataError, SettingError
@@ -19,8 +17,8 @@ from lowerbound.seeding import fresh_seed, seeded
 #: The values that may stand for a gap.
 POINTS = ("auto", "mean", "median", "mode")
 MEAN, MEDIAN, MODE = range(3)
-#: The ends of the interval that is given with each value.
-LOW, HIGH = 0.05, 0.95
+#: The chance of a value below the interval that is given with each; the one above likewise.
+LOW = 0.05
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,8 @@ class Imputed:
         value: The value put there, `(G,)`.
         spread: Standard deviation of the cell given the observed ones, or, where the value is the
             most frequent one, the chance that it is another, `(G,)`.
-        low: 5 % quantile of the draws, `(G,)`.
-        high: 95 % quantile, `(G,)`.
+        low: Lower end of an interval that holds the cell in nine cases of ten, `(G,)`.
+        high: Its upper end, `(G,)`.
         draws: Multiple imputations of the gaps, `(M, G)`: see `complete`.
         effective: Effective number of draws of each row with gaps, `(R,)`; below about 20 the
             values are rough, and more samples help.
@@ -69,10 +67,11 @@ def impute(
     point: str = "auto",
     seed: int | None = None,
 ) -> Imputed:
-    """Fill gaps by sampling importance resampling: z ~ q(z|x_obs), then x_mis ~ p(x_mis|z).
+    """Fill gaps by sampling importance resampling: z ~ p(z|x_obs), then x_mis ~ p(x_mis|z).
 
-    Each of K draws z_k has the weight p(x_obs, z_k) / q(z_k|x_obs), which makes of draws of q those
-    of the model's own posterior.
+    Each of K draws z_k ~ q(z|x_obs) has the weight p(x_obs, z_k) / q(z_k|x_obs), by which K are
+    drawn again: those of the model's own posterior. Each of them gets an x_mis of its own, so that
+    the spread of p(x_mis|z) is all there even where few of the z have a weight.
 
     Args:
         model: A trained model; or several that were trained on resamples of the data, whose
@@ -112,36 +111,53 @@ def impute(
     incomplete = gaps.any(dim=1).nonzero().flatten()
     if not len(incomplete):
         return _nothing(x.cpu(), draws)
+    samples = max(samples, -(-draws // len(models)))
     at_once, most = sizes(models[0], samples)
     ways = _ways(schema, point)
     found = []
     for chunk, rows in enumerate(incomplete.split(at_once)):
-        weights, values = [], []
+        sizes_of, means, drawn = [], [], []
         with seeded(seed, device_of(models[0]), stream=f"impute {chunk}"):
             for index, one in enumerate(models):
                 alike = None if draws else seed + index
                 with on(one) as device:
                     some = examples.batch(rows).to(device)
-                    look = partial(_look, some)
-                    log_weight, looks = weigh(one, some, samples, look, draws=most, seed=alike)
-                weights.append(log_weight.cpu())
-                values.append(looks.cpu())
-            found.append(_filled(rows, gaps[rows], weights, values, ways, draws))
+                    z, log_weight = resample(one, some, samples, draws=most, seed=alike)
+                    _check_weights(log_weight, rows)
+                    looks = _looks(one, some, z, most)
+                sizes_of.append(effective(log_weight).cpu())
+                means.append(looks[0].cpu())
+                drawn.append(looks[1].cpu())
+        size = torch.stack(sizes_of).sum(dim=0)
+        found.append((*_filled(rows, gaps[rows], means, drawn, ways, draws), size))
     row, cell, value, spread, low, high = (torch.cat([f[i] for f in found]) for i in range(6))
-    whole = x.cpu().flatten(start_dim=1)
+    whole = x.cpu().flatten(start_dim=1).clone()  # not the caller's own numbers
     whole[row, cell] = value
-    drawn = torch.cat([f[6] for f in found], dim=1)
+    several = torch.cat([f[6] for f in found], dim=1)
     size = torch.cat([f[7] for f in found])
-    return Imputed(whole.reshape(x.shape), row, cell, value, spread, low, high, drawn, size)
+    return Imputed(whole.reshape(x.shape), row, cell, value, spread, low, high, several, size)
 
 
-def _look(batch: Batch, law: Distribution, rows: slice) -> Tensor:
-    """E[x_mis|x_obs, z] and a draw of it, `(k, B, 2, cells)`."""
-    x = batch.x[rows]
-    whole = torch.ones_like(x, dtype=torch.bool)
-    drawn, mean = fill(law, x, whole if batch.observed is None else batch.observed[rows])
-    both = [mean.double(), drawn.double()]
-    return torch.stack([part.flatten(start_dim=2) for part in both], dim=2)
+def _check_weights(log_weight: Tensor, rows: Tensor) -> None:
+    """Raise `DataError` for rows none of whose draws has a weight."""
+    bad = ~log_weight.logsumexp(dim=0).isfinite().cpu()
+    if bool(bad.any()):
+        raise DataError(
+            f"{int(bad.sum())} of the examples, the first of them number {int(rows[bad][0])}, lie "
+            "too far from the training data to be imputed; look for extreme values"
+        )
+
+
+def _looks(model: Model, batch: Batch, z: Latents, most: int) -> Tensor:
+    """E[x_mis|x_obs, z] and a draw of it at each z, `(2, K, B, cells)`; `most` at a time."""
+    known = batch.observed
+    known = torch.ones_like(batch.x, dtype=torch.bool) if known is None else known
+    found = []
+    for first in range(0, len(next(iter(z.values()))), most):
+        some = {name: value[first : first + most] for name, value in z.items()}
+        drawn, mean = fill(model.decode(some, batch.condition), batch.x, known)
+        found.append(torch.stack([mean.double(), drawn.double()]).flatten(start_dim=3))
+    return torch.cat(found, dim=1)
 
 
 def _ways(schema: Schema, point: str) -> Tensor:
@@ -162,74 +178,61 @@ def _ways(schema: Schema, point: str) -> Tensor:
 def _filled(
     rows: Tensor,
     gaps: Tensor,
-    log_weights: list[Tensor],
-    looks: list[Tensor],
+    means: list[Tensor],
+    drawn: list[Tensor],
     ways: Tensor,
     draws: int,
 ) -> tuple[Tensor, ...]:
-    """Row, cell, value, spread, low, high and draws of each gap, and effective draws of each row.
+    """Row, cell, value, spread, low, high and draws of each gap.
 
     Args:
         rows: `(B,)`.
         gaps: `(B, D)`.
-        log_weights: Of each model, `(K, B)`.
-        looks: Of each model, `(K, B, 2, D)`.
+        means: Of each model, at each z, `(K, B, D)`.
+        drawn: Likewise.
         ways: `(D,)`.
         draws: Multiple imputations.
     """
-    bad = ~torch.stack([one.logsumexp(dim=0).isfinite() for one in log_weights]).all(dim=0)
-    if bool(bad.any()):
-        raise DataError(
-            f"{int(bad.sum())} of the examples, the first of them number {int(rows[bad][0])}, lie "
-            "too far from the training data to be imputed; look for extreme values"
-        )
     place, cell = gaps.nonzero(as_tuple=True)
-    each = [one.softmax(dim=0) for one in log_weights]
-    drawn = []
-    for index in range(draws):  # the models take turns: between-imputation variance has theirs
-        turn = index % len(each)
-        chosen = each[turn].T.multinomial(1).flatten()  # (B,): one z for all gaps of a row
-        drawn.append(looks[turn][chosen[place], place, 1, cell])
-    weight = torch.cat(each)[:, place] / len(each)
-    mean, sample = (
-        torch.cat([one[:, :, part][:, place, cell] for one in looks]) for part in (0, 1)
-    )
-    sample, order = sample.sort(dim=0)
-    sorted_weight = weight.gather(0, order)
-    total = sorted_weight.cumsum(dim=0)
-    low, median, high = (_quantile(sample, total, share) for share in (LOW, 0.5, HIGH))
-    mode, chance = _mode(sample, total)
-    centre = (weight * mean).sum(dim=0)
+    none = torch.empty(0, len(place), dtype=torch.float64)
+    # the models take turns: between-imputation variance has theirs
+    turns = [(index % len(drawn), index // len(drawn)) for index in range(draws)]
+    several = torch.stack([drawn[m][k, place, cell] for m, k in turns]) if draws else none
+    mean, sample = (torch.cat([one[:, place, cell] for one in part]) for part in (means, drawn))
+    sample = sample.sort(dim=0).values
+    count = len(sample)
+    low, high = sample[_rank(LOW, count)], sample[-1 - _rank(LOW, count)]
+    median = sample[(count - 1) // 2]
+    mode, often = _mode(sample)
+    centre = mean.mean(dim=0)
     centre = torch.where(centre.isfinite(), centre, median)  # means of a heavy tail need not exist
     how = ways[cell]
-    repeats = chance > weight.max(dim=0).values * (1 + 1e-9)  # of more than one draw
+    repeats = often > 1
     value = torch.where(how == MEAN, centre, median)
     value = torch.where((how == MODE) & repeats, mode, value)
-    moment = (sorted_weight * sample).sum(dim=0)
-    variance = (sorted_weight * (sample - moment).square()).sum(dim=0)
-    spread = torch.where((how == MODE) & repeats, 1 - chance, variance.sqrt())
-    size = torch.stack([effective(one) for one in log_weights]).sum(dim=0)
-    none = torch.empty(0, len(place), dtype=torch.float64)
-    return (
-        rows[place], cell, value, spread.clamp(min=0.0), low, high,
-        torch.stack(drawn) if drawn else none, size,
-    )  # fmt: skip
+    deviation = sample.std(dim=0, correction=0)
+    spread = torch.where((how == MODE) & repeats, 1 - often / count, deviation)
+    return rows[place], cell, value, spread, low, high, several
 
 
-def _quantile(sample: Tensor, total: Tensor, share: float) -> Tensor:
-    """The least draw with at least a share of the weight up to it; both `(K, G)`, ascending."""
-    at = (total < share * total[-1]).sum(dim=0).clamp(max=len(sample) - 1)
-    return sample.gather(0, at.unsqueeze(0)).squeeze(0)
+def _rank(share: float, count: int) -> int:
+    """The place, from 0, below which a new value would fall with at most this chance.
+
+    Among n draws and one more value of their law, that value is below the k-th with chance
+    k / (n + 1); the quantiles of the draws themselves lie nearer to each other, and an interval
+    between them would hold too rarely.
+    """
+    return max(0, math.floor(share * (count + 1)) - 1)
 
 
-def _mode(sample: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
-    """The value with most weight, and its weight, of ascending draws and cumulated weights."""
+def _mode(sample: Tensor) -> tuple[Tensor, Tensor]:
+    """The most frequent value of ascending draws, and how often it is there."""
+    place = torch.arange(len(sample)).unsqueeze(1).expand(sample.shape)
     new = torch.ones_like(sample, dtype=torch.bool)
     new[1:] = sample[1:] != sample[:-1]
-    before = torch.cat([torch.zeros_like(total[:1]), total[:-1]])
-    start = torch.where(new, before, -math.inf).cummax(dim=0).values
-    chance, at = (total - start).max(dim=0)  # greatest at the end of a run of equal values
-    return sample.gather(0, at.unsqueeze(0)).squeeze(0), chance
+    start = torch.where(new, place, 0).cummax(dim=0).values
+    often, at = (place - start + 1).max(dim=0)  # greatest at the end of a run of equal values
+    return sample.gather(0, at.unsqueeze(0)).squeeze(0), often
 
 
 def _nothing(x: Tensor, draws: int) -> Imputed:

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal, Normal
 
-from lowerbound.core import Batch, Model, on
+from lowerbound.core import Batch, Latents, Model, on
 from lowerbound.distributions import (
     Autocorrelated,
     Independent,
@@ -102,6 +103,68 @@ def weigh(
     Source: Hesterberg (1995), "Weighted average importance sampling and defensive mixture
         distributions", Technometrics 37.
     """
+    weights, looks, _ = _weighed(model, batch, samples, look, draws, seed)
+    return weights, looks
+
+
+@torch.no_grad()
+def resample(
+    model: Model,
+    batch: Batch,
+    samples: int,
+    *,
+    draws: int | None = None,
+    seed: int | None = None,
+) -> tuple[Latents, Tensor]:
+    """Draw z ~ p(z|x) by sampling importance resampling, of as many draws as there are weights.
+
+    A draw of weight W is taken K W times, rounded up or down at random: systematically, so that a
+    mean over z is nearly that under the weights themselves.
+
+    Args:
+        model: In evaluation mode.
+        batch: `B` examples, on its device.
+        samples: Number `K` of draws for each, before and after.
+        draws: Most draws that are decoded at a time; None for all.
+        seed: As of `weigh`.
+
+    Returns:
+        z by group, `(K, B, *shape)`, in random order, and log w of the draws that they were taken
+        from, `(K, B)`. Nothing can be drawn for a row whose weights are all 0.
+
+    Source: Rubin (1987), comment (sampling importance resampling); Carpenter, Clifford & Fearnhead
+        (1999), section 3, IEE Proceedings F 146 (systematic).
+    """
+
+    def nothing(law: Distribution, rows: slice) -> Tensor:
+        return torch.empty(*law.batch_shape, 0)
+
+    log_weight, _, z = _weighed(model, batch, samples, nothing, draws, seed)
+    total = log_weight.double().softmax(dim=0).nan_to_num(nan=1.0).cumsum(dim=0)
+    with seeded(seed, batch.x.device, stream="resample") if seed is not None else nullcontext():
+        rows = len(batch) if seed is None else 1
+        start = torch.rand(1, rows, dtype=total.dtype, device=total.device)
+        order = torch.rand(samples, rows, device=total.device).argsort(dim=0)
+    steps = torch.arange(samples, dtype=total.dtype, device=total.device).unsqueeze(1)
+    at = ((start + steps) / samples * total[-1]).expand(samples, len(batch))
+    chosen = torch.searchsorted(total.T.contiguous(), at.T.contiguous(), right=True).T
+    chosen = chosen.clamp(max=samples - 1).gather(0, order.expand(samples, len(batch)))
+    place = torch.arange(len(batch), device=total.device)
+    return {name: value[chosen, place] for name, value in z.items()}, log_weight
+
+
+def effective(log_weight: Tensor) -> Tensor:
+    """Return (sum_k w_k)^2 / sum_k w_k^2 of log w `(K, ...)`: how many equal draws say as much.
+
+    Source: Kong (1992), as in Owen (2013), Monte Carlo theory, methods and examples, section 9.3.
+    """
+    return (2 * log_weight.logsumexp(dim=0) - (2 * log_weight).logsumexp(dim=0)).exp()
+
+
+def _weighed(
+    model: Model, batch: Batch, samples: int, look: Look, draws: int | None, seed: int | None
+) -> tuple[Tensor, Tensor, Latents]:
+    """Log weights, looks, and z by group."""
     draws = samples if draws is None else draws
     if seed is None:
         return _weigh(model, batch, samples, look, draws, slice(None), alike=False)
@@ -114,16 +177,7 @@ def weigh(
             with seeded(seed, batch.x.device, stream="weigh"):
                 row = slice(i, i + 1)
                 found.append(_weigh(model, batch, samples, look, draws, row, alike=False))
-        weights, looks = zip(*found, strict=True)
-        return torch.cat(weights, dim=1), torch.cat(looks, dim=1)
-
-
-def effective(log_weight: Tensor) -> Tensor:
-    """Return (sum_k w_k)^2 / sum_k w_k^2 of log w `(K, ...)`: how many equal draws say as much.
-
-    Source: Kong (1992), as in Owen (2013), Monte Carlo theory, methods and examples, section 9.3.
-    """
-    return (2 * log_weight.logsumexp(dim=0) - (2 * log_weight).logsumexp(dim=0)).exp()
+        return _joined(found, dim=1)
 
 
 def _weigh(
@@ -135,16 +189,24 @@ def _weigh(
     rows: slice,
     *,
     alike: bool,
-) -> tuple[Tensor, Tensor]:
-    weights, looks = [], []
+) -> tuple[Tensor, Tensor, Latents]:
+    found = []
     batch = batch.rows(rows)
     for first in range(0, samples, draws):
         count = min(draws, samples - first)
         walk = _Walk(len(batch), count, round(count * FROM_PRIOR), alike)
         law = model.descend(walk, batch, batch.condition)
-        weights.append(walk.log_weight + log_prob(law, batch.x, batch.observed))
-        looks.append(look(law, rows))
-    return torch.cat(weights), torch.cat(looks)
+        weights = walk.log_weight + log_prob(law, batch.x, batch.observed)
+        found.append((weights, look(law, rows), walk.z))
+    return _joined(found, dim=0)
+
+
+def _joined(
+    parts: list[tuple[Tensor, Tensor, Latents]], dim: int
+) -> tuple[Tensor, Tensor, Latents]:
+    weights, looks, latents = zip(*parts, strict=True)
+    z = {name: torch.cat([one[name] for one in latents], dim) for name in latents[0]}
+    return torch.cat(weights, dim), torch.cat(looks, dim), z
 
 
 class _Walk:
@@ -154,6 +216,7 @@ class _Walk:
         self.rows, self.count, self.defence, self.alike = rows, count, defence, alike
         self.log_p: Tensor | float = 0.0
         self.log_q: Tensor | float = 0.0
+        self.z: dict[str, Tensor] = {}
 
     def __call__(self, name: str, p: Distribution, q: Distribution | None) -> Tensor:
         if q is None:
@@ -164,6 +227,7 @@ class _Walk:
             z = torch.cat([z, self._draw(p, self.defence, part).to(z.dtype)])
         self.log_p = self.log_p + log_prob(p, z)
         self.log_q = self.log_q + log_prob(q, z)
+        self.z[name] = z
         return z
 
     @property
