@@ -42,6 +42,8 @@ def test_inputs_of_every_step_are_the_last_ones_of_each():
     torchs = gru(torch.cat([x, z.expand(STEPS, -1, -1)], dim=-1))[0]
     ours = own(x.unsqueeze(1), z).squeeze(1)
     close(ours, torchs)
+    zero = torch.zeros(1, BATCH, HIDDEN, dtype=torch.float64)
+    close(own.by_torch(x.unsqueeze(1), z, zero).squeeze(1), torchs)
     close(*(torch.autograd.grad(s.square().sum(), z)[0] for s in (ours, torchs)))
 
 
@@ -57,9 +59,7 @@ def test_the_reader_is_a_packed_gru(lengths):
     packed = pack_padded_sequence(
         reader.embed(tokens), torch.tensor(lengths), batch_first=True, enforce_sorted=False
     )
-    states, _ = pad_packed_sequence(
-        gru(packed)[0], batch_first=True, padding_value=-float("inf")
-    )
+    states, _ = pad_packed_sequence(gru(packed)[0], batch_first=True, padding_value=-float("inf"))
     expected, found = reader.last(states.amax(dim=1)), reader(tokens)
     close(found, expected)
     rest = [*reader.embed.parameters(), *reader.last.parameters()]
@@ -69,6 +69,34 @@ def test_the_reader_is_a_packed_gru(lengths):
         strict=True,
     ):
         close(one, other)
+
+
+def test_both_ways_are_those_of_torch():
+    torch.manual_seed(0)
+    own = Gated(INPUTS, HIDDEN, both=True).double()
+    x = torch.randn(STEPS, 2, BATCH, INPUTS, dtype=torch.float64)
+    first = torch.randn(2, BATCH, HIDDEN, dtype=torch.float64)
+    close(own(x, None, first), own.by_torch(x, None, first))
+
+
+def test_products_in_bfloat16_leave_states_in_float32():
+    """States that are rounded at each step forget what is far away."""
+    torch.manual_seed(0)
+    own = Gated(INPUTS, HIDDEN)
+    x = torch.randn(50, 1, BATCH, INPUTS, requires_grad=True)
+    exact = own(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        low = own(x)
+    assert low.dtype == torch.float32
+    torch.testing.assert_close(low, exact, rtol=0, atol=0.02)
+    assert not torch.equal(low.bfloat16().float(), low)
+    leaves = [x, *own.parameters()]
+    for one, other in zip(
+        torch.autograd.grad(low.square().sum(), leaves),
+        torch.autograd.grad(exact.square().sum(), leaves),
+        strict=True,
+    ):
+        assert float((one - other).norm() / other.norm()) < 0.02
 
 
 def test_padding_changes_no_bit_of_an_encoding_or_of_its_gradient():

@@ -41,22 +41,12 @@ class Gated(nn.GRU):
         Returns:
             The states after each step, `(T, D, B, H)`.
         """
-        names = ["l0", "l0_reverse"] if self.bidirectional else ["l0"]
-        into, up, into_bias, up_bias = (
-            [getattr(self, f"{part}_{name}") for name in names]
-            for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        )
         if first is None:
-            first = up[0].new_zeros(len(names), inputs.shape[2], self.hidden_size)
+            ways = 2 if self.bidirectional else 1
+            first = inputs.new_zeros(ways, inputs.shape[2], self.hidden_size)
         if inputs.device.type != "cpu":
-            if always is not None:
-                inputs = torch.cat([inputs, always.expand(*inputs.shape[:3], -1)], dim=-1)
-            told = (True, 1, 0.0, self.training, False, False)
-            each = [
-                torch.gru(inputs[:, way], first[way : way + 1].to(inputs.dtype), own, *told)[0]
-                for way, own in enumerate(zip(into, up, into_bias, up_bias, strict=True))
-            ]
-            return torch.stack(each, dim=1)
+            return self.by_torch(inputs, always, first)
+        into, up, into_bias, up_bias = self.parts()
         width, size = inputs.shape[-1], self.hidden_size
         given = []
         for way, (weight, bias, other) in enumerate(zip(into, into_bias, up_bias, strict=True)):
@@ -66,6 +56,23 @@ class Gated(nn.GRU):
         together = given[0].unsqueeze(1) if len(given) == 1 else torch.stack(given, dim=1)
         shift = torch.stack([other[2 * size :] for other in up_bias])
         return _Steps.apply(together, torch.stack(up), shift, first.to(up[0].dtype))  # type: ignore[no-any-return]
+
+    def parts(self) -> tuple[list[Tensor], ...]:
+        """Return W, V, b and c, of each direction."""
+        names = ["l0", "l0_reverse"] if self.bidirectional else ["l0"]
+        kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        return tuple([getattr(self, f"{kind}_{name}") for name in names] for kind in kinds)
+
+    def by_torch(self, inputs: Tensor, always: Tensor | None, first: Tensor) -> Tensor:
+        """Run them one after the other as torch does, which devices have kernels for."""
+        if always is not None:
+            inputs = torch.cat([inputs, always.expand(*inputs.shape[:3], -1)], dim=-1)
+        told = (True, 1, 0.0, self.training, False, False)
+        states = [
+            torch.gru(inputs[:, way], first[way].unsqueeze(0), list(own), *told)[0]
+            for way, own in enumerate(zip(*self.parts(), strict=True))
+        ]
+        return torch.stack(states, dim=1)
 
 
 class _Steps(torch.autograd.Function):

@@ -62,8 +62,9 @@ class Reader(Network):
         there = tokens[:, :width]
         back = there.gather(1, torch.where(inside, lengths.unsqueeze(1) - 1 - place, place))
         states = self.gru(self.embed(torch.stack([there, back]).permute(2, 0, 1)))
-        shut = ~inside.T.reshape(width, 1, -1, 1)
-        most = states.masked_fill(shut, -math.inf).amax(dim=0)  # (2, B, H)
+        if not bool(inside.all()):
+            states = states.masked_fill(~inside.T.reshape(width, 1, -1, 1), -math.inf)
+        most = states.max(dim=0).values  # (2, B, H); its way back is shorter than that of amax
         return self.last(torch.cat([*most], dim=-1)).unflatten(1, self.outputs)
 
 
