@@ -76,6 +76,7 @@ FOUND = [
     ("posterior collapse", Symptoms(recorded(CALM, rate=0.01)), "warning"),
     ("unused units", healthy(belief=belief(variances=(0.9, 0.9, *ASLEEP[2:]))), "warning"),
     ("rate not used", healthy(belief=belief(rate=8.0, swap=0.3)), "ill"),
+    ("rate not used", healthy(belief=belief(rate=8.0, swap=6.0, saved=1.3)), "ill"),
     ("leak between splits", healthy(neighbours=Neighbours(200, 2000, 20, 0.1, 0.01, 1)), "ill"),
     ("leak between splits", healthy(neighbours=Neighbours(200, 2000, 5, 0.1, 0, 1)), "warning"),
     ("vanishing scale", healthy(cells=(CELL, replace(CELL, step=0.0, residual=0.0))), "ill"),
@@ -109,6 +110,10 @@ NOT_FOUND = [
     ("posterior collapse", "a single unit at work",
      healthy(belief=belief(rate=0.8, variances=(0.6, *ASLEEP[1:])))),
     ("rate not used", "a z that is worth its rate", healthy(belief=belief(rate=5.6, swap=5.8))),
+    ("rate not used", "most of it saved",
+     healthy(belief=belief(rate=5.6, swap=5.8, saved=4.5))),
+    ("rate not used", "a nat of rate that costs a fifth, and saves a third",
+     healthy(record=recorded(CALM, beta=0.2), belief=belief(rate=30.0, swap=30.0, saved=10.0))),
     ("rate not used", "no sequences: nobody looked", healthy(belief=belief(swap=None))),
     ("rate not used", "hardly any rate", healthy(belief=belief(rate=0.3, swap=0.0))),
     ("unused units", "19 of 32 at work",
@@ -224,3 +229,14 @@ def test_the_epoch_that_was_kept_is_told_where_it_is_not_the_best():
     assert "--set patience=10" in one.remedy
     assert f"epoch {len(epochs)} was kept" in other.words
     assert "--set keep=best" in other.remedy
+
+
+def test_a_rate_at_the_floor_of_its_free_bits_is_named():
+    """Ten units at .8 nats each, all active, and nothing reconstructed."""
+    record = recorded(CALM, free_bits=0.8, annealed=True)
+    paid = belief(rate=8.1, swap=6.0, saved=1.3)
+    found = RULES["rate not used"](healthy(record=record, belief=paid))
+    assert found is not None and "the floor of its free bits" in found.words
+    assert "no z (z = 0) 1.3" in found.words
+    above = RULES["rate not used"](healthy(record=record, belief=replace(paid, rate=9.0)))
+    assert above is not None and "floor of its" not in above.words

@@ -6,7 +6,7 @@ import torch
 from lowerbound.catalogue import build
 from lowerbound.data import Examples, read
 from lowerbound.errors import DataError
-from lowerbound.evaluation import swap
+from lowerbound.evaluation import saved, swap
 from lowerbound.seeding import seeded
 
 TEXTS = [f"{a}{b}{a}" for a in "abcdefgh" for b in "stuvwxyz"]
@@ -26,8 +26,8 @@ def test_a_decoder_that_does_not_look_at_z_loses_nothing_by_another():
         writer.first.weight.zero_()
         writer.gru.weight_ih_l0[:, -4:] = 0
         writer.last.weight[:, -4:] = 0
-    found = swap(model, texts.train, seed=0)
-    assert abs(found.mean) < 1e-5
+    for found in (swap(model, texts.train, seed=0), saved(model, texts.train, seed=0)):
+        assert abs(found.mean) < 1e-5
 
 
 def test_the_z_of_another_costs_what_two_traces_say():
@@ -36,13 +36,16 @@ def test_the_z_of_another_costs_what_two_traces_say():
     with torch.no_grad():
         model.likelihood.network.last.weight.mul_(20)
     few = texts.train.few(5)
-    found = swap(model, few, seed=3)
+    found, gained = swap(model, few, seed=3), saved(model, few, seed=3)
     batch = few.batch(slice(None))
     with torch.no_grad(), seeded(3, torch.device("cpu"), stream="swap"):
         own = model.trace(batch, 1)
         other = model.trace_at(batch, {"z": own.latents["z"].z[:, [4, 0, 1, 2, 3]]})
+        none = model.trace_at(batch, {"z": torch.zeros(1, 5, 4)})
     assert found.mean == pytest.approx(float((own.log_px - other.log_px).mean()))
     assert abs(found.mean) > 1e-3
+    assert gained.mean == pytest.approx(float((own.log_px - none.log_px).mean()))
+    assert abs(gained.mean) > 1e-3
 
 
 def test_one_example_has_no_other():

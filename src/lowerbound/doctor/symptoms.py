@@ -19,7 +19,7 @@ class Record:
     beta: float = 1.0  # weight of the rate in the objective; 1 for every recipe without one
     free_bits: float = 0.0  # floor of each unit's rate, nats
     # whether training maximised something else than the held-out bound: a warm-up of the
-    # rate, or free bits
+    # rate, stages, or free bits
     annealed: bool = False
     scale: str = ""  # of a Gaussian likelihood: "fixed", "shared" or "per-dimension"; "" for others
 
@@ -70,8 +70,10 @@ class Belief:
     examples: int  # validation examples looked at
     # units of each group of latents, by name, in the order of the units
     groups: Mapping[str, int] = field(default_factory=dict)
-    # of sequences, what the z of another example costs; None for other data
+    # of sequences, what the z of another example costs, and what an example's own saves against
+    # z = 0; None for other data
     swap: float | None = None
+    saved: float | None = None
 
     def by_group(self) -> Iterator[tuple[str, slice]]:
         """Yield the place of the units of each group; all, without a name, where there is one."""

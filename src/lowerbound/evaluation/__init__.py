@@ -12,7 +12,7 @@ from lowerbound.evaluation.quality import SampleQuality, sample_quality
 from lowerbound.evaluation.sandwich import Sandwich, sandwich
 from lowerbound.evaluation.scores import Scores, score
 from lowerbound.evaluation.statement import ACTIVE_THRESHOLD, Evaluation, Generalisation, Tightened
-from lowerbound.evaluation.swap import swap
+from lowerbound.evaluation.swap import saved, swap
 from lowerbound.evaluation.tails import pareto_shape
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "pareto_shape", "annealed", "Annealed", "Annealing", "Tightened", "sandwich", "Sandwich",
     # where it falls short
     "gaps", "Gaps", "information", "Information", "Between", "Generalisation",
+    "saved",
     "swap",
     # several imputations
     "pool", "Pooled",

@@ -5,16 +5,16 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from lowerbound.networks.gated import Gated
 from lowerbound.networks.pair import Init, Network, start_small
 
 
 class Reader(Network):
     """A bidirectional GRU over tokens whose states are pooled by their maximum over time.
 
-    Padding is packed away: neither a state nor a maximum sees it, so the encoding of a sequence
-    does not depend on the others of its batch.
+    The way back begins at each sequence's own end, and the maximum leaves padding out: neither sees
+    it, so the encoding of a sequence does not depend on the others of its batch.
 
     Args:
         levels: Number of tokens; token 0 ends a sequence.
@@ -34,7 +34,7 @@ class Reader(Network):
         self.cut = cut
         self.outputs = tuple(outputs)
         self.embed = nn.Embedding(levels, embedding)
-        self.gru = nn.GRU(embedding, hidden, batch_first=True, bidirectional=True)
+        self.gru = Gated(embedding, hidden, both=True)
         self.last = nn.Linear(2 * hidden, math.prod(self.outputs))
 
     def __str__(self) -> str:
@@ -56,14 +56,16 @@ class Reader(Network):
         tokens = x.long() if self.cut is None else self.cut(x.long())
         lengths = (tokens == 0).int().argmax(dim=1) + 1
         lengths = torch.where((tokens == 0).any(dim=1), lengths, tokens.shape[1])
-        tokens = tokens[:, : int(lengths.max())]
-        packed = pack_padded_sequence(
-            self.embed(tokens), lengths.cpu(), batch_first=True, enforce_sorted=False
-        )
-        states, _ = pad_packed_sequence(
-            self.gru(packed)[0], batch_first=True, padding_value=-math.inf
-        )
-        return self.last(states.amax(dim=1)).unflatten(1, self.outputs)
+        width = int(lengths.max())
+        place = torch.arange(width, device=x.device)
+        inside = place < lengths.unsqueeze(1)
+        there = tokens[:, :width]
+        back = there.gather(1, torch.where(inside, lengths.unsqueeze(1) - 1 - place, place))
+        states = self.gru(self.embed(torch.stack([there, back]).permute(2, 0, 1)))
+        if not bool(inside.all()):
+            states = states.masked_fill(~inside.T.reshape(width, 1, -1, 1), -math.inf)
+        most = states.max(dim=0).values  # (2, B, H); its way back is shorter than that of amax
+        return self.last(torch.cat([*most], dim=-1)).unflatten(1, self.outputs)
 
 
 class Writer(nn.Module):
@@ -89,7 +91,7 @@ class Writer(nn.Module):
         self.levels = levels
         self.embed = nn.Embedding(levels, embedding)
         self.first = nn.Linear(latents, hidden)
-        self.gru = nn.GRU(embedding + latents, hidden, batch_first=True)
+        self.gru = Gated(embedding + latents, hidden)
         self.drop = nn.Dropout(dropout)
         self.last = nn.Linear(hidden + latents, levels)
 
@@ -99,11 +101,12 @@ class Writer(nn.Module):
 
     def forward(self, z: Tensor, tokens: Tensor) -> Tensor:
         """Predict every token of `(B, T)` from those before it: `(B, T, levels)`."""
-        before = nn.functional.pad(tokens[:, :-1], (1, 0))
-        every = z.unsqueeze(1).expand(-1, tokens.shape[1], -1)
-        inputs = torch.cat([self.drop(self.embed(before)), every], dim=-1)
-        states, _ = self.gru(inputs, self.first(z).tanh().unsqueeze(0))
-        return self.last(torch.cat([self.drop(states), every], dim=-1))
+        before = nn.functional.pad(tokens[:, :-1], (1, 0)).T
+        inputs, at_end = self.drop(self.embed(before)).unsqueeze(1), self.gru.hidden_size
+        states = self.gru(inputs, z, self.first(z).tanh().unsqueeze(0)).squeeze(1)
+        own, said = self.last.weight.split([at_end, z.shape[-1]], dim=1)
+        logits = nn.functional.linear(self.drop(states), own, self.last.bias)
+        return logits.add_(nn.functional.linear(z, said)).transpose(0, 1)
 
     def logits(self, z: Tensor, tokens: Tensor) -> Tensor:
         """Predict as `forward` does."""
@@ -118,6 +121,5 @@ class Writer(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Predict the next token after `tokens` `(B,)`: `(B, levels)`, and the state."""
         z, hidden = state
-        inputs = torch.cat([self.embed(tokens), z], dim=-1).unsqueeze(1)
-        states, hidden = self.gru(inputs, hidden)
-        return self.last(torch.cat([states[:, 0], z], dim=-1)), (z, hidden)
+        hidden = self.gru(self.embed(tokens).unsqueeze(0).unsqueeze(0), z, hidden)[0]
+        return self.last(torch.cat([hidden[0], z], dim=-1)), (z, hidden)

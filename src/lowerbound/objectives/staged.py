@@ -19,8 +19,10 @@ from lowerbound.objectives.objective import Objective, Wrapper
 class WithoutLatents(Wrapper):
     """log p(x | z = 0): the decoder alone, which for sequences is a language model.
 
+    A training by it to the end makes the bar for a VAE of that decoder.
+
     Args:
-        objective: The objective of the last stage, by which held-out data judges.
+        objective: The objective of the last stage.
     """
 
     objective: Objective
@@ -29,6 +31,11 @@ class WithoutLatents(Wrapper):
     def formula(self) -> str:  # type: ignore[override]
         """That of the decoder alone."""
         return "log p(x | z = 0)"
+
+    @property
+    def criterion(self) -> Objective:
+        """Itself: held-out data judges a language model by its exact log p(x)."""
+        return self
 
     def trace(self, model: Traceable, batch: Batch) -> Trace:
         """Trace the model at z = 0, without asking the encoder: the rate is 0.

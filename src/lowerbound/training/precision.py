@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from lowerbound.core import Model
 from lowerbound.data import Batch
+from lowerbound.networks.gated import Gated
 from lowerbound.objectives import Objective
 from lowerbound.seeding import seeded
 from lowerbound.training.forward import lowered, networks_of
@@ -87,8 +88,8 @@ def bfloat16_error(
 def operations(model: Model, objective: Objective, device: torch.device, example: Batch) -> float:
     """Count the floating-point operations of the products in one pass over a batch, forwards only.
 
-    Linear layers and two-dimensional convolutions count; a multiplication and an addition are
-    two. Other layers count as nothing.
+    Linear layers, two-dimensional convolutions and recurrent layers of our own count; a
+    multiplication and an addition are two. Other layers count as nothing.
     """
     total = 0.0
 
@@ -99,6 +100,8 @@ def operations(model: Model, objective: Objective, device: torch.device, example
         elif isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             at = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output
             total += 2.0 * at.numel() / at.shape[-3] * layer.weight.numel()
+        elif isinstance(layer, Gated):
+            total += 6.0 * output.numel() * (layer.input_size + layer.hidden_size)
 
     hooks = [layer.register_forward_hook(count) for layer in model.modules()]
     try:

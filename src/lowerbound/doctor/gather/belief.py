@@ -8,7 +8,7 @@ from torch import Tensor
 from lowerbound.core import Model, flatten, on
 from lowerbound.data import Data, Examples, Schema
 from lowerbound.doctor.symptoms import Belief
-from lowerbound.evaluation import Estimate, convergence, evidence, swap
+from lowerbound.evaluation import Estimate, convergence, evidence, saved, swap
 from lowerbound.seeding import seeded
 
 #: Draws for the training examples, of which the ELBO alone is wanted.
@@ -57,6 +57,7 @@ def belief_of(
         examples=len(held_out),
         groups={name: space.units for name, space in model.latents.items()},
         swap=swap(model, held_out, seed=seed).mean if data.schema.is_sequence else None,
+        saved=saved(model, held_out, seed=seed).mean if data.schema.is_sequence else None,
     )
 
 

@@ -12,7 +12,8 @@ from lowerbound.training import Epoch
 def record_of(spec: Spec, history: tuple[Epoch, ...]) -> Record:
     """Read the record of a run, also of one in progress; values of a wrong type count as absent."""
     settings, stopped = spec.settings, spec.result.get("stopped")
-    free_bits = _number(settings.get("free_bits"), 0.0)
+    free_bits = _number(settings.get("free_bits", settings.get("floor")), 0.0)
+    staged = "alone" in settings or _number(settings.get("beta_warm_up"), 0.0) > 0
     gaussian = settings.get("likelihood") == "gaussian"
     scale = settings.get("likelihood.scale")
     return Record(
@@ -22,7 +23,7 @@ def record_of(spec: Spec, history: tuple[Epoch, ...]) -> Record:
         usual_latents=settings.get("latents") == latents_for(spec.schema),
         beta=_number(settings.get("beta"), 1.0),
         free_bits=free_bits,
-        annealed=free_bits > 0 or _number(settings.get("beta_warm_up"), 0.0) > 0,
+        annealed=free_bits > 0 or staged,
         scale=scale if gaussian and isinstance(scale, str) else "",
     )
 

@@ -17,6 +17,10 @@ TWICE = 2.0
 MOST = 0.5
 #: A z that is used costs about its rate or more where it is another example's.
 USED = 0.2
+#: With less saved than this part of the rate, at its weight, a model without z has a better bound.
+WORTH = 0.5
+#: A rate within this factor of its floor has arrived there.
+AT_FLOOR = 1.05
 #: Nats of rate from which it is asked what they are for.
 WORTH_ASKING = 0.5
 #: Missing nats matter from this share of all nats over independent cells on.
@@ -59,16 +63,21 @@ def worse_than_no_model(symptoms: Symptoms) -> Finding | None:
 def rate_not_used(symptoms: Symptoms) -> Finding | None:
     """Find a decoder that does without the z it is paid for, as one that sees x_<t can.
 
-    Free bits make an encoder pay a rate, and nothing makes the decoder look at it.
+    Free bits make an encoder pay a rate, and nothing makes the decoder look at it. A swap alone
+    does not show it: a decoder that is misled by a z can gain next to nothing by its own.
     """
-    belief = symptoms.belief
+    belief, record = symptoms.belief, symptoms.record
     if belief is None or belief.swap is None or belief.rate < WORTH_ASKING:
         return None
-    if belief.swap >= USED * belief.rate:
+    saved = math.inf if belief.saved is None else belief.saved
+    if belief.swap >= USED * belief.rate and saved >= WORTH * record.beta * belief.rate:
         return None
+    floor = record.free_bits * len(belief.variances)
     words = (
-        f"The rate is paid, not used: z costs {belief.rate:.1f} nats per example, and the z of "
-        f"another example instead of its own costs the decoder {belief.swap:.1f} nats."
+        f"The rate is paid, not used: z costs {belief.rate:.1f} nats per example"
+        f"{', the floor of its free bits' if belief.rate <= AT_FLOOR * floor else ''}, and the z "
+        f"of another example instead of its own costs the decoder {belief.swap:.1f} nats"
+        f"{'' if belief.saved is None else f', no z (z = 0) {belief.saved:.1f}'}."
     )
     remedy = (
         "Longer training with --epochs, so that the decoder knows what it can know without z "
