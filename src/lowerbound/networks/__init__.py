@@ -7,6 +7,7 @@ from lowerbound.networks.recurrent import Reader, Writer
 from lowerbound.networks.residual import ResidualDecoder, ResidualEncoder, residual
 from lowerbound.networks.sized import Sized
 from lowerbound.networks.steps import PerStep, RollWriter, StepReader, Transition
+from lowerbound.networks.tunes import TuneReader, TuneWriter
 
 #: By name: from its settings to an encoder and its decoder.
 BUILDERS = {"convolution": convolution, "mlp": mlp, "residual": residual}
@@ -26,5 +27,7 @@ __all__ = [
     "StepReader",
     "Transition",
     "Sized",
+    "TuneReader",
+    "TuneWriter",
     "Writer",
 ]
