@@ -12,6 +12,12 @@ from lowerbound.runs.spec import current_machine, current_versions
 DIRECTORY = Path(__file__).parent / "results"
 
 
+def kept(name: str, part: str) -> dict[str, Any]:
+    """Read a part of an earlier result, to which another is added; empty if there is none."""
+    path = DIRECTORY / f"{name}.json"
+    return json.loads(path.read_text()).get(part, {}) if path.exists() else {}
+
+
 def write(name: str, result: dict[str, Any]) -> Path:
     """Write `results/NAME.json`."""
     DIRECTORY.mkdir(exist_ok=True)

@@ -88,6 +88,8 @@ def assemble(
     most, seen = own.pop("batch_size", 128) if examples else 128, own.pop("seen", None)
     by_size = training_for(examples, most, seen)
     training = Training(**{**by_size, **own, **trained})
+    if training.mirror and not schema.is_image:
+        raise SettingError(f"mirror is for images, and the data is {schema.describe()}; leave it")
     arguments = arguments_of(known, resolved)
     with torch.device("meta"):  # sizes are known before any memory is taken
         count = sum(p.numel() for p in recipe(schema, **arguments)[0].parameters())

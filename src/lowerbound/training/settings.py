@@ -30,6 +30,8 @@ class Training:
             1, is taken for unobserved. So q(z|x) learns to do with any cells.
         untold: Chance that a conditional model is not told the condition of an example, so that it
             learns p(x), too.
+        mirror: Show each image as it is or its mirror image, at random, anew each time: few images
+            count as twice as many. Not where left and right differ, as in letters.
         clip: Longest gradient allowed, in the l2 norm; None to leave gradients alone. One that is
             longer and a thousand times as long as usual is an accident: its batch is skipped.
         average: Decay of the exponential moving average of the weights, which is what is
@@ -63,6 +65,7 @@ class Training:
     epsilon: float = 1e-8
     hide: float = 0.0
     untold: float = 0.1
+    mirror: bool = False
     clip: float | None = 100.0
     average: float | None = 0.999
     keep: Literal["best", "last"] = "best"

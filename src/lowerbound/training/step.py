@@ -89,6 +89,7 @@ class Stepper:
             bound, distortion and rate summed over the whole batch, nats, and `B`: `(4,)`, float64,
             on the device; zeros if the batch was skipped.
         """
+        batch = mirrored(batch) if self.training.mirror else batch
         batch = forgetting(hiding(batch, self.training.hide), self.training.untold)
         training, share = self.training, share or Share(slice(0, len(batch)), len(batch), True)
         schedule = training.schedule(fraction)
@@ -182,6 +183,17 @@ class Stepper:
                 samples, gradient = self.objective.samples, self.objective.gradient
                 there = self.model.trace(batch, samples, gradient)
         return f"{self._where()}: {name_non_finite(there, self.model)} is not finite"
+
+
+def mirrored(batch: Batch) -> Batch:
+    """Turn left and right of about half of the images `(B, C, H, W)` around."""
+    rows = torch.rand((len(batch), 1, 1, 1), device=batch.x.device) < 0.5
+
+    def some(cells: Tensor) -> Tensor:
+        return torch.where(rows, cells.flip(-1), cells)
+
+    observed = None if batch.observed is None else some(batch.observed)
+    return replace(batch, x=some(batch.x), observed=observed)
 
 
 def hiding(batch: Batch, chance: float) -> Batch:
