@@ -1,4 +1,4 @@
-"""The figures of docs/assumptions.md are those of benchmarks/results.
+"""The figures of docs/assumptions.md and of the tutorial of cells are those of benchmarks/results.
 
     python tests/test_assumptions.py
 
@@ -7,14 +7,22 @@ writes them anew.
 
 import json
 from pathlib import Path
+from statistics import mean
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "assumptions.md"
+DEMO = "fashion-small"
+LAWS = {
+    "negative-binomial": "negative binomial, the default",
+    "zero-inflated-negative-binomial": "with further zeros",
+    "poisson": "Poisson",
+}
 
 
 def result(name):
     path = ROOT / "benchmarks" / "results" / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8"))["rows"]
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def of_refit():
@@ -22,34 +30,114 @@ def of_refit():
         "| prior | ELBO | Fréchet distance of samples (of held-out images) |",
         "|---|---|---|",
     ]
-    for row in result("refit"):
+    for row in result("refit")["rows"]:
+        if row.get("data", DEMO) == DEMO:
+            lines.append(
+                f"| {row['prior']} | {row['elbo']:.1f} | {row['frechet']:.1f} "
+                f"({row['frechet_of_real']:.1f}) |"
+            )
+    return "\n".join(lines)
+
+
+def of_gains():
+    lines = [
+        "| data | components | ELBO | log p(x) | Fréchet distance (real) | told from data (real) |",
+        "|---|---|---|---|---|---|",
+    ]
+    rows = result("refit")["rows"]
+    for before, after in zip(rows[::2], rows[1::2], strict=True):
+        name = before.get("data", DEMO)
+        assert (name, before["prior"], after["prior"]) == (
+            after.get("data", DEMO),
+            "N(0, I)",
+            "mixture",
+        )
+        if name == DEMO:
+            continue
+
+        def change(key, form, before=before, after=after):
+            real = before.get(f"{key}_of_real")
+            null = "" if real is None else f" ({real:{form}})"
+            return f"{before[key]:{form}} → {after[key]:{form}}{null}"
+
+        judge = "two_sample" if "two_sample" in before else "told apart, boosted"
+        frechet = change("frechet", ".2f") if "frechet" in before else "no images"
         lines.append(
-            f"| {row['prior']} | {row['elbo']:.1f} | {row['frechet']:.1f} "
-            f"({row['frechet_of_real']:.1f}) |"
+            f"| {name} | {after['components']['components']} | {change('elbo', '.1f')} | "
+            f"{change('log_likelihood', '.1f')} | {frechet} | {change(judge, '.2f')} |"
+        )
+    return "\n".join(lines)
+
+
+def of_auto():
+    lines = [
+        "| kind | choice | epochs | log p(x) | refitted | against `auto` |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in result("auto")["rows"]:
+        against = f"{row['refitted_against_auto']:+.1f} ± {row['refitted_error']:.1f}"
+        lines.append(
+            f"| {row['kind']} | {row['choice']} | {row['epochs']} | {row['log_likelihood']:.1f} | "
+            f"{row['log_likelihood_refitted']:.1f} | "
+            f"{'' if row['choice'] == 'auto' else against} |"
         )
     return "\n".join(lines)
 
 
 def of_parts():
     lines = ["| model | ELBO | bound of 100 draws |", "|---|---|---|"]
-    for row in result("parts"):
+    for row in result("parts")["rows"]:
         lines.append(f"| {row['name']} | {row['elbo']:.1f} | {row['log_likelihood']:.1f} |")
     return "\n".join(lines)
 
 
-def written(page):
-    """The page with its two tables as they should be."""
-    for name, table in (("refit", of_refit()), ("parts", of_parts())):
-        before, _, rest = page.partition(f"<!-- {name} -->\n")
-        _, _, after = rest.partition(f"<!-- /{name} -->")
-        page = f"{before}<!-- {name} -->\n{table}\n<!-- /{name} -->{after}"
+def of_cells():
+    found = result("cells")
+    lines = [
+        "| law | log p(x) | with the prior refitted | silhouette | ARI | NMI |",
+        "|---|---|---|---|---|---|",
+    ]
+    told = ("silhouette", "ari", "nmi")
+    for law, words in LAWS.items():
+        rows = [row for row in found["rows"] if row["law"] == law]
+        nats = [
+            mean(row[key] for row in rows) for key in ("log_likelihood", "log_likelihood, refitted")
+        ]
+        values = [f"{value:.1f}" for value in nats]
+        values += [f"{mean(row[key] for row in rows):.2f}" for key in told]
+        lines.append(f"| {words} | {' | '.join(values)} |")
+    components = found["ten principal components of logarithms"]
+    values = " | ".join(f"{components[key]:.2f}" for key in told)
+    lines.append(f"| ten principal components of logarithms | | | {values} |")
+    return "\n".join(lines)
+
+
+#: By page: each table that stands there, between comments of its name.
+PAGES = {
+    "docs/assumptions.md": {
+        "refit": of_refit, "gains": of_gains, "auto": of_auto, "parts": of_parts,
+    },
+    "docs/tutorials/cells.md": {"cells": of_cells},
+}  # fmt: skip
+
+
+def written(page, tables):
+    """The page with its tables as they should be."""
+    for name, table in tables.items():
+        before, begin, rest = page.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition(f"<!-- /{name} -->")
+        assert begin and end, f"no place for the table {name!r}"
+        page = f"{before}<!-- {name} -->\n{table()}\n<!-- /{name} -->{after}"
     return page
 
 
-def test_the_figures_of_the_page_are_those_of_the_results():
-    page = PAGE.read_text(encoding="utf-8")
-    assert written(page) == page, f"run python {__file__}"
+@pytest.mark.parametrize("place", PAGES)
+def test_the_figures_of_the_page_are_those_of_the_results(place):
+    page = (ROOT / place).read_text(encoding="utf-8")
+    assert written(page, PAGES[place]) == page, f"run python {__file__}"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for place, tables in PAGES.items():
+        path = ROOT / place
+        path.write_text(written(path.read_text(encoding="utf-8"), tables), encoding="utf-8")

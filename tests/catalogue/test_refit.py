@@ -12,7 +12,7 @@ from lowerbound.catalogue import refit as refit_module
 from lowerbound.catalogue import refit_flow
 from lowerbound.catalogue.refit import Refit, apply, encodings, fitted, refit
 from lowerbound.core import Told
-from lowerbound.data import Data, Examples
+from lowerbound.data import Data, Examples, Field
 from lowerbound.errors import RunError, SettingError, UnknownNameError
 from lowerbound.models import VAE
 from lowerbound.networks import MLP
@@ -166,6 +166,10 @@ def test_a_model_that_is_told_classes_gets_a_prior_for_each():
     data = replace(data, train=labelled(data.train), validation=labelled(data.validation))
     found = refit(model, data, "mixture")
     assert found.settings["classes"] == 2
+    total = Field("total", "count", mean=(0.0,), scale=(1.0,), role="condition", whole=True)
+    schema = replace(data.schema, fields=(*data.schema.fields, total))
+    counted = refit(model, replace(data, schema=schema), "mixture")
+    assert "classes" not in counted.settings  # of a total, which is no class
     # nothing of log 2 is left for the class, nor of the entropy of the heaps
     new = -math.log(2 * math.pi * 0.26) - 1
     old = -math.log(2 * math.pi) - 9.26
@@ -190,6 +194,11 @@ def test_the_setting_says_which_prior_is_refitted():
     assert asked("auto", prior="mixture", refit="mixture") == "mixture"
     with pytest.raises(UnknownNameError, match="mixture"):
         asked("vae", refit="mixtur")
+
+
+@pytest.mark.parametrize("recipe", lb.catalogue.recipes(), ids=lambda recipe: recipe.name)
+def test_the_prior_that_a_recipe_refits_by_itself_is_one_that_can_be_fitted(recipe):
+    assert recipe.refit in ("", *refit_module.REFITTED)
 
 
 def test_encodings_do_not_touch_the_callers_random_state():

@@ -74,6 +74,17 @@ def test_gradients_of_networks_are_those_of_their_differences():
     assert_close_gradient(ResidualDecoder((3,), (1, 1, 3, 9), channels=2).double(), [x])
 
 
+def test_a_gated_layer_multiplies_each_unit_by_the_sigmoid_of_another():
+    network = MLP((3,), (2,), (5,), nn.GLU).double()
+    x = torch.randn(4, 3, dtype=torch.float64)
+    first, last = network.linear
+    units, gates = (first.weight @ x.T + first.bias[:, None]).split(5)
+    assert first.weight.shape == (10, 3) and last.weight.shape == (2, 5)
+    expected = last((units * torch.sigmoid(gates)).T)
+    assert torch.allclose(network(x), expected, rtol=0, atol=1e-12)
+    assert MLP((3,), (2,), (), nn.GLU).linear[0].weight.shape == (2, 3)
+
+
 def test_an_mlp_without_hidden_layers_is_a_linear_map():
     network = MLP((2, 3), (4,), hidden=())
     assert isinstance(network.layers[0], nn.Linear)

@@ -6,13 +6,15 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from lowerbound.catalogue import assemble
 from lowerbound.data import Field, Schema
 from lowerbound.errors import DataError, UnknownNameError
 from lowerbound.objectives import ELBO, IWAE, DReG, StickingTheLanding
 from lowerbound.reproduce import Published, entries, entry_named
-from lowerbound.reproduce.cost import cost, operations
+from lowerbound.reproduce.cost import CONVOLUTIONS, cost, operations
 from lowerbound.reproduce.entry import EXAMPLES
 from lowerbound.reproduce.registry import PLACES, read_rows
 
@@ -87,6 +89,32 @@ def test_a_cost_is_computed_until_it_was_measured():
     assert not cost(entry, [run], accelerator=True).measured
     other = {**run, "training": {"batch_size": 100}}  # another batch says nothing of this one
     assert not cost(entry, [other], accelerator=False).measured
+
+
+def test_pseudo_inputs_and_gates_cost_what_they_multiply():
+    plain, vamp = entry_named("exemplar-gaussian-dynamic"), entry_named("exemplar-vamp-dynamic")
+    side = 2 * (784 * 300 + 300 * 300) + 300 * 80
+    back = 2 * (40 * 300 + 300 * 300) + 300 * 784
+    assert operations(plain) == 6 * 100 * (side + back)
+    assert operations(vamp) == 6 * (600 * side + 100 * back)
+
+
+def test_a_convolution_costs_what_torch_counts():
+    made = assemble("vae", MNIST, {"network": "residual", "latents": 40}, seed=0)
+    with FlopCounterMode(display=False) as counted:
+        made.model.likelihood(made.model.posterior(torch.zeros(1, 1, 28, 28)).mean)
+    assert counted.get_total_flops() == pytest.approx(2 * CONVOLUTIONS, rel=0.05)
+
+
+def test_the_rows_of_priors_are_those_priors_on_fifty_thousand_images():
+    made = {
+        name: assemble("vae", MNIST, entry_named(name).settings, seed=0).model.prior
+        for name in ("exemplar-vamp-dynamic", "exemplar-exemplar-dynamic", "xu-flow-static")
+    }
+    assert made["exemplar-vamp-dynamic"].pseudo_inputs.shape == (500, 1, 28, 28)
+    assert made["exemplar-exemplar-dynamic"].means.shape == (25_000, 40)
+    assert len(made["xu-flow-static"].maps.maps) == 21
+    assert entry_named("exemplar-vamp-dynamic").updates == 934 * 500
 
 
 ROW = """

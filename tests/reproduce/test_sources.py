@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from lowerbound.errors import DataError
 from lowerbound.reproduce import sources
@@ -73,6 +74,9 @@ def test_mnist_keeps_400_training_images_to_look_at(tmp_path):
     assert (len(data.train), len(data.validation), len(data.test)) == (59_600, 400, 10_000)
     assert data.schema.white == 255.0
     assert data.train.grey is not None
+    other = load("mnist-dynamic-50000", tmp_path)
+    assert (len(other.train), len(other.validation)) == (50_000, 10_000)
+    assert torch.equal(other.train.grey.levels, data.train.grey.levels[:50_000])
     _idx(tmp_path / "train-images-idx3-ubyte", images)
     with pytest.raises(DataError, match="not the 60,000 and 10,000 images"):
         load("mnist-dynamic", tmp_path)

@@ -21,7 +21,7 @@ from lowerbound.objectives import ELBO, Objective
     differs="The total is as observed, not a latent; counts are negative binomial without further "
     "zeros unless asked for.",
     training={"untold": 0.0, "weight_decay": 0.01},
-    refit=True,
+    refit="mixture",
 )
 def count_vae(
     schema: Schema, *, samples: int = 1, beta_warm_up: float = 0.0, **parts: Any

@@ -125,6 +125,8 @@ def refit(
     with seeded(seed, stream="refit"):
         known, _, codes = encodings(model, data.train, name, MOST, seed, MOST)
         judged, old, told = encodings(model, data.validation, name, MOST_JUDGED, seed)
+    if any(field.kind == "count" for field in data.schema.told):
+        codes = None  # a total is no class
     makers: dict[str, Callable[..., Candidates]] = {
         "mixture": partial(_mixtures, codes=codes),
         "flow": fitted_flows,
@@ -202,7 +204,7 @@ def _points(model: Model, data: Data, name: str) -> Tensor:
 def _mixtures(z: Tensor, judged: Tensor, seed: int, codes: Tensor | None = None) -> Candidates:
     """Fit mixtures of more and more components, as long as the gain grows.
 
-    Of a model that is told one condition, each class has a mixture of its own, p(z|c).
+    Of a model that is told one class, each class has a mixture of its own, p(z|c).
     """
     if codes is not None and codes.shape[1] == 1:
         rows = [z[codes[:, 0] == code] for code in range(int(codes.max()) + 1)]

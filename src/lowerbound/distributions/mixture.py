@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Distribution, constraints
+from torch.distributions import Categorical, Distribution, Normal, constraints
 
 from lowerbound.distributions.centre import tempered
-from lowerbound.distributions.independent import accumulate
+from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.log_prob import log_prob
+from lowerbound.distributions.normal import LOG_NORMALIZER, CellNormal
 
 
 class Mixture(Distribution):
@@ -47,7 +48,11 @@ class Mixture(Distribution):
     def log_shares(self, value: Tensor) -> Tensor:
         """Return log w_k + log p_k(z) of `(..., D)`, `(..., components)`, nats, float64."""
         # in float64: differences between components that lie far apart are small beside their size
-        return log_prob(self.components, value.unsqueeze(-2)) + accumulate(self.log_weights, 0)
+        own = self.components
+        cells = own.base_dist if isinstance(own, Independent) else None
+        if type(cells) in (Normal, CellNormal) and value.device.type != "mps":
+            return _of_gaussians(cells, value) + self.log_weights.double()
+        return log_prob(own, value.unsqueeze(-2)) + accumulate(self.log_weights, 0)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density of `(..., D)`, `(...)`, nats, float64."""
@@ -74,6 +79,21 @@ class Mixture(Distribution):
         """sum_k w_k (v_k + m_k^2) - mean^2, `(D,)`."""
         second = self.components.variance + self.components.mean.square()
         return self.log_weights.exp() @ second - self.mean.square()
+
+
+def _of_gaussians(cells: Normal, value: Tensor) -> Tensor:
+    """Return log N(z; m_k, diag s_k^2) of `(..., D)` for each k, `(..., components)`, nats.
+
+    -(z - m)^2 / 2 s^2 is linear in z and z^2: one product of matrices, and no array of all cells
+    of all components. In float64, as its terms cancel.
+    """
+    mean, scale = cells.loc.double(), cells.scale.double()
+    middle = mean.detach().mean(dim=0)
+    z, mean = value.double() - middle, mean - middle
+    inverse = scale.reciprocal().square()
+    slopes = torch.cat([inverse * mean, -0.5 * inverse], dim=-1)
+    level = -(0.5 * inverse * mean.square() + scale.log() + LOG_NORMALIZER).sum(dim=-1)
+    return torch.nn.functional.linear(torch.cat([z, z.square()], dim=-1), slopes, level)
 
 
 @tempered.register

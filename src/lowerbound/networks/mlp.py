@@ -19,7 +19,8 @@ class MLP(Network):
         inputs: Shape of one input, such as `(1, 28, 28)` or `(16,)`.
         outputs: Shape of one output, such as `(2, 16)`.
         hidden: Widths of the hidden layers; empty for a linear map.
-        activation: Makes the nonlinearity between layers.
+        activation: Makes the nonlinearity between layers. Of `nn.GLU`, which halves what it is
+            given, a layer puts out twice its width.
         dropout: Chance that a hidden unit is left out of an update.
 
     Raises:
@@ -51,10 +52,12 @@ class MLP(Network):
         if not 0 <= dropout < 1:
             raise SettingError(f"dropout must lie in [0, 1), got {dropout}")
         layers: list[nn.Module] = []
-        for before, after in pairwise(widths):
+        gated = activation is nn.GLU
+        for place, (before, after) in enumerate(pairwise(widths)):
             if dropout and layers:
                 layers.append(nn.Dropout(dropout))
-            layers += [nn.Linear(before, after), activation()]
+            twice = gated and place < len(self.hidden)
+            layers += [nn.Linear(before, 2 * after if twice else after), activation()]
         self.layers = nn.Sequential(*layers[:-1])
 
     def forward(self, x: Tensor) -> Tensor:
@@ -132,7 +135,7 @@ def start_glorot(layers: Sequence[nn.Linear], sides: int = 1) -> None:
         nn.init.zeros_(layer.bias)
 
 
-Activation = Literal["silu", "relu", "tanh"]
+Activation = Literal["silu", "relu", "tanh", "gated"]
 
 
 def mlp(
@@ -145,13 +148,14 @@ def mlp(
 
     Args:
         hidden: Widths of the hidden layers, encoder first; the decoder has them reversed.
-        activation: Between the layers.
+        activation: Between the layers; "gated" multiplies each unit by the sigmoid of another.
         dropout: Chance that a hidden unit is left out of an update.
     """
     if len(hidden) > 64 or not all(1 <= width <= 65536 for width in hidden):
         shown = str(hidden) if len(hidden) <= 8 else f"{len(hidden)} of them"
         raise SettingError(f"hidden must be at most 64 widths from 1 to 65536, got {shown}")
-    kind = {"silu": nn.SiLU, "relu": nn.ReLU, "tanh": nn.Tanh}[activation]
+    kinds = {"silu": nn.SiLU, "relu": nn.ReLU, "tanh": nn.Tanh, "gated": nn.GLU}
+    kind = kinds[activation]
     return Pair(
         lambda inputs, outputs: MLP(inputs, outputs, hidden, kind, dropout),
         lambda inputs, outputs: MLP(inputs, outputs, hidden[::-1], kind, dropout),

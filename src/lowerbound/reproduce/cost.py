@@ -12,6 +12,8 @@ from lowerbound.reproduce.entry import Entry
 #: updates are bound by the launch of their kernels.
 CORES = (2e-3, 60e9)
 ACCELERATOR = (3e-4, 2e13)
+#: Multiplications of the residual pair, of one image of MNIST.
+CONVOLUTIONS = 18_700_000
 #: Words that a text is written in, and words of one, its end counted, as in the Penn Treebank.
 WORDS, LONG = 10_000, 22
 
@@ -51,16 +53,22 @@ def cost(entry: Entry, runs: list[dict[str, Any]], *, accelerator: bool) -> Cost
 
 def operations(entry: Entry) -> float:
     """Count multiplications and additions of one update: forward once, backward twice as many."""
-    hidden, latents = entry.model["hidden"], int(entry.model["latents"])
+    model, latents = entry.model, int(entry.model["latents"])
+    hidden = model.get("hidden")
+    if hidden is None:
+        return 6.0 * entry.batch_size * CONVOLUTIONS
     if isinstance(hidden, int):  # of a recurrent pair over words
-        inputs = int(entry.model["embedding"])
+        inputs = int(model["embedding"])
         steps = 3 * hidden * (1.5 * hidden + 2 * inputs + latents) + (hidden + latents) * WORDS
         return 6.0 * entry.batch_size * LONG * steps
-    encoder = [entry.dimensions, *hidden, 2 * latents]
-    decoder = [latents, *reversed(hidden), entry.dimensions]
-    products = _weights(encoder) + int(entry.training["samples"]) * _weights(decoder)
-    return 6.0 * entry.batch_size * products
+    gates = 2 if model.get("activation") == "gated" else 1
+    encoder = _weights([entry.dimensions, *hidden], 2 * latents, gates)
+    decoder = _weights([latents, *reversed(hidden)], entry.dimensions, gates)
+    # pseudo-inputs are encoded in every update, too
+    encoded = entry.batch_size + (model["components"] if model.get("prior") == "vamp" else 0)
+    return 6.0 * (encoded * encoder + entry.batch_size * int(entry.training["samples"]) * decoder)
 
 
-def _weights(widths: list[int]) -> int:
-    return sum(before * after for before, after in pairwise(widths))
+def _weights(widths: list[int], outputs: int, gates: int) -> int:
+    hidden = sum(before * after for before, after in pairwise(widths))
+    return gates * hidden + widths[-1] * outputs

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 #: Data that entries are trained on.
 Source = Literal[
-    "mnist-dynamic", "mnist-static", "iris", "breast-cancer", "digits", "mnist-pixels", "ptb"
-]
+    "mnist-dynamic", "mnist-dynamic-50000", "mnist-static", "mnist-pixels",
+    "iris", "breast-cancer", "digits", "ptb",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ DIMENSIONS: Mapping[str, int] = {"iris": 4, "breast-cancer": 30, "digits": 64}
 
 #: Training examples of each source.
 EXAMPLES: Mapping[str, int] = {
-    "mnist-dynamic": 59_600, "mnist-static": 50_000, "mnist-pixels": 60_000,
-    "iris": 150, "breast-cancer": 569, "digits": 1_797, "ptb": 42_068,
+    "mnist-dynamic": 59_600, "mnist-dynamic-50000": 50_000, "mnist-static": 50_000,
+    "mnist-pixels": 60_000, "iris": 150, "breast-cancer": 569, "digits": 1_797,
+    "ptb": 42_068,
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def _mnist(path: Path | None) -> Raw:
     return arranged(known.load(path), Reading())
 
 
-def _dynamic(path: Path | None) -> Data:
+def _dynamic(path: Path | None, looked_at: int = LOOKED_AT) -> Data:
     raw = _mnist(path)
     if raw.part is None or (raw.part == TRAIN).sum() != 60_000:
         raise DataError(
@@ -50,7 +51,7 @@ def _dynamic(path: Path | None) -> Data:
             "--data FOLDER"
         )
     part = raw.part.copy()
-    part[np.flatnonzero(part == TRAIN)[-LOOKED_AT:]] = VALIDATION
+    part[np.flatnonzero(part == TRAIN)[-looked_at:]] = VALIDATION
     return build(Raw(raw.where, raw.rows, part=part), binarize="dynamic")
 
 
@@ -168,6 +169,7 @@ def _ptb(path: Path | None) -> Data:
 _PACKAGED = ("iris", "breast-cancer", "digits")
 _LOADERS: dict[Source, Callable[[Path | None], Data]] = {
     "mnist-dynamic": _dynamic,
+    "mnist-dynamic-50000": partial(_dynamic, looked_at=10_000),
     "mnist-static": _static,
     "mnist-pixels": _pixels,
     "iris": _iris,
