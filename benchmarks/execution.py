@@ -149,7 +149,7 @@ def threads(given: Any) -> list[dict[str, Any]]:
 def reals(count: int) -> Data:
     """A table of noise."""
     x = torch.randn(count, COLUMNS, generator=torch.Generator().manual_seed(0))
-    field = Field("x", "real", (COLUMNS,), None, (0.0,) * COLUMNS, (1.0,) * COLUMNS)
+    field = Field("x", "real", (COLUMNS,), mean=(0.0,) * COLUMNS, scale=(1.0,) * COLUMNS)
     parts = (Examples(part) for part in (x, x[:8], x[:8]))
     return Data(Schema((field,), (COLUMNS,)), *parts, source="noise")
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lowerbound.distributions import DiscretizedLogistic
-from lowerbound.distributions.discretized_logistic import log_one_minus_exp
+from lowerbound.distributions.discretized_logistic import log_one_minus_exp, sum_of_wide_steps
 
 F64 = torch.float64
 
@@ -74,3 +74,28 @@ def test_the_ends_of_the_uniform_draw_are_levels_too(monkeypatch, uniform):
     monkeypatch.setattr(torch, "rand", lambda size, **kind: torch.full(size, uniform, **kind))
     p = DiscretizedLogistic(torch.zeros(1), torch.full((1,), -3.0))
     assert 0 <= p.sample().item() <= 255
+
+
+@pytest.mark.parametrize("levels", [2, 5, 256])
+def test_the_mean_in_float32_is_the_sum_in_float64_at_any_scale(levels):
+    location = torch.linspace(-1.5, 1.5, 61).unsqueeze(1)
+    log_scale = torch.linspace(-9.0, 4.0, 53)
+    found, value = [], []
+    for dtype in (torch.float32, torch.float64):
+        given = [t.to(dtype).requires_grad_() for t in (location, log_scale)]
+        value.append(DiscretizedLogistic(*given, levels).mean)
+        found.append(torch.autograd.grad(value[-1].sum(), given))
+    torch.testing.assert_close(value[0].double(), value[1], atol=1e-3, rtol=0)
+    for single, exact in zip(*found, strict=True):
+        torch.testing.assert_close(single.double(), exact, atol=1e-3, rtol=1e-3)
+
+
+def test_an_integral_with_its_ends_gives_the_sum_of_wide_steps():
+    above = torch.linspace(-40.0, 300.0, 201, dtype=torch.float64).unsqueeze(1)
+    spacing = torch.tensor([1e-3, 0.1, 0.5, 1.0], dtype=torch.float64)
+    for count in (1, 3, 255):
+        k = torch.arange(1, count + 1).view(-1, 1, 1)
+        exact = torch.sigmoid((above - k) * spacing).sum(dim=0)
+        torch.testing.assert_close(
+            sum_of_wide_steps(above, spacing.expand(201, 4), count), exact, atol=4e-7, rtol=0
+        )

@@ -63,7 +63,7 @@ def test_x_that_cannot_be_learned_is_refused_with_the_reason(x, words, small) ->
     ("x", "words"),
     [
         (REAL[:, :4], "X has 4 features, but AutoVAE is expecting 5 features"),
-        (REAL.reshape(60, 5, 1), "vectors of 5, got 1x5x1 images"),
+        (REAL.reshape(60, 5, 1), "vectors of 5, got 5x1"),
         (np.full((2, 5), np.nan), "NaN"),
     ],
 )

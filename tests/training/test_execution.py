@@ -213,7 +213,15 @@ def test_bfloat16_is_taken_where_it_is_fast_and_the_bound_agrees(data, monkeypat
     monkeypatch.setattr(precision, "has_bfloat16", lambda device: False)
     assert explain(model, ELBO(), data).precision == "float32"
     monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
+    monkeypatch.setattr(precision, "has_amx", lambda: False)
     assert explain(model, ELBO(), data).precision == "bfloat16"
+    monkeypatch.setattr(choices, "operations", lambda *given: precision.BFLOAT16_FROM["cpu"])
+    assert explain(model, ELBO(), data).precision == "bfloat16"
+    monkeypatch.setattr(precision, "has_amx", lambda: True)  # it wants larger products
+    assert explain(model, ELBO(), data).precision == "float32"
+    monkeypatch.undo()
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
+    monkeypatch.setattr(precision, "has_amx", lambda: False)
     small = assemble("vae", data.schema, {"latents": 2, "hidden": [8]}, seed=5).model
     assert explain(small, ELBO(), data).precision == "float32"
     monkeypatch.setattr(precision, "bfloat16_error", lambda *given: (0.4, 100.0))
@@ -361,7 +369,7 @@ def test_a_training_channels_last_goes_on_to_the_same_bits(pictures):
 
 def test_choosing_leaves_the_random_state_and_the_model_alone(data, model, monkeypatch):
     monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
-    monkeypatch.setattr(precision, "BFLOAT16_FROM", {"cpu": 1})
+    monkeypatch.setattr(precision, "BFLOAT16_FROM", {"cpu": 1, "amx": 1})
     # it remembers what it saw in training
     model.posterior.network.layers.insert(0, nn.BatchNorm1d(3))
     model.likelihood.eval()  # as a user may have frozen it

@@ -46,7 +46,7 @@ Examples:
   lowerbound evaluate runs/one --json           bounds on log p(x) as JSON
 
 DATA is a named set; a folder or .zip of images, arrays or tables; a folder that data pack wrote;
-or a .csv, .tsv, .parquet, .feather, .npy, .npz, .safetensors or picture file of many pages.
+or a .csv, .tsv, .parquet, .feather, .jsonl, .npy, .npz, .safetensors or picture file of many pages.
 
 Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted, 143 terminated.
 """

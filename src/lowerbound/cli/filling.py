@@ -11,7 +11,7 @@ import numpy as np
 
 from lowerbound.data import Schema
 from lowerbound.data.read.dialect import find_dialect
-from lowerbound.data.read.files import COLUMNS, TEXT, Entry
+from lowerbound.data.read.files import COLUMNS, RECORDS, TEXT, Entry
 from lowerbound.data.read.stack import read_table
 from lowerbound.data.read.words import ENDLESS, MISSING
 from lowerbound.data.table import Words
@@ -43,7 +43,7 @@ def fill(source: Path, out: Path, schema: Schema, count: int, several: list[Word
 def can_fill(source: str | None) -> bool:
     """Tell whether a source is one file of a table."""
     path = Path(source or "")
-    return path.is_file() and Entry(path.name, path).suffix in (*TEXT, *COLUMNS)
+    return path.is_file() and Entry(path.name, path).suffix in (*TEXT, *COLUMNS, *RECORDS)
 
 
 def _fill_text(entry: Entry, out: Path, schema: Schema, count: int, several: list[Words]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import logsigmoid, softplus
 
 #: Levels of which a mean is added up at a time: one by one it is slow for single pictures.
 LEVELS_AT_ONCE = 8
@@ -84,15 +84,16 @@ class DiscretizedLogistic(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        """E[x] in levels: sum over k >= 1 of P(x >= k)."""
-        total = torch.zeros_like(self.location)
-        rate = torch.exp(-self.log_scale)
-        levels = torch.arange(1, self.levels, dtype=total.dtype, device=total.device)
-        ends = (levels - 0.5) * self._step - 1.0
-        for some in ends.reshape(-1, *[1] * total.ndim).split(LEVELS_AT_ONCE):
-            centre = (self.location - some) * rate
-            # beyond 80 nothing is added, but subnormal float32 would make this ten times slower
-            total = total + torch.sigmoid(centre.clamp(-80.0, 80.0)).sum(dim=0)
+        """E[x] in levels: sum over k >= 1 of P(x >= k), in float32 to a thousandth of a level."""
+        spacing = self._step * torch.exp(-self.log_scale)
+        above = (self.location + 1.0) / self._step + 0.5  # edges at or below the centre
+        if torch.compiler.is_compiling() or spacing.dtype == torch.float64:
+            return sum_of_steps(above, spacing, self.levels - 1)
+        wide = spacing <= 1.0
+        total = torch.empty_like(spacing)
+        at, h = above[wide].double(), spacing[wide].double()  # their difference is small
+        total[wide] = sum_of_wide_steps(at, h, self.levels - 1).to(total.dtype)
+        total[~wide] = sum_of_steps(above[~wide], spacing[~wide], self.levels - 1, around=17)
         return total
 
     @property
@@ -101,6 +102,46 @@ class DiscretizedLogistic(Distribution):
         levels = torch.arange(self.levels, device=self.location.device)
         shape = (self.levels,) + (1,) * self.location.ndim
         return self.log_prob(levels.view(shape)).argmax(dim=0).to(self.location.dtype)
+
+
+def sum_of_steps(above: Tensor, spacing: Tensor, count: int, around: int | None = None) -> Tensor:
+    """Sum sigmoid((above - k) * spacing) over k = 1 ... `count`, elementwise.
+
+    `around`: Only this many k to either side of `above` are added up, and those below count as 1.
+    """
+    terms = count if around is None else min(count, 2 * around + 1)
+    first = torch.zeros_like(above)
+    if terms < count:
+        first = (above.round() - terms // 2 - 1).clamp(0, count - terms)
+    at, total, shape = (above - first) * spacing, first, (-1,) + (1,) * above.ndim
+    for some in torch.arange(1, terms + 1, dtype=above.dtype, device=above.device).split(
+        LEVELS_AT_ONCE
+    ):
+        # beyond 80 nothing is added, but subnormal float32 would make this ten times slower
+        total = total + torch.sigmoid((at - some.reshape(shape) * spacing).clamp(-80.0, 80.0)).sum(
+            0
+        )
+    return total
+
+
+def sum_of_wide_steps(above: Tensor, spacing: Tensor, count: int) -> Tensor:
+    """Give `sum_of_steps` for spacings up to 1: an integral, and what its ends differ by.
+
+    The sum is that of the midpoint rule. Four terms of its Euler-Maclaurin series leave less than
+    2e-7; derivatives of the sigmoid s are polynomials in s (1 - s).
+    """
+    total = torch.zeros_like(above)
+    for sign, end in ((1.0, 0.5), (-1.0, count + 0.5)):
+        at = (above - end) * spacing
+        t = torch.tanh(0.5 * at)
+        q, h = 0.25 * (1 - t * t), spacing * spacing
+        odd = 1 / 24 + h * (
+            -7 / 5760 * (1 - 6 * q)
+            + h * (31 / 967680 * (1 - q * (30 - 120 * q))
+                   - h * 127 / 154828800 * (1 - q * (126 - q * (1680 - 5040 * q))))
+        )  # fmt: skip
+        total = total + sign * (softplus(at) / spacing - spacing * q * odd)
+    return total
 
 
 def log_one_minus_exp(negative: Tensor) -> Tensor:

@@ -47,7 +47,8 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
 
     It passes scikit-learn's `check_estimator`, without exceptions. X may be `(N, D)`, grey images
     `(N, H, W)`, or images `(N, H, W, C)` or `(N, C, H, W)` with C 1 or 3: numbers, booleans, a
-    tensor or a table with named columns; or texts, a list of strings. Kinds of cells are recognised
+    tensor or a table with named columns; data frames with words, dates and gaps, which come back as
+    such; or texts, a list of strings. Kinds of cells are recognised
     as `lowerbound.read` does: uint8 are levels and keep a discrete likelihood, cells that are all 0
     or 1 are binary, other numbers are real. Columns that never vary are left out of the model and
     put back on output.
@@ -166,7 +167,7 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         z = self._encode(self._examples(X))
         return z.astype("f4" if self._form.dtype in (np.float16, np.float32) else "f8")
 
-    def inverse_transform(self, X) -> np.ndarray:
+    def inverse_transform(self, X) -> Any:
         """Decode z: means of p(x|z), in the units and the shape of the data.
 
         Args:
@@ -176,12 +177,15 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         z: Any = check_array(X, input_name="X", estimator=self)
         return self._form.restore(decode(self.model_, torch.tensor(z)), self.schema_)
 
-    def reconstruct(self, X) -> np.ndarray:
+    def reconstruct(self, X) -> Any:
         """Encode and decode: means of p(x|z) at the posterior mean of each example, like X."""
         z = self._encode(self._examples(X))
-        return self._form.restore(decode(self.model_, torch.from_numpy(z)), self.schema_)
+        found = self._form.restore(decode(self.model_, torch.from_numpy(z)), self.schema_)
+        if self._form.frame == "pandas" and hasattr(X, "index"):
+            found.index = X.index
+        return found
 
-    def sample(self, n_samples=1, *, random_state=None) -> np.ndarray:
+    def sample(self, n_samples=1, *, random_state=None) -> Any:
         """Draw new examples, z ~ p(z) and x ~ p(x|z), in the units and the shape of X.
 
         Args:
@@ -191,7 +195,8 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         check_is_fitted(self)
         drawn = generate(self.model_, parameters.own(n_samples), seed=seed_of(random_state))
         values = self._form.restore(drawn, self.schema_)
-        as_stored = self.schema_.is_discrete and not self.schema_.is_text
+        as_stored = self.schema_.is_discrete and isinstance(values, np.ndarray)
+        as_stored = as_stored and not self.schema_.is_text
         return values.astype(self._form.dtype) if as_stored else values
 
     def score_samples(self, X) -> np.ndarray:
@@ -278,6 +283,6 @@ class AutoVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, B
         self.result_ = result
         self.spec_ = runs.with_entry(spec, **form.to_json())
         width = schema.dimensions + len(schema.constants)
-        self.n_features_in_ = 1 if schema.is_text else width
+        self.n_features_in_ = 1 if schema.is_text else len(schema.columns or range(width))
         if schema.columns is not None:
             self.feature_names_in_ = np.asarray(schema.columns, dtype=object)

@@ -10,18 +10,32 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 from torch import Tensor
 
-from lowerbound.data import Data, Examples, Raw, Reading, Schema, arranged, build, coerce, reading
+from lowerbound.data import (
+    Data,
+    Examples,
+    Raw,
+    Reading,
+    Schema,
+    arranged,
+    build,
+    coerce,
+    read_examples,
+    reading,
+)
 from lowerbound.data.read.arrays import as_array
 from lowerbound.data.read.arrays import check_array as checked_array
+from lowerbound.data.read.source import open_source
 from lowerbound.data.read.text import is_texts, raw_of_texts
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
+from lowerbound.estimator.frames import check_names, is_array, without_index
 
 
-def checked(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
+def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Check X by scikit-learn: a finite numeric array, `(N, D)` or with the axes of images.
 
-    Texts, a list or an array `(N,)` of strings, become an array of strings.
+    Texts, a list or an array `(N,)` of strings, become an array of strings. Data frames with words,
+    dates or gaps stay as they are.
 
     The estimator's names and number of features are set (`reset`), or compared.
     """
@@ -30,10 +44,13 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
             f"AutoVAE takes arrays and tables, got the path {os.fsdecode(X)!r}; read it first: "
             "lowerbound.read(path).train.x"
         )
-    if is_texts(X.tolist() if isinstance(X, np.ndarray) and X.ndim == 1 else X):
+    if is_texts(X):
         if reset:
             estimator.n_features_in_ = 1
         return np.asarray(X, dtype=object)
+    if not is_array(X):
+        check_names(estimator, X, reset=reset)
+        return X
     if isinstance(X, Tensor):
         X = as_array(X, "X")[0]  # scikit-learn would not take one from another device
     elif isinstance(X, list | tuple):
@@ -49,11 +66,13 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
     return np.require(X, None, "W")  # torch warns of memory that it must not write to
 
 
-def data_of(X: np.ndarray, names: np.ndarray | None, seed: int, *, table: bool = False) -> Data:
+def data_of(X: Any, names: np.ndarray | None, seed: int, *, table: bool = False) -> Data:
     """Split X into a training and a validation part, with its schema; there is no test part.
 
     As a `table`, each column has a law by its own kind, and is called x0, x1, ... without names.
     """
+    if not isinstance(X, np.ndarray):
+        return build(open_source(without_index(X)), seed=seed, test=False)
     if X.dtype == object:
         return build(raw_of_texts(X.tolist(), Reading(), "X"), seed=seed, test=False)
     columns = None if names is None else tuple(names)
@@ -66,8 +85,14 @@ def data_of(X: np.ndarray, names: np.ndarray | None, seed: int, *, table: bool =
     return data
 
 
-def examples_of(X: np.ndarray, schema: Schema) -> Examples:
+def examples_of(X: Any, schema: Schema) -> Examples:
     """Convert X for a model of this schema; warn of columns that never varied and now do."""
+    if not isinstance(X, np.ndarray):
+        examples, notes = read_examples(without_index(X), schema)
+        for note in notes:  # gaps and ids were said at fit
+            if not note.what.startswith("cells empty") and "left out" not in note.what:
+                warnings.warn(str(note), stacklevel=4)
+        return examples.load()
     options = reading(schema.reading, recorded=True)
     if X.dtype == object:
         if not schema.is_text:

@@ -1,13 +1,14 @@
 """The form of X at fit, so that results of the model come back in it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 from torch import Tensor
 
-from lowerbound.data import Schema, texts_of
+from lowerbound.data import Schema, columns_of, texts_of
+from lowerbound.estimator.frames import frame_of, library_of
 
 
 @dataclass(frozen=True)
@@ -18,17 +19,23 @@ class Form:
         shape: Of one example: `(D,)`, `(H, W)`, `(T, C)`, `(H, W, C)` or `(C, H, W)`.
         dtype: The number type of the cells.
         white: The value in X of a binary cell that is stored as 1: 1, or 255 in images.
+        frame: The library of a data frame with other than numbers; "" for arrays.
+        like: Such a frame, for the types of its columns; None after loading.
     """
 
     shape: tuple[int, ...]
     dtype: np.dtype
     white: int = 1
+    frame: str = ""
+    like: Any = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, X: np.ndarray, schema: Schema) -> Self:
-        """Take the form of `X`, `(N, ...)`, which has this schema."""
+    def of(cls, X: Any, schema: Schema) -> Self:
+        """Take the form of `X`, `(N, ...)` or a data frame, which has this schema."""
         if schema.is_text:
             return cls.of_schema(schema)
+        if not isinstance(X, np.ndarray):
+            return replace(cls.of_schema(schema), frame=library_of(X), like=X)
         white = 255 if X.ndim > 2 and schema.kind == "binary" and X.max() == 255 else 1
         return cls(X.shape[1:], X.dtype.newbyteorder("="), white)
 
@@ -47,9 +54,11 @@ class Form:
         dtype = "float64" if schema.kind == "mixed" else str(schema.dtype).removeprefix("torch.")
         return cls(shape, np.dtype(dtype))
 
-    def restore(self, x: Tensor, schema: Schema) -> np.ndarray:
+    def restore(self, x: Tensor, schema: Schema) -> Any:
         """Turn the shape and levels of the model, `(N, *event)`, into those of X."""
         values = x.numpy()
+        if self.frame:
+            return frame_of(columns_of(values, schema), self.frame, self.like)
         if schema.is_text:
             return np.array(texts_of(values), dtype=object)
         if len(self.shape) == 1:
@@ -64,13 +73,15 @@ class Form:
 
     def to_json(self) -> dict[str, Any]:
         """Write it as plain values."""
-        return {"shape": list(self.shape), "dtype": self.dtype.str, "white": self.white}
+        document = {"shape": list(self.shape), "dtype": self.dtype.str, "white": self.white}
+        return {**document, "frame": self.frame} if self.frame else document
 
     @classmethod
     def from_json(cls, document: Any, schema: Schema) -> Self:
         """Read what `to_json` wrote, and trust nothing."""
         shape, white = tuple(document["shape"]), document["white"]
         dtype = np.dtype(str(document["dtype"]))
+        frame = str(document.get("frame", ""))
         if not all(type(size) is int for size in shape):
             raise ValueError(f"impossible shape {shape}")
         if dtype.kind not in "biuf" or white not in (1, 255):
@@ -79,4 +90,4 @@ class Form:
         cells = schema.dimensions + len(schema.constants)
         if not 1 <= len(shape) <= (1 if flat else 3) or math.prod(shape) != cells:
             raise ValueError(f"shape {shape} does not fit {schema.describe()}")
-        return cls(shape, dtype, white)
+        return cls(shape, dtype, white, frame)

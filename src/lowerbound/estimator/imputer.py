@@ -5,19 +5,18 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from lowerbound.applications import impute
 from lowerbound.catalogue.bootstrap import bootstrap
 from lowerbound.data import Data, Raw, Reading, arranged, build, coerce, read_examples, reading
-from lowerbound.data.read.frames import is_frame
 from lowerbound.data.read.source import open_source
 from lowerbound.data.rows import ArrayRows
 from lowerbound.data.table import Words, words_of
 from lowerbound.errors import SettingError
 from lowerbound.estimator import parameters
+from lowerbound.estimator.frames import check_names, is_worded, names_of
 from lowerbound.estimator.seeds import seed_of
 from lowerbound.estimator.training import train
 
@@ -122,9 +121,9 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             X: Rows with the columns of `fit`.
         """
         check_is_fitted(self)
-        frame = _worded(X)
+        frame = is_worded(X)
         if frame:
-            self._check_names(X, reset=False)
+            check_names(self, X, reset=False)
             examples, _ = read_examples(X, self.schema_)
         else:
             X = self._checked(X, reset=False)
@@ -154,41 +153,16 @@ class VAEImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return tags
 
     def _data(self, X, seed: int) -> Data:
-        if _worded(X):
-            self._check_names(X, reset=True)
+        if is_worded(X):
+            check_names(self, X, reset=True)
             return build(open_source(X), seed=seed, test=False)
         X = self._checked(X, reset=True)
         names = getattr(self, "feature_names_in_", [f"x{place}" for place in range(X.shape[1])])
         return build(_raw(X, Reading(), tuple(names)), seed=seed, test=False)
 
-    def _check_names(self, X, *, reset: bool) -> None:
-        """Set the names of columns, or compare them; scikit-learn knows pandas alone."""
-        if hasattr(X, "iloc"):
-            validate_data(self, X, reset=reset, skip_check_array=True)
-        elif reset:
-            names = _names(X)
-            self.n_features_in_, self.feature_names_in_ = len(names), np.array(names, dtype=object)
-
     def _checked(self, X, *, reset: bool) -> np.ndarray:
         X = validate_data(self, X, reset=reset, ensure_all_finite="allow-nan", dtype="numeric")
         return np.require(X, None, "W")  # torch warns of memory that it must not write to
-
-
-def _worded(X: Any) -> bool:
-    """Tell frames with other than numbers, which are no arrays, from all else."""
-    if not is_frame(X) or isinstance(X, np.ndarray) or issparse(X):
-        return False
-    if isinstance(X, Mapping) or not hasattr(X, "dtypes"):
-        return True
-    kinds = X.dtypes.tolist() if hasattr(X.dtypes, "tolist") else list(X.dtypes)
-    return not all(isinstance(kind, np.dtype) and kind.kind in "biuf" for kind in kinds)
-
-
-def _names(X: Any) -> list[str]:
-    """The names of the columns of a frame of polars or pyarrow, or of a dictionary."""
-    if isinstance(X, Mapping):
-        return [str(name) for name in X]
-    return [str(name) for name in getattr(X, "column_names", X.columns)]
 
 
 def _raw(X: np.ndarray, options: Reading, columns: tuple[str, ...] | None = None) -> Raw:
@@ -212,7 +186,7 @@ def _filled(X: Any, words: Words) -> Any:
 
     table = X if isinstance(X, pa.Table) else None
     columns: dict[str, Any] = {}
-    for name in _names(X):
+    for name in names_of(X):
         cells = X[name].to_pylist() if table is not None else list(X[name])
         for row, value in zip(
             words.rows.get(name, np.array([], int)).tolist(),

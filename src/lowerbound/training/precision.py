@@ -15,8 +15,9 @@ from lowerbound.training.settings import Training
 
 #: Floating-point operations of the products in one pass, from network to bound, from which
 #: bfloat16 repays converting weights and activations, by kind of device. On a CPU: the cases
-#: "precision" of benchmarks/results/execution.json. On CUDA: not measured yet.
-BFLOAT16_FROM = {"cpu": 5e7, "cuda": 5e8}
+#: "precision" of benchmarks/results/execution-zen4.json; where it has AMX, whose float32 is as fast
+#: but whose tiles want larger products, those of execution.json. On CUDA: not measured yet.
+BFLOAT16_FROM = {"cpu": 5e7, "amx": 3e8, "cuda": 5e8}
 #: How far the bound of one batch may lie from that in float32: nats, or as a fraction of it.
 BFLOAT16_NATS, BFLOAT16_FRACTION = 0.3, 1e-3
 
@@ -36,7 +37,7 @@ def choose_precision(
     """
     if training.precision != "auto":
         return training.precision, f"{training.precision}, as told"
-    least = BFLOAT16_FROM.get(device.type)
+    least = BFLOAT16_FROM.get("amx" if device.type == "cpu" and has_amx() else device.type)
     if least is None or not has_bfloat16(device):
         return "float32", f"float32: this {device.type} does not multiply faster in bfloat16"
     if any(p.dtype != torch.float32 for p in model.parameters()):
@@ -61,8 +62,12 @@ def has_bfloat16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu":
         return False
-    tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, test, lambda: False)() for test in tests)
+    return has_amx() or bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+
+
+def has_amx() -> bool:
+    """Tell whether the processor multiplies tiles of bfloat16 (AMX)."""
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
 
 
 def bfloat16_error(

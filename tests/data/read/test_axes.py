@@ -154,7 +154,7 @@ def test_alpha_of_floats_is_composited_too():
         (np.array([None] * 20), "objects"),
         ([[1, 2], [3]], "ragged"),
         (np.ones((20, 2), complex), "complex"),
-        (np.array(["a"] * 20), "text"),
+        (np.array([["a", "b"]] * 20), "text"),
         (np.zeros(20, "f4,i4"), "records"),
         (np.zeros(20, "M8[s]"), "dates"),
         (np.float64(3), "one number"),

@@ -19,7 +19,7 @@ from lowerbound.data.raw import Raw
 from lowerbound.data.read.axes import arrange
 from lowerbound.data.read.cells import holds_cells
 from lowerbound.data.read.download import cache_folder
-from lowerbound.data.read.files import COLUMNS, TEXT, Entry, entries_of
+from lowerbound.data.read.files import COLUMNS, RECORDS, TEXT, Entry, entries_of
 from lowerbound.data.read.locate import locate
 from lowerbound.data.read.picture import extensions
 from lowerbound.data.read.source import arranged, guarded, is_pictures, open_source
@@ -107,7 +107,7 @@ def size_of(path: Path, limit: int | None = None) -> int:
         pictures = sum(entry.suffix in extensions() for entry in entries)
         if pictures:
             return min(pictures, limit or pictures) * PICTURE
-        known = (".npy", *TEXT, *COLUMNS)
+        known = (".npy", *TEXT, *COLUMNS, *RECORDS)
         return sum(entry.size for entry in entries if entry.suffix in known)
     if suffix == ".npz":
         with suppress(zipfile.BadZipFile, OSError), zipfile.ZipFile(path) as archive:

@@ -9,9 +9,10 @@ from lowerbound.data.notes import Tally
 from lowerbound.data.raw import Raw
 from lowerbound.data.read.columns import raw_of
 from lowerbound.data.read.delimited import parse
-from lowerbound.data.read.files import TEXT, Entry, classes_of, first_line
+from lowerbound.data.read.files import RECORDS, TEXT, Entry, classes_of, first_line
 from lowerbound.data.read.pictures import plan_pictures
 from lowerbound.data.read.source import arranged, arrays_of, chosen, pictures_raw
+from lowerbound.data.read.stack import read_table
 from lowerbound.data.reading import Reading, Said
 from lowerbound.errors import DataError
 
@@ -100,6 +101,9 @@ def _batches(entry: Entry, options: Reading, where: str) -> Iterator[tuple[Any, 
         with entry.open() as stream:
             if entry.suffix in TEXT:
                 yield from _texts(stream, entry, options, where)
+                return
+            if entry.suffix in RECORDS:
+                yield read_table(entry, options)
                 return
             if entry.suffix in (".parquet", ".pq"):
                 file = parquet.ParquetFile(pa.PythonFile(stream, mode="r"))

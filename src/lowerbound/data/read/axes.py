@@ -9,6 +9,8 @@ from lowerbound.errors import DataError
 SEEN = 512
 MOST_CHANNELS = 16
 """Of an image whose channels are told from the sizes alone; more slices are a volume."""
+NARROW = 4
+"""How many times as long as wide, and of few channels, reals are no picture but a series."""
 
 COLOUR = (1, 3, 4)
 BY_AXES: dict[int, tuple[Axes, ...]] = {3: ("hw", "tc", "ct", "flat"), 4: ("chw", "hwc", "flat")}
@@ -18,7 +20,8 @@ def find_axes(values: np.ndarray, told: Axes | None, where: str) -> tuple[Axes, 
     """Decide what the axes of `(N, ...)` mean.
 
     Three axes are grey images; reals are a series where the numbers on the last axis have means
-    of their own, as sensors have, or where it is short and their spreads differ much. Of four
+    of their own, as sensors have, or where it is short and their spreads differ much, or where one
+    axis is short and the other four times as long. Of four
     axes, the first or the last after the examples are the channels: whichever has 1, 3 or 4, else
     the shortest.
 
@@ -126,6 +129,12 @@ def _three(values: np.ndarray) -> tuple[Axes, tuple[Note, ...]]:
         return "tc", (Note(f"{text}--axes hw (axes='hw') reads grey images of {first}x{last}"),)
     if first == last:
         return "hw", ()
+    if last <= MOST_CHANNELS and first >= NARROW * last:
+        text = f"read as {series}: no picture of reals is so narrow; "
+        return "tc", (Note(f"{text}--axes hw (axes='hw') reads grey images of {first}x{last}"),)
+    if first <= MOST_CHANNELS and last >= NARROW * first:
+        text = f"read as {turned}: no picture of reals is so wide; "
+        return "ct", (Note(f"{text}--axes hw (axes='hw') reads grey images of {first}x{last}"),)
     text = f"read as grey images of {first}x{last}; --axes tc (axes='tc') reads {series}"
     return "hw", (Note(text),)
 

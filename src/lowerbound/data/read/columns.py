@@ -263,7 +263,7 @@ def _taken(
         strict = options.recorded
         found = tell(column, name, decimal=decimal, how=how, codes=codes, strict=strict)
         if found.categories is None:
-            return Taken(name, found)
+            return Taken(name, found, integer=found.integer)
         out = None if how is not None or declared else _unmodelled(found)
         return out or Taken(name, found, declared=declared)
     found = moments_of(column)

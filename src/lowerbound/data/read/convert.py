@@ -11,8 +11,6 @@ CONVERT = {
     (".dcm",): "import pydicom, numpy; "
     "numpy.save('slice.npy', pydicom.dcmread({0!r}).pixel_array), and give the folder of slices",
     (".sav", ".dta", ".sas7bdat", ".rds", ".rdata"): "save it as CSV in the program that made it",
-    (".json", ".jsonl", ".ndjson"): "import pandas; "
-    "pandas.read_json({0!r}, lines={1}).to_csv('data.csv', index=False)",
     (".svg", ".pdf", ".eps"): "save it as PNG",
     (".mp4", ".avi", ".mov", ".mkv"): "ffmpeg -i {0!r} frames/%05d.png, and give the folder",
     (".wav", ".mp3", ".flac", ".ogg"): "save its spectrograms or windows as a .npy array",
@@ -20,8 +18,8 @@ CONVERT = {
 }
 
 FILES = (
-    ".npy, .npz, .csv, .tsv, .parquet, .feather, .safetensors, .zip, .tar, .mid, or a folder "
-    "of pictures, arrays, tables or tunes"
+    ".npy, .npz, .csv, .tsv, .parquet, .feather, .jsonl, .safetensors, .zip, .tar, .mid, or a "
+    "folder of pictures, arrays, tables or tunes"
 )
 RISKY = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".ckpt")
 
@@ -34,6 +32,5 @@ def refusal(name: str, suffix: str) -> str:
         return f"{name!r} is one IDX file; give the folder that holds it"
     for endings, how in CONVERT.items():
         if suffix in endings:
-            lines = suffix != ".json"
-            return f"{name!r}: {suffix} files are not read; convert it: {how.format(name, lines)}"
+            return f"{name!r}: {suffix} files are not read; convert it: {how.format(name)}"
     return f"{name!r} is of no kind that can be read; give {FILES}"

@@ -18,6 +18,7 @@ from lowerbound.errors import DataError
 
 TEXT = (".csv", ".tsv", ".txt", ".dat")
 COLUMNS = (".parquet", ".pq", ".feather", ".arrow", ".ipc")
+RECORDS = (".jsonl", ".ndjson", ".json")
 PARTS = {
     **dict.fromkeys(("train", "training"), TRAIN),
     **dict.fromkeys(("valid", "val", "validation", "dev"), VALIDATION),

@@ -16,7 +16,7 @@ from lowerbound.data.read.axes import BY_AXES, arrange, drop_alpha, find_axes
 from lowerbound.data.read.cells import CELLS, read_cells
 from lowerbound.data.read.columns import raw_of
 from lowerbound.data.read.convert import refusal
-from lowerbound.data.read.files import COLUMNS, TEXT, Entry, classes_of, entries_of
+from lowerbound.data.read.files import COLUMNS, RECORDS, TEXT, Entry, classes_of, entries_of
 from lowerbound.data.read.frames import is_frame, table_of
 from lowerbound.data.read.idx import find_idx, read_idx_folder
 from lowerbound.data.read.locate import locate
@@ -126,6 +126,7 @@ def chosen(path: Path) -> tuple[str, list[Entry], Tally]:
     kinds = {
         "images": extensions(), "cells": CELLS, "midi": MIDI, "strings": STRINGS,
         "arrays": (".npy",), "series": (".ts",), "tables": COLUMNS, "texts": TEXT,
+        "records": RECORDS,
     }  # fmt: skip
     if not path.is_dir() and path.suffix.lower() not in (".zip", ".tar"):
         if not path.is_file():
@@ -137,7 +138,7 @@ def chosen(path: Path) -> tuple[str, list[Entry], Tally]:
         kind = next((kind for kind, ends in kinds.items() if entry.suffix in ends), None)
         if kind is None:
             raise DataError(refusal(path.name, entry.suffix))
-        return kind, [entry], tally
+        return _rows_of(kind), [entry], tally
     entries, folder = entries_of(path), "folder" if path.is_dir() else "archive"
     if not entries:
         raise DataError(
@@ -154,7 +155,12 @@ def chosen(path: Path) -> tuple[str, list[Entry], Tally]:
     for entry in entries:
         if entry.suffix not in kinds[kind]:
             tally.add(f"files skipped: not {kind.replace('texts', 'tables')}", entry.name)
-    return kind, [entry for entry in entries if entry.suffix in kinds[kind]], tally
+    return _rows_of(kind), [entry for entry in entries if entry.suffix in kinds[kind]], tally
+
+
+def _rows_of(kind: str) -> str:
+    """Tables of JSON are read as other tables; in a folder they come last: many are settings."""
+    return "tables" if kind == "records" else kind
 
 
 def _open_path(path: Path, key: str | None, options: Reading, limit: int | None) -> Raw:

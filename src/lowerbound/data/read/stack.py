@@ -12,8 +12,9 @@ from lowerbound.data.raw import Raw, refuse_oversize
 from lowerbound.data.read.axes import arrange
 from lowerbound.data.read.columns import raw_of
 from lowerbound.data.read.delimited import parse
-from lowerbound.data.read.files import TEXT, Entry, classes_of, first_line
+from lowerbound.data.read.files import RECORDS, TEXT, Entry, classes_of, first_line
 from lowerbound.data.read.npy import read_array, read_start
+from lowerbound.data.read.records import table_of_records
 from lowerbound.data.reading import Files, Reading
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
@@ -147,6 +148,8 @@ def read_table(entry: Entry, options: Reading) -> tuple[Any, dict[str, Any]]:
         table, dialect = parse(entry.content(), entry.suffix, options, where)
         named = dialect.names is not None
         return table, {"decimal": dialect.decimal, "named": named, "notes": dialect.notes}
+    if entry.suffix in RECORDS:
+        return table_of_records(entry.content(), entry.suffix, where), {}
     name = "Parquet" if entry.suffix.startswith(".p") else "Feather"
     try:
         source = pa.BufferReader(entry.content())

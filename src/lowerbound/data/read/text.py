@@ -127,7 +127,9 @@ def raw_of_texts(
 
 
 def is_texts(source: object) -> bool:
-    """Whether an object in memory is a list of texts."""
+    """Whether an object in memory is a list, or an array `(N,)`, of texts."""
+    if isinstance(source, np.ndarray) and source.ndim == 1 and source.dtype.kind in "UO":
+        source = source.tolist()
     return isinstance(source, list | tuple) and bool(source) and all(
         isinstance(one, str) for one in source
     )  # fmt: skip

@@ -42,6 +42,7 @@ class Told:
         form: How dates are written: see `lowerbound.data.moments`; None for what are no dates.
         notes: Decisions of reading.
         gaps: Words among numbers or dates that were taken for gaps, unless there are many.
+        integer: Whether all numbers are written without a point.
     """
 
     values: np.ndarray
@@ -49,6 +50,7 @@ class Told:
     form: str | None = None
     notes: tuple[Note, ...] = ()
     gaps: tuple[str, ...] = ()
+    integer: bool = False
 
 
 def tell(
@@ -86,9 +88,12 @@ def tell(
     for word, count in zip(words, np.bincount(place, minlength=len(words)).tolist(), strict=False):
         if count and word.lower() not in MISSING and word not in codes:
             counts[word] += count
-    found, notes, form = None, (), None
+    found, notes, form, integer = None, (), None, False
     if counts and how in (None, "numbers") and not typed:
         found, notes = _numbers(counts, name, decimal, told=how is not None, strict=strict)
+        integer = found is not None and not any(
+            decimal in word or "e" in word.lower() for word in found
+        )
     if counts and found is None and how not in ("words", "words or numbers") and not typed:
         told = None if how == "numbers" else how
         found, notes, form = _dates(counts, name, told, strict=strict)
@@ -102,7 +107,7 @@ def tell(
         categories = tuple(kept if typed else sorted(counts))
         found = {word: float(code) for code, word in enumerate(categories)}
     values = np.array([found.get(word, math.nan) for word in words] + [math.nan])
-    return Told(values[place], categories, form, notes, odd)
+    return Told(values[place], categories, form, notes, odd, integer)
 
 
 def has_leading_zeros(words: Any) -> bool:
