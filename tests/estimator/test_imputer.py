@@ -7,6 +7,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import lowerbound as lb
+from lowerbound.estimator.training import assembled
 
 TINY = {"epochs": 2, "settings": {"hidden": (8,)}, "samples": 20, "random_state": 0}
 EXPECTED_FAILURES: dict[str, str] = {}
@@ -39,6 +40,18 @@ def test_gaps_are_filled_from_the_rest_of_the_row(holes):
     truth = -(holes[:, 1] - 100) / 2
     rows = ~seen[:, 0]
     assert np.abs(whole[rows, 0] - truth[rows]).mean() < 0.5 * np.abs(truth[rows]).mean()
+
+
+def test_few_rows_are_learned_for_longer_unless_settings_say_otherwise(holes):
+    def chosen(rows, **given):
+        imputer = lb.VAEImputer(random_state=0, **given)
+        data = imputer._data(np.tile(holes, (rows // 80, 1)) + np.arange(rows)[:, None], 0)
+        made = assembled(imputer._careful(data), data, 0)
+        return made.settings["samples"], made.settings["network.hidden"], made.training.epochs
+
+    assert chosen(80) == (20, [128, 128], 1000)  # twice 500, of 5 updates each
+    assert chosen(80, epochs=3, settings={"hidden": (8,)}) == (20, [8], 3)
+    assert chosen(4000)[:2] == (4, [256, 256])
 
 
 def test_it_stands_in_a_pipeline(holes):

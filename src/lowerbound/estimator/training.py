@@ -12,6 +12,14 @@ from lowerbound.runs.load import spec_of
 from lowerbound.training import fit
 
 
+def assembled(params: dict[str, Any], data: Data, seed: int) -> catalogue.Assembly:
+    """Assemble what an estimator's parameters ask for; arguments as of `train`."""
+    settings = parameters.settings_of({**parameters.SHORTCUTS, **params})
+    return catalogue.assemble(
+        params["model"], data.schema, settings, examples=len(data.train), seed=seed
+    )
+
+
 def train(params: dict[str, Any], data: Data, seed: int) -> tuple[Model, Spec]:
     """Train what an estimator's parameters ask for; return the model, on the CPU, and its spec.
 
@@ -20,10 +28,7 @@ def train(params: dict[str, Any], data: Data, seed: int) -> tuple[Model, Spec]:
         data: Without a test part.
         seed: Of weights and training.
     """
-    settings = parameters.settings_of({**parameters.SHORTCUTS, **params})
-    assembly = catalogue.assemble(
-        params["model"], data.schema, settings, examples=len(data.train), seed=seed
-    )
+    assembly = assembled(params, data, seed)
     found = fit(
         assembly.model, assembly.objective, data, assembly.training, seed=seed,
         device=params["device"],
