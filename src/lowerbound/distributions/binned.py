@@ -16,6 +16,9 @@ from lowerbound.distributions.rounded_logistic import Whole
 
 #: Scale of the tails beyond the edges, as a share of the distance between these.
 TAIL = 0.1
+#: Sums of exponentials below this are found again, from the greatest of their own column: above it
+#: none of their terms that counts is rounded to nothing.
+LEAST = 1e-25
 
 
 class Layout(nn.Module):
@@ -111,12 +114,23 @@ class Layout(nn.Module):
     def normalisers(self, logits: Tensor) -> Tensor:
         """Return log sum exp of the logits of each column, `(..., n)`, from `(..., logits)`."""
         flat = logits.reshape(-1, self.logits)
+        if flat.device.type != "cpu" or torch.compiler.is_compiling():
+            return self._apart(flat).reshape(*logits.shape[:-1], len(self.bins))
+        # the greatest logit of all columns serves each of them, but for one that lies far below
+        top = flat.detach().amax(dim=1, keepdim=True)
+        sums = (flat - top).exp_() @ self._of_columns(flat)
+        found, low = sums.clamp_min(LEAST).log() + top, sums < LEAST
+        if bool(low.any()):
+            found = torch.where(low, self._apart(flat), found)
+        return found.reshape(*logits.shape[:-1], len(self.bins))
+
+    def _apart(self, flat: Tensor) -> Tensor:
+        """Sum above the greatest logit of each column, `(N, n)`; twice the time on a processor."""
         with torch.no_grad():
             top = flat.new_full((flat.shape[0], len(self.bins)), -torch.inf)
             top.scatter_reduce_(1, self.segment.expand(flat.shape[0], -1), flat, "amax")
-        parts = (flat - top.index_select(1, self.segment)).exp()
-        sums = parts @ self._of_columns(parts)
-        return (sums.log() + top).reshape(*logits.shape[:-1], len(self.bins))
+        sums = (flat - top.index_select(1, self.segment)).exp_() @ self._of_columns(flat)
+        return sums.log() + top
 
     def _of_columns(self, like: Tensor) -> Tensor:
         """1 where a logit belongs to a column, `(logits, n)`."""
