@@ -24,8 +24,9 @@ from lowerbound.seeding import seeded
 #: Rows that are read at a time.
 AT_ONCE = 1024
 #: Vectors and rows of a table that are computed side by side, always as many, so that the last
-#: bits of one do not depend on how many others there are; and numbers of their laws at a time.
-TOGETHER, NUMBERS_AT_ONCE = 64, 4_000_000
+#: bits of one do not depend on how many others there are; and numbers of their laws at a time,
+#: few enough to stay near the processor: 131 rows of Adult by 16 draws.
+TOGETHER, NUMBERS_AT_ONCE = 256, 1_000_000
 #: Rows that a note names.
 NAMED = 10
 
