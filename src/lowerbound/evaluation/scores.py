@@ -27,6 +27,9 @@ AT_ONCE = 1024
 #: bits of one do not depend on how many others there are; and numbers of their laws at a time,
 #: few enough to stay near the processor: 131 rows of Adult by 16 draws.
 TOGETHER, NUMBERS_AT_ONCE = 256, 1_000_000
+#: Numbers, 30 MB in float32, of a tensor that is made and dropped: from then on glibc keeps what it
+#: is given back up to this size, where the kernel would have to clear it again for every step.
+KEPT = 7_500_000
 #: Rows that a note names.
 NAMED = 10
 
@@ -98,6 +101,7 @@ def score(
         raise DataError("there are no examples to score")
     draws = chunk_sizes(model, examples, samples)[1]
     found = []
+    torch.empty(KEPT, dtype=torch.float32)
     with on(model) as device:
         rows = _together(model, examples, samples)
         for done, batch in _batches(examples, rows):
