@@ -111,12 +111,19 @@ def test_columns_of_any_numbers_of_bins_are_independent_of_each_other():
         place += size
 
 
-def test_logits_far_apart_in_different_columns_leave_every_number_finite():
+def test_logits_far_apart_in_different_columns_leave_every_number_right():
     layout = Layout([WORDS, COUNTS, WORDS])
-    logits = torch.zeros(layout.logits).index_fill(0, torch.tensor([0, 1]), 1e4).requires_grad_()
+    logits = torch.zeros(3, layout.logits, dtype=F64).index_fill(1, torch.tensor([0, 1]), 1e4)
+    logits[1], logits[2, :2] = 0.0, 55.0  # beside a row far apart there are usual ones
+    logits.requires_grad_()
     value = Binned(logits, layout).log_prob(torch.tensor([2.0, 5.0, 0.0]))
     value.sum().backward()
-    assert torch.isfinite(value).all() and torch.isfinite(logits.grad).all()
+    alone = Binned(logits[1:2], layout).log_prob(torch.tensor([2.0, 5.0, 0.0]))
+    every = math.log(10 / 11) - math.log(2), math.log(14 / 16) - math.log(4)
+    wanted = torch.tensor([every[0], every[1], every[0]], dtype=F64).expand(3, 3)
+    assert torch.allclose(value, wanted, atol=1e-5) and torch.equal(value[1:2], alone)
+    shares = torch.tensor([-0.5, 0.5, -0.25, 0.75, -0.25, -0.25, 0.5, -0.5], dtype=F64)
+    assert torch.allclose(logits.grad, shares.expand(3, 8), atol=1e-5)
 
 
 def test_the_gradient_is_that_of_a_softmax():

@@ -7,7 +7,7 @@ from sklearn.base import clone
 
 import lowerbound as lb
 from lowerbound.data import Batch
-from lowerbound.evaluation.scores import noise_seed
+from lowerbound.evaluation.scores import noise_seeds
 
 
 def test_a_row_never_sees_another(fitted, real) -> None:
@@ -23,10 +23,10 @@ def test_equal_rows_have_equal_scores_and_others_their_own_noise(fitted, real) -
     x = real[[0, 0]].copy()
     x[:, 0] = 0.0, -0.0
     assert len(set(fitted.score_samples(x))) == 1
-    rows = [Batch(torch.from_numpy(real[i : i + 1])) for i in range(60)]
-    seeds = {noise_seed(row, 0) for row in rows}
+    rows = Batch(torch.from_numpy(real[:60]))
+    seeds = set(noise_seeds(rows, 0))
     assert len(seeds) == 60
-    assert not seeds & {noise_seed(row, 1) for row in rows}
+    assert not seeds & set(noise_seeds(rows, 1))
 
 
 def test_a_row_beyond_all_numbers_is_named_and_costs_no_other_its_score(fitted, real) -> None:

@@ -10,7 +10,7 @@ from lowerbound.catalogue import assemble
 from lowerbound.data import Batch, Examples, read
 from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation import evidence, score
-from lowerbound.evaluation.scores import noise_seed
+from lowerbound.evaluation.scores import noise_seeds
 from lowerbound.posteriors import DiagonalGaussian
 from lowerbound.testing import LinearGaussian, assert_mean_at_most, check_close
 
@@ -104,14 +104,14 @@ def test_many_such_rows_are_counted_and_some_are_named():
 
 def test_noise_follows_from_the_contents_that_are_observed():
     x = torch.tensor([[0.0, 1.0], [-0.0, 1.0], [2.0, 1.0]])
-    seeds = [noise_seed(Batch(x[i : i + 1]), 0) for i in range(3)]
+    seeds = noise_seeds(Batch(x), 0)
     assert seeds[0] == seeds[1] != seeds[2]
-    assert noise_seed(Batch(x[:1]), 1) != seeds[0]
-    known = torch.tensor([[False, True]])
-    hidden = [noise_seed(Batch(x[i : i + 1], known), 0) for i in range(3)]
+    assert [noise_seeds(Batch(x[i : i + 1]), 0)[0] for i in range(3)] == seeds
+    assert noise_seeds(Batch(x[:1]), 1)[0] != seeds[0]
+    known = torch.tensor([[False, True]] * 3)
+    hidden = noise_seeds(Batch(x, known), 0)
     assert len(set(hidden)) == 1 and hidden[0] != seeds[0]
-    every = torch.ones(1, 2, dtype=torch.bool)
-    assert noise_seed(Batch(x[:1], every), 0) == seeds[0]
+    assert noise_seeds(Batch(x, torch.ones(3, 2, dtype=torch.bool)), 0) == seeds
 
 
 def test_what_cannot_be_scored_is_refused():
