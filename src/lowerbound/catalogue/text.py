@@ -110,7 +110,7 @@ def text_vae(
     cheap: float = 0.58,
     full: float = 0.85,
     price: float = 0.1,
-    floor: float = 0.15,
+    floor: float = 0.17,
     **parts: Any,
 ) -> tuple[Model, Objective]:
     """Assemble a VAE of sequences that is trained in stages (`objectives.Staged`).
