@@ -34,7 +34,7 @@ def fitting(kind: str, *, table: bool = True) -> tuple[str, ...]:
 def law_for(schema: Schema) -> str:
     """Return the law that data is given by itself; "auto" where kinds differ."""
     if schema.is_image and schema.kind == "ordinal" and not schema.missing:
-        # a colour says much of the next: benchmarks/results/networks.json, "laws"
+        # a colour says much of the next: benchmarks/results/networks.json
         return COLOURS if schema.shape[0] in (2, 3) else KINDS["ordinal"].law
     return "auto" if schema.kind == "mixed" else KINDS[schema.kind].law
 
