@@ -232,10 +232,15 @@ class ResidualDecoder(Network):
         return x[..., : self.outputs[2], : self.outputs[3]].reshape(*batch, *self.outputs)
 
     def start(self, init: Init) -> None:
-        """See `ResidualEncoder.start`."""
+        """See `ResidualEncoder.start`; the last layer starts near zero if others start even.
+
+        Scales of a law are exponentials: such as differ by a factor of ten from pixel to pixel
+        would make the first bound absurd, and bfloat16 too coarse for it.
+        """
         _check_start(init)
         if init == "even":
             _start_even(self)
+            self.start_small()
 
     def start_small(self) -> None:
         """Start the last layer near zero."""
