@@ -9,7 +9,7 @@ from torch import nn
 from lowerbound import likelihoods, networks, objectives, posteriors
 from lowerbound.catalogue import Choice, assemble, build, recipes
 from lowerbound.catalogue.flat import flat
-from lowerbound.catalogue.laws import check_law, fitting, law_for
+from lowerbound.catalogue.laws import COLOURS, check_law, fitting, law_for
 from lowerbound.catalogue.policy import ENOUGH, latents_for
 from lowerbound.data import KINDS, Batch, Field, Schema
 from lowerbound.errors import SettingError
@@ -53,6 +53,46 @@ def test_large_images_get_a_residual_pair():
     model, _ = build("auto", schema, channels=4)
     assert isinstance(model.likelihood.network, networks.ResidualDecoder)
     assert "residual" in " ".join(assemble("auto", schema, {"channels": 4}).words)
+
+
+def image_of(channels, side, levels=256, **more):
+    shape = (channels, side, side)
+    return Schema((Field("image", "ordinal", shape, levels, **more),), shape)
+
+
+@pytest.mark.parametrize(("channels", "law"), [(1, "discretized-logistic"), (2, COLOURS),
+                                               (3, COLOURS), (4, "discretized-logistic")])  # fmt: skip
+def test_colours_follow_each_other_unless_some_are_gaps(channels, law):
+    made = assemble("auto", image_of(channels, 8), {"latents": 2, "hidden": [4]})
+    assert made.settings["likelihood"] == law
+    assert made.settings.get("likelihood.logistics", 1) == 1
+    assert any(law in word for word in made.words)
+    asked = assemble("auto", image_of(channels, 8), {"likelihood": "categorical", "latents": 2})
+    assert "likelihood.logistics" not in asked.settings
+    gaps = image_of(channels, 8, missing=True)
+    assert law_for(gaps) == "discretized-logistic"
+
+
+@pytest.mark.parametrize(
+    ("examples", "side", "epochs", "batch", "mirror"),
+    [
+        (434, 64, 179, 32, True),  # the usual updates
+        (ENOUGH, 64, 54, 64, False),  # no more cells than MOST_CELLS
+        (100_000, 64, 2, 64, False),
+        (100_000, 512, 1, 64, False),
+        (434, 16, 120, 21, False),  # small images, as vectors are
+    ],
+)
+def test_large_images_are_trained_for_as_long_as_their_cells_allow(
+    examples, side, epochs, batch, mirror
+):
+    small = {"channels": 4} if side > 16 else {"hidden": [4]}
+    made = assemble("auto", image_of(3, side), {"latents": 2, **small}, examples=examples)
+    training = made.training
+    assert (training.epochs, training.batch_size, training.mirror) == (epochs, batch, mirror)
+    assert ("mirrors" in " ".join(made.words)) == mirror
+    asked = assemble("auto", image_of(3, side), {"mirror": False, **small}, examples=examples)
+    assert not asked.training.mirror
 
 
 def test_a_gaussian_is_in_the_units_of_the_data():
@@ -109,8 +149,9 @@ def test_a_decoder_starts_at_the_mean(network, kind, levels, axis):
     schema = measured(kind, (2, 8, 8), levels, location, (0.4,))
     own = {"channels": 4} if network == "residual" else {}
     model = build("vae", schema, latents=2, network=network, **own)[0]
-    # a residual decoder has one bias a channel: the channel's own mean, not that of the logits
-    share = SHARE if network == "mlp" else SHARE.mean(dim=(1, 2))
+    # a residual decoder has one bias a channel, for each of the four cells that it puts out at once:
+    # the channel's own mean, not that of the logits
+    share = SHARE if network == "mlp" else SHARE.mean(dim=(1, 2)).repeat_interleave(4)
     wanted = axis(share.double()).flatten()
     torch.testing.assert_close(last_bias(model)[: len(wanted)], wanted, rtol=1e-5, atol=1e-5)
 
@@ -154,8 +195,8 @@ def test_first_weights_by_name():
 
 
 def test_first_weights_of_an_mlp_are_refused_for_convolutions():
-    with pytest.raises(SettingError, match="init 'even' is for --set network=mlp"):
-        build("vae", SCHEMAS["8-bit 1x28x28"], network="residual", init="even")
+    with pytest.raises(SettingError, match="init 'glorot' is for --set network=mlp"):
+        build("vae", SCHEMAS["8-bit 1x28x28"], network="residual", init="glorot")
 
 
 def test_an_encoder_may_see_the_data_as_it_is():

@@ -113,3 +113,26 @@ def test_a_colour_image_gets_coupled_colours_and_starts_at_its_mean():
     mean = model.decode({"z": torch.zeros(1, 2)}).mean
     assert (mean.mean() - 105).abs() < 15
     assert model.sample(2).law.sample().shape == (2, 3, 8, 8)
+
+
+@pytest.mark.parametrize("components", [1, 2, 5])
+def test_locations_start_about_the_mean(components):
+    mean = torch.tensor([[[51.0]], [[102.0]], [[204.0]]])
+    start = LogisticMixture(256, channels=3, components=components).start(mean)
+    centre = start[:components].mean(dim=0)
+    check_close(centre, 2 * mean / 255 - 1, "the mean of the locations", unit="plain")
+
+
+def test_one_component_of_colours_is_a_chain_of_logistics():
+    cells = LogisticMixture(256, channels=3, components=1)
+    numbers = torch.randn(3, 2, 2, 4, dtype=F64)
+    x = torch.randint(256, (3, 2, 2)).to(F64)
+    at, shown = numbers[..., 0], 2 * x / 255 - 1
+    slopes = torch.stack([numbers[1, ..., 2], numbers[2, ..., 2], numbers[2, ..., 3]]).tanh()
+    wanted = torch.stack([
+        at[0],
+        at[1] + slopes[0] * shown[0],
+        at[2] + slopes[1] * shown[0] + slopes[2] * shown[1],
+    ])  # fmt: skip
+    one = DiscretizedLogistic(wanted, numbers[..., 1], 256)
+    check_close(cells.law(numbers).log_prob(x), one.log_prob(x), "log p(x)")

@@ -125,15 +125,46 @@ def test_a_decoder_of_squares_starts_every_cell_of_a_channel_at_its_mean():
     assert (scales == scales[:, :1, :1]).all() and scales[:, 0, 0].unique().numel() == 3
 
 
-@pytest.mark.parametrize("init", ["even", "glorot"])
-def test_convolutions_know_no_start_of_an_mlp(init):
+def test_convolutions_know_no_start_of_an_mlp():
     for network in (
         ResidualEncoder((1, 4, 4), (2,), channels=2),
         ResidualDecoder((2,), (1, 1, 4, 4), channels=2),
     ):
         with pytest.raises(SettingError, match="is for --set network=mlp"):
-            network.start(init)
+            network.start("glorot")
         network.start("small")
+
+
+def test_an_even_start_hands_on_numbers_of_the_size_they_are_given():
+    torch.manual_seed(0)
+    network = ResidualDecoder((64,), (1, 1, 28, 28), channels=64)
+    network.start("even")
+    z = torch.randn(500, 64)
+    size = {}
+    for name in ("stem", "head"):
+        layer = network.get_submodule(name)
+        layer.register_forward_hook(lambda m, x, y, name=name: size.update({name: y.square().mean()}))
+    network(z)
+    # rectified, half of the mean square is left, which the next layer doubles; the last is a tenth
+    assert 0.7 < 100 * size["head"] / size["stem"] < 1.6
+    assert not bool(network.stages[0][0].second.weight.any())  # blocks are the identity still
+
+
+def test_a_way_past_the_convolutions_is_linear():
+    torch.manual_seed(0)
+    decoder = ResidualDecoder((3,), (1, 1, 57, 64), channels=4)
+    encoder = ResidualEncoder((1, 57, 64), (3,), channels=4)
+    with torch.no_grad():
+        decoder.head.weight[:, :-16] = 0  # those that look at features
+        encoder.head.weight.zero_()
+    for network, one, other in (
+        (decoder, torch.randn(3), torch.randn(3)),
+        (encoder, torch.randn(1, 57, 64), torch.randn(1, 57, 64)),
+    ):
+        zero = network(torch.zeros_like(one))
+        sums = network(one) + network(other) - zero
+        assert torch.allclose(network(one + other), sums, atol=1e-5)
+        assert not torch.allclose(network(one), zero, atol=1e-3)
 
 
 @pytest.mark.parametrize(

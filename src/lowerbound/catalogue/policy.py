@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lowerbound.catalogue.laws import law_for, law_of
+from lowerbound.catalogue.laws import COLOURS, law_for, law_of
 from lowerbound.data import KINDS, Schema
 from lowerbound.distributions.pieces import BYTES
 from lowerbound.errors import SettingError
@@ -22,9 +22,16 @@ MOST_TOGETHER = 1024
 #: Fewer windows are learned by heart by such a law: 292 were, 1,250 not
 #: (benchmarks/results/series.json).
 ENOUGH_WINDOWS = 1000
-#: Images of up to this many cells get an MLP: on two cores it is far ahead after the same minutes
-#: (benchmarks/results/networks.json). Beyond, its first layer outgrows a convolutional pair.
+#: Images of up to this many cells get an MLP: on two cores it is far ahead after the same minutes.
+#: Beyond, its first layer outgrows a convolutional pair, which is ahead after half a minute already
+#: (benchmarks/results/networks.json). This holds at any length of a training, so the time there is
+#: decides how often the pair goes through the images, and not which network it is.
 SMALL_IMAGE = 1024
+#: Larger images are gone through until so many cells were seen, at most: about ten minutes of two
+#: cores (benchmarks/results/photographs.json). Batches are in between: small ones leave the
+#: processor waiting, large ones leave too few updates.
+MOST_CELLS = 2_000_000_000
+BATCH_OF_IMAGES = (32, 64)
 #: With fewer training examples hidden layers start small. A choice between two measurements:
 #: 1,439 digits do not gain from even ones, 5,400 garments do (benchmarks/results/starts.json).
 ENOUGH = 3000
@@ -117,11 +124,14 @@ def choose(
         "latents": latents_for(schema),
         "likelihood": law_for(schema),
         "network": network_for(schema),
+        **({"likelihood.logistics": 1} if law_for(schema) == COLOURS else {}),
         **(for_table(schema) if name == "table" and schema.is_table else {}),
         **(for_series(schema, examples) if name == "series-vae" and schema.is_series else {}),
         **(FOR_CELLS if name == "count-vae" and schema.is_cells else {}),
     }
     settings = {**given, **{key: value for key, value in found.items() if open_to(key)}}
+    if not open_to("likelihood") and given.get("likelihood.logistics") is None:
+        settings.pop("likelihood.logistics", None)
     if open_to("init"):
         settings["init"] = init_for(settings["network"], examples)
     if settings["likelihood"] == "gaussian" and open_to("likelihood.scale"):
@@ -165,29 +175,39 @@ def network_for(schema: Schema) -> str:
 
 def init_for(network: str, examples: int | None) -> Init:
     """Return the first weights of a network, given the number of examples (None: very many)."""
-    return "even" if network == "mlp" and (examples is None or examples >= ENOUGH) else "small"
+    many = examples is None or examples >= ENOUGH
+    return "even" if network == "residual" or (network == "mlp" and many) else "small"
 
 
-def training_for(examples: int | None, most: int = 128, seen: int | None = None) -> dict[str, Any]:
+def training_for(
+    examples: int | None, most: int = 128, seen: int | None = None, cells: int | None = None
+) -> dict[str, Any]:
     """Return epochs, batch size (`most` at most) and patience for a number of examples.
 
-    With `seen`, as few epochs as go through so many examples, where that is less.
+    With `seen`, as few epochs as go through so many examples, where that is less. With `cells`,
+    those of an image beyond small ones: as many as `MOST_CELLS` allow, one at least, and fewer
+    images than `ENOUGH` are mirrored.
     """
     if examples is None:
         return {}
-    batch_size = max(16, min(most, examples // 20))
+    fewest, least, more = FEWEST_EPOCHS, 16, {}
+    if cells is not None:
+        fewest, (least, most), seen = 1, BATCH_OF_IMAGES, MOST_CELLS // cells
+        more = {"mirror": True} if examples < ENOUGH else {}
+    batch_size = max(least, min(most, examples // 20))
     per_epoch = math.ceil(examples / batch_size)
     epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, math.ceil(USUAL_UPDATES / per_epoch)))
     if seen is not None:
-        epochs = max(FEWEST_EPOCHS, min(epochs, math.ceil(seen / examples)))
-    return {"batch_size": batch_size, "epochs": epochs, "patience": max(10, epochs // 5)}
+        epochs = max(fewest, min(epochs, math.ceil(seen / examples)))
+    return {"batch_size": batch_size, "epochs": epochs, "patience": max(10, epochs // 5), **more}
 
 
 def reasons(schema: Schema, settings: Mapping[str, Any]) -> tuple[str, ...]:
     """Say why these settings, one sentence each."""
     network, hidden = settings["network"], settings.get("network.hidden", (512, 512))
     if network == "residual":
-        nets = "a residual convolutional pair, because the data is images of some size"
+        size = f"images of {schema.dimensions:,} cells"
+        nets = f"a residual convolutional pair, which learns more in the same time of {size}"
     elif network == "convolution":
         nets = "convolutions over time, because the data is series"
     elif network == "mlp":
@@ -221,6 +241,8 @@ def _about_laws(schema: Schema, law: str) -> list[str]:
         "gaussian": "values are real numbers, so each cell is a Gaussian with a learned scale",
         "discretized-logistic": f"values are whole levels, so each cell is a logistic integrated "
         f"over {schema.levels} bins",
+        COLOURS: f"values are levels of colours, so each is a logistic integrated over "
+        f"{schema.levels} bins, which follows the colours of its pixel before it",
         "categorical": f"each cell is one of {schema.levels} classes",
         "negative-binomial": "values are counts, so each cell is a negative binomial",
     }

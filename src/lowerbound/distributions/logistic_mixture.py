@@ -82,6 +82,8 @@ class LogisticMixture(Distribution):
         moved = self._moved(self.locations.unbind(-4), shown.unbind(-4), self.slopes)
         locations = torch.stack(torch.broadcast_tensors(*moved), dim=-4)
         each = DiscretizedLogistic(locations, self.log_scales, self.levels)
+        if self.logits.shape[-1] == 1:
+            return each.log_prob(value).squeeze(-1)
         pixel = (self.logits.unsqueeze(-4) + each.log_prob(value).cumsum(dim=-4)).logsumexp(dim=-1)
         return torch.diff(pixel, dim=-3, prepend=torch.zeros_like(pixel[..., :1, :, :]))
 

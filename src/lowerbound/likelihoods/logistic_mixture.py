@@ -76,6 +76,7 @@ class LogisticMixture(Cells):
     def start(self, mean: Tensor) -> Tensor:
         """Return locations about a mean, and scales of their distances, `(2 K, *shape)`."""
         apart = torch.linspace(-0.5, 0.5, self.components, dtype=mean.dtype)
+        apart -= apart.mean()  # of a single one, too
         centre = 2 * (mean / (self.levels - 1)) - 1
         locations = centre + apart.reshape(-1, *(1,) * mean.ndim)
         return torch.cat([locations, torch.full_like(locations, -2.0)])

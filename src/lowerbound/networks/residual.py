@@ -2,16 +2,23 @@
 
 The encoder halves height and width until the shorter side is at most `SMALLEST`, rounding up, and
 ends in one fully connected layer; the decoder goes back through exactly the same sizes, so odd
-heights and widths work, down to 1x1. Of images that would be halved `DEEP` times or more, the first
-two halvings are one convolution of stride 4, and the decoder ends in squares of 4x4 cells: most of
-the work was there, at the sizes where neighbours say least that is new.
+heights and widths work, down to 1x1. Its first convolution has stride 2, or 4 for images that
+would be halved `DEEP` times or more, and the decoder ends in squares of so many cells: most of the
+work was there, at the sizes where neighbours say least that is new. Beside the convolutions goes a
+linear way: from means of 4x4 cells, and to some channels of the decoder's last map. It learns the
+principal components in the first minutes, and the convolutions what these leave.
 
-Source: residual blocks with pre-activation: He et al. (2016), arXiv 1603.05027.
+All of it suits a processor that multiplies matrices of bfloat16 far faster than it does anything
+else: channels are multiples of 32, nonlinearities are cheap, and few maps are large.
+
+Source: residual blocks with pre-activation: He et al. (2016), arXiv 1603.05027; squares from
+channels: Shi et al. (2016), arXiv 1609.05158.
 Differs: no normalisation layers (no row of a batch may depend on another); the second
 convolution of each block starts at zero, so that every block starts as the identity
 (Zhang, Dauphin & Ma 2019, arXiv 1901.09321).
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -25,6 +32,8 @@ from lowerbound.networks.pair import Init, Network, Pair, start_small
 SMALLEST = 7
 #: Halvings from which on the first two are one.
 DEEP = 4
+#: Sides of the squares whose means the linear way starts at, and channels where it ends.
+POOL, PAST = 4, 16
 #: Channels never grow beyond this multiple of the first stage's.
 WIDEST = 4
 
@@ -46,7 +55,7 @@ def stages(height: int, width: int) -> list[tuple[int, int]]:
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(act(conv(act(x)))), starting as the identity."""
+    """x + conv(relu(conv(relu(x)))), starting as the identity."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -57,16 +66,28 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Same shape, `(B, channels, H, W)`."""
-        return x + self.second(F.silu(self.first(F.silu(x))))
+        return x + self.second(F.relu(self.first(F.relu(x))))
 
 
 def _plan(size: tuple[int, ...], channels: int) -> tuple[list[tuple[int, int]], list[int], int]:
-    """Return the sizes between convolutions, their channels, and the first stride."""
+    """Return the sizes of maps, largest first, their channels, and the first stride."""
     sizes = stages(*size)
     widths = [channels * min(2**i, WIDEST) for i in range(max(len(sizes) - 1, 1))]
-    if len(sizes) <= DEEP:
-        return sizes, widths, 2
-    return [sizes[0], *sizes[2:]], widths[1:], 4
+    if len(sizes) == 1:
+        return sizes, widths, 1
+    return (sizes[1:], widths, 2) if len(sizes) <= DEEP else (sizes[2:], widths[1:], 4)
+
+
+def _start_even(network: nn.Module) -> None:
+    """Draw weights so that what layers put out is of the size of what they are given.
+
+    Source: He et al. (2015), equation 10, arXiv 1502.01852.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d) and bool(layer.weight.any()):
+            nn.init.normal_(layer.weight, std=math.sqrt(2 / layer.weight[0].numel()))
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
 
 class ResidualEncoder(Network):
@@ -98,24 +119,20 @@ class ResidualEncoder(Network):
         super().__init__()
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
         _check_sizes(self.inputs, self.outputs, channels, blocks)
-        sizes, widths, stride = _plan(self.inputs[1:], channels)
+        self.sizes, widths, self.stride = _plan(self.inputs[1:], channels)
+        before, size = self.inputs[0], math.prod(self.outputs)
         layers: list[nn.Module] = []
-        before = self.inputs[0]
-        if len(sizes) == 1:
-            layers += [nn.Conv2d(before, channels, 3, padding=1)]
-            layers += [ResidualBlock(channels) for _ in range(blocks)]
-        for stage, after in enumerate(widths if len(sizes) > 1 else []):
-            layers += [nn.SiLU()] if stage else []
-            # a window of stride + 1 reaches both neighbours, and rounds sizes up
-            layers += [nn.Conv2d(before, after, stride + 1, stride, padding=stride // 2)]
+        for stage, after in enumerate(widths):
+            step = 2 if stage else self.stride
+            layers += [nn.ReLU()] if stage else []
+            # a window of step + 1 reaches both neighbours, and rounds sizes up
+            layers += [nn.Conv2d(before, after, max(step + 1, 3), step, max(step // 2, 1))]
             layers += [ResidualBlock(after) for _ in range(blocks)]
-            before, stride = after, 2
+            before = after
         self.convolutions = nn.Sequential(*layers)
-        height, width = sizes[-1]
-        outputs_flat = 1
-        for size in self.outputs:
-            outputs_flat *= size
-        self.head = nn.Linear(widths[-1] * height * width, outputs_flat)
+        self.head = nn.Linear(before * math.prod(self.sizes[-1]), size)
+        means = [self.inputs[0], *(-(-side // POOL) for side in self.inputs[1:])]
+        self.past = nn.Linear(math.prod(means), size, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """From `(..., C, H, W)` to `(..., *outputs)`."""
@@ -123,20 +140,29 @@ class ResidualEncoder(Network):
             raise ShapeError(f"this network takes images {self.inputs}, got {tuple(x.shape)}")
         batch = x.shape[:-3]
         flat = x.reshape(-1, *self.inputs).to(self.head.weight.dtype)
-        features = F.silu(self.convolutions(flat)).flatten(start_dim=1)
-        return self.head(features).reshape(*batch, *self.outputs)
+        features = F.relu(self.convolutions(flat)).flatten(start_dim=1)
+        means = F.avg_pool2d(flat, POOL, ceil_mode=True).flatten(start_dim=1)
+        return (self.head(features) + self.past(means)).reshape(*batch, *self.outputs)
 
     def start(self, init: Init) -> None:
-        """Keep the layers as they are: blocks start as the identity.
+        """Give the layers their first weights; blocks start as the identity.
+
+        Args:
+            init: "even" for layers that hand on numbers of the size they are given; "small" and
+                "torch" for those that torch drew.
 
         Raises:
             SettingError: Another start is asked for.
         """
         _check_start(init)
+        if init == "even":
+            _start_even(self)
 
     def start_small(self) -> None:
-        """Start the last layer near zero."""
+        """Start the last layers near zero."""
         start_small(self.head)
+        with torch.no_grad():
+            self.past.weight.mul_(0.1)
 
     def start_at(self, values: Tensor, place: int = 0) -> None:
         """Start the last biases at some outputs, the first of them at `place`."""
@@ -144,7 +170,8 @@ class ResidualEncoder(Network):
             self.head.bias[place : place + values.numel()].copy_(values.flatten())
 
     def __str__(self) -> str:
-        return "residual encoder " + " -> ".join(f"{h}x{w}" for h, w in stages(*self.inputs[1:]))
+        sizes = [*([self.inputs[1:]] if self.stride > 1 else []), *self.sizes]
+        return "residual encoder " + " -> ".join(f"{h}x{w}" for h, w in sizes)
 
 
 class ResidualDecoder(Network):
@@ -176,22 +203,18 @@ class ResidualDecoder(Network):
         super().__init__()
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
         _check_sizes(self.outputs[1:], self.inputs, channels, blocks)
-        sizes, widths, stride = _plan(self.outputs[2:], channels)
+        sizes, widths, self.square = _plan(self.outputs[2:], channels)
         self.sizes, widths = sizes[::-1], widths[::-1]
-        self.square = 4 if stride == 4 else 1
-        height, width = self.sizes[0]
-        self.small = (widths[0], height, width)
-        self.stem = nn.Linear(self.inputs[0], widths[0] * height * width)
-        self.stages = nn.ModuleList()
-        before = widths[0]
-        for after in [*widths[1:], widths[-1]][: max(len(self.sizes) - 1, 1)]:
-            block = [ResidualBlock(before) for _ in range(blocks)]
-            self.stages.append(
-                nn.Sequential(*block, nn.SiLU(), nn.Conv2d(before, after, 3, padding=1))
-            )
-            before = after
-        planes = self.outputs[0] * self.outputs[1] * self.square**2
-        self.head = nn.Conv2d(before, planes, 3, padding=1)
+        self.small, self.large = (widths[0], *self.sizes[0]), (PAST, *self.sizes[-1])
+        self.stem = nn.Linear(self.inputs[0], math.prod(self.small))
+        self.past = nn.Linear(self.inputs[0], math.prod(self.large))
+        self.stages, self.narrow = nn.ModuleList(), nn.ModuleList()
+        for before, after in zip(widths, [*widths[1:], None], strict=True):
+            self.stages.append(nn.Sequential(*[ResidualBlock(before) for _ in range(blocks)]))
+            if after is not None:
+                self.narrow.append(nn.Conv2d(before, after, 1))
+        planes = math.prod(self.outputs[:2]) * self.square**2
+        self.head = nn.Conv2d(widths[-1] + PAST, planes, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
         """From `(..., D)` to `(..., parameters, C, H, W)`."""
@@ -199,21 +222,25 @@ class ResidualDecoder(Network):
             raise ShapeError(f"this network takes {self.inputs[0]} latents, got {tuple(z.shape)}")
         batch = z.shape[:-1]
         flat = z.reshape(-1, self.inputs[0]).to(self.stem.weight.dtype)
-        h = self.stem(flat).reshape(-1, *self.small)
-        targets = self.sizes[1:] or self.sizes
-        for stage, size in zip(self.stages, targets, strict=True):
-            h = stage(h)
-            if self.square > 1 and size == self.sizes[-1]:
-                break
-            if tuple(h.shape[-2:]) != size:
-                # twice the size, then cut: the encoder rounded up, so at most one row is too many
-                h = F.interpolate(h, scale_factor=2, mode="nearest")[..., : size[0], : size[1]]
-        x = F.pixel_shuffle(self.head(F.silu(h)), self.square)
+        h = self.stages[0](self.stem(flat).unflatten(-1, self.small))
+        for narrow, stage, size in zip(self.narrow, self.stages[1:], self.sizes[1:], strict=True):
+            # twice the size, then cut: the encoder rounded up, so at most one row is too many
+            h = F.interpolate(narrow(F.relu(h)), scale_factor=2, mode="nearest")
+            h = stage(h[..., : size[0], : size[1]])
+        past = self.past(flat).unflatten(-1, self.large)
+        x = F.pixel_shuffle(self.head(torch.cat([F.relu(h), past.to(h.dtype)], dim=1)), self.square)
         return x[..., : self.outputs[2], : self.outputs[3]].reshape(*batch, *self.outputs)
 
     def start(self, init: Init) -> None:
-        """See `ResidualEncoder.start`."""
+        """See `ResidualEncoder.start`; the last layer starts near zero if others start even.
+
+        Scales of a law are exponentials: such as differ by a factor of ten from pixel to pixel
+        would make the first bound absurd, and bfloat16 too coarse for it.
+        """
         _check_start(init)
+        if init == "even":
+            _start_even(self)
+            self.start_small()
 
     def start_small(self) -> None:
         """Start the last layer near zero."""
@@ -228,7 +255,8 @@ class ResidualDecoder(Network):
             self.head.get_parameter("bias")[place : place + len(channels)].copy_(channels)
 
     def __str__(self) -> str:
-        return "residual decoder " + " -> ".join(f"{h}x{w}" for h, w in self.sizes)
+        sizes = [*self.sizes, *([self.outputs[2:]] if self.square > 1 else [])]
+        return "residual decoder " + " -> ".join(f"{h}x{w}" for h, w in sizes)
 
 
 def _check_sizes(
@@ -244,10 +272,10 @@ def _check_sizes(
 
 
 def _check_start(init: Init) -> None:
-    if init in ("even", "glorot"):
+    if init == "glorot":
         raise SettingError(
             f"init '{init}' is for --set network=mlp, and the network here is residual; "
-            "give init=small, init=torch, or leave it out"
+            "give init=even, init=small, init=torch, or leave it out"
         )
 
 
