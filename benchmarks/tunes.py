@@ -1,10 +1,11 @@
 """Two-bar melodies of the set `tunes`: how many notes of held-out tunes come back, at what rate.
 
-    python benchmarks/tunes.py [--set beta=0.2 epochs=600 ...] [--bar]
+    python benchmarks/tunes.py [--set beta=0.2 epochs=600 ...] [--bar] [--pictures docs/images]
 
 Reconstructions are the most probable tokens at the mean of q(z|x): nothing of the tune is fed back.
 With `--bar` a recurrent language model of the tunes, the decoder of `text-vae` alone, whose figure
-is exact. A row a call in benchmarks/results/tunes.json, replacing that of the same settings.
+is exact. `--pictures` writes piano rolls: held-out tunes beside what comes back, new ones, and the
+way between two. A row a call in benchmarks/results/tunes.json, replacing that of the same settings.
 """
 
 import argparse
@@ -13,12 +14,15 @@ import json
 import shlex
 import sys
 import time
+from pathlib import Path
 
 import results
 import torch
 
 import lowerbound as lb
-from lowerbound.applications.tunes import alike
+from lowerbound.applications import generate, interpolate, reconstruct
+from lowerbound.applications.pictures import contact_sheet
+from lowerbound.applications.tunes import alike, rolls
 from lowerbound.catalogue import assemble
 from lowerbound.catalogue.text import sequences
 from lowerbound.evaluation import evidence, swap
@@ -33,6 +37,7 @@ def options_of():
                         type=lambda t: tuple(t.split("=")))  # fmt: skip
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--bar", action="store_true")
+    parser.add_argument("--pictures", type=Path)
     return parser.parse_args()
 
 
@@ -57,6 +62,18 @@ def judged(model, held, bar):
     }
 
 
+def pictures(model, held, folder):
+    some = held.few(8)
+    sheets = {
+        "back": torch.stack([some.x, reconstruct(model, some)], dim=1).flatten(end_dim=1),
+        "new": generate(model, 16, seed=0),
+        "way": interpolate(model, some.x[0], some.x[1], steps=8),
+    }
+    for name, tunes in sheets.items():
+        sheet = contact_sheet(rolls(list(tunes.numpy())), 4, gap=6)
+        sheet.resize((2 * sheet.width, 2 * sheet.height), 0).save(folder / f"tunes-{name}.png")
+
+
 def main():
     options = options_of()
     settings, data = dict(options.settings), lb.read("tunes")
@@ -79,6 +96,8 @@ def main():
         "date": datetime.date.today().isoformat(),
         "command": shlex.join(["python", "benchmarks/tunes.py", *sys.argv[1:]]),
     }
+    if options.pictures:
+        pictures(model, data.test.load(), options.pictures)
     print(row, flush=True)
     path, key = results.DIRECTORY / "tunes.json", ("method", "settings", "seed")
     rows = json.loads(path.read_text())["rows"] if path.exists() else []
