@@ -175,12 +175,18 @@ def filled_by_ours(model, schema):
 
 
 def by_chains(model, examples, test, hidden, options):
-    """Fill by the mean of several chains; their draws give the interval."""
+    """Fill by the mean of several chains; the interval lies between two of their draws.
+
+    Of n exact draws and the truth each rank is as likely: between the k-th least and the k-th
+    greatest draw the truth lies with the chance 1 - 2 k / (n + 1).
+    """
     many = examples.batch(slice(None))
     found = [complete(model, many, steps=options.steps, seed=s) for s in range(options.chains)]
     draws = torch.stack([draw for draw, _ in found]).numpy()
     means = torch.stack([mean for _, mean in found]).numpy()
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    rank = round((1 - LEVEL) / 2 * (options.chains + 1))
+    draws.sort(axis=0)
+    low, high = draws[rank - 1], draws[-rank]
     inside = ((test >= low) & (test <= high))[hidden]
     return means.mean(axis=0), float(inside.mean())
 
@@ -216,11 +222,13 @@ def main():
     parser.add_argument("--seed", nargs="*", type=int, default=[0])
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--samples", type=int, default=50)
-    parser.add_argument("--chains", type=int, default=0, help="fill by chains, so many of them")
+    parser.add_argument("--chains", type=int, default=0, help="fill by chains: 19, 39, ...")
     parser.add_argument("--steps", type=int, default=30, help="of a chain")
     parser.add_argument("--every", type=int, default=1, help="test windows that are looked at")
     parser.add_argument("--set", nargs="*", type=lambda t: tuple(t.split("=")), default=[])
     options = parser.parse_args()
+    if options.chains and (options.chains + 1) % 20:
+        parser.error("--chains must be 19, 39, 59, ...: others have no interval of 90 %")
     path = results.DIRECTORY / "series.json"
     rows = json.loads(path.read_text())["rows"] if path.exists() else []
     for protocol in options.protocols:
