@@ -40,7 +40,6 @@ KINDS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
             "auto": {},
             "residual convolutions": {"network": "residual"},
             "mixture of logistics": {"likelihood": "logistic-mixture"},
-            "rounded logistic": {"likelihood": "rounded-logistic"},
         },
     ),
     "binary images": (
@@ -66,6 +65,10 @@ KINDS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
             "residual convolutions": {"network": "residual"},
             "mixture of logistics": {"likelihood": "logistic-mixture"},
         },
+    ),
+    "few grey images": (
+        "fashion-small, 400 of them",
+        {"auto": {}, "residual convolutions": {"network": "residual"}},
     ),
     "table of words and numbers": (
         "adult",

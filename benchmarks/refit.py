@@ -75,7 +75,7 @@ def study(name: str, data: lb.data.Data, seed: int, samples: int) -> Any:
         yield row
 
 
-def quality(model: lb.VAE, data: lb.data.Data, samples: int, seed: int) -> dict[str, Any]:
+def quality(model: Any, data: lb.data.Data, samples: int, seed: int) -> dict[str, Any]:
     """Measure samples beside held-out data; of a table by the measures of synthetic rows."""
     test = data.test.load()
     count = min(samples, len(test))
