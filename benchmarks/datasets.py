@@ -94,6 +94,7 @@ def named(name: str, mnist: str = "mnist", fashion: str = "fashion-mnist") -> lb
     """A data set by its name in the files of results."""
     sets = {
         "fashion-small": lambda: lb.read("fashion-small"),
+        "fashion-small, 400 of them": lambda: lb.read("fashion-small", limit=400),
         "fashion-mnist": lambda: lb.read(fashion, limit=ROWS),
         "mnist": lambda: lb.read(mnist, limit=ROWS),
         "mnist, drawn from grey levels": lambda: lb.read(mnist, limit=ROWS, binarize="dynamic"),

@@ -28,13 +28,11 @@ from lowerbound.evaluation import evaluate
 from lowerbound.evaluation.quality import sample_quality
 from lowerbound.evaluation.synthetic import judged_columns, synthetic_quality
 
-DEMO = "fashion-small"
-
 
 def main() -> None:
     """Train, refit, compare, and write benchmarks/results/refit.json."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--data", nargs="+", default=[DEMO])
+    parser.add_argument("--data", nargs="+", default=["fashion-small"])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--samples", type=int, default=700, help="compared with as many real ones")
     parser.add_argument("--mnist", default="mnist")
@@ -77,7 +75,7 @@ def study(name: str, data: lb.data.Data, seed: int, samples: int) -> Any:
         yield row
 
 
-def quality(model: lb.VAE, data: lb.data.Data, samples: int, seed: int) -> dict[str, Any]:
+def quality(model: Any, data: lb.data.Data, samples: int, seed: int) -> dict[str, Any]:
     """Measure samples beside held-out data; of a table by the measures of synthetic rows."""
     test = data.test.load()
     count = min(samples, len(test))
@@ -110,9 +108,10 @@ def quality(model: lb.VAE, data: lb.data.Data, samples: int, seed: int) -> dict[
 def keep(name: str, seed: int, rows: list[dict[str, Any]]) -> None:
     """Put the rows of a data set and seed among those of others."""
     path = DIRECTORY / "refit.json"
-    before = json.loads(path.read_text())["rows"] if path.exists() else []
-    others = [row for row in before if (row.get("data", DEMO), row["seed"]) != (name, seed)]
-    write("refit", {"unit": "nats per example", "rows": others + rows})
+    before = json.loads(path.read_text()) if path.exists() else {"rows": []}
+    others = [row for row in before["rows"] if (row["data"], row["seed"]) != (name, seed)]
+    notes = before.get("notes", [])
+    write("refit", {"unit": "nats per example", "rows": others + rows, "notes": notes})
 
 
 if __name__ == "__main__":

@@ -60,6 +60,20 @@ def test_far_components_keep_their_digits(dtype):
     assert far.item() == pytest.approx(wanted, rel=1e-7)
 
 
+def test_narrow_components_far_from_zero_keep_the_digits_of_their_cells():
+    # by products of matrices terms of 1e10 cancel; cell by cell none do
+    means = 50 + torch.randn(5, 3, dtype=F64)
+    parts = [means, torch.full((5, 3), 5e-4, dtype=F64), means[:, None] + 1e-3]
+    parts = [part.requires_grad_() for part in parts]
+    law = Independent(Normal(parts[0], parts[1]), 1)
+    direct = law.log_prob(parts[2].unsqueeze(-2)) - math.log(5)
+    found = Mixture(torch.zeros(5, dtype=F64), law).log_shares(parts[2])
+    assert torch.allclose(found, direct, rtol=1e-12, atol=1e-5)
+    gradients = (torch.autograd.grad(x.logsumexp(-1).sum(), parts) for x in (found, direct))
+    for one, other in zip(*gradients, strict=True):
+        assert torch.allclose(one, other, rtol=1e-6, atol=1e-6 * float(other.abs().max()))
+
+
 def test_its_gradient_is_that_of_its_differences_for_value_and_parameters():
     z = torch.randn(4, 2, dtype=F64)
     assert_close_gradient(

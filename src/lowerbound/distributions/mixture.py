@@ -49,9 +49,10 @@ class Mixture(Distribution):
         """Return log w_k + log p_k(z) of `(..., D)`, `(..., components)`, nats, float64."""
         # in float64: differences between components that lie far apart are small beside their size
         own = self.components
-        cells = own.base_dist if isinstance(own, Independent) else None
-        if type(cells) in (Normal, CellNormal) and value.device.type != "mps":
-            return _of_gaussians(cells, value) + self.log_weights.double()
+        if isinstance(own, Independent) and value.device.type != "mps":
+            cells = own.base_dist
+            if isinstance(cells, Normal) and type(cells) in (Normal, CellNormal):
+                return _of_gaussians(cells, value) + self.log_weights.double()
         return log_prob(own, value.unsqueeze(-2)) + accumulate(self.log_weights, 0)
 
     def log_prob(self, value: Tensor) -> Tensor:
