@@ -16,6 +16,7 @@ from lowerbound.posteriors import (
     DirichletPosterior,
     FiniteScalar,
     PowerSphericalPosterior,
+    ResidualQuantised,
     VectorQuantised,
 )
 from lowerbound.seeding import seeded
@@ -26,10 +27,10 @@ from planted.subject import Subject
 _X = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))
 
 
-def _network(rows: int) -> MLP:
+def _network(rows: int, units: int = 3) -> MLP:
     """A network whose outputs depend much on x, always the same."""
     with seeded(0):
-        network = MLP((4,), (rows, 3), (8,))
+        network = MLP((4,), (rows, units), (8,))
     with torch.no_grad():
         for layer in network.linear:
             layer.weight.mul_(3.0)
@@ -44,6 +45,7 @@ PARTS = Subject(
         "directions": lambda make: check_posterior(make(_network(2)), _X),
         "shares": lambda make: check_posterior(make(_network(1)), _X),
         "codes": lambda make: check_posterior(make(_network(1)), _X),
+        "levels": lambda make: check_posterior(make(_network(1, 4)), _X),
         "scores": check_gradient_of_codes,
     },
 )
@@ -207,6 +209,29 @@ def vars_of(law):
 class _Priced(Settled):
     def log_prob(self, value):
         return super().log_prob(value) + self.pull
+
+
+_RESIDUAL = partial(ResidualQuantised, codes=4, size=1, levels=2)
+_residual = {"make": lambda kind: partial(kind, codes=4, size=1, levels=2)}
+
+
+@PARTS.plant("levels", "from a code", _RESIDUAL, **_residual)
+class _Summed(ResidualQuantised):
+    """Every level gives the sum of the codes so far, which no codebook has."""
+
+    def forward(self, context=None):
+        law = super().forward(context)
+        sums = law.value.unflatten(-1, (-1, 2)).cumsum(dim=-1).flatten(start_dim=-2)
+        return Settled(sums, law.pull)
+
+
+@PARTS.plant("levels", "from a code", _RESIDUAL, **_residual)
+class _FineFirst(ResidualQuantised):
+    """The levels stand in the other order: a prior reads them by the wrong codebooks."""
+
+    def forward(self, context=None):
+        law = super().forward(context)
+        return Settled(law.value.unflatten(-1, (-1, 2)).flip(-1).flatten(start_dim=-2), law.pull)
 
 
 @PARTS.plant("codes", "codes a chance", FiniteScalar)

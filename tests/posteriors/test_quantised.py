@@ -17,7 +17,7 @@ from lowerbound.likelihoods import Bernoulli, Fields
 from lowerbound.models import VAE
 from lowerbound.networks import MLP
 from lowerbound.objectives import ELBO, IWAE
-from lowerbound.posteriors import FiniteScalar, VectorQuantised
+from lowerbound.posteriors import FiniteScalar, ResidualQuantised, VectorQuantised
 from lowerbound.posteriors.vq import turned
 from lowerbound.priors import CodesPrior
 from lowerbound.processes import Group, together
@@ -136,6 +136,84 @@ def test_processes_revive_the_same_codes():
     assert torch.equal(one.points, other.points)
 
 
+def residual(books):
+    levels, codes, size = books.shape
+    q = ResidualQuantised(nn.Identity(), codes=codes, size=size, levels=levels).to(books.dtype)
+    with torch.no_grad():
+        q.points.copy_(books)
+    return q.eval()
+
+
+def test_each_level_takes_the_nearest_code_to_what_those_before_leave():
+    books = torch.tensor([[[0.0], [10.0], [-10.0]], [[-3.0], [0.0], [3.0]]], dtype=F64)
+    # two vectors of two levels, each the mean of the network's numbers over levels
+    h = torch.tensor([[[12.0, 14.0, -1.0, -5.0]]], dtype=F64, requires_grad=True)
+    law = residual(books)(h)
+    assert law.value.tolist() == [[10.0, 3.0, 0.0, -3.0]]
+    # left: 3, then 0 of the first vector; -3, then 0 of the second
+    pull = (9 + 0 + 9 + 0) * 1.25
+    assert law.pull.tolist() == pytest.approx([pull])
+    assert float(log_prob(law, law.rsample()).detach()) == 0.0
+    # each level hands the gradient of what was left to it to h; in one dimension by its ratio
+    (got,) = torch.autograd.grad(law.value[0, 0], h)
+    assert got.flatten().tolist() == pytest.approx([10 / 13 / 2, 10 / 13 / 2, 0.0, 0.0])
+
+
+def test_one_level_is_vector_quantisation():
+    codes = torch.randn(1, 5, 2, dtype=F64)
+    h = torch.randn(7, 1, 6, dtype=F64)
+    one, other = residual(codes)(h), quantised(codes[0])(h)
+    assert torch.equal(one.value, other.value) and torch.allclose(one.pull, other.pull)
+
+
+def test_more_levels_leave_less_and_each_codebook_begins_at_what_is_left():
+    torch.manual_seed(0)
+    h = torch.randn(2000, 1, 8)
+    left = []
+    for levels in (1, 2, 4):
+        q = ResidualQuantised(nn.Identity(), codes=16, size=2, levels=levels).train()
+        q(h[:100])
+        # nothing is left of the vectors where the codes before lie: all at 0 were no codebook
+        assert all(len(book.detach().unique(dim=0)) == 16 for book in q.points)
+        optimizer = torch.optim.Adam([q.points], lr=0.05)
+        for step in range(300):
+            optimizer.zero_grad()
+            some = h[torch.arange(100) + step % 20 * 100]
+            q(some).pull.mean().backward()
+            optimizer.step()
+        z = q.eval()(h).value.unflatten(-1, (-1, levels, 2))
+        whole = h.squeeze(1).unflatten(-1, (-1, levels, 2)).mean(dim=-2)
+        left.append(float((whole - z.sum(dim=-2)).square().mean() / whole.square().mean()))
+    assert left[0] > 2 * left[1] > 4 * left[2]
+
+
+def test_a_law_of_the_codes_of_all_levels_sums_to_one_and_reads_what_it_writes():
+    torch.manual_seed(0)
+    q = residual(torch.randn(2, 3, 2, dtype=F64))
+    prior = CodesPrior(8, 3, 2, width=16, posterior=q).double()
+    with torch.no_grad():
+        prior.last.normal_()
+    grid = torch.tensor(list(itertools.product(range(3), repeat=4)))
+    p = prior()
+    assert torch.equal(p.read(p.write(grid)), grid)
+    check_close(log_prob(p, p.write(grid)).logsumexp(0), torch.zeros(()), "81 grids")
+    drawn = p.sample((4000,))
+    share = (p.read(drawn) == torch.tensor([2, 1, 0, 2])).all(dim=1).double().mean()
+    exact = float(log_prob(p, p.write(torch.tensor([2, 1, 0, 2]))).exp().detach())
+    assert float(share) == pytest.approx(exact, abs=4.9 * (exact / 4000) ** 0.5)
+    # what the encoder gives is among them, and the bound is a likelihood: at most log p(x)
+    model = small(prior, ResidualQuantised(MLP((3,), (1, 8), hidden=(4,)), codes=3, size=2), 8)
+    with torch.no_grad():
+        model.posterior.points.copy_(q.points)
+    prior.posterior = model.posterior
+    x = Batch(torch.tensor(list(itertools.product([0.0, 1.0], repeat=3)), dtype=F64))
+    z = prior().write(grid).unsqueeze(1).expand(-1, 8, -1)
+    log_px, log_pz = model.log_joint(x, {"z": z})
+    evidence = (log_px + log_pz).logsumexp(dim=0)
+    assert (ELBO()(model, x).value <= evidence).all()
+    check_close(evidence.logsumexp(dim=0), torch.zeros(()), "the log of the sum of p(x)")
+
+
 def small(prior, posterior, latents):
     torch.manual_seed(0)
     decoder = Fields(MLP((latents,), (1, 3), hidden=(4,)), Bernoulli())
@@ -191,6 +269,41 @@ def two_parts():
     return model, data
 
 
+def test_a_refitted_law_sees_the_codes_of_all_levels(tmp_path):
+    # the fine code of a vector says what its coarse one is: a law of single codes cannot know it
+    x = torch.randn(600, 3, generator=torch.Generator().manual_seed(0))
+    data = lb.read(x.numpy())
+    settings = {"posterior": "residual", "latents": 2, "codes": 2, "size": 1, "hidden": ()}
+    settings |= {"epochs": 1}
+    made = assemble("vq", data.schema, settings, seed=0)
+    model = made.model
+    with torch.no_grad():
+        encoder = model.posterior.network.linear[-1]
+        encoder.weight.zero_()
+        encoder.weight[:, 0] = 5.0
+        encoder.bias.zero_()
+        model.posterior.points.copy_(torch.tensor([[[-2.0], [2.0]], [[-2.0], [2.0]]]))
+    model.eval()
+    assert made.refit == "autoregressive"
+    found = refit(model, data, "auto")
+    assert found is not None and found.settings["levels"] == 2
+    better = apply(model, found)
+    z = better.sample(50).latents["z"]
+    train = model.encode(Batch(data.train.x)).latents["z"]
+    both = {tuple(row) for row in train.tolist()}
+    share = [float((train == torch.tensor(row)).all(dim=1).double().mean()) for row in both]
+    entropy = -sum(p * math.log(p) for p in share)
+    told = log_prob(better.prior(), train).mean()
+    assert float(told.detach()) == pytest.approx(-entropy, abs=0.05)
+    assert {tuple(row) for row in z.tolist()} <= {(a, b) for a in (-2.0, 2.0) for b in (-2.0, 2.0)}
+    fit = lb.fit(model, made.objective, data, made.training, seed=0)
+    run = RunDirectory(tmp_path / "run")
+    save(run.path, spec_of(made, data, 0), fit)
+    write_prior(run, found)
+    read = load(tmp_path / "run").model.prior()
+    assert torch.equal(log_prob(read, z), log_prob(better.prior(), z))
+
+
 @pytest.mark.slow
 def test_a_refitted_law_of_codes_gains_what_they_tell_of_each_other_and_is_kept(tmp_path):
     model, data = two_parts()
@@ -233,6 +346,11 @@ def test_priors_of_reals_and_of_codes_are_not_exchanged():
         ({"latents": 5}, "5 latents are no codes of 4 numbers"),
         ({"codes": 1}, "from 2 to 65536 codes"),
         ({"prior": "standard-normal"}, "use prior=codes"),
+        (
+            {"posterior": "residual", "latents": 12},
+            "12 latents are no codes of 4 numbers.*2 levels",
+        ),
+        ({"posterior": "residual", "posterior.levels": 0}, "levels must be from 1 to 256"),
     ],
 )
 def test_numbers_that_do_not_go_together_are_refused(settings, words):
@@ -245,10 +363,12 @@ def test_levels_out_of_range_are_refused():
         FiniteScalar(nn.Identity(), levels=1)
 
 
-@pytest.mark.parametrize("recipe", ["fsq", "vq"])
-def test_a_recipe_learns_and_uses_its_codes(recipe):
+@pytest.mark.parametrize("posterior", ["fsq", "vq", "residual"])
+def test_a_recipe_learns_and_uses_its_codes(posterior):
     data = lb.read("digits", limit=200)
+    recipe = "fsq" if posterior == "fsq" else "vq"
     settings = {"latents": 8, "hidden": (32,)} | ({"codes": 8} if recipe == "vq" else {})
+    settings |= {"posterior": posterior}
     model, objective = build(recipe, data.schema, **settings)
     before = objective(model.eval(), Batch(data.validation.x)).value.mean()
     model.train()

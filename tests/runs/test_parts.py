@@ -17,6 +17,7 @@ KINDS = [
     ("vae", {"prior": "dirichlet", "posterior": "dirichlet"}),
     ("fsq", {"prior.width": 8}),
     ("vq", {"codes": 8, "size": 2}),
+    ("vq", {"posterior": "residual", "codes": 8, "size": 2}),
 ]
 
 

@@ -121,6 +121,7 @@ OPTIONS = [
     ("binary 5", {"prior": "gamma", "posterior": "gamma"}),
     ("binary 5", {"prior": "codes", "posterior": "fsq", "prior.width": 8}),
     ("ordinal 5", {"prior": "codes", "posterior": "vq", "codes": 4, "size": 3}),
+    ("ordinal 5", {"prior": "codes", "posterior": "residual", "codes": 4, "size": 1, "latents": 4}),
     ("ordinal 5", {"prior": "dirichlet", "posterior": "dirichlet"}),
     ("binary 5", {"prior": "sphere", "posterior": "power-spherical"}),
     ("ordinal 5", {"prior": "student", "posterior": "laplace"}),

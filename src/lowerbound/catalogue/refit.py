@@ -195,7 +195,7 @@ def apply(model: Model, refit: Refit) -> Model:
 
 @torch.no_grad()
 def _points(model: Model, data: Data, name: str) -> Tensor:
-    """Return the codes that a variable of a group can take, `(C, d)`, on the CPU."""
+    """Return the codes that a variable of a group can take, on the CPU."""
     with on(model) as device:
         p = model.trace(data.train.batch(slice(0, 1)).to(device)).latents[name].p
         return points_of(p).cpu()

@@ -20,14 +20,15 @@ def fitted_codes(z: Tensor, judged: Tensor, seed: int, points: Tensor) -> Candid
         z: Codes of the training part, `(N, D)`.
         judged: Of the validation part; they choose when a fit ends.
         seed: Of first weights and of the order of examples.
-        points: The codes that there are, `(C, d)`.
+        points: The codes that there are, `(C, d)`, or of each level, `(L, C, d)`.
     """
-    codes, size = points.shape
+    *levels, codes, size = points.shape
     last = -torch.inf
     for width in WIDTHS:
         settings = {"width": width, "codes": codes, "size": size}
+        settings |= {"levels": levels[0]} if levels else {}
         with seeded(seed, stream="codes"):
-            made = CodesPrior(z.shape[1], codes, size, width)
+            made = CodesPrior(z.shape[1], **settings)
             made.own.copy_(points)
             digits = made().read(z.to(made.own.dtype))
             counts = torch.stack([row.bincount(minlength=codes) for row in digits.unbind(dim=-1)])

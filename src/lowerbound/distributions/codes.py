@@ -22,7 +22,8 @@ class CodeLaw(Distribution):
 
     Attributes:
         variables: M.
-        points: The codes, `(C, d)`; z joins those that the variables take, `(M d,)`.
+        points: The codes, `(C, d)`; z joins those that the variables take, `(M d,)`. Or codebooks
+            that they have in turn, `(L, C, d)`, of L levels.
     """
 
     has_rsample = False
@@ -41,14 +42,17 @@ class CodeLaw(Distribution):
 
     def write(self, digits: Tensor) -> Tensor:
         """Write numbers of codes `(..., M)` as z, `(..., M d)`."""
-        return self.points[digits].flatten(start_dim=-2)
+        if self.points.ndim == 2:
+            return self.points[digits].flatten(start_dim=-2)
+        level = torch.arange(self.variables, device=digits.device) % len(self.points)
+        return self.points[level, digits].flatten(start_dim=-2)
 
 
 class Codes(CodeLaw):
     """`M` variables, each one of `C` codes given those before it.
 
     Args:
-        points: The codes, `(C, d)`.
+        points: The codes, `(C, d)`, or codebooks of levels, `(L, C, d)`: see `CodeLaw`.
         variables: M.
         logits: From z, `(..., M d)`, to the logits of every variable, `(..., M, C)`, which depend
             on the variables before it alone.
@@ -68,7 +72,9 @@ class Codes(CodeLaw):
 
     def read(self, value: Tensor) -> Tensor:
         """Return the numbers of the nearest codes of z `(..., M d)`, `(..., M)`."""
-        return nearest(value.unflatten(-1, (self.variables, -1)), self.points)
+        *levels, _, size = self.points.shape
+        numbers = nearest(value.unflatten(-1, (-1, *levels, size)), self.points)
+        return numbers.flatten(start_dim=-2) if levels else numbers
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return log p of codes `(..., M d)`, `(...)`, nats, float64; z has no gradient."""
@@ -82,7 +88,8 @@ class Codes(CodeLaw):
         z = self.points.new_zeros(*shape, self.variables * size)
         for place in range(self.variables):
             chosen = choose(self.logits(z)[..., place, :])
-            z[..., place * size : (place + 1) * size] = self.points[chosen]
+            book = self.points if self.points.ndim == 2 else self.points[place % len(self.points)]
+            z[..., place * size : (place + 1) * size] = book[chosen]
         return z
 
     @torch.no_grad()
@@ -148,7 +155,13 @@ class Settled(Distribution):
 
 
 def nearest(vectors: Tensor, points: Tensor) -> Tensor:
-    """Return the numbers of the nearest points, `(...)`, of vectors `(..., d)` to `(C, d)`."""
+    """Return the numbers of the nearest points, `(...)`, of vectors `(..., d)` to `(C, d)`.
+
+    Or of `(..., L, d)` to `(L, C, d)`, `(..., L)`.
+    """
+    if points.ndim == 3:
+        books = zip(vectors.unbind(dim=-2), points, strict=True)
+        return torch.stack([nearest(vector, book) for vector, book in books], dim=-1)
     return (points.square().sum(dim=-1) - 2 * vectors @ points.mT).argmin(dim=-1)
 
 
@@ -255,7 +268,7 @@ def every_value(law: Distribution) -> Tensor:
     """
     logits = _logits(law)
     if isinstance(law, CodeLaw):
-        variables, classes = law.variables, len(law.points)
+        variables, classes = law.variables, law.points.shape[-2]
     elif logits is not None:
         variables, classes = logits.shape[-2:]
     else:
@@ -272,7 +285,7 @@ def every_value(law: Distribution) -> Tensor:
 
 
 def points_of(law: Distribution) -> Tensor:
-    """Return the codes that each variable of a law can take, `(C, d)`; `SettingError` if none."""
+    """Return the codes that each variable of a law can take: see `CodeLaw`; `SettingError` if none."""
     if isinstance(law, Mixture):
         return points_of(law.components)
     if isinstance(law, CodeLaw):

@@ -7,6 +7,7 @@ from lowerbound.posteriors.flow import FlowPosterior
 from lowerbound.posteriors.fsq import FiniteScalar
 from lowerbound.posteriors.full_gaussian import FullGaussian
 from lowerbound.posteriors.power_spherical import PowerSphericalPosterior
+from lowerbound.posteriors.residual import ResidualQuantised
 from lowerbound.posteriors.vq import VectorQuantised
 
 #: By name: the class, made around an encoder that puts out its `parameters_shape(latents)`.
@@ -18,6 +19,7 @@ BUILDERS = {
     "bernoulli": BernoulliPosterior,
     "fsq": FiniteScalar,
     "vq": VectorQuantised,
+    "residual": ResidualQuantised,
     "laplace": LaplacePosterior,
     "gamma": GammaPosterior,
     "dirichlet": DirichletPosterior,
@@ -35,5 +37,6 @@ __all__ = [
     "GammaPosterior",
     "LaplacePosterior",
     "PowerSphericalPosterior",
+    "ResidualQuantised",
     "VectorQuantised",
 ]

@@ -53,11 +53,7 @@ class VectorQuantised(Amortised):
         self, network: nn.Module, *, codes: int = 64, size: int = 4, commitment: float = 0.25
     ) -> None:
         super().__init__(network)
-        if not (2 <= codes <= 65536 and size >= 1 and commitment >= 0):
-            raise SettingError(
-                "a codebook has from 2 to 65536 codes of at least 1 number, and a commitment of at "
-                f"least 0, got {codes} of {size}, and {commitment}"
-            )
+        check_codebook(codes, size, commitment)
         self.commitment = commitment
         self.points = nn.Parameter(torch.randn(codes, size))
         self.register_buffer("used", torch.zeros(codes))
@@ -73,33 +69,50 @@ class VectorQuantised(Amortised):
             )
         h = h.unflatten(-1, (-1, size))
         if self.training:
-            self._revive(h.detach().flatten(end_dim=-2))
+            revive(self.points, self.used, h.detach().flatten(end_dim=-2))
         code = self.points[nearest(h.detach(), self.points)]
         to_code = (h.detach() - code).square().sum(dim=(-2, -1))
         to_encoder = (h - code.detach()).square().sum(dim=(-2, -1))
         z = turned(h, code.detach()).flatten(start_dim=-2)
         return Settled(z, to_code + self.commitment * to_encoder)
 
-    @torch.no_grad()
-    def _revive(self, vectors: Tensor) -> None:
-        """Count which codes vectors `(N, d)` take, and move those that hardly any takes."""
-        group, codes = current(), len(self.points)
-        counts = nearest(vectors, self.points).bincount(minlength=codes).to(self.used.dtype)
-        counts = group.add(counts)()
-        self.used.mul_(MEMORY).add_(counts / counts.sum(), alpha=1 - MEMORY)
-        dead = self.used < LEAST_USE / codes
-        # batches come in random order: any of their vectors are random ones
-        step = max(1, len(vectors) // codes)
-        there = vectors[torch.arange(codes, device=vectors.device) * step % len(vectors)]
-        # the same in all processes: those of the first
-        there = group.add(there * float(group.first))()
-        there = torch.where(there.isfinite(), there, self.points)
-        self.points.copy_(torch.where(dead.unsqueeze(-1), there, self.points))
-        self.used.masked_fill_(dead, 1 / codes)
-
     def extra_repr(self) -> str:
         """Its sizes."""
         return "codes={}, size={}".format(*self.points.shape)
+
+
+def check_codebook(codes: int, size: int, commitment: float) -> None:
+    """Raise `SettingError` if a codebook cannot have such numbers."""
+    if not (2 <= codes <= 65536 and size >= 1 and commitment >= 0):
+        raise SettingError(
+            "a codebook has from 2 to 65536 codes of at least 1 number, and a commitment of at "
+            f"least 0, got {codes} of {size}, and {commitment}"
+        )
+
+
+@torch.no_grad()
+def revive(points: Tensor, used: Tensor, vectors: Tensor, first: int = 0) -> None:
+    """Count which codes vectors take, and move those that hardly any takes to some of them.
+
+    Args:
+        points: The codebook, `(C, d)`, changed in place.
+        used: How much each code is used, `(C,)`, likewise.
+        vectors: `(N, d)`.
+        first: The vector that the first code would be moved to.
+    """
+    group, codes = current(), len(points)
+    counts = nearest(vectors, points).bincount(minlength=codes).to(used.dtype)
+    counts = group.add(counts)()
+    used.mul_(MEMORY).add_(counts / counts.sum(), alpha=1 - MEMORY)
+    dead = used < LEAST_USE / codes
+    # batches come in random order: any of their vectors are random ones
+    step = max(1, len(vectors) // codes)
+    there = vectors[(torch.arange(codes, device=vectors.device) * step + first) % len(vectors)]
+    # the same in all processes: those of the first
+    there = group.add(there * float(group.first))()
+    there = torch.where(there.isfinite(), there, points)
+    points.copy_(torch.where(dead.unsqueeze(-1), there, points))
+    used.masked_fill_(dead, 1 / codes)
 
 
 def turned(h: Tensor, code: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ class CodesPrior(Conditional):
         size: Of a code; it divides D.
         width: Of the two hidden layers; 0 for independent variables.
         posterior: Whose codes they are; None for codes of its own, which a refit puts there.
+        levels: Of codebooks of its own, which the variables have in turn; 0 for one of all.
 
     Raises:
         SettingError: The numbers do not go together.
@@ -51,19 +52,21 @@ class CodesPrior(Conditional):
         size: int = 1,
         width: int = 0,
         posterior: Conditional | None = None,
+        levels: int = 0,
     ) -> None:
         super().__init__()
         check_latents(latents)
-        if codes < 2 or size < 1 or latents % size or not 0 <= width <= 65536:
+        if codes < 2 or size < 1 or latents % (size * max(levels, 1)) or not 0 <= width <= 65536:
             raise SettingError(
                 f"{latents} latents are no codes of {size} numbers, of which there are {codes}, "
-                f"under a network {width} wide; choose other numbers"
+                + (f"of {levels} levels, " if levels else "")
+                + f"under a network {width} wide; choose other numbers"
             )
         self.posterior, self.variables = posterior, latents // size
         self.width = width = width if latents > size else 0
         if posterior is None:
             own = torch.linspace(-1.0, 1.0, codes).unsqueeze(-1).expand(codes, size)
-            self.register_buffer("own", own.clone())
+            self.register_buffer("own", own.repeat(levels, 1, 1) if levels else own.clone())
         self.bias = nn.Parameter(torch.zeros(self.variables, codes))
         if width:
             # a hidden unit of degree m sees the variables 0 ... m, the logits of m those below m
@@ -80,7 +83,7 @@ class CodesPrior(Conditional):
 
     @property
     def points(self) -> Tensor:
-        """The codes, `(C, d)`."""
+        """The codes, `(C, d)`, or of each level, `(L, C, d)`."""
         return self.own if self.posterior is None else self.posterior.points  # type: ignore[return-value]
 
     def logits(self, z: Tensor) -> Tensor:
@@ -101,7 +104,7 @@ class CodesPrior(Conditional):
 
 
 def codes(site: Site, *, width: int = 0) -> CodesPrior:
-    """Chances of codes, for the posteriors "fsq" and "vq".
+    """Chances of codes, for the posteriors "fsq", "vq" and "residual".
 
     Args:
         site: Its place in the model.
@@ -110,5 +113,5 @@ def codes(site: Site, *, width: int = 0) -> CodesPrior:
     if site.posterior.values != "codes":  # refused where the two meet
         return CodesPrior(site.latents, width=width)
     points: Tensor = site.posterior.points  # type: ignore[assignment]
-    count, size = points.shape
-    return CodesPrior(site.latents, count, size, width, site.posterior)
+    *levels, count, size = points.shape
+    return CodesPrior(site.latents, count, size, width, site.posterior, *levels)

@@ -212,8 +212,11 @@ def _check_settled(posterior: Conditional, x: Tensor) -> None:
     check_reached(posterior, z.square().sum() + density.sum(), "q(z|x)")
     check_rows(lambda rows: _parameters(posterior(rows)), x, "q(z|x)")
     points = posterior.points.detach()  # type: ignore[union-attr]
-    apart = torch.cdist(z.detach().unflatten(-1, (-1, points.shape[-1])), points)
-    check_close(apart.amin(dim=-1), torch.zeros(()), "the distance of q(z|x) from a code", 1e-6)
+    books = points.reshape(-1, *points.shape[-2:])
+    parts = z.detach().unflatten(-1, (-1, len(books), points.shape[-1])).unbind(dim=-2)
+    for part, book in zip(parts, books, strict=True):
+        apart = torch.cdist(part, book).amin(dim=-1)
+        check_close(apart, torch.zeros(()), "the distance of q(z|x) from a code", 1e-6)
     if bool(torch.isfinite(log_prob(q, z + 1)).any()):
         raise AssertionError("q(z|x) gives codes a chance that it does not give")
     for size in FAR[1:]:

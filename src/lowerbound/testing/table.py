@@ -47,6 +47,7 @@ POSTERIORS: Mapping[str, Any] = {family.__name__: family for family in posterior
 SMALL: Mapping[str, Mapping[str, Any]] = {
     "FlowPosterior": {"layers": 2, "width": 8},
     "VectorQuantised": {"codes": 4, "size": 1},
+    "ResidualQuantised": {"codes": 4, "size": 1, "levels": 2},
 }
 
 #: Parts that need two units at least.
@@ -229,6 +230,7 @@ def prior_of(name: str, latents: int = 3) -> Conditional:
 def posterior_of(name: str, shape: tuple[int, ...] = (4,), latents: int = 3) -> Conditional:
     """Make a posterior of the table around a small network, for x of `shape`."""
     family, latents = POSTERIORS[name], max(latents, 1 + (name in _PLURAL))
+    latents *= SMALL.get(name, {}).get("levels", 1)
     network = MLP(shape, family.parameters_shape(latents), hidden=(8,))
     return family(network, **SMALL.get(name, {}))
 
