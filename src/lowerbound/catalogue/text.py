@@ -42,8 +42,8 @@ def sequences(
         latents: Number of latent units; 32 if none.
         prior: p(z), the law that latents are drawn from.
         posterior: q(z|x), the law that stands for p(z|x).
-        hidden: Units of the decoder; each direction of the encoder has a third of them for texts, half
-            for tunes.
+        hidden: Units of the decoder; each direction of the encoder has a third of them, of tunes
+            half.
         embedding: Numbers a token is looked up as.
         dropout: Share of the decoder's inputs and states that a training leaves out.
         tokens: Of texts: 256 are bytes; more are bytes and pieces of words that often stand
