@@ -42,7 +42,8 @@ def sequences(
         latents: Number of latent units; 32 if none.
         prior: p(z), the law that latents are drawn from.
         posterior: q(z|x), the law that stands for p(z|x).
-        hidden: Units of the decoder; each direction of the encoder has a third of them.
+        hidden: Units of the decoder; each direction of the encoder has a third of them, of tunes
+            half.
         embedding: Numbers a token is looked up as.
         dropout: Share of the decoder's inputs and states that a training leaves out.
         tokens: Of texts: 256 are bytes; more are bytes and pieces of words that often stand
@@ -61,8 +62,8 @@ def sequences(
     about = Choice.of(posterior)
     family: Any = SLOTS["posterior"].builders[SLOTS["posterior"].check(about.name)]
     encoder = Reader(
-        levels, family.parameters_shape(latents), max(1, hidden // 3), embedding,
-        pieces and pieces.cut,
+        levels, family.parameters_shape(latents), max(1, hidden // (3 if schema.is_text else 2)),
+        embedding, pieces and pieces.cut,
     )  # fmt: skip
     encoder.start_small()
     q = family(encoder, **about.settings)
