@@ -43,7 +43,8 @@ def test_the_table_lists_everything_that_the_packages_export():
     assert set(RECIPES) == {recipe.name for recipe in recipes()} - others
     of_networks = {
         "MLP", "ResidualEncoder", "ResidualDecoder", "Reader", "Writer", "SeriesEncoder",
-        "SeriesDecoder", "Sized", "PerStep", "RollWriter", "StepReader", "Transition",
+        "SeriesDecoder", "Sized", "PerStep", "RollWriter", "StepReader", "Transition", "TuneReader",
+        "TuneWriter",
     }  # fmt: skip
     assert set(networks.__all__) - {"Init", "Network", "Pair"} == of_networks
 
