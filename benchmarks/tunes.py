@@ -63,15 +63,15 @@ def judged(model, held, bar):
 
 
 def pictures(model, held, folder):
-    some = held.few(8)
+    some = held.select(slice(0, None, len(held) // 8)).few(8)  # of different tunes
     sheets = {
         "back": torch.stack([some.x, reconstruct(model, some)], dim=1).flatten(end_dim=1),
         "new": generate(model, 16, seed=0),
         "way": interpolate(model, some.x[0], some.x[1], steps=8),
     }
     for name, tunes in sheets.items():
-        sheet = contact_sheet(rolls(list(tunes.numpy())), 4, gap=6)
-        sheet.resize((2 * sheet.width, 2 * sheet.height), 0).save(folder / f"tunes-{name}.png")
+        sheet = contact_sheet(rolls(list(tunes.numpy())), 4, gap=6, enlarge=2)
+        sheet.save(folder / f"tunes-{name}.png")
 
 
 def main():

@@ -11,11 +11,12 @@ from torch import nn
 from lowerbound.errors import NonFiniteError
 from lowerbound.likelihoods import Fields, Gaussian, PerDimensionScale
 from lowerbound.models import VAE
+from lowerbound.networks import Transition
 from lowerbound.objectives import ELBO
 from lowerbound.posteriors import DiagonalGaussian
 from lowerbound.priors import StandardNormal
 from lowerbound.training import Callback, Execution, Training, fit
-from lowerbound.training.forward import executed, networks_of
+from lowerbound.training.forward import executed, lowered, networks_of
 from lowerbound.training.guard import MOST_IN_A_ROW, MOST_ROLLBACKS
 
 CPU = torch.device("cpu")
@@ -118,3 +119,17 @@ def test_networks_are_found_whatever_they_are_called_and_laws_are_no_part_of_the
     assert networks_of(model) == [
         model.features, model.inner.posterior.network, model.inner.likelihood.network
     ]  # fmt: skip
+
+
+def test_a_network_with_two_outputs_puts_out_float32_for_both():
+    """A deep Markov model ended its training before the first update where bfloat16 is fast."""
+    torch.manual_seed(0)
+    model = nn.ModuleDict({"network": Transition(3, 4)})
+    before, at = torch.randn(2, 5, 3), slice(1, 6)
+    whole = model["network"](before, at)
+    with lowered(model, CPU):
+        found = model["network"](before, at)
+    for one, other in zip(found, whole, strict=True):
+        assert one.dtype == torch.float32
+        assert not torch.equal(one, other)
+        torch.testing.assert_close(one, other, rtol=0.02, atol=0.02)

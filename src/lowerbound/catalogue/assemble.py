@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from lowerbound import likelihoods, priors
-from lowerbound.catalogue.policy import SMALL_IMAGE, choose, training_for
+from lowerbound.catalogue.policy import SMALL_IMAGE, USUAL_UPDATES, choose, training_for
 from lowerbound.catalogue.recipe import Recipe, recipe_named
 from lowerbound.catalogue.settings import Setting, check_settings, settings_of
 from lowerbound.catalogue.slots import SLOTS, Choice
@@ -86,9 +86,10 @@ def assemble(
     trained = {key: value for key, value in given.items() if known[key].group == "training"}
     own = dict(recipe.training)
     most, seen = own.pop("batch_size", 128) if examples else 128, own.pop("seen", None)
+    updates = own.pop("updates", USUAL_UPDATES)
     large = schema.is_image and schema.dimensions > SMALL_IMAGE
     cells = schema.dimensions if large else None
-    by_size = training_for(examples, most, seen, cells)
+    by_size = training_for(examples, most, seen, updates, cells)
     training = Training(**{**by_size, **own, **trained})
     if training.mirror and not schema.is_image:
         raise SettingError(f"mirror is for images, and the data is {schema.describe()}; leave it")

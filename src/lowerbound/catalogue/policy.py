@@ -180,13 +180,17 @@ def init_for(network: str, examples: int | None) -> Init:
 
 
 def training_for(
-    examples: int | None, most: int = 128, seen: int | None = None, cells: int | None = None
+    examples: int | None,
+    most: int = 128,
+    seen: int | None = None,
+    updates: int = USUAL_UPDATES,
+    cells: int | None = None,
 ) -> dict[str, Any]:
     """Return epochs, batch size (`most` at most) and patience for a number of examples.
 
-    With `seen`, as few epochs as go through so many examples, where that is less. With `cells`,
-    those of an image beyond small ones: as many as `MOST_CELLS` allow, one at least, and fewer
-    images than `ENOUGH` are mirrored.
+    So many epochs as make `updates`; with `seen`, as few as go through so many examples, where that
+    is less. With `cells`, those of an image beyond small ones: as many as `MOST_CELLS` allow, one
+    at least, and fewer images than `ENOUGH` are mirrored.
     """
     if examples is None:
         return {}
@@ -196,7 +200,7 @@ def training_for(
         more = {"mirror": True} if examples < ENOUGH else {}
     batch_size = max(least, min(most, examples // 20))
     per_epoch = math.ceil(examples / batch_size)
-    epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, math.ceil(USUAL_UPDATES / per_epoch)))
+    epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, math.ceil(updates / per_epoch)))
     if seen is not None:
         epochs = max(fewest, min(epochs, math.ceil(seen / examples)))
     return {"batch_size": batch_size, "epochs": epochs, "patience": max(10, epochs // 5), **more}

@@ -94,12 +94,14 @@ def _changed(modules: Iterable[nn.Module], change: Callable[..., Any]) -> Iterat
                 module.forward = own  # type: ignore[method-assign]
 
 
-def _lowered(module: nn.Module, device: str) -> Callable[..., Tensor]:
+def _lowered(module: nn.Module, device: str) -> Callable[..., Any]:
     forward = module.forward
 
-    def run(*inputs: Any) -> Tensor:
+    def run(*inputs: Any) -> Any:
         with torch.autocast(device, dtype=torch.bfloat16):
-            return forward(*inputs).float()
+            found = forward(*inputs)
+        # the law of a step is a mean and a spread
+        return found.float() if isinstance(found, Tensor) else tuple(one.float() for one in found)
 
     return run
 
