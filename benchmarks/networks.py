@@ -14,6 +14,8 @@ The folders are those of photographs.py.
 
 import argparse
 import math
+import shlex
+import sys
 import time
 import types
 from pathlib import Path
@@ -31,18 +33,19 @@ LARGER: dict[str, list[dict[str, Any]]] = {
     "faces": [
         {},
         {"network": "mlp"},
+        {"mirror": False},
+        {"latents": 128},
         {"likelihood": "logistic-mixture", "likelihood.logistics": 2},
         {"likelihood": "gaussian", "likelihood.scale": "per-dimension"},
-        {"mirror": False},
     ],
     "food": [
         {},
         {"network": "mlp"},
         {"likelihood": "discretized-logistic"},
-        {"likelihood.logistics": 3, "likelihood": "logistic-mixture"},
-        {"likelihood": "gaussian", "likelihood.scale": "per-dimension"},
         {"mirror": False},
-        {"latents": 32},
+        {"latents": 128},
+        {"likelihood": "logistic-mixture", "likelihood.logistics": 3},
+        {"likelihood": "gaussian", "likelihood.scale": "per-dimension"},
     ],
 }
 
@@ -56,10 +59,12 @@ def main() -> None:
     parser.add_argument("--faces", type=Path)
     parser.add_argument("--food", type=Path)
     parser.add_argument("--skip", type=int, default=0, help="rows of a set that stand already")
+    parser.add_argument("--rows", type=int, default=99, help="how many to add to them")
     options = parser.parse_args()
     small, larger = kept("networks", "small"), kept("networks", "larger")
     if "small" in options.only:
         small = {
+            "command": shlex.join(["python", "benchmarks/networks.py", *sys.argv[1:]]),
             "data": "fashion-small",
             "unit": "nats per example",
             "rows": rows_of_small(options),
@@ -70,10 +75,12 @@ def main() -> None:
         size = (64, 64) if name == "food" else None
         data = lb.read(getattr(options, name), image_size=size)
         rows = larger.get(name, {}).get("rows", [])[: options.skip]
-        for settings in LARGER[name][options.skip :]:
+        for settings in LARGER[name][options.skip :][: options.rows]:
             rows.append(row_of(data, settings, options.minutes))
             print(name, rows[-1], flush=True)
+            larger = kept("networks", "larger")  # another set may have been written meanwhile
             larger[name] = {
+                "command": shlex.join(["python", "benchmarks/networks.py", *sys.argv[1:]]),
                 "pictures": data.schema.describe(),
                 "training_examples": len(data.train),
                 "minutes_of_a_core": options.minutes,
@@ -81,7 +88,8 @@ def main() -> None:
                 "rows": rows,
             }
             write("networks", {"small": small, "larger": larger})
-    write("networks", {"small": small, "larger": larger})
+    if "small" in options.only:
+        write("networks", {"small": small, "larger": larger})
 
 
 def row_of(data: Data, settings: dict[str, Any], minutes: float) -> dict[str, Any]:
@@ -100,7 +108,7 @@ def row_of(data: Data, settings: dict[str, Any], minutes: float) -> dict[str, An
         "best_epoch": None if fit.best is None else fit.best.epoch,
         "examples_per_second": round(float(speed), 1),
         "bits": elbo.mean * bits,
-        "standard_error": -elbo.standard_error * bits,
+        "standard_error": -(elbo.standard_error or 0.0) * bits,
         "bits_of_training": None if fit.best is None else fit.best.train.bound * bits,
     }
 
@@ -110,7 +118,8 @@ def dequantised(data: Data) -> Data:
     generator = torch.Generator().manual_seed(0)
     parts = []
     for one in (data.train, data.validation, data.test):
-        parts.append(Examples(one.x + torch.rand(one.x.shape, generator=generator)))
+        levels = one.few(len(one)).x
+        parts.append(Examples(levels + torch.rand(levels.shape, generator=generator)))
     spread, mean = torch.std_mean(parts[0].x)
     field = Field("image", "real", data.schema.shape, mean=(float(mean),), scale=(float(spread),))
     return Data(Schema((field,), data.schema.shape), *parts, source="levels and noise")

@@ -37,6 +37,7 @@ from PIL import Image
 import lowerbound as lb
 from lowerbound.applications.pictures import contact_sheet, to_image, to_pixels
 from lowerbound.catalogue.refit import apply, refit_after
+from lowerbound.core import Model
 from lowerbound.training import trainer
 
 SIDE = 64
@@ -112,7 +113,7 @@ def row(name: str, data: lb.Data, given: Any) -> dict[str, Any]:
     cells = math.prod(data.schema.shape)
     to_bits = -1 / cells / math.log(2)
     before, after = (lb.evaluate(one, data, samples=1).elbo for one in (fit.model, model))
-    pixels = to_pixels(data.test.x, data.schema)
+    pixels = to_pixels(data.test.few(len(data.test)).x, data.schema)
     if given.pictures is not None:
         draw(name, model, data, given.pictures)
     return {
@@ -147,15 +148,15 @@ def size(pixels: np.ndarray, kind: str, **how: Any) -> float:
     return total / len(pixels)
 
 
-def draw(name: str, model: lb.Model, data: lb.Data, folder: Path) -> None:
+def draw(name: str, model: Model, data: lb.Data, folder: Path) -> None:
     """Write a sheet of held-out pictures above their reconstructions, and one of samples."""
     folder.mkdir(parents=True, exist_ok=True)
     spread = torch.arange(SHOWN) * len(data.test) // SHOWN
-    some = data.test.select(spread)
+    some = data.test.few(len(data.test)).select(spread)
     back = lb.reconstruct(model, some)
     both = torch.cat([some.x.to(back.dtype), back])
     contact_sheet(to_pixels(both, data.schema), SHOWN).save(folder / f"{name}-reconstructions.png")
-    new = to_pixels(lb.generate(model, DRAWN, seed=0), data.schema)
+    new = to_pixels(lb.generate(model, DRAWN, draw=False, seed=0), data.schema)
     contact_sheet(new, SHOWN).save(folder / f"{name}-samples.png")
 
 

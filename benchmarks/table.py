@@ -161,7 +161,43 @@ def device() -> str:
 
 
 #: Where each table stands, and under which word.
-TABLES = {("README.md", "speed"): speed, ("docs/mathematics/training.md", "starts"): starts}
+def photographs() -> str:
+    """What a folder of pictures came to, beside two formats of files."""
+    found = load("photographs")
+    lines = [
+        "| pictures, training examples | seconds of a core | bound | PNG | lossless WebP |",
+        "|---|---|---|---|---|",
+    ]
+    for name, entry in (found or {"sets": {}})["sets"].items():
+        bits = " | ".join(f"{entry[key]:.2f}" for key in ("bits", "bits_png", "bits_webp"))
+        count, kind = entry["counts"]["train"], entry["pictures"].removeprefix("8-bit images ")
+        lines.append(f"| {name} {kind}, {count:,} | {entry['processor_seconds']:.0f} | {bits} |")
+    return "\n".join(lines) + "\n"
+
+
+def laws() -> str:
+    """What one other choice costs on larger images."""
+    found = load("networks")
+    lines = [
+        "| pictures, minutes of a core | changed | epochs | bits a cell |",
+        "|---|---|---|---|",
+    ]
+    for name, entry in (found or {"larger": {}})["larger"].items():
+        for row in entry["rows"]:
+            words = ", ".join(f"{key}={value}" for key, value in row["changed"].items())
+            shown = f"{row['bits']:.3f} ± {row['standard_error']:.3f}"
+            minutes = f"{name}, {entry['minutes_of_a_core']:g}"
+            lines.append(f"| {minutes} | {words or 'nothing'} | {row['epochs']} | {shown} |")
+    return "\n".join(lines) + "\n"
+
+
+PHOTOGRAPHS = "docs/tutorials/photographs.md"
+TABLES = {
+    ("README.md", "speed"): speed,
+    ("docs/mathematics/training.md", "starts"): starts,
+    (PHOTOGRAPHS, "photographs"): photographs,
+    (PHOTOGRAPHS, "laws"): laws,
+}
 
 if __name__ == "__main__":
     main()

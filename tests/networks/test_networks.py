@@ -142,8 +142,11 @@ def test_an_even_start_hands_on_numbers_of_the_size_they_are_given():
     z = torch.randn(500, 64)
     size = {}
     for name in ("stem", "head"):
-        layer = network.get_submodule(name)
-        layer.register_forward_hook(lambda m, x, y, name=name: size.update({name: y.square().mean()}))
+
+        def measure(module, x, y, name=name):
+            size[name] = y.square().mean()
+
+        network.get_submodule(name).register_forward_hook(measure)
     network(z)
     # rectified, half of the mean square is left, which the next layer doubles; the last is a tenth
     assert 0.7 < 100 * size["head"] / size["stem"] < 1.6
