@@ -44,6 +44,9 @@ _RIGHT: dict[str, type[Cells]] = {
     "positive": LogNormal,
     "binned": likelihoods.Binned,
     "whole": likelihoods.RoundedLogistic,
+    "shares": likelihoods.ContinuousBernoulli,
+    "truncated": likelihoods.TruncatedGaussian,
+    "censored": likelihoods.CensoredGaussian,
 }
 
 #: Words, and whole numbers of which some share a range.
@@ -71,6 +74,9 @@ LIKELIHOODS = Subject(
         "positive": lambda law: _check(law()),
         "binned": lambda law: _check(law(_BINS, ordered=(False, True))),
         "whole": lambda law: _check(law(-4.0, 0.3)),
+        "shares": lambda law: _check(law(100.0)),
+        "truncated": lambda law: _check(law(-1.0, 2.5, 1.0, 2.0)),
+        "censored": lambda law: _check(law(-1.0, 2.5, 1.0, 2.0)),
     },
 )
 
@@ -322,6 +328,72 @@ def _lowest_of_a_range(p, shape, right):
     code = p.layout.code(right())
     first = p.layout.get_buffer("first")[code]
     return torch.where(p.layout.get_buffer("tail")[code] == 0, first, right())
+
+
+# --- numbers between limits
+
+
+@_cells("shares", "log_prob", "integral")
+def _no_normaliser(p, x, right):
+    """Dropped constant: shares are given to a Bernoulli law, whose constant C is left out."""
+    share = x / p.upper
+    return share * p.logit - nn.functional.softplus(p.logit) - p.upper.log()
+
+
+@_cells("shares", "log_prob", "integral")
+def _no_stretch(p, x, right):
+    """Missing Jacobian: percentages have the density of shares."""
+    return right() + p.upper.log()
+
+
+@_cells("shares", "mean", "the mean of p")
+def _mean_of_bits(p):
+    """The mean is told as that of a Bernoulli law."""
+    return p.upper * torch.sigmoid(p.logit)
+
+
+@_cells("shares", "sample", "spread|draws")
+def _bits(p, shape, right):
+    """Draws are bits, with the right mean."""
+    share = (p.mean / p.upper).expand(*shape, *p.batch_shape)
+    return p.upper * torch.bernoulli(share)
+
+
+@_cells("truncated", "log_prob", "integral")
+def _not_renormalised(p, x, right):
+    """Dropped constant: the density within the limits is the Gaussian's own."""
+    return Normal(p.loc, p.scale, validate_args=False).log_prob(x)
+
+
+@_cells("truncated", "mean", "the mean of p")
+def _mean_of_the_gaussian(p):
+    """The mean is told as the location."""
+    return p.loc.clamp(p.low, p.high)
+
+
+@_cells("truncated", "sample", "draws")
+def _collected(p, shape, right):
+    """Draws beyond a limit are moved to it, and not drawn again."""
+    return (p.loc + p.scale * torch.randn(*shape, *p.loc.shape).double()).clamp(p.low, p.high)
+
+
+@_cells("censored", "log_prob", "integral")
+def _density_at_the_limit(p, x, right):
+    """A limit has the density of the Gaussian there, and no mass."""
+    return Normal(p.loc, p.scale, validate_args=False).log_prob(x)
+
+
+@_cells("censored", "log_prob", "integral")
+def _renormalised_too(p, x, right):
+    """The density between the limits is renormalised, beside masses at these."""
+    between = distributions.TruncatedNormal(p.loc, p.scale, p.low, p.high).log_prob(x)
+    return torch.where((x > p.low) & (x < p.high), between, right())
+
+
+@_cells("censored", "sample", "refuses its own draws")
+def _beyond(p, shape, right):
+    """Draws are what would have been recorded without limits."""
+    return (p.loc + p.scale * torch.randn(*shape, *p.loc.shape).double()).detach()
 
 
 @LIKELIHOODS.plant("positive", "not finite|changes|unobserved cell", LogNormal)

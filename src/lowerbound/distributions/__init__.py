@@ -5,12 +5,14 @@ from lowerbound.distributions.binned import Binned, Layout
 from lowerbound.distributions.bins import Bins
 from lowerbound.distributions.centre import centre, expected, spread, tempered
 from lowerbound.distributions.codes import Codes, OneHot, Settled, is_discrete
+from lowerbound.distributions.continuous_bernoulli import ContinuousBernoulli
 from lowerbound.distributions.detach import detached
 from lowerbound.distributions.discretized_logistic import DiscretizedLogistic
 from lowerbound.distributions.flow import Flow
 from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.kl import analytic_kl
 from lowerbound.distributions.levels import Levels
+from lowerbound.distributions.limited_normal import CensoredNormal, TruncatedNormal
 from lowerbound.distributions.log_prob import log_prob
 from lowerbound.distributions.logistic_mixture import LogisticMixture, Pixels
 from lowerbound.distributions.markov import Markov
@@ -31,7 +33,9 @@ __all__ = [
     "Binned",
     "Bins",
     "Codes",
+    "CensoredNormal",
     "Columns",
+    "ContinuousBernoulli",
     "DiscretizedLogistic",
     "Flow",
     "Hurdle",
@@ -53,6 +57,7 @@ __all__ = [
     "Sequence",
     "Settled",
     "SharedScaleNormal",
+    "TruncatedNormal",
     "UniformSphere",
     "UnitNormal",
     "Whole",

@@ -6,6 +6,8 @@ from lowerbound.likelihoods.beta import Beta, beta
 from lowerbound.likelihoods.binned import Binned, binned
 from lowerbound.likelihoods.categorical import Categorical, categorical
 from lowerbound.likelihoods.cells import Cells, Site
+from lowerbound.likelihoods.censored_gaussian import CensoredGaussian, censored_gaussian
+from lowerbound.likelihoods.continuous_bernoulli import ContinuousBernoulli, continuous_bernoulli
 from lowerbound.likelihoods.cumulative_logit import CumulativeLogit, cumulative_logit
 from lowerbound.likelihoods.discretized_logistic import DiscretizedLogistic, discretized_logistic
 from lowerbound.likelihoods.fields import Fields, outputs_of
@@ -24,6 +26,7 @@ from lowerbound.likelihoods.poisson import Poisson, poisson
 from lowerbound.likelihoods.rounded_logistic import RoundedLogistic, rounded_logistic
 from lowerbound.likelihoods.sequence import Autoregressive, RollLikelihood
 from lowerbound.likelihoods.student_t import StudentT, student_t
+from lowerbound.likelihoods.truncated_gaussian import TruncatedGaussian, truncated_gaussian
 from lowerbound.likelihoods.zero_inflated import (
     ZeroInflatedNegativeBinomial,
     zero_inflated_negative_binomial,
@@ -35,6 +38,8 @@ BUILDERS = {
     "beta": beta,
     "binned": binned,
     "categorical": categorical,
+    "censored-gaussian": censored_gaussian,
+    "continuous-bernoulli": continuous_bernoulli,
     "cumulative-logit": cumulative_logit,
     "discretized-logistic": discretized_logistic,
     "gaussian": gaussian,
@@ -45,6 +50,7 @@ BUILDERS = {
     "poisson": poisson,
     "rounded-logistic": rounded_logistic,
     "student-t": student_t,
+    "truncated-gaussian": truncated_gaussian,
     "zero-inflated-negative-binomial": zero_inflated_negative_binomial,
 }
 
@@ -56,6 +62,8 @@ __all__ = [
     "Binned",
     "Categorical",
     "Cells",
+    "CensoredGaussian",
+    "ContinuousBernoulli",
     "CumulativeLogit",
     "DiscretizedLogistic",
     "Fields",
@@ -72,6 +80,7 @@ __all__ = [
     "RoundedLogistic",
     "Site",
     "StudentT",
+    "TruncatedGaussian",
     "ZeroInflatedNegativeBinomial",
     "outputs_of",
 ]

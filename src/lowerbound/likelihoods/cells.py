@@ -24,6 +24,8 @@ class Site:
         scale: Their spread, likewise.
         bins: Of each column, measured on the training examples; None if not measured.
         ordered: Whether each column has an order, for one law of columns of many kinds.
+        bounds: Between which the cells lie, both broadcasting against `shape`, infinite where there
+            is no bound; None if nothing is said.
     """
 
     kind: str
@@ -33,6 +35,7 @@ class Site:
     scale: Tensor | None = None
     bins: tuple[Bins, ...] | None = None
     ordered: tuple[bool, ...] | None = None
+    bounds: tuple[Tensor, Tensor] | None = None
 
     @property
     def is_image(self) -> bool:
