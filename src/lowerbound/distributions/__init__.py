@@ -17,6 +17,7 @@ from lowerbound.distributions.log_prob import log_prob
 from lowerbound.distributions.logistic_mixture import LogisticMixture, Pixels
 from lowerbound.distributions.markov import Markov
 from lowerbound.distributions.mixture import Mixture
+from lowerbound.distributions.multinomial import Multinomial, Parted
 from lowerbound.distributions.negative_binomial import NegativeBinomial
 from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitNormal
 from lowerbound.distributions.placed import OwnNoiseError, placed
@@ -41,7 +42,9 @@ __all__ = [
     "Hurdle",
     "Markov",
     "Mixture",
+    "Multinomial",
     "NegativeBinomial",
+    "Parted",
     "PowerSpherical",
     "Product",
     "Independent",

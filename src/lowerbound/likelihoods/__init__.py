@@ -21,6 +21,7 @@ from lowerbound.likelihoods.gaussian import (
 from lowerbound.likelihoods.hurdle_log_normal import HurdleLogNormal, hurdle_log_normal
 from lowerbound.likelihoods.log_normal import LogNormal, log_normal
 from lowerbound.likelihoods.logistic_mixture import LogisticMixture, logistic_mixture
+from lowerbound.likelihoods.multinomial import Multinomial, multinomial
 from lowerbound.likelihoods.negative_binomial import NegativeBinomial, negative_binomial
 from lowerbound.likelihoods.poisson import Poisson, poisson
 from lowerbound.likelihoods.rounded_logistic import RoundedLogistic, rounded_logistic
@@ -46,6 +47,7 @@ BUILDERS = {
     "hurdle-log-normal": hurdle_log_normal,
     "log-normal": log_normal,
     "logistic-mixture": logistic_mixture,
+    "multinomial": multinomial,
     "negative-binomial": negative_binomial,
     "poisson": poisson,
     "rounded-logistic": rounded_logistic,
@@ -72,6 +74,7 @@ __all__ = [
     "HurdleLogNormal",
     "LogNormal",
     "LogisticMixture",
+    "Multinomial",
     "NegativeBinomial",
     "PerDimensionScale",
     "SharedScale",

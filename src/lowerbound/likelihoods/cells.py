@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from lowerbound.distributions import Bins
+from lowerbound.distributions import Bins, Independent, Pixels
 from lowerbound.errors import SupportError
 
 
@@ -65,6 +65,13 @@ class Cells(nn.Module, ABC):
     #: Whether the first of its parameters is the log of a mean, in units of its mean in training:
     #: then a model that is told the total of an example makes the means sum to it.
     sized: ClassVar[bool] = False
+    #: Whether the model is told the total, and so the means sum to it.
+    told: bool = False
+
+    @property
+    def family(self) -> type[Independent]:
+        """The law of an example whose cells all have this law."""
+        return Pixels if self.coupled else Independent
 
     @property
     def parameters_per_cell(self) -> int:
