@@ -136,10 +136,12 @@ def truncated_gaussian(
     return TruncatedGaussian(*limits(site, low, high), *units(site))
 
 
-def limits(site: Site, low: float | None, high: float | None) -> list[float | Tensor]:
+def limits(
+    site: Site, low: float | None, high: float | None
+) -> tuple[float | Tensor, float | Tensor]:
     """Return the limits of cells: those that are told, else their bounds."""
-    bounds = (-torch.inf, torch.inf) if site.bounds is None else site.bounds
-    return [own if end is None else end for end, own in zip((low, high), bounds, strict=True)]
+    least, most = (-torch.inf, torch.inf) if site.bounds is None else site.bounds
+    return least if low is None else low, most if high is None else high
 
 
 def units(site: Site) -> tuple[float | Tensor, float | Tensor]:
