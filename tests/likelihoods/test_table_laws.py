@@ -1,19 +1,28 @@
 """The laws of the columns of tables: against scipy, in the units of the data, held where finite."""
 
 import math
+import sys
 
+import mpmath as mp
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 from torch import nn
 
+from lowerbound.catalogue.laws import laws_for
+from lowerbound.catalogue.slots import Choice
+from lowerbound.data import Field, Schema
 from lowerbound.distributions import Bins
-from lowerbound.errors import SupportError
+from lowerbound.distributions.continuous_bernoulli import log_sinhc
+from lowerbound.distributions.limited_normal import scaled_mass
+from lowerbound.errors import SettingError, SupportError
 from lowerbound.likelihoods import (
     BUILDERS,
     Beta,
     Binned,
+    CensoredGaussian,
+    ContinuousBernoulli,
     CumulativeLogit,
     Fields,
     HurdleLogNormal,
@@ -22,6 +31,7 @@ from lowerbound.likelihoods import (
     RoundedLogistic,
     Site,
     StudentT,
+    TruncatedGaussian,
     ZeroInflatedNegativeBinomial,
 )
 from lowerbound.testing import assert_close_gradient
@@ -64,6 +74,175 @@ def test_beta_is_scipys_between_its_bounds():
 def test_poisson_is_scipys():
     wanted = stats.poisson(3.0 * math.exp(0.4)).logpmf(5)
     assert told(Poisson(3.0), [[0.4]], [5.0]) == pytest.approx([wanted], rel=1e-9)
+
+
+def exact(share, logit):
+    """log p of the continuous Bernoulli law, as the paper writes it."""
+    with mp.workdps(150):
+        one = 1 / (1 + mp.exp(-mp.mpf(logit)))
+        c = 2 if logit == 0 else 2 * mp.atanh(1 - 2 * one) / (1 - 2 * one)
+        return float(mp.log(c) + share * mp.log(one) + (1 - mp.mpf(share)) * mp.log(1 - one))
+
+
+LOGITS = [0.0, 1e-12, -1e-6, 3e-4, -0.1999, 0.2001, 2.0, -37.0, 99.0]
+
+
+@pytest.mark.parametrize("logit", LOGITS)
+def test_continuous_bernoulli_is_the_papers_also_near_an_even_law(logit):
+    found = told(ContinuousBernoulli(100.0), [[logit]] * 3, [0.0, 30.0, 100.0])
+    wanted = [exact(share, logit) - math.log(100) for share in (0.0, 0.3, 1.0)]
+    assert found == pytest.approx(wanted, rel=1e-12, abs=1e-13)
+    law = ContinuousBernoulli().double().law(torch.tensor([[logit]], dtype=F64))
+    mean, variance = 0.5, 1 / 12
+    if logit:
+        with mp.workdps(150):
+            h = mp.mpf(logit)
+            share = 1 / (1 - mp.exp(-h))
+            mean, variance = float(share - 1 / h), float(1 / h**2 - share**2 * mp.exp(-h))
+    assert law.mean.item() == pytest.approx(mean, rel=1e-10)
+    assert law.variance.item() == pytest.approx(variance, rel=1e-7)
+    u = torch.tensor([0.0, 1e-9, 0.3, 0.9, 1.0], dtype=F64)
+    assert law.cdf(law.icdf(u)).tolist() == pytest.approx(u.tolist(), abs=1e-13)
+    assert law.log_prob(torch.tensor([-0.01, 1.01])).tolist() == [-math.inf, -math.inf]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, F64])
+def test_the_constant_of_a_continuous_bernoulli_is_right_to_the_last_digits_with_its_slope(dtype):
+    half = torch.tensor(LOGITS, dtype=dtype).div(2).requires_grad_()
+    value = log_sinhc(half)
+    (slope,) = torch.autograd.grad(value.sum(), half)
+    for at, one, its_slope in zip(half.tolist(), value.tolist(), slope.tolist(), strict=True):
+        with mp.workdps(50):
+            t = mp.mpf(at)
+            wanted = 0.0 if at == 0 else float(mp.log(mp.sinh(t) / t))
+            steep = 0.0 if at == 0 else float(mp.coth(t) - 1 / t)
+        near = 3e-5 if dtype == torch.float32 else 1e-12
+        assert one == pytest.approx(wanted, rel=near, abs=0)
+        assert its_slope == pytest.approx(steep, rel=near, abs=0)
+
+
+def test_a_continuous_bernoulli_starts_at_the_mean_of_the_data():
+    mean = torch.tensor([0.5, 0.1, 0.93, 0.0], dtype=F64)
+    cells = ContinuousBernoulli().double()
+    law = cells.law(cells.start(mean).movedim(0, -1))
+    assert law.mean.tolist() == pytest.approx([0.5, 0.1, 0.93, 0.01], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "m", "s", "x"),
+    [
+        (0.0, 1.0, 0.3, 0.2, 0.9),
+        (0.0, 1.0, -3.0, 0.2, 0.1),
+        (0.0, 100.0, 130.0, 4.0, 99.0),
+        (-math.inf, 1.0, 9.0, 0.5, 0.7),
+        (0.0, math.inf, 1.0, 2.0, 3.0),
+        (-math.inf, math.inf, 1.0, 2.0, 3.0),
+    ],
+)
+def test_truncated_gaussian_is_scipys(low, high, m, s, x):
+    law = TruncatedGaussian(low, high).double().law(torch.tensor([[m, math.log(s)]], dtype=F64))
+    known = stats.truncnorm((low - m) / s, (high - m) / s, m, s)
+    assert law.log_prob(torch.tensor([x], dtype=F64)).item() == pytest.approx(known.logpdf(x))
+    assert law.mean.item() == pytest.approx(known.mean(), rel=1e-8)
+    assert law.variance.item() == pytest.approx(known.var(), rel=1e-6)
+    assert law.cdf(torch.tensor([x], dtype=F64)).item() == pytest.approx(known.cdf(x), rel=1e-9)
+    u = torch.tensor([1e-9, 0.3, 0.9999], dtype=F64)
+    assert law.icdf(u).tolist() == pytest.approx(known.ppf(u.numpy()).tolist(), rel=1e-6)
+    beyond = [end for end in (low - 0.1, high + 0.1) if math.isfinite(end)]
+    assert all(law.log_prob(torch.tensor([end])).item() == -math.inf for end in beyond)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, F64])
+@pytest.mark.parametrize(
+    ("a", "b"), [(-1.0, 2.0), (0.01, 0.02), (3.0, 4.0), (-41.0, -40.0), (90.0, 1e3), (5e3, 6e3)]
+)
+def test_the_mass_between_limits_keeps_its_digits_in_a_tail(a, b, dtype):
+    ends = [torch.tensor(end, dtype=dtype, requires_grad=True) for end in (a, b)]
+    c, value = scaled_mass(*ends)
+    slopes = torch.autograd.grad(value, ends)
+    with mp.workdps(50):
+        at = mp.mpf(a) if a > 0 else mp.mpf(b) if b < 0 else mp.mpf(0)
+        ends = [mp.mpf(float(end)) for end in (e.detach() for e in ends)]
+        low, high = (
+            mp.erfc(-end / mp.sqrt(2)) / 2 for end in (ends if b < 0 else [-e for e in ends])
+        )
+        mass = abs(high - low) * mp.exp(at**2 / 2)
+        wanted = float(mp.log(mass))
+        p = [mp.exp(-(end**2 - at**2) / 2) / mp.sqrt(2 * mp.pi) / mass for end in ends]
+        # d log Z is p of the ends; that of c^2 / 2 is c
+        steep = [float(-p[0] + (at if a > 0 else 0)), float(p[1] + (at if b < 0 else 0))]
+    eps = 1e-3 if dtype == torch.float32 else 1e-9
+    assert float(c.detach()) == pytest.approx(float(at), rel=1e-6)
+    assert float(value.detach()) == pytest.approx(wanted, abs=0.1 * eps)
+    scale = max(abs(one) for one in steep)
+    if dtype == F64:
+        assert [float(one) for one in slopes] == pytest.approx(steep, abs=1e-6 * scale + 1e-9)
+
+
+def test_truncated_draws_far_from_the_mean_of_their_gaussian_are_exponential():
+    cells = TruncatedGaussian(0.0, torch.inf).double()
+    law = cells.law(torch.tensor([[-500.0, 0.0]], dtype=F64))
+    torch.manual_seed(0)
+    drawn = law.sample((20_000,)).flatten().numpy()
+    assert stats.kstest(drawn, stats.expon(scale=1 / 500).cdf).pvalue > 1e-6
+    assert law.mean.item() == pytest.approx(1 / 500, rel=1e-4)
+
+
+def test_censored_gaussian_has_scipys_masses_at_its_limits_and_its_density_between():
+    cells = CensoredGaussian(torch.tensor(0.0), 10.0, location=4.0, unit=2.0)
+    known = stats.norm(5.0, 2 * math.e)
+    wanted = [known.logcdf(0.0), known.logpdf(3.0), known.logsf(10.0)]
+    assert told(cells, [[0.5, 1.0]] * 3, [0.0, 3.0, 10.0]) == pytest.approx(wanted, rel=1e-9)
+    law = cells.double().law(torch.tensor([[0.5, 1.0]], dtype=F64))
+    x = np.clip(known.ppf((np.arange(200_000) + 0.5) / 200_000), 0, 10)
+    assert law.mean.item() == pytest.approx(x.mean(), rel=1e-6)
+    assert law.variance.item() == pytest.approx(x.var(), rel=1e-5)
+    torch.manual_seed(0)
+    at_low = float((law.sample((20_000,)) == 0).double().mean())
+    assert at_low == pytest.approx(known.cdf(0), abs=4.9 * 0.5 / 20_000**0.5)
+
+
+def test_a_limit_that_float32_rounds_is_a_limit_of_the_data():
+    for cells in (CensoredGaussian(0.1, 0.7), TruncatedGaussian(0.1, 0.7)):
+        x = torch.tensor([0.1, 0.7])
+        cells.check(x)
+        assert torch.isfinite(cells.law(torch.zeros(2, 2)).log_prob(x)).all()
+    mass = CensoredGaussian(0.1, 0.7).law(torch.zeros(2, 2)).log_prob(torch.tensor([0.1, 0.7]))
+    assert mass.exp().tolist() == pytest.approx([stats.norm.cdf(0.1), stats.norm.sf(0.7)])
+
+
+def test_limits_come_from_the_kind_of_a_column_and_from_settings():
+    fields = [
+        Field("share", "bounded", bounds=(0.0, 100.0), mean=(0.5,), scale=(0.1,)),
+        Field("price", "positive", mean=(3.0,), scale=(1.0,)),
+        Field("rain", "real", bounds=(0.0, sys.float_info.max), mean=(1.0,), scale=(2.0,)),
+        Field("change", "real", mean=(0.0,), scale=(2.0,)),
+    ]
+    schema = Schema(tuple(fields), (4,))
+    for name in ("truncated-gaussian", "censored-gaussian"):
+        laws = laws_for(schema, Choice(name))
+        found = {p: (law.low.tolist(), law.high.tolist()) for p, law in laws.items()}
+        inf = math.inf
+        assert found == {
+            (0,): ([0.0], [100.0]), (1,): ([0.0], [inf]), (2, 3): ([0.0, -inf], [inf, inf])
+        }  # fmt: skip
+    (law,) = laws_for(
+        Schema((fields[2],), (1,)), Choice("censored-gaussian", {"high": 9.0})
+    ).values()
+    assert (float(law.low), float(law.high), law.filler) == (0.0, 9.0, 0.0)
+    # a column of percentages that are all small is still one of percentages
+    (law,) = laws_for(Schema((fields[0],), (1,)), Choice("beta")).values()
+    assert law.upper.tolist() == [100.0]
+
+
+def test_limits_without_numbers_between_them_are_refused():
+    with pytest.raises(SettingError, match="got low 2 and high 1"):
+        TruncatedGaussian(2.0, 1.0)
+    with pytest.raises(SettingError, match="got low 5 and high 3"):
+        CensoredGaussian(torch.tensor([0.0, 5.0]), torch.tensor([3.0, 9.0]))
+    assert (
+        TruncatedGaussian(5.0, 9.0).filler == 5.0 and TruncatedGaussian(-9.0, -5.0).filler == -5.0
+    )
 
 
 @pytest.mark.parametrize("k", [0, 3])
@@ -150,6 +329,11 @@ def test_levels_in_order_start_as_likely_as_each_other():
         (HurdleLogNormal(), [0.0, 5.0, 0.0]),
         (ZeroInflatedNegativeBinomial(7.0), [0.0, 5.0, 9.0]),
         (CumulativeLogit(5, (3,)), [0.0, 4.0, 2.0]),
+        (ContinuousBernoulli(), [0.0, 0.3, 1.0]),
+        (TruncatedGaussian(0.0, 10.0, 5.0, 2.0), [0.0, 5.0, 10.0]),
+        (TruncatedGaussian(0.0), [0.0, 5.0, 0.1]),
+        (CensoredGaussian(0.0, 10.0, 5.0, 2.0), [0.0, 5.0, 10.0]),
+        (CensoredGaussian(high=7.0), [-9.0, 7.0, 0.1]),
     ],
 )
 def test_each_law_has_the_gradient_of_its_differences(cells, x):
@@ -176,6 +360,10 @@ def test_each_law_has_the_gradient_of_its_differences(cells, x):
         (HurdleLogNormal(), [0.0, 3.0], [-0.5, 3.0]),
         (ZeroInflatedNegativeBinomial(), [0.0, 3.0], [-1.0, 3.0]),
         (CumulativeLogit(3, (2,)), [0.0, 2.0], [0.0, 3.0]),
+        (ContinuousBernoulli(), [0.0, 1.0], [0.0, 1.1]),
+        (TruncatedGaussian(0.0, 2.0), [0.0, 2.0], [-0.1, 2.0]),
+        (TruncatedGaussian(0.0), [0.0, 2.0], [0.0, math.inf]),
+        (CensoredGaussian(0.0, 2.0), [0.0, 2.0], [0.0, 2.1]),
         (Binned([CUT, Bins((1, 1))]), [7.5, 1.0], [-0.5, 1.0]),
         (Binned([CUT, Bins((1, 1))]), [7.5, 1.0], [7.5, 2.0]),
         (Binned([Bins((4, 0, 2, 0), (0.0,), (-0.5, 4.5), whole=True)]), [3.0], [2.5]),

@@ -1,5 +1,6 @@
 """Errors in the law of a cell of p(x|z): its constant, its bins, its draws."""
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,9 @@ from lowerbound import distributions, likelihoods
 from lowerbound.errors import SupportError
 from lowerbound.likelihoods import Cells
 from lowerbound.seeding import seeded
+from lowerbound.testing.assertions import assert_mean, check_close
 from lowerbound.testing.cells import check_likelihood
+from lowerbound.testing.laws import DRAWS
 from lowerbound.testing.table import around_decoder, latent_batch
 from planted.subject import Subject
 
@@ -44,6 +47,10 @@ _RIGHT: dict[str, type[Cells]] = {
     "positive": LogNormal,
     "binned": likelihoods.Binned,
     "whole": likelihoods.RoundedLogistic,
+    "shares": likelihoods.ContinuousBernoulli,
+    "truncated": likelihoods.TruncatedGaussian,
+    "censored": likelihoods.CensoredGaussian,
+    "total": likelihoods.Multinomial,
 }
 
 #: Words, and whole numbers of which some share a range.
@@ -60,6 +67,26 @@ def _check(cells: Cells) -> None:
         check_likelihood(around_decoder(laws, (2,)), latent_batch().float())
 
 
+def _check_total(cells: Cells) -> None:
+    """Sum over all vectors of a total, whole and with a gap; compare draws with their moments."""
+    with seeded(0):
+        fields = likelihoods.Fields(nn.Unflatten(-1, (1, -1)), cells)
+        law = fields(torch.tensor([[0.3, -1.0, 2.0]], dtype=torch.float64))
+        for observed in ([True, True, True], [True, False, True]):
+            known = torch.tensor(observed)
+            every = itertools.product(range(5), repeat=int(known.sum()))
+            told = torch.tensor([x for x in every if sum(x) == 4], dtype=torch.float64)
+            x = told.new_zeros(len(told), 3).masked_scatter(known.expand(len(told), 3), told)
+            whole = distributions.log_prob(law, x, None if all(observed) else known)
+            total = whole.exp().sum()
+            check_close(total, torch.ones(()), "the sum over the levels of p(x|z)", 1e-9, "plain")
+        drawn = law.sample(torch.Size([DRAWS])).double()
+        resolves = 0.2 * law.variance.sqrt()
+        assert_mean(drawn, law.mean, resolves=resolves, name="the mean of draws of p(x|z)")
+        squares = (drawn - law.mean).square() / law.variance
+        assert_mean(squares, 1.0, resolves=0.2, name="the spread of draws of p(x|z)")
+
+
 LIKELIHOODS = Subject(
     "likelihoods",
     {
@@ -71,6 +98,10 @@ LIKELIHOODS = Subject(
         "positive": lambda law: _check(law()),
         "binned": lambda law: _check(law(_BINS, ordered=(False, True))),
         "whole": lambda law: _check(law(-4.0, 0.3)),
+        "shares": lambda law: _check(law(100.0)),
+        "truncated": lambda law: _check(law(-1.0, 2.5, 1.0, 2.0)),
+        "censored": lambda law: _check(law(-1.0, 2.5, 1.0, 2.0)),
+        "total": lambda law: _check_total(law(total=4.0)),
     },
 )
 
@@ -322,6 +353,105 @@ def _lowest_of_a_range(p, shape, right):
     code = p.layout.code(right())
     first = p.layout.get_buffer("first")[code]
     return torch.where(p.layout.get_buffer("tail")[code] == 0, first, right())
+
+
+# --- numbers between limits
+
+
+@_cells("shares", "log_prob", "integral")
+def _no_normaliser(p, x, right):
+    """Dropped constant: shares are given to a Bernoulli law, whose constant C is left out."""
+    share = x / p.upper
+    return share * p.logit - nn.functional.softplus(p.logit) - p.upper.log()
+
+
+@_cells("shares", "log_prob", "integral")
+def _no_stretch(p, x, right):
+    """Missing Jacobian: percentages have the density of shares."""
+    return right() + p.upper.log()
+
+
+@_cells("shares", "mean", "the mean of p")
+def _mean_of_bits(p):
+    """The mean is told as that of a Bernoulli law."""
+    return p.upper * torch.sigmoid(p.logit)
+
+
+@_cells("shares", "sample", "spread|draws")
+def _bits(p, shape, right):
+    """Draws are bits, with the right mean."""
+    share = (p.mean / p.upper).expand(*shape, *p.batch_shape)
+    return p.upper * torch.bernoulli(share)
+
+
+@_cells("truncated", "log_prob", "integral")
+def _not_renormalised(p, x, right):
+    """Dropped constant: the density within the limits is the Gaussian's own."""
+    return Normal(p.loc, p.scale, validate_args=False).log_prob(x)
+
+
+@_cells("truncated", "mean", "the mean of p")
+def _mean_of_the_gaussian(p):
+    """The mean is told as the location."""
+    return p.loc.clamp(p.low, p.high)
+
+
+@_cells("truncated", "sample", "draws")
+def _collected(p, shape, right):
+    """Draws beyond a limit are moved to it, and not drawn again."""
+    return (p.loc + p.scale * torch.randn(*shape, *p.loc.shape).double()).clamp(p.low, p.high)
+
+
+@_cells("censored", "log_prob", "integral")
+def _density_at_the_limit(p, x, right):
+    """A limit has the density of the Gaussian there, and no mass."""
+    return Normal(p.loc, p.scale, validate_args=False).log_prob(x)
+
+
+@_cells("censored", "log_prob", "integral")
+def _renormalised_too(p, x, right):
+    """The density between the limits is renormalised, beside masses at these."""
+    between = distributions.TruncatedNormal(p.loc, p.scale, p.low, p.high).log_prob(x)
+    return torch.where((x > p.low) & (x < p.high), between, right())
+
+
+@_cells("censored", "sample", "refuses its own draws")
+def _beyond(p, shape, right):
+    """Draws are what would have been recorded without limits."""
+    return (p.loc + p.scale * torch.randn(*shape, *p.loc.shape).double()).detach()
+
+
+@_cells("total", "log_prob", "sum over the levels")
+def _no_ways_to_share(p, x, right):
+    """Dropped constant: the number of ways to share a total out is left out."""
+    return right() + torch.lgamma(x + 1) - torch.lgamma(x.sum(dim=-1, keepdim=True) + 1) / 3
+
+
+@_cells("total", "sample", "spread of draws")
+def _independent_counts(p, shape, right):
+    """Draws are independent counts, whose total is as it comes."""
+    return Poisson(p.mean.expand(*shape, *p.mean.shape), validate_args=False).sample()
+
+
+@_cells("total", "mean", "mean of draws")
+def _mean_share(p):
+    """The mean is told as if all cells had the same share."""
+    return p.total.unsqueeze(-1).expand(p.logits.shape) / p.logits.shape[-1]
+
+
+@LIKELIHOODS.plant("total", "sum over the levels", likelihoods.Multinomial)
+class _SharesOfAll(likelihoods.Multinomial):
+    """Ignored mask: observed cells keep their shares of all cells, and sum to less than one."""
+
+    @property
+    def family(self):
+        return _PartedOfAll
+
+
+class _PartedOfAll(distributions.Parted):
+    def cells(self, value, observed=None):
+        found = self.base_dist.log_prob(value if observed is None else value * observed)
+        return found
 
 
 @LIKELIHOODS.plant("positive", "not finite|changes|unobserved cell", LogNormal)

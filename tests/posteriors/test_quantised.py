@@ -348,7 +348,7 @@ def test_priors_of_reals_and_of_codes_are_not_exchanged():
         ({"prior": "standard-normal"}, "use prior=codes"),
         (
             {"posterior": "residual", "latents": 12},
-            "12 latents are no codes of 4 numbers.*2 levels",
+            "12 latents are no codes of 4 .*2 levels",
         ),
         ({"posterior": "residual", "posterior.levels": 0}, "levels must be from 1 to 256"),
     ],

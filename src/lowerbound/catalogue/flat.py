@@ -113,6 +113,7 @@ def flat(
         )
     if total is not None:
         mean = torch.ones(schema.shape) if schema.mean is None else schema.mean.clamp(min=LEAST)
+        only.told = True
         decoder = Sized(decoder, mean, centre=total[0], scale=total[1])
     return VAE(p, q, Fields(decoder, cells), view, told)
 

@@ -1,6 +1,11 @@
 """Which law each cell of the data gets: the default of its kind, or one law that fits them all."""
 
+import math
+import sys
 from dataclasses import replace
+
+import torch
+from torch import Tensor
 
 from lowerbound.catalogue.slots import SLOTS, Choice
 from lowerbound.data import KINDS, Field, Schema
@@ -63,20 +68,22 @@ def sites_of(schema: Schema, likelihood: str = "auto") -> dict[tuple[int, ...], 
     """Return the cells that one law can have together, by their places in an example."""
     mean, scale = schema.mean, schema.scale
     alike = schema.alike()
+    limits = _limits(schema)
     by_place = dict(enumerate(schema.modelled)) if schema.is_table else {}
     laws = {place: law_of(field, likelihood) for place, field in by_place.items()}
     cut = [place for place, law in laws.items() if law == "binned"]
     if len(alike) == 1 and not cut and len(set(laws.values())) <= 1:
         ((kind, levels),) = alike
         ((places),) = alike.values()
-        return {places: Site(kind, schema.shape, levels, mean, scale)}
+        return {places: Site(kind, schema.shape, levels, mean, scale, bounds=limits)}
 
     def site(kind: str, levels: int | None, places: tuple[int, ...]) -> Site:
-        means, scales = (
+        means, scales, lows, highs = (
             None if part is None else part.expand(schema.shape).flatten()[list(places)]
-            for part in (mean, scale)
+            for part in (mean, scale, *limits)
         )
-        return Site(kind, (len(places),), levels, means, scales)
+        bounds = None if lows is None or highs is None else (lows, highs)
+        return Site(kind, (len(places),), levels, means, scales, bounds=bounds)
 
     found: dict[tuple[int, ...], Site] = {}
     if cut:
@@ -93,6 +100,20 @@ def sites_of(schema: Schema, likelihood: str = "auto") -> dict[tuple[int, ...], 
                 rest[name] = (*rest.get(name, ()), place)
         found |= {own: site(kind, levels, own) for own in rest.values()}
     return found
+
+
+def _limits(schema: Schema) -> tuple[Tensor, Tensor]:
+    """Return the least and the greatest number of every cell, infinite where there is no limit."""
+    found: list[tuple[float, float]] = []
+    for field in schema.modelled:
+        low, high = field.bounds or ((0.0 if field.kind == "positive" else -math.inf), math.inf)
+        # numbers without a limit have the greatest one that there is
+        high = math.inf if high >= sys.float_info.max else high
+        found += [(low, high)] * (1 if len(schema.modelled) == 1 else field.cells)
+    lows, highs = torch.tensor(found, dtype=torch.float64).unbind(dim=1)
+    if len(schema.modelled) == 1:
+        return lows[0].expand(schema.shape), highs[0].expand(schema.shape)
+    return lows.reshape(schema.shape), highs.reshape(schema.shape)
 
 
 def laws_for(schema: Schema, likelihood: Choice) -> dict[tuple[int, ...], Cells]:

@@ -1,5 +1,7 @@
 """Autoregressive priors fitted to the codes of a trained model."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -25,7 +27,7 @@ def fitted_codes(z: Tensor, judged: Tensor, seed: int, points: Tensor) -> Candid
     *levels, codes, size = points.shape
     last = -torch.inf
     for width in WIDTHS:
-        settings = {"width": width, "codes": codes, "size": size}
+        settings: dict[str, Any] = {"width": width, "codes": codes, "size": size}
         settings |= {"levels": levels[0]} if levels else {}
         with seeded(seed, stream="codes"):
             made = CodesPrior(z.shape[1], **settings)

@@ -5,16 +5,19 @@ from lowerbound.distributions.binned import Binned, Layout
 from lowerbound.distributions.bins import Bins
 from lowerbound.distributions.centre import centre, expected, spread, tempered
 from lowerbound.distributions.codes import Codes, OneHot, Settled, is_discrete
+from lowerbound.distributions.continuous_bernoulli import ContinuousBernoulli
 from lowerbound.distributions.detach import detached
 from lowerbound.distributions.discretized_logistic import DiscretizedLogistic
 from lowerbound.distributions.flow import Flow
 from lowerbound.distributions.independent import Independent, accumulate
 from lowerbound.distributions.kl import analytic_kl
 from lowerbound.distributions.levels import Levels
+from lowerbound.distributions.limited_normal import CensoredNormal, TruncatedNormal
 from lowerbound.distributions.log_prob import log_prob
 from lowerbound.distributions.logistic_mixture import LogisticMixture, Pixels
 from lowerbound.distributions.markov import Markov
 from lowerbound.distributions.mixture import Mixture
+from lowerbound.distributions.multinomial import Multinomial, Parted
 from lowerbound.distributions.negative_binomial import NegativeBinomial
 from lowerbound.distributions.normal import CellNormal, SharedScaleNormal, UnitNormal
 from lowerbound.distributions.placed import OwnNoiseError, placed
@@ -31,13 +34,17 @@ __all__ = [
     "Binned",
     "Bins",
     "Codes",
+    "CensoredNormal",
     "Columns",
+    "ContinuousBernoulli",
     "DiscretizedLogistic",
     "Flow",
     "Hurdle",
     "Markov",
     "Mixture",
+    "Multinomial",
     "NegativeBinomial",
+    "Parted",
     "PowerSpherical",
     "Product",
     "Independent",
@@ -53,6 +60,7 @@ __all__ = [
     "Sequence",
     "Settled",
     "SharedScaleNormal",
+    "TruncatedNormal",
     "UniformSphere",
     "UnitNormal",
     "Whole",

@@ -285,7 +285,7 @@ def every_value(law: Distribution) -> Tensor:
 
 
 def points_of(law: Distribution) -> Tensor:
-    """Return the codes that each variable of a law can take: see `CodeLaw`; `SettingError` if none."""
+    """Return the codes of each variable of a law, as `CodeLaw` has them; `SettingError` if none."""
     if isinstance(law, Mixture):
         return points_of(law.components)
     if isinstance(law, CodeLaw):

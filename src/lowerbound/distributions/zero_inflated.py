@@ -98,6 +98,11 @@ class Hurdle(_MoreZeros):
         """Numbers from 0."""
         return constraints.nonnegative
 
+    @property
+    def atoms(self) -> Tensor:
+        """Values that have a mass and no density, `(1, *batch)`."""
+        return torch.zeros_like(self.logit).unsqueeze(0)
+
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-mass of zero and the log-density of others, elementwise, nats."""
         zero = value == 0

@@ -67,9 +67,14 @@ class Beta(Cells):
 
 def beta(site: Site) -> Beta:
     """Shares and percentages: a density between 0 and 1, or 0 and 100."""
-    if site.mean is None:
-        return Beta()
-    return Beta(torch.where(site.mean > 1, 100.0, 1.0))
+    return Beta(upper_of(site))
+
+
+def upper_of(site: Site) -> Tensor:
+    """Return the upper bound of cells that begin at 0; 1 where there is none."""
+    if site.bounds is None:
+        return torch.ones(())
+    return torch.where(site.bounds[1].isfinite(), site.bounds[1], 1.0).float()
 
 
 class _Beta(Distribution):

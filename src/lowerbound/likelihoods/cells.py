@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from lowerbound.distributions import Bins
+from lowerbound.distributions import Bins, Independent, Pixels
 from lowerbound.errors import SupportError
 
 
@@ -24,6 +24,8 @@ class Site:
         scale: Their spread, likewise.
         bins: Of each column, measured on the training examples; None if not measured.
         ordered: Whether each column has an order, for one law of columns of many kinds.
+        bounds: Between which the cells lie, both broadcasting against `shape`, infinite where there
+            is no bound; None if nothing is said.
     """
 
     kind: str
@@ -33,6 +35,7 @@ class Site:
     scale: Tensor | None = None
     bins: tuple[Bins, ...] | None = None
     ordered: tuple[bool, ...] | None = None
+    bounds: tuple[Tensor, Tensor] | None = None
 
     @property
     def is_image(self) -> bool:
@@ -62,6 +65,13 @@ class Cells(nn.Module, ABC):
     #: Whether the first of its parameters is the log of a mean, in units of its mean in training:
     #: then a model that is told the total of an example makes the means sum to it.
     sized: ClassVar[bool] = False
+    #: Whether the model is told the total, and so the means sum to it.
+    told: bool = False
+
+    @property
+    def family(self) -> type[Independent]:
+        """The law of an example whose cells all have this law."""
+        return Pixels if self.coupled else Independent
 
     @property
     def parameters_per_cell(self) -> int:

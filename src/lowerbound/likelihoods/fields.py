@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lowerbound.core import Conditional
-from lowerbound.distributions import Columns, Independent, Pixels, Product
+from lowerbound.distributions import Columns, Independent, Product
 from lowerbound.distributions.independent import filled
 from lowerbound.errors import SettingError, ShapeError
 from lowerbound.likelihoods.cells import Cells
@@ -99,8 +99,7 @@ class Fields(Conditional):
                 f"(..., {law.parameters_per_cell}, *event), got "
                 f"{tuple(output.shape)} from z of {tuple(context.shape)}"
             )
-        family = Pixels if law.coupled else Independent
-        return family(law.law(output.movedim(axis, -1)), output.ndim - axis - 1, law.filler)
+        return law.family(law.law(output.movedim(axis, -1)), output.ndim - axis - 1, law.filler)
 
     def _of_columns(self, output: Tensor) -> Product:
         places = self.places or ()

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from lowerbound.core import Conditional
-from lowerbound.distributions import Hurdle, Independent, Product, Whole, expected, log_prob
+from lowerbound.distributions import Independent, Product, Whole, expected, log_prob
 from lowerbound.errors import SupportError
 from lowerbound.seeding import seeded
 from lowerbound.testing.assertions import assert_close_gradient, assert_mean, check_close
@@ -156,17 +156,27 @@ def _last(law: Distribution) -> int | None:
 def _integrated(law: Distribution) -> tuple[Tensor, Tensor, str]:
     """Return points of a cell's range and their share of its mass."""
     centre, spread = law.mean.detach(), law.variance.detach().sqrt()
-    angle = (torch.arange(4000, dtype=torch.float64) + 0.5) / 4000 * math.pi - math.pi / 2
-    angle = angle.view(-1, *(1,) * centre.ndim)
-    x = centre + spread * angle.tan()
-    inside = torch.ones_like(x, dtype=torch.bool) if law.support is None else law.support.check(x)
-    x = torch.where(inside, x, centre)
-    density = torch.where(inside, law.log_prob(x).detach().double().exp(), 0.0)
-    mass = density * spread * (math.pi / 4000) / angle.cos().square()
-    if isinstance(law, Hurdle):  # a point mass beside the density
-        zero = torch.zeros_like(x[:1])
-        x, mass = torch.cat([zero, x]), torch.cat([law.log_prob(zero).detach().exp(), mass])
+    # a density may end at its limits with any value: points lie between these and nowhere else
+    low, high = (torch.as_tensor(end).double() for end in limits_of(law))
+    first, last = ((end - centre).div(spread).atan() for end in (low, high))
+    share = (torch.arange(4000, dtype=torch.float64) + 0.5) / 4000
+    angle = first + (last - first) * share.view(-1, *(1,) * centre.ndim)
+    x = (centre + spread * angle.tan()).clamp(low, high)
+    density = law.log_prob(x).detach().double().exp()
+    mass = density * spread * (last - first) / 4000 / angle.cos().square()
+    atoms = getattr(law, "atoms", None)
+    if atoms is not None:  # point masses beside the density
+        there = atoms.isfinite()
+        at = torch.where(there, atoms, centre).detach()
+        own = torch.where(there, law.log_prob(at).detach().exp(), 0.0)
+        x, mass = torch.cat([at, x]), torch.cat([own, mass])
     return x, mass, "the integral"
+
+
+def limits_of(law: Distribution) -> tuple[float | Tensor, float | Tensor]:
+    """Return the least and the greatest number that a law of cells can take, or infinities."""
+    low = getattr(law.support, "lower_bound", -math.inf)
+    return low, getattr(law.support, "upper_bound", math.inf)
 
 
 def _check_sum(law: Independent | Product, x: Tensor) -> None:

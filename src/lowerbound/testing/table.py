@@ -84,6 +84,10 @@ LIKELIHOODS: Mapping[str, Callable[[tuple[int, ...]], Laws]] = {
     "Beta": lambda shape: likelihoods.Beta(torch.full(shape, 100.0)),
     "Binned": lambda shape: {tuple(range(math.prod(shape))): likelihoods.Binned(_bins(shape))},
     "Categorical": lambda shape: likelihoods.Categorical(7),
+    "CensoredGaussian": lambda shape: likelihoods.CensoredGaussian(
+        torch.full(shape, -1.0), 2.5, 1.0, 2.0
+    ),
+    "ContinuousBernoulli": lambda shape: likelihoods.ContinuousBernoulli(torch.full(shape, 100.0)),
     "CumulativeLogit": lambda shape: likelihoods.CumulativeLogit(5, shape),
     "DiscretizedLogistic": lambda shape: likelihoods.DiscretizedLogistic(9),
     "HurdleLogNormal": lambda shape: likelihoods.HurdleLogNormal(
@@ -94,6 +98,9 @@ LIKELIHOODS: Mapping[str, Callable[[tuple[int, ...]], Laws]] = {
     "Poisson": lambda shape: likelihoods.Poisson(torch.full(shape, 4.0)),
     "RoundedLogistic": lambda shape: likelihoods.RoundedLogistic(torch.full(shape, -4.0), 2.0),
     "StudentT": lambda shape: likelihoods.StudentT(shape, 3.0, 2.0),
+    "TruncatedGaussian": lambda shape: likelihoods.TruncatedGaussian(
+        torch.full(shape, -1.0), 2.5, 1.0, 2.0
+    ),
     "ZeroInflatedNegativeBinomial": lambda shape: likelihoods.ZeroInflatedNegativeBinomial(4.0),
     "NegativeBinomial": lambda shape: likelihoods.NegativeBinomial(torch.full(shape, 4.0)),
     "Gaussian": lambda shape: Gaussian(None, 3.0, 2.0),
