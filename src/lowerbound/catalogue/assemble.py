@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from lowerbound import likelihoods, priors
-from lowerbound.catalogue.policy import USUAL_UPDATES, choose, training_for
+from lowerbound.catalogue.policy import choose, training_for
 from lowerbound.catalogue.recipe import Recipe, recipe_named
 from lowerbound.catalogue.settings import Setting, check_settings, settings_of
 from lowerbound.catalogue.slots import SLOTS, Choice
@@ -86,8 +86,7 @@ def assemble(
     trained = {key: value for key, value in given.items() if known[key].group == "training"}
     own = dict(recipe.training)
     most, seen = own.pop("batch_size", 128) if examples else 128, own.pop("seen", None)
-    updates = own.pop("updates", USUAL_UPDATES)
-    by_size = training_for(examples, most, seen, updates)
+    by_size = training_for(examples, most, seen)
     training = Training(**{**by_size, **own, **trained})
     arguments = arguments_of(known, resolved)
     with torch.device("meta"):  # sizes are known before any memory is taken

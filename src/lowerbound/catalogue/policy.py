@@ -168,19 +168,16 @@ def init_for(network: str, examples: int | None) -> Init:
     return "even" if network == "mlp" and (examples is None or examples >= ENOUGH) else "small"
 
 
-def training_for(
-    examples: int | None, most: int = 128, seen: int | None = None, updates: int = USUAL_UPDATES
-) -> dict[str, Any]:
+def training_for(examples: int | None, most: int = 128, seen: int | None = None) -> dict[str, Any]:
     """Return epochs, batch size (`most` at most) and patience for a number of examples.
 
-    So many epochs as make `updates`; with `seen`, as few as go through so many examples, where
-    that is less.
+    With `seen`, as few epochs as go through so many examples, where that is less.
     """
     if examples is None:
         return {}
     batch_size = max(16, min(most, examples // 20))
     per_epoch = math.ceil(examples / batch_size)
-    epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, math.ceil(updates / per_epoch)))
+    epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, math.ceil(USUAL_UPDATES / per_epoch)))
     if seen is not None:
         epochs = max(FEWEST_EPOCHS, min(epochs, math.ceil(seen / examples)))
     return {"batch_size": batch_size, "epochs": epochs, "patience": max(10, epochs // 5)}
