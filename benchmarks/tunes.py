@@ -63,7 +63,7 @@ def judged(model, held, bar):
 
 
 def pictures(model, held, folder):
-    some = held.select(slice(0, None, len(held) // 8)).few(8)  # of different tunes
+    some = held.few(8)
     sheets = {
         "back": torch.stack([some.x, reconstruct(model, some)], dim=1).flatten(end_dim=1),
         "new": generate(model, 16, seed=0),

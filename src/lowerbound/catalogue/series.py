@@ -12,9 +12,6 @@ from lowerbound.errors import SettingError
 from lowerbound.likelihoods import AutocorrelatedGaussian, Fields, Gaussian
 from lowerbound.objectives import ELBO, Objective
 
-#: Updates of a training, unless they go through more windows than the second number: few windows
-#: gain from more than the usual 2,500 (docs/tutorials/sensors.md).
-UPDATES, SEEN = 6000, 140_000
 #: Steps before that a deviation from the mean follows on from.
 USUAL_ORDER = 8
 
@@ -29,15 +26,7 @@ USUAL_ORDER = 8
     avoid="For series whose lengths differ much, and for texts.",
     differs="Deviations from the mean are a vector autoregression, whose numbers do not follow z; "
     "cells and stretches of some examples are hidden in training.",
-    training={
-        "hide": 0.1,
-        "batch_size": 64,
-        "average": 0.99,
-        "clip": 10.0,
-        "patience": None,
-        "updates": UPDATES,
-        "seen": SEEN,
-    },
+    training={"hide": 0.1, "batch_size": 64, "average": 0.99, "clip": 10.0, "patience": None},
     refit="mixture",
 )
 def series_vae(
