@@ -120,3 +120,10 @@ def test_gaps_of_such_series_are_filled_from_what_stands_beside_them():
     found = impute(model, Examples(x, known), schema, samples=50, seed=0)
     assert torch.allclose(found.value, x.double()[~known], atol=1e-5)
     assert bool((found.low < found.value).all() and (found.value < found.high).all())
+
+
+def test_few_windows_are_learned_from_for_longer_and_many_as_often_as_other_data():
+    data = lb.read(windows().numpy(), axes="tc")
+    epochs = [assemble("auto", data.schema, {"channels": 4}, examples=n).training.epochs
+              for n in (263, 1125, 100_000)]  # fmt: skip
+    assert epochs == [353, 125, 20]  # 6,000 updates; 140,000 windows; the fewest there are
