@@ -13,7 +13,8 @@ from lowerbound.likelihoods import AutocorrelatedGaussian, Fields, Gaussian
 from lowerbound.objectives import ELBO, Objective
 
 #: Updates of a training, unless that goes through more windows than the second number: with few
-#: windows the usual 2,500 end before the bound of held-out ones does (benchmarks/results/series.json).
+#: windows the usual 2,500 end before the bound of held-out ones is at its best
+#: (benchmarks/results/series.json).
 UPDATES, SEEN = 6000, 140_000
 #: Steps before that a deviation from the mean follows on from.
 USUAL_ORDER = 8
@@ -30,8 +31,13 @@ USUAL_ORDER = 8
     differs="Deviations from the mean are a vector autoregression, whose numbers do not follow z; "
     "cells and stretches of some examples are hidden in training.",
     training={
-        "hide": 0.1, "batch_size": 64, "average": 0.99, "clip": 10.0, "patience": None,
-        "updates": UPDATES, "seen": SEEN,
+        "hide": 0.1,
+        "batch_size": 64,
+        "average": 0.99,
+        "clip": 10.0,
+        "patience": None,
+        "updates": UPDATES,
+        "seen": SEEN,
     },
     refit="mixture",
 )
