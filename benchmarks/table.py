@@ -161,20 +161,6 @@ def device() -> str:
 
 
 #: Where each table stands, and under which word.
-def photographs() -> str:
-    """What a folder of pictures came to, beside two formats of files."""
-    found = load("photographs")
-    lines = [
-        "| pictures, training examples | seconds of a core | bound | PNG | lossless WebP |",
-        "|---|---|---|---|---|",
-    ]
-    for name, entry in (found or {"sets": {}})["sets"].items():
-        bits = " | ".join(f"{entry[key]:.2f}" for key in ("bits", "bits_png", "bits_webp"))
-        count, kind = entry["counts"]["train"], entry["pictures"].removeprefix("8-bit images ")
-        lines.append(f"| {name} {kind}, {count:,} | {entry['processor_seconds']:.0f} | {bits} |")
-    return "\n".join(lines) + "\n"
-
-
 def laws() -> str:
     """What one other choice costs on larger images."""
     found = load("networks")
@@ -191,12 +177,10 @@ def laws() -> str:
     return "\n".join(lines) + "\n"
 
 
-PHOTOGRAPHS = "docs/tutorials/photographs.md"
 TABLES = {
     ("README.md", "speed"): speed,
     ("docs/mathematics/training.md", "starts"): starts,
-    (PHOTOGRAPHS, "photographs"): photographs,
-    (PHOTOGRAPHS, "laws"): laws,
+    ("docs/tutorials/photographs.md", "laws"): laws,
 }
 
 if __name__ == "__main__":
