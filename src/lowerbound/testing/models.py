@@ -158,6 +158,8 @@ def check_masks(model: Model, batch: Batch, objective: Objective) -> None:
         if not torch.equal(getattr(full, name), getattr(plain, name)):
             raise AssertionError(f"{name} differs between a mask that hides nothing and no mask")
     observed = torch.rand(x.shape) < 0.6
+    if any(getattr(part, "coupled", False) for part in model.modules()):
+        observed = observed[:, :1].expand_as(observed).clone()  # whole pixels
     observed[0] = False
     names = ["the bound", *(f"the gradient for '{n}'" for n, _ in model.named_parameters())]
     names.insert(1, "the gradient for x")
