@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from lowerbound.errors import DataError
 from lowerbound.reproduce import sources

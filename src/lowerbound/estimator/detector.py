@@ -54,8 +54,9 @@ class VAEDetector(OutlierMixin, BaseEstimator):
 
     Source: Vovk (2015), Cross-conformal predictors, Annals of Mathematics and Artificial
         Intelligence 74; how far its rates can err: Gasparin & Ramdas (2025), arXiv 2503.01495.
-    Differs: validation parts are drawn by seed, and may share rows; new rows have one score, the
-        mean over the models.
+    Differs: validation parts are drawn by seed, and may share rows; the threshold of `predict` is
+        for a row's mean score over the models, which spreads less than theirs, so that of few rows
+        fewer normal ones are taken for anomalies than `false_alarms` allows.
 
     Example:
         >>> import numpy as np
@@ -167,8 +168,10 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         ]
         if len(each) == 1:
             return each[0]
-        held, score = self._held(), torch.stack([one.score for one in each]).mean(dim=0)
-        p_value = (1 + len(held) - torch.searchsorted(held, score)) / (len(held) + 1.0)
+        score = torch.stack([one.score for one in each]).mean(dim=0)
+        held = [len(one.scores) for one in self.calibrations_]
+        above = [one.p_value * (n + 1) - 1 for one, n in zip(each, held, strict=True)]
+        p_value = (1 + torch.stack(above).sum(dim=0).round()) / (sum(held) + 1)
         odd = [one.cells for one in each if one.cells is not None]
         odd = torch.stack(odd).mean(dim=0) if odd else None
         return replace(each[0], score=score, p_value=p_value, cells=odd)
