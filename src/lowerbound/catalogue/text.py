@@ -107,10 +107,10 @@ def pieces_of(schema: Schema, tokens: int) -> Pieces | None:
 def text_vae(
     schema: Schema,
     *,
-    alone: float = 0.4,
-    cheap: float = 0.58,
-    full: float = 0.85,
-    price: float = 0.1,
+    alone: float = 0.3,
+    cheap: float = 0.35,
+    full: float = 0.55,
+    price: float = 0.25,
     floor: float = 0.17,
     **parts: Any,
 ) -> tuple[Model, Objective]:
