@@ -23,10 +23,9 @@ MOST_TOGETHER = 1024
 #: (benchmarks/results/series.json).
 ENOUGH_WINDOWS = 1000
 #: Images of up to this many cells get an MLP: on two cores it is far ahead after the same minutes.
-#: Beyond, its first layer outgrows a convolutional pair: of colour 64x64 that is ahead after a
-#: quarter of a minute of a core; of 320 faces, which lie alike, it is still 0.08 bits a cell behind
-#: after a third of one (the same file). Nothing longer was measured: the time there is decides how
-#: often the pair goes through the images, and not which network it is.
+#: Beyond, its first layer outgrows a convolutional pair, which is ahead on food of 64x64 after a
+#: quarter of a minute; on faces of 112x92 an MLP still was, after a third of one
+#: (benchmarks/results/networks.json, "larger").
 SMALL_IMAGE = 1024
 #: Larger images are gone through until so many cells were seen, at most: about ten minutes of two
 #: cores at 200 colour images of 64x64 a second and core. Batches are in between: small ones leave
@@ -212,7 +211,7 @@ def reasons(schema: Schema, settings: Mapping[str, Any]) -> tuple[str, ...]:
     network, hidden = settings["network"], settings.get("network.hidden", (512, 512))
     if network == "residual":
         size = f"images of {schema.dimensions:,} cells"
-        nets = f"a residual convolutional pair, which learns more in the same time of {size}"
+        nets = f"a residual convolutional pair, because {size} are many for fully connected layers"
     elif network == "convolution":
         nets = "convolutions over time, because the data is series"
     elif network == "mlp":
