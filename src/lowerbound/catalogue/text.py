@@ -53,8 +53,9 @@ def sequences(
         SettingError: The data is no sequence of tokens, or there are no more pieces.
     """
     if not schema.is_sequence:
-        raise SettingError(f"text-vae and music-vae are for sequences of tokens, the data is "
-                           f"{schema.describe()}; use vae")  # fmt: skip
+        raise SettingError(
+            f"text-vae is for texts and tunes, the data is {schema.describe()}; use vae"
+        )
     latents = latents or 32
     levels, (longest,) = schema.levels or 2, schema.shape
     pieces = pieces_of(schema, tokens)
