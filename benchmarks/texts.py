@@ -32,12 +32,13 @@ import torch
 import lowerbound as lb
 from lowerbound.applications import generate, interpolate, reconstruct
 from lowerbound.catalogue import assemble
+from lowerbound.catalogue.refit import apply, refit_after
 from lowerbound.data import texts_of
 from lowerbound.evaluation import information, score, swap
 from lowerbound.objectives.staged import WithoutLatents
 
 #: Held-out texts whose bound is importance-weighted, and by how many draws.
-MEASURED, DRAWS = 300, 100
+MEASURED, DRAWS = 300, 500
 #: Pairs of texts between which ways are shown, and those whose points are counted.
 SHOWN, COUNTED = 4, 50
 WAYS: dict[str, dict[str, Any]] = {
@@ -129,7 +130,13 @@ def study(data: lb.Data, settings: dict[str, Any], seed: int, ways: list[str]) -
     print(row, flush=True)
     for name in ways:
         model, seconds = trained(data, {**settings, **WAYS[name]}, seed)
-        row[name] = {**measures(model, data, exact), "seconds": seconds}
+        found = refit_after(model, data, "mixture", seed=seed)
+        model = model if found is None else apply(model, found)
+        row[name] = {
+            **measures(model, data, exact),
+            "refit": None if found is None else {**found.settings, "gain": round(found.gain, 3)},
+            "seconds": seconds,
+        }
         print(name, json.dumps(row[name], indent=1), flush=True)
     return row
 
@@ -141,9 +148,9 @@ def measures(model: lb.VAE, data: lb.Data, exact: torch.Tensor) -> dict[str, Any
     few = held.few(MEASURED)
     traces = [model.trace(held.batch(slice(at, at + 500))) for at in range(0, len(held), 500)]
     distortion = -torch.cat([trace.log_px[0] for trace in traces])
-    units = torch.cat([trace.kl["z"][0] for trace in traces])
+    rate = torch.cat([lb.ELBO().reduce(trace).rate for trace in traces])
     means = torch.cat([trace.latents["z"].q.mean for trace in traces])  # type: ignore[union-attr]
-    rate, found = units.sum(dim=1), score(model, few, samples=DRAWS)
+    found = score(model, few, samples=DRAWS)
     between = information(model, held, seed=0).mutual_information
     other = swap(model, held.few(2000), seed=0)
     return {

@@ -70,6 +70,7 @@ def tunes(
     "before; tunes end by a token; beta is 1, which makes the objective a bound.",
     parts=tunes,
     training=TRAINING,
+    refit="mixture",
 )
 def music_vae(
     schema: Schema, *, beta: float = 1.0, beta_warm_up: float = 0.1, **parts: Any

@@ -104,6 +104,7 @@ def pieces_of(schema: Schema, tokens: int) -> Pieces | None:
     "as a language model before the encoder joins.",
     parts=sequences,
     training=TRAINING,
+    refit="mixture",
 )
 def text_vae(
     schema: Schema,
