@@ -62,13 +62,13 @@ KINDS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         "faces",
         {
             "auto": {},
-            "residual convolutions": {"network": "residual"},
+            "fully connected": {"network": "mlp"},
             "mixture of logistics": {"likelihood": "logistic-mixture"},
         },
     ),
     "few grey images": (
         "fashion-small, 400 of them",
-        {"auto": {}, "residual convolutions": {"network": "residual"}},
+        {"auto": {}, "fully connected": {"network": "mlp"}},
     ),
     "table of words and numbers": (
         "adult",

@@ -118,9 +118,30 @@ def test_levels_are_seen_from_their_mean():
     assert seen_by(build("vae", schema, latents=2)[0], [0, 8]) == [-0.5, 2.0]
 
 
+@pytest.mark.parametrize(
+    ("shape", "examples", "settings", "network", "because"),
+    [
+        ((1, 28, 28), ENOUGH, {}, "mlp", "small images"),
+        ((1, 28, 28), ENOUGH - 1, {}, "residual", "are few"),
+        ((1, 28, 28), ENOUGH, {"minutes": 4.9}, "mlp", "small images"),
+        ((1, 28, 28), ENOUGH, {"minutes": 5}, "residual", "5 minutes are enough"),
+        ((1, 28, 28), ENOUGH, {"network": "residual"}, "residual", "as asked for"),
+        ((3, 32, 32), ENOUGH, {}, "residual", "many for fully connected"),
+    ],
+)
+def test_networks_follow_from_the_size_of_images_their_number_and_the_time_there_is(
+    shape, examples, settings, network, because
+):
+    schema = Schema((Field("image", "ordinal", shape, 256),), shape)
+    made = assemble("auto", schema, settings, examples=examples, seed=0)
+    assert made.settings["network"] == network
+    assert because in " ".join(made.words)
+
+
 @pytest.mark.parametrize(("examples", "share"), [(None, 1), (ENOUGH, 1), (ENOUGH - 1, 1 / 3)])
 def test_hidden_layers_start_even_unless_there_are_few_examples(examples, share):
-    made = assemble("vae", SCHEMAS["8-bit 1x28x28"], examples=examples, seed=0)
+    mlp = {"network": "mlp"}
+    made = assemble("vae", SCHEMAS["8-bit 1x28x28"], mlp, examples=examples, seed=0)
     first = made.model.posterior.network.layers[0].weight.detach()
     # of 401,408 draws: the variance is known to 0.23 %, 4.9 errors of it are 1.1 %
     assert float(first.var()) == pytest.approx(share / 784, rel=0.011)

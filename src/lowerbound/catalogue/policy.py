@@ -27,6 +27,10 @@ ENOUGH_WINDOWS = 1000
 #: quarter of a minute; on faces of 112x92 an MLP still was, after a third of one
 #: (benchmarks/results/networks.json, "larger").
 SMALL_IMAGE = 1024
+#: Of images with at least so many cells a convolutional pair is ahead of an MLP where there are
+#: fewer than `ENOUGH`, after the same minute already, and of more after `MANY_MINUTES`
+#: (benchmarks/results/auto.json).
+LARGE_ENOUGH, MANY_MINUTES = 400, 5.0
 #: Larger images are gone through until so many cells were seen, at most: about ten minutes of two
 #: cores at 200 colour images of 64x64 a second and core. Batches are in between: small ones leave
 #: the processor waiting, large ones leave too few updates.
@@ -123,7 +127,7 @@ def choose(
     found: dict[str, Any] = {
         "latents": latents_for(schema),
         "likelihood": law_for(schema),
-        "network": network_for(schema),
+        "network": network_for(schema, examples, given.get("minutes")),
         **({"likelihood.logistics": 1} if law_for(schema) == COLOURS else {}),
         **(for_table(schema) if name == "table" and schema.is_table else {}),
         **(for_series(schema, examples) if name == "series-vae" and schema.is_series else {}),
@@ -137,7 +141,7 @@ def choose(
     if settings["likelihood"] == "gaussian" and open_to("likelihood.scale"):
         scales = {3: "shared", 2: "per-channel"}
         settings["likelihood.scale"] = scales.get(len(schema.shape), "per-dimension")
-    return Chosen(name, settings, reasons(schema, settings))
+    return Chosen(name, settings, reasons(schema, settings, examples))
 
 
 def for_table(schema: Schema) -> dict[str, Any]:
@@ -166,11 +170,21 @@ def latents_for(schema: Schema) -> int:
     return max(1, min(MOST_LATENTS, (schema.dimensions + 1) // 2))
 
 
-def network_for(schema: Schema) -> str:
-    """Return the name of the networks that data of a schema is given by itself."""
+def network_for(schema: Schema, examples: int | None = None, minutes: float | None = None) -> str:
+    """Return the name of the networks that data of a schema is given by itself.
+
+    Args:
+        schema: That of the data.
+        examples: Training examples there are; None for very many.
+        minutes: Of the training, where they are given.
+    """
     if schema.is_series:
         return "convolution"
-    return "residual" if schema.is_image and schema.dimensions > SMALL_IMAGE else "mlp"
+    if not schema.is_image or schema.dimensions < LARGE_ENOUGH:
+        return "mlp"
+    few = examples is not None and examples < ENOUGH
+    long = minutes is not None and minutes >= MANY_MINUTES
+    return "residual" if few or long or schema.dimensions > SMALL_IMAGE else "mlp"
 
 
 def init_for(network: str, examples: int | None) -> Init:
@@ -206,12 +220,13 @@ def training_for(
     return {"batch_size": batch_size, "epochs": epochs, "patience": max(10, epochs // 5), **more}
 
 
-def reasons(schema: Schema, settings: Mapping[str, Any]) -> tuple[str, ...]:
+def reasons(
+    schema: Schema, settings: Mapping[str, Any], examples: int | None = None
+) -> tuple[str, ...]:
     """Say why these settings, one sentence each."""
     network, hidden = settings["network"], settings.get("network.hidden", (512, 512))
     if network == "residual":
-        size = f"images of {schema.dimensions:,} cells"
-        nets = f"a residual convolutional pair, because {size} are many for fully connected layers"
+        nets = f"a residual convolutional pair, {_why_convolutions(schema, settings, examples)}"
     elif network == "convolution":
         nets = "convolutions over time, because the data is series"
     elif network == "mlp":
@@ -230,6 +245,17 @@ def reasons(schema: Schema, settings: Mapping[str, Any]) -> tuple[str, ...]:
         f"{settings['latents']} latent units: those the data does not need stay idle.",
         f"{FIRST_WEIGHTS} '{settings['init']}': {STARTS[settings['init']]}.",
     )
+
+
+def _why_convolutions(schema: Schema, settings: Mapping[str, Any], examples: int | None) -> str:
+    minutes = settings.get("minutes")
+    if schema.dimensions > SMALL_IMAGE:
+        return f"because images of {schema.dimensions:,} cells are many for fully connected layers"
+    if network_for(schema, examples, minutes) != "residual":
+        return "as asked for"
+    if examples is not None and examples < ENOUGH:
+        return f"because {examples:,} images are few, and it learns more from each"
+    return f"because {minutes:g} minutes are enough for it"
 
 
 def _sort(schema: Schema) -> str:
