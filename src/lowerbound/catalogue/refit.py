@@ -124,7 +124,9 @@ def refit(
         )
     with seeded(seed, stream="refit"):
         known, _, codes = encodings(model, data.train, name, MOST, seed, MOST)
-        judged, old, told = encodings(model, data.validation, name, MOST_JUDGED, seed)
+        judged, old, told = encodings(
+            model, data.validation, name, MOST_JUDGED, seed, stream="judged encodings"
+        )
     if any(field.kind == "count" for field in data.schema.told):
         codes = None  # a total is no class
     makers: dict[str, Callable[..., Candidates]] = {
@@ -256,7 +258,13 @@ def _by_class(rows: list[Tensor], seed: int) -> Candidates:
 
 @torch.no_grad()
 def encodings(
-    model: Model, examples: Source, name: str, most: int, seed: int, least: int = 2000
+    model: Model,
+    examples: Source,
+    name: str,
+    most: int,
+    seed: int,
+    least: int = 2000,
+    stream: str = "encodings",
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Draw z ~ q(z|x) of a group, and log p(z) under the model's own prior.
 
@@ -267,6 +275,8 @@ def encodings(
         most: How many examples at most.
         seed: Of the draws.
         least: Up to ten draws of each are made to have as many as this.
+        stream: Of the random numbers; examples that judge a fit have another than those it saw,
+            or a mixture that learned the noise by heart would be praised for it.
 
     Returns:
         `(N, D)` and `(N,)`, float64, and what the model was told of each, `(N, C)`; on the CPU.
@@ -276,7 +286,7 @@ def encodings(
     drawn: list[Tensor] = []
     log_p: list[Tensor] = []
     told: list[Tensor] = []
-    with on(model) as device, seeded(seed, device, stream="encodings"):
+    with on(model) as device, seeded(seed, device, stream=stream):
         for start in range(0, len(few), 500):
             batch = few.batch(slice(start, start + 500))
             trace = model.trace(batch.to(device), draws)
