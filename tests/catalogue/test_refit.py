@@ -124,6 +124,17 @@ def test_validation_draws_share_no_noise_with_those_a_prior_was_fitted_to():
     assert refit(model, data) is None
 
 
+def test_the_error_of_a_gain_is_over_examples_not_over_their_draws():
+    # ten draws of each of 20 examples counted as 200 examples: an error three times too small
+    model, data = setting()
+    few = Data(data.schema, data.train, Examples(two_heaps(20, 3)), data.test, source="few")
+    found = refit(model, few)
+    law = apply(model, found).prior()
+    z, old, _ = encodings(model, few.validation, "z", 20, 0)
+    gains = (law.log_prob(z.float()) - old).detach().view(10, 20).mean(dim=0)
+    assert found.error == pytest.approx(float(gains.std()) / math.sqrt(20), rel=0.1)
+
+
 def test_one_component_is_the_gaussian_of_the_encodings():
     z = two_heaps(3000, 5)
     law = fitted(z, 1, "full", 0)()

@@ -35,6 +35,8 @@ FEWEST = 100
 MOST, MOST_JUDGED = 20_000, 5_000
 #: With fewer encodings a unit, mixtures without correlations are tried, too.
 FEW = 50
+#: Examples that are encoded at a time.
+CHUNK = 500
 #: Weight, within a class, of the components of all classes.
 STRAY = 1e-3
 #: Rounds of expectation maximisation at most, and nats that a round gains at least.
@@ -147,6 +149,7 @@ def refit(
                 break
             with torch.no_grad():
                 gains = log_prob(made(told), judged.to(dtype_of(made))) - old
+                gains = _by_example(gains, len(data.validation.few(MOST_JUDGED)))
             gain = float(gains.mean())
             size, shape = list(settings.values())[:2]
             tried.append((size, shape, gain))
@@ -287,8 +290,8 @@ def encodings(
     log_p: list[Tensor] = []
     told: list[Tensor] = []
     with on(model) as device, seeded(seed, device, stream=stream):
-        for start in range(0, len(few), 500):
-            batch = few.batch(slice(start, start + 500))
+        for start in range(0, len(few), CHUNK):
+            batch = few.batch(slice(start, start + CHUNK))
             trace = model.trace(batch.to(device), draws)
             if batch.condition is not None:
                 told.append(batch.condition.repeat(draws, 1))
@@ -296,6 +299,13 @@ def encodings(
             drawn.append(latent.z.flatten(end_dim=1).double().cpu())
             log_p.append(latent.log_p.flatten().double().cpu())
     return torch.cat(drawn), torch.cat(log_p), torch.cat(told) if told else None
+
+
+def _by_example(values: Tensor, examples: int) -> Tensor:
+    """Average the draws of each example: they are alike, and no sample of examples."""
+    draws = len(values) // examples
+    chunks = values.split(CHUNK * draws)
+    return torch.cat([chunk.view(draws, -1).mean(dim=0) for chunk in chunks])
 
 
 def fitted(z: Tensor, components: int, covariance: Covariance, seed: int) -> Mixture:
