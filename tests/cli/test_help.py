@@ -76,6 +76,12 @@ def test_the_version_is_printed(lowerbound) -> None:
     assert lowerbound("--version") == (0, f"lowerbound {__version__}\n", "")
 
 
+def test_the_package_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "lowerbound", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"lowerbound {__version__}\n")
+
+
 def test_a_closed_pipe_is_left_without_a_word() -> None:
     reader, writer = os.pipe()
     os.close(reader)

@@ -81,8 +81,11 @@ def command(
         data = read(source, stream=stream, progress=work.stage, **reading)
         assembly = assemble("auto", data.schema, examples=len(data.train), seed=0)
     if json:
-        chosen = {name: assembly.settings[name] for name in ("likelihood", "network", "latents")}
-        say_json({**about(data), **chosen, "words": list(assembly.words)})
+        # recipes of texts and tunes have one likelihood and one network, and no name for them
+        chosen = {name: assembly.settings.get(name) for name in ("likelihood", "network", "latents")}
+        chosen["latents"] = chosen["latents"] or next(iter(assembly.model.latents.values())).units
+        words = {"recipe": assembly.recipe.name, "words": list(assembly.words)}
+        say_json({**about(data), **chosen, **words})
         return
     counts = data.split["counts"]
     say(f"{data.source}: {sum(counts.values()):,} examples")
