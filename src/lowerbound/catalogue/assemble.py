@@ -93,6 +93,11 @@ def assemble(
     training = Training(**{**by_size, **own, **trained})
     if training.mirror and not schema.is_image:
         raise SettingError(f"mirror is for images, and the data is {schema.describe()}; leave it")
+    if schema.is_sequence and resolved.get("prior") == "vamp":
+        raise SettingError(
+            f"prior 'vamp' learns inputs that are numbers, and the data is {schema.describe()}; use "
+            "prior=mixture"
+        )
     arguments = arguments_of(known, resolved)
     with torch.device("meta"):  # sizes are known before any memory is taken
         count = sum(p.numel() for p in recipe(schema, **arguments)[0].parameters())
