@@ -5,6 +5,8 @@ import pytest
 
 import lowerbound as lb
 from lowerbound.data import read_examples, texts_of
+from lowerbound.data.packed.convert import pack
+from lowerbound.data.reading import Reading
 from lowerbound.errors import DataError, SettingError, UnknownNameError
 
 LINES = [f"sentence number {i}, said twice" for i in range(40)]
@@ -79,6 +81,44 @@ def test_long_lines_are_left_out_and_said(tmp_path):
     assert "over 512 bytes" in str(data.notes)
     kept = lb.read(written(tmp_path, [*LINES, "x" * 600]), longest=700)
     assert kept.schema.shape == (601,)
+
+
+def test_lines_that_are_all_too_long_are_refused_with_the_length_that_keeps_them(tmp_path):
+    place = written(tmp_path, [line * 100 for line in LINES])
+    with pytest.raises(DataError, match=r"--longest 3000 \(longest=3000\) keeps all of it"):
+        lb.read(place)
+    assert lb.read(place, longest=3000).schema.shape == (3001,)
+    with pytest.raises(SettingError, match="longest is a whole number from 1 on, got -5"):
+        lb.read(place, longest=-5)
+
+
+def test_of_a_folder_each_line_is_a_text_and_it_is_said(tmp_path):
+    for part in range(4):
+        written(tmp_path, LINES[part::4], f"{part}.txt")
+    data = lb.read(tmp_path)
+    assert len(data.train) + len(data.validation) + len(data.test) == len(LINES)
+    assert "each line of 4 files is a text, and no file is one" in map(str, data.notes)
+
+
+@pytest.mark.parametrize(
+    "told", [{"axes": "hw"}, {"binarize": True}, {"bars": 2}, {"most_genes": 5}, {"stream": True}]
+)
+def test_what_is_told_of_other_sources_is_refused(tmp_path, told):
+    # bytes were cut at 127.5, the others without a word without effect
+    with pytest.raises(SettingError, match="leave (it|stream) out"):
+        lb.read(written(tmp_path, LINES), **told)
+
+
+@pytest.mark.parametrize("told", [{"longest": 3}, {"bars": 2}, {"most_genes": 5}])
+def test_what_is_told_of_texts_tunes_and_cells_is_refused_elsewhere(told):
+    with pytest.raises(SettingError, match="leave it out"):
+        lb.read(np.ones((20, 3)), **told)
+
+
+def test_texts_and_tunes_are_not_packed(tmp_path):
+    # lines were packed as a table, which ended in advice on its header
+    with pytest.raises(SettingError, match="texts and tunes are kept in memory"):
+        pack(written(tmp_path, LINES), tmp_path / "out", Reading())
 
 
 def test_new_texts_are_stored_as_those_of_the_training(tmp_path):

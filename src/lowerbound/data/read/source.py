@@ -110,6 +110,18 @@ def is_pictures(path: Path) -> bool:
     )
 
 
+def holds_sequences(path: Path, key: str | None, options: Reading) -> bool:
+    """Whether a path holds texts or tunes, whose rows of bytes stay in memory."""
+    kind, entries, _ = guarded(path, lambda: chosen(path))
+    if kind not in ("tables", "texts"):
+        return kind in ("midi", "strings") or options.axes == "roll"
+    return key is not None or _is_prose(entries, options)
+
+
+def _is_prose(entries: list[Entry], options: Reading) -> bool:
+    return all(entry.suffix == ".txt" and is_prose(entry, options) for entry in entries)
+
+
 def chosen(path: Path) -> tuple[str, list[Entry], Tally]:
     """Choose the files of a path that are read: pictures, else arrays, else tables.
 
@@ -184,9 +196,8 @@ def _open_path(path: Path, key: str | None, options: Reading, limit: int | None)
     elif key is not None and kind in ("tables", "texts"):
         return read_column(read_table(entries[0], options)[0], key, options, where)
     elif kind in ("tables", "texts"):
-        prose = [entry for entry in entries if entry.suffix == ".txt" and is_prose(entry, options)]
-        if prose and len(prose) == len(entries):
-            return read_lines(prose, options, where)
+        if _is_prose(entries, options):
+            return read_lines(entries, options, where)
         raw = _with_suspects(stack_tables(entries, options, where))
     else:
         raw = whole(arrays_of(kind, path, key, entries, options))

@@ -43,7 +43,10 @@ def read_lines(entries: Sequence[Entry], options: Reading, where: str) -> Raw:
             content = content.decode("latin-1").encode("utf-8")
             tally.add("files not in UTF-8, read as Latin-1", entry.name)
         lines += content.splitlines()
-    return raw_of_texts(lines, options, where, tally.notes())
+    notes = tally.notes()
+    if len(entries) > 1 and not options.recorded:
+        notes = (Note(f"each line of {len(entries):,} files is a text, and no file is one"), *notes)
+    return raw_of_texts(lines, options, where, notes)
 
 
 def read_column(table: Any, name: str, options: Reading, where: str) -> Raw:
@@ -112,8 +115,14 @@ def raw_of_texts(
         kept = [text for text in kept if len(text) <= longest]
         how = "--longest BYTES (longest=) keeps longer ones"
         notes += (Note(f"texts of over {longest} bytes left out; {how}", over),)
+    if not kept and over:
+        most = max(map(len, every))
+        raise DataError(
+            f"{where} holds no text of up to {longest} bytes; --longest {most} (longest={most}) "
+            "keeps all of it"
+        )
     if not kept:
-        raise DataError(f"{where} holds no text of 1 to {longest} bytes")
+        raise DataError(f"{where} holds no text: its lines are empty")
     width = (longest if options.recorded else max(map(len, kept))) + 1
     refuse_oversize(len(kept) * width, where)
     return Raw(
