@@ -23,6 +23,11 @@ def test_texts_come_out_as_texts(vae):
     assert vae.score_samples(np.array(TEXTS)).shape == (12,)
 
 
+def test_a_column_of_a_data_frame_is_a_list_of_texts(vae):
+    pandas = pytest.importorskip("pandas")
+    assert np.array_equal(vae.transform(pandas.Series(TEXTS)), vae.transform(TEXTS))
+
+
 def test_a_model_of_texts_is_saved_and_loaded(vae, tmp_path):
     vae.save(tmp_path / "run")
     again = lb.AutoVAE.load(tmp_path / "run")

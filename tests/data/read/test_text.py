@@ -31,6 +31,31 @@ def test_a_list_of_texts_is_read_as_a_file_of_lines(tmp_path):
     assert lb.read(LINES).fingerprint == lb.read(written(tmp_path, LINES)).fingerprint
 
 
+@pytest.mark.parametrize("module", ["pandas", "polars", "pyarrow"])
+def test_a_column_of_a_data_frame_is_a_list_of_texts(module):
+    # "Cannot import schema: ArrowSchema describes non-struct", and a TypeError in AutoVAE
+    library = pytest.importorskip(module)
+    make = library.array if module == "pyarrow" else library.Series
+    assert lb.read(make([*LINES, None])).fingerprint == lb.read(LINES).fingerprint
+    if module != "pyarrow":
+        assert lb.read(library.Series(range(40))).schema.describe() == "table of 1 whole column"
+
+
+def test_texts_that_are_missing_are_passed_over_as_empty_ones():
+    data = lb.read([*LINES, None, float("nan"), ""])
+    assert data.fingerprint == lb.read(LINES).fingerprint
+    assert "3 empty lines passed over" in map(str, data.notes)
+    examples, _ = read_examples([None, "short"], data.schema)
+    assert texts_of(examples.x.numpy()) == ["", "short"]
+
+
+def test_what_is_no_list_of_texts_is_refused_in_a_line():
+    with pytest.raises(DataError, match=r"not Unicode: 'half \\ud800'; mend it"):
+        lb.read([*LINES, "half \ud800"])
+    with pytest.raises(DataError, match="is a list_iterator; give an array, a list"):
+        lb.read(iter(LINES))
+
+
 def test_letters_beyond_ascii_come_back(tmp_path):
     lines = [f"{i} naïve Größe ☃ 雪" for i in range(30)]
     data = lb.read(written(tmp_path, lines))

@@ -57,6 +57,9 @@ def check_array(values: np.ndarray, where: str) -> np.ndarray:
         DataError: It holds no real numbers, is empty, or has too few axes.
     """
     kind = values.dtype.kind
+    if kind == "O" and values.ndim == 0:
+        found = type(values.item()).__name__
+        raise DataError(f"{where} is a {found}; give an array, a list or a data frame")
     if kind not in "biuf":
         found = KINDS.get(kind, str(values.dtype))
         raise DataError(f"{where} holds {found}, not plain numbers; convert to int or float arrays")

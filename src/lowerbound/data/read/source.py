@@ -35,11 +35,11 @@ from lowerbound.data.read.suspects import suspects
 from lowerbound.data.read.text import (
     STRINGS,
     is_prose,
-    is_texts,
     raw_of_texts,
     read_column,
     read_lines,
     read_strings,
+    texts_in,
 )
 from lowerbound.data.read.ts import is_ucr, recordings_of_files
 from lowerbound.data.reading import Reading
@@ -79,8 +79,8 @@ def open_source(source: Any, options: Reading | None = None, *, limit: int | Non
     if place.path is not None:
         path = place.path
         return guarded(path, lambda: _open_path(path, place.key, options, limit))
-    if is_texts(source):
-        return raw_of_texts(source, options, "the list of texts")
+    if (texts := texts_in(source)) is not None:
+        return raw_of_texts(texts, options, "the list of texts")
     if is_frame(source) and options.time is not None:
         return raw_of_recordings(recordings_of(source, options))
     if is_frame(source):

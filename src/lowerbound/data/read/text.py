@@ -1,5 +1,6 @@
 """Texts: lines of a file, a column of a table, sequences of FASTA and SMILES files; as bytes."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -99,9 +100,9 @@ def raw_of_texts(
         notes: Decisions so far.
 
     Raises:
-        DataError: There is no text, or all are too long.
+        DataError: There is no text, all are too long, or one is no Unicode.
     """
-    found = [text.encode() if isinstance(text, str) else text for text in texts]
+    found = [_encoded(text, where) if isinstance(text, str) else text for text in texts]
     every = [text.replace(b"\0", b"").rstrip(b"\r\n") for text in found]
     kept = every if options.recorded else [text for text in every if text.strip()]
     if len(kept) < len(every):
@@ -135,13 +136,35 @@ def raw_of_texts(
     )
 
 
-def is_texts(source: object) -> bool:
-    """Whether an object in memory is a list, or an array `(N,)`, of texts."""
-    if isinstance(source, np.ndarray) and source.ndim == 1 and source.dtype.kind in "UO":
-        source = source.tolist()
-    return isinstance(source, list | tuple) and bool(source) and all(
-        isinstance(one, str) for one in source
-    )  # fmt: skip
+def _encoded(text: str, where: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:  # half of a character, which no file of text can hold
+        raise DataError(f"a text of {where} is not Unicode: {text[:60]!a}; mend it") from error
+
+
+def texts_in(source: object) -> list[str] | None:
+    """Return the texts of a list, an array `(N,)` or a column of a data frame; None if none are.
+
+    Those that are missing (None, nan) are empty.
+    """
+    if isinstance(source, np.ndarray):
+        source = source.tolist() if source.ndim == 1 and source.dtype.kind in "UO" else None
+    elif not isinstance(source, list | tuple) and not hasattr(source, "columns"):
+        # Series of pandas and polars, arrays of pyarrow
+        names = ("to_list", "to_pylist")
+        listed: Any = next((getattr(source, name) for name in names if hasattr(source, name)), None)
+        source = None if listed is None else listed()
+    if not isinstance(source, list | tuple) or not any(isinstance(one, str) for one in source):
+        return None
+    known = all(isinstance(one, str) or _is_missing(one) for one in source)
+    return [one if isinstance(one, str) else "" for one in source] if known else None
+
+
+def _is_missing(cell: object) -> bool:
+    if type(cell).__name__ in ("NoneType", "NAType", "NaTType"):
+        return True
+    return isinstance(cell, float) and math.isnan(cell)
 
 
 def is_prose(entry: Entry, options: Reading) -> bool:
