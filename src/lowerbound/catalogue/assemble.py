@@ -95,8 +95,8 @@ def assemble(
         raise SettingError(f"mirror is for images, and the data is {schema.describe()}; leave it")
     if schema.is_sequence and resolved.get("prior") == "vamp":
         raise SettingError(
-            f"prior 'vamp' learns inputs that are numbers, and the data is {schema.describe()}; use "
-            "prior=mixture"
+            f"prior 'vamp' learns inputs that are numbers, and the data is {schema.describe()}; "
+            "use prior=mixture"
         )
     arguments = arguments_of(known, resolved)
     with torch.device("meta"):  # sizes are known before any memory is taken

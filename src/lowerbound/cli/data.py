@@ -82,7 +82,8 @@ def command(
         assembly = assemble("auto", data.schema, examples=len(data.train), seed=0)
     if json:
         # recipes of texts and tunes have one likelihood and one network, and no name for them
-        chosen = {name: assembly.settings.get(name) for name in ("likelihood", "network", "latents")}
+        names = ("likelihood", "network", "latents")
+        chosen = {name: assembly.settings.get(name) for name in names}
         chosen["latents"] = chosen["latents"] or next(iter(assembly.model.latents.values())).units
         words = {"recipe": assembly.recipe.name, "words": list(assembly.words)}
         say_json({**about(data), **chosen, **words})

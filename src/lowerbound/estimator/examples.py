@@ -34,8 +34,8 @@ from lowerbound.estimator.frames import check_names, is_array, without_index
 def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Check X by scikit-learn: a finite numeric array, `(N, D)` or with the axes of images.
 
-    Texts, a list, an array `(N,)` or a column of strings, become an array of strings. Data frames with words,
-    dates or gaps stay as they are.
+    Texts, a list, an array `(N,)` or a column of strings, become an array of strings. Data frames
+    with words, dates or gaps stay as they are.
 
     The estimator's names and number of features are set (`reset`), or compared.
     """

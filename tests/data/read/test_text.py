@@ -130,7 +130,7 @@ def test_of_a_folder_each_line_is_a_text_and_it_is_said(tmp_path):
 )
 def test_what_is_told_of_other_sources_is_refused(tmp_path, told):
     # bytes were cut at 127.5, the others without a word without effect
-    with pytest.raises(SettingError, match="leave (it|stream) out"):
+    with pytest.raises(SettingError, match=r"leave (it|stream) out"):
         lb.read(written(tmp_path, LINES), **told)
 
 
@@ -177,6 +177,17 @@ def test_a_column_of_a_table_is_read_as_texts(tmp_path):
     assert "1 empty lines" in str(data.notes[0])
     with pytest.raises(UnknownNameError, match="text"):
         lb.read(f"{path}#texts")
+
+
+def test_a_table_without_its_texts_names_the_way_to_them(tmp_path):
+    # five kinds of stars were all that was said to be left of 40 reviews
+    texts = [line.replace(",", ";") for line in [*LINES, *LINES[:5]]]
+    rows = [f"{number % 5},{text}" for number, text in enumerate(texts)]
+    place = written(tmp_path, ["stars,review", *rows], "reviews.csv")
+    with pytest.raises(DataError, match=r"5 distinct .*'review' is left out, FILE#review reads it"):
+        lb.read(place)
+    wide = written(tmp_path, ["n,review", *(f"{n}.5,{r}" for n, r in enumerate(rows))], "wide.csv")
+    assert any("FILE#review reads texts" in str(note) for note in lb.read(wide).notes)
 
 
 def test_fasta_and_smiles_are_read_as_strings(tmp_path):

@@ -139,9 +139,11 @@ def _left_notes(left: list[LeftOut]) -> tuple[Note, ...]:
     for one in left:
         if one.reason:
             reasons.setdefault(f"{one.kind}: {one.reason}", []).append(one.name)
-    return tuple(
-        Note(f"columns left out, {why}", len(names), tuple(names)) for why, names in reasons.items()
-    )
+    notes = []
+    for why, names in reasons.items():
+        remedy = f"; FILE#{names[0]} reads texts" if why.startswith("text: ") else ""
+        notes.append(Note(f"columns left out, {why}{remedy}", len(names), tuple(names)))
+    return tuple(notes)
 
 
 def gap_notes(values: np.ndarray, names: Sequence[str]) -> tuple[Note, ...]:
