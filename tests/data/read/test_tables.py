@@ -233,6 +233,7 @@ def test_infinite_cells_are_gaps_and_counted(tmp_path: Path):
     raw = opened(tmp_path, "\n".join(rows))
     assert np.isnan(raw.values).sum() == 3
     assert "3 cells infinite, read as gaps" in said(raw)
+    assert "empty" not in said(raw)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_texts_that_are_missing_are_passed_over_as_empty_ones():
 def test_what_is_no_list_of_texts_is_refused_in_a_line():
     with pytest.raises(DataError, match=r"not Unicode: 'half \\ud800'; mend it"):
         lb.read([*LINES, "half \ud800"])
-    with pytest.raises(DataError, match="is a list_iterator; give an array, a list"):
+    with pytest.raises(DataError, match="objects of type 'list_iterator'; give an array, a list"):
         lb.read(iter(LINES))
 
 

@@ -149,13 +149,11 @@ def _left_notes(left: list[LeftOut]) -> tuple[Note, ...]:
 def gap_notes(values: np.ndarray, names: Sequence[str]) -> tuple[Note, ...]:
     """Make endless numbers `(N, D)` nan, in place, and say how many cells are unknown."""
     endless = np.isinf(values)
-    values[endless] = np.nan
     counts = np.isnan(values).sum(axis=0)
-    if not counts.any():
-        return ()
+    values[endless] = np.nan
     some = [f"{names[j]} {counts[j]:,}" for j in range(len(names)) if counts[j]]
     listed = ", ".join(some[:3]) + ", ..." * (len(some) > 3)
-    notes = [Note(f"cells empty, read as gaps: {listed}", int(counts.sum()))]
+    notes = [Note(f"cells empty, read as gaps: {listed}", int(counts.sum()))] if some else []
     if endless.any():
         notes.append(Note("cells infinite, read as gaps", int(endless.sum())))
     return tuple(notes)
