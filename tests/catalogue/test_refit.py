@@ -242,6 +242,16 @@ def test_other_priors_and_latents_are_refused():
         apply(lb.testing.LinearGaussianChain(), refit(model, data))
 
 
+def test_a_model_whose_prior_cannot_be_replaced_is_refused_before_a_fit():
+    # of a model with classes p(y) was to be refitted: "use --prior autoregressive"
+    table = {"a": [float(n) for n in range(150)], "kind": ["x", "y"] * 75}
+    data = lb.read(table, condition="kind")
+    model, _ = lb.catalogue.build("semi-supervised", data.schema, latents=2, hidden=(4,))
+    for prior in ("mixture", "autoregressive", "auto"):
+        with pytest.raises(SettingError, match="SemiSupervised has no prior that can be replaced"):
+            refit(model, data, prior)
+
+
 @pytest.fixture
 def run(tmp_path):
     data = lb.read("digits", limit=200)

@@ -41,6 +41,14 @@ def test_parts_that_do_not_go_with_tokens_are_refused(name):
             assemble(name, SCHEMAS[name], {**SMALL, **parts}, seed=0)
 
 
+@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("size", ["hidden", "embedding"])
+def test_a_size_below_one_is_refused_by_name(name, size):
+    # "Trying to create tensor with negative dimension", as an unexpected error
+    with pytest.raises(SettingError, match=f"{size}=-4"):
+        assemble(name, SCHEMAS[name], {**SMALL, size: -4}, seed=0)
+
+
 def test_the_posterior_of_tunes_can_be_a_flow():
     made = assemble("music-vae", SCHEMAS["music-vae"], {**SMALL, "posterior": "flow"}, seed=0)
     x = torch.zeros(2, 33, dtype=torch.uint8)

@@ -181,6 +181,19 @@ def test_pictures_of_a_folder_called_unlabelled_have_no_class(tmp_path):
     assert sorted(torch.cat(parts).flatten().tolist()) == [-1] * 10 + [0] * 10 + [1] * 10
 
 
+def test_a_model_with_classes_says_its_factors_and_not_its_modules():
+    # forty lines of "(0): Linear(in_features=..."
+    text = str(mixture()[0])
+    assert len(text.splitlines()) <= 10 and "p(y)" in text and "q(y|x)" in text
+
+
+def test_a_refit_is_refused_before_the_training():
+    # after it, without evaluation and report
+    schema = lb.read({"a": [*range(40)], "kind": ["x", "y"] * 20}, condition="kind").schema
+    with pytest.raises(SettingError, match="no prior that can be replaced"):
+        lb.catalogue.assemble("semi-supervised", schema, {"refit": "mixture"})
+
+
 @pytest.mark.parametrize(
     "parts",
     [{"prior": "given"}, {"prior": "exemplar"}, {"prior": "bernoulli", "posterior": "bernoulli"}],

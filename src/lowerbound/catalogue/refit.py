@@ -103,7 +103,8 @@ def refit(
 
     Raises:
         UnknownNameError: Another prior.
-        SettingError: The model's latents are no vector, or of other values than the prior's.
+        SettingError: The model's latents are no vector, or of other values than the prior's; or
+            its prior cannot be replaced.
         DataError: There are too few examples.
 
     Source: Ghosh et al. (2020), section 4 (a density fitted after training), arXiv 1903.12436;
@@ -111,6 +112,7 @@ def refit(
     """
     if prior not in (*REFITTED, "auto"):
         raise UnknownNameError("prior to refit", prior, [*REFITTED, "auto"])
+    check_replaceable(model)
     name, space = next(iter(model.latents.items()))
     if len(space.shape) != 1:
         raise SettingError(f"a prior is refitted to a vector of latents; group '{name}' is none")
@@ -165,6 +167,12 @@ def refit(
         return None
     tensors = {key: value.detach().clone() for key, value in made.state_dict().items()}
     return Refit(kind, settings, tensors, gain, error, tuple(tried))
+
+
+def check_replaceable(model: Model) -> None:
+    """Raise `SettingError` for a model whose prior cannot be replaced, before one is fitted."""
+    if type(model).with_prior is Model.with_prior:
+        model.with_prior(Mixture(1, 1))
 
 
 def refit_after(
