@@ -199,3 +199,17 @@ def test_fasta_and_smiles_are_read_as_strings(tmp_path):
     smiles = "".join(f"{'C' * i}O name{i}\n" for i in range(1, 30))
     data = lb.read(written(tmp_path, smiles.encode(), "set.smi"))
     assert set(texts_of(data.train.x.numpy())) <= {"C" * i + "O" for i in range(1, 30)}
+
+
+def test_names_of_sequences_and_molecules_come_back(tmp_path):
+    # they were lost: rows of codes and scores could be told by their place alone
+    fasta = "".join(f">id{i} of a gene\n{'ACGT'[i % 4] * (i + 1)}\n" for i in range(30))
+    data = lb.read(written(tmp_path, fasta.encode(), "genes.fasta"))
+    part = data.train
+    lengths = (part.x != 0).sum(dim=1).tolist()
+    assert part.row_names == tuple(f"id{length - 1}" for length in lengths)
+    smiles = "".join(f"{'C' * i}O name {i}\n" for i in range(1, 30)) + f"{'C' * 60}\n\n"
+    place = written(tmp_path, smiles.encode(), "set.smi")
+    examples, _ = read_examples(place, lb.read(place, longest=40).schema)
+    assert examples.row_names == (*(f"name {i}" for i in range(1, 30)), "")
+    assert examples.row_label == "name"

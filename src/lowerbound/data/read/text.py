@@ -66,29 +66,39 @@ def read_column(table: Any, name: str, options: Reading, where: str) -> Raw:
 def read_strings(entries: Sequence[Entry], options: Reading, where: str) -> Raw:
     """Read FASTA files, whose sequences may run over lines, and SMILES, one a line.
 
-    Words after a SMILES on its line are its name. Letters are kept as they are, large or small.
+    Words after a SMILES on its line are its name, the first word after ">" that of a sequence.
+    Letters are kept as they are, large or small.
 
     Raises:
         DataError: There is no sequence.
     """
     texts: list[bytes] = []
+    names: list[str] = []
     for entry in entries:
         lines = entry.content().splitlines()
         if entry.suffix in SMILES:
-            texts += [line.split()[0] for line in lines if line.strip()]
+            for text, *words in filter(None, map(bytes.split, lines)):
+                texts.append(text)
+                names.append(b" ".join(words).decode("utf-8", "replace"))
             continue
-        parts: list[bytes] = []
+        name, parts = "", list[bytes]()
         for line in [*lines, b">"]:
-            if line.startswith((b">", b";")):
-                texts += [b"".join(parts)] * bool(parts)
-                parts = []
-            else:
+            if not line.startswith((b">", b";")):
                 parts.append(line.strip())
-    return raw_of_texts(texts, options, where)
+                continue
+            if parts:
+                texts.append(b"".join(parts))
+                names.append(name)
+            name, parts = line[1:].decode("utf-8", "replace").partition(" ")[0].strip(), []
+    return raw_of_texts(texts, options, where, names=names if any(names) else None)
 
 
 def raw_of_texts(
-    texts: Iterable[bytes | str], options: Reading, where: str, notes: tuple[Note, ...] = ()
+    texts: Iterable[bytes | str],
+    options: Reading,
+    where: str,
+    notes: tuple[Note, ...] = (),
+    names: Sequence[str] | None = None,
 ) -> Raw:
     """Store texts as rows of bytes, each ended and filled by 0.
 
@@ -98,13 +108,15 @@ def raw_of_texts(
             on, and cut in data for a trained model.
         where: The name in messages.
         notes: Decisions so far.
+        names: Of the texts, where the source says them.
 
     Raises:
         DataError: There is no text, all are too long, or one is no Unicode.
     """
     found = [_encoded(text, where) if isinstance(text, str) else text for text in texts]
     every = [text.replace(b"\0", b"").rstrip(b"\r\n") for text in found]
-    kept = every if options.recorded else [text for text in every if text.strip()]
+    rows = [row for row, text in enumerate(every) if options.recorded or text.strip()]
+    kept = [every[row] for row in rows]
     if len(kept) < len(every):
         notes += (Note("empty lines passed over", len(every) - len(kept)),)
     longest = LONGEST if options.longest is None else options.longest
@@ -113,7 +125,8 @@ def raw_of_texts(
         kept = [text[:longest] for text in kept]
         notes += (Note(f"texts cut after {longest} bytes, the longest of the training", over),)
     elif over:
-        kept = [text for text in kept if len(text) <= longest]
+        rows = [row for row in rows if len(every[row]) <= longest]
+        kept = [every[row] for row in rows]
         how = "--longest BYTES (longest=) keeps longer ones"
         notes += (Note(f"texts of over {longest} bytes left out; {how}", over),)
     if not kept and over:
@@ -131,6 +144,8 @@ def raw_of_texts(
         ArrayRows(_packed(kept, width)),
         levels=BYTES,
         kind="byte",
+        row_names=None if names is None else tuple(names[row] for row in rows),
+        row_label=None if names is None else "name",
         notes=notes,
         reading=replace(options, longest=width - 1),
     )
