@@ -68,6 +68,14 @@ def test_data_has_a_command_of_its_own(lowerbound) -> None:
     assert done.code == 2 and "missing argument 'OUT'; see lowerbound data pack --help" in done.err
 
 
+@pytest.mark.parametrize(
+    "command", ["generate", "reconstruct", "interpolate", "traverse", "decode"]
+)
+def test_the_endings_of_texts_and_tunes_are_named(lowerbound, command) -> None:
+    help = " ".join(lowerbound(command, "--help").out.split())
+    assert ".txt (texts)" in help and ".mid, .wav, .png (tunes)" in help
+
+
 def test_no_arguments_are_a_call_for_help(lowerbound) -> None:
     assert lowerbound().out == lowerbound("--help").out
 
