@@ -174,7 +174,5 @@ def list_named(json: bool) -> None:
         if not known.available():
             say(f"  to get it: {known.how_to_get}")
         say()
-    say(
-        "Or a folder or zip of images, arrays, tables or tunes; a .csv, .parquet, .npy, .npz, .txt,"
-    )
-    say(".mid, .h5ad or .ts file; see docs/data.md for how each is read.")
+    say("Or a folder or zip of images, arrays, tables or tunes; a .csv, .parquet, .npy, .npz,")
+    say(".txt, .mid, .h5ad or .ts file; see docs/data.md for how each is read.")

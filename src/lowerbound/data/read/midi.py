@@ -53,7 +53,7 @@ def read_midi(entries: Sequence[Entry], options: Reading, where: str) -> Raw:
     tally, pieces = Tally(), []
     for entry in entries:
         try:
-            score = symusic.Score.from_midi(entry.content())
+            score: Any = symusic.Score.from_midi(entry.content())
             found = list(_pieces(score, entry.name))
         except DataError as error:
             tally.add(f"files passed over: {error}", entry.name)
