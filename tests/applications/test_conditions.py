@@ -150,6 +150,14 @@ def test_what_cannot_be_is_refused_with_its_probability(finite):
         drawn(finite, "town=Bern", "town=Chur")
 
 
+def test_what_a_model_is_told_is_no_cell_and_the_other_option_is_named():
+    # "no column 'kind'", although the table has one
+    table = {"a": [0.5, 1.0, 2.5, 3.0] * 10, "kind": ["x", "y"] * 20, "b": list(range(40))}
+    schema = read(table, condition="kind").schema
+    with pytest.raises(SettingError, match="the model is told it; use --condition kind=x"):
+        condition_of("kind=x", schema)
+
+
 def test_dates_and_times_are_told_as_they_are_written():
     some = [f"{1 + i % 28:02}.03.2024" for i in range(60)]
     clock = [f"{i % 24:02}:{i % 60:02}" for i in range(60)]

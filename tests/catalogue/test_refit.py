@@ -111,6 +111,30 @@ def test_nothing_is_refitted_where_the_prior_is_right():
     assert refit(model, data) is None
 
 
+def test_validation_draws_share_no_noise_with_those_a_prior_was_fitted_to():
+    # an encoder that says nothing: both parts drew the same z, a mixture of 128 components learned
+    # them by heart, validation praised it by 81 nats, and the held-out ELBO fell by 24,000
+    class Constant(torch.nn.Module):
+        def forward(self, x):
+            return x.new_zeros(len(x), 2, 32)
+
+    data = Data(*[setting()[1].schema], *[Examples(two_heaps(n, n)) for n in (150, 20, 20)], "few")
+    law = lb.likelihoods.Fields(MLP((32,), (1, 2), ()), lb.likelihoods.Gaussian())
+    model = VAE(StandardNormal(32), DiagonalGaussian(Constant()), law).double()
+    assert refit(model, data) is None
+
+
+def test_the_error_of_a_gain_is_over_examples_not_over_their_draws():
+    # ten draws of each of 20 examples counted as 200 examples: an error three times too small
+    model, data = setting()
+    few = Data(data.schema, data.train, Examples(two_heaps(20, 3)), data.test, source="few")
+    found = refit(model, few)
+    law = apply(model, found).prior()
+    z, old, _ = encodings(model, few.validation, "z", 20, 0)
+    gains = (law.log_prob(z.float()) - old).detach().view(10, 20).mean(dim=0)
+    assert found.error == pytest.approx(float(gains.std()) / math.sqrt(20), rel=0.1)
+
+
 def test_one_component_is_the_gaussian_of_the_encodings():
     z = two_heaps(3000, 5)
     law = fitted(z, 1, "full", 0)()
@@ -216,6 +240,16 @@ def test_other_priors_and_latents_are_refused():
         refit(model, data, "mixtur")
     with pytest.raises(SettingError, match="has no prior that can be replaced"):
         apply(lb.testing.LinearGaussianChain(), refit(model, data))
+
+
+def test_a_model_whose_prior_cannot_be_replaced_is_refused_before_a_fit():
+    # of a model with classes p(y) was to be refitted: "use --prior autoregressive"
+    table = {"a": [float(n) for n in range(150)], "kind": ["x", "y"] * 75}
+    data = lb.read(table, condition="kind")
+    model, _ = lb.catalogue.build("semi-supervised", data.schema, latents=2, hidden=(4,))
+    for prior in ("mixture", "autoregressive", "auto"):
+        with pytest.raises(SettingError, match="SemiSupervised has no prior that can be replaced"):
+            refit(model, data, prior)
 
 
 @pytest.fixture

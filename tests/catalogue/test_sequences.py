@@ -33,6 +33,28 @@ def test_a_setting_written_down_builds_the_same_model_again(name):
         assert torch.equal(one, other)
 
 
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_parts_that_do_not_go_with_tokens_are_refused(name):
+    # vamp looked up noise as tokens: IndexError; codes were trained under a Gaussian prior
+    for parts in ({"prior": "vamp"}, {"posterior": "vq"}, {"prior": "gamma"}):
+        with pytest.raises(SettingError, match="prior"):
+            assemble(name, SCHEMAS[name], {**SMALL, **parts}, seed=0)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("size", ["hidden", "embedding"])
+def test_a_size_below_one_is_refused_by_name(name, size):
+    # "Trying to create tensor with negative dimension", as an unexpected error
+    with pytest.raises(SettingError, match=f"{size}=-4"):
+        assemble(name, SCHEMAS[name], {**SMALL, size: -4}, seed=0)
+
+
+def test_the_posterior_of_tunes_can_be_a_flow():
+    made = assemble("music-vae", SCHEMAS["music-vae"], {**SMALL, "posterior": "flow"}, seed=0)
+    x = torch.zeros(2, 33, dtype=torch.uint8)
+    assert made.model.trace(lb.Batch(x)).log_weight.shape == (1, 2)
+
+
 def test_the_weight_of_the_rate_in_tunes_is_a_setting():
     made = assemble("music-vae", SCHEMAS["music-vae"], {**SMALL, "beta": 0.2}, seed=0)
     assert made.objective.criterion.beta == 0.2

@@ -68,12 +68,26 @@ def test_data_has_a_command_of_its_own(lowerbound) -> None:
     assert done.code == 2 and "missing argument 'OUT'; see lowerbound data pack --help" in done.err
 
 
+@pytest.mark.parametrize(
+    "command", ["generate", "reconstruct", "interpolate", "traverse", "decode"]
+)
+def test_the_endings_of_texts_and_tunes_are_named(lowerbound, command) -> None:
+    help = " ".join(lowerbound(command, "--help").out.split())
+    assert ".txt (texts)" in help and ".mid, .wav, .png (tunes)" in help
+
+
 def test_no_arguments_are_a_call_for_help(lowerbound) -> None:
     assert lowerbound().out == lowerbound("--help").out
 
 
 def test_the_version_is_printed(lowerbound) -> None:
     assert lowerbound("--version") == (0, f"lowerbound {__version__}\n", "")
+
+
+def test_the_package_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "lowerbound", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"lowerbound {__version__}\n")
 
 
 def test_a_closed_pipe_is_left_without_a_word() -> None:

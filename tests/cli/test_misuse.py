@@ -61,6 +61,8 @@ def test_a_misuse_is_one_line(lowerbound, arguments: list[str], code: int, words
 
 RUN_MISUSES = [
     (["generate", "RUN", "--count", "0"], 2, "--count must be"),
+    (["generate", "RUN", "--where", "a=1"], 2, "for tables; the model takes binary images"),
+    (["generate", "RUN", "--temperature", "0"], 2, "--temperature is a number above 0, got 0"),
     (["generate", "RUN", "--count", "100000"], 2, "do not fit on one sheet"),
     (["generate", "RUN", "--count", "1000000000", "--out", "x.npy"], 2, "do not fit in memory"),
     (["generate", "RUN", "--out", "x.jpeg"], 2, "cannot write '.jpeg' here; choose .png"),

@@ -92,3 +92,23 @@ def test_a_run_scores_rows_that_lack_a_column_where_it_is_told(lowerbound) -> No
     done = lowerbound("score", "run", "new.csv", "--allow-missing", "--gaps", "c=9999")
     assert done.code == 0, done.err
     assert "1 column missing, read as gaps (b)" in done.err and "c 1" in done.err
+
+
+def test_texts_are_described_as_json_too(lowerbound):
+    # their recipe has no likelihood to name: KeyError
+    Path("names.txt").write_text("\n".join(f"name {number}" for number in range(30)))
+    done = lowerbound("data", "names.txt", "--json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert told["recipe"] == "text-vae" and told["likelihood"] is None and told["latents"] == 32
+
+
+def test_settings_of_the_recipe_that_the_data_chooses_need_no_model(lowerbound):
+    # --set tokens=1000, as the page on texts has it, asked for --model text-vae
+    Path("names.txt").write_text("\n".join(f"name {number}" for number in range(30)))
+    done = lowerbound("fit", "names.txt", "--set", "tokens=257", "--explain")
+    assert done.code == 0, done.err
+    assert "Texts are cut into 257 pieces" in done.out
+    done = lowerbound("fit", "digits", "--set", "tokens=257", "--explain")
+    assert done.code == 2
+    assert "'vae' has no setting 'tokens'; give --model with one that has it: text-vae" in done.err

@@ -29,6 +29,11 @@ def test_generate_writes_midi_sound_a_roll_and_tokens(lowerbound, place, tmp_pat
     assert np.load("new.npy").shape == (3, 33)
 
 
+def test_tunes_have_no_gaps_to_fill(lowerbound, place):
+    done = lowerbound("impute", place / "run", place / "rolls.npy")
+    assert done.code == 2 and "tunes of up to 32 sixteenths have no gaps" in done.err
+
+
 def test_tunes_come_back_and_the_share_is_told(lowerbound, place, tmp_path):
     done = lowerbound("reconstruct", place / "run", place / "rolls.npy", "--out", "back.mid")
     assert done.code == 0, done.err

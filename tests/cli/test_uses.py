@@ -130,6 +130,13 @@ def test_evaluate_states_every_figure_with_its_error(lowerbound, images: Path) -
     assert max(map(len, done.out.splitlines())) <= 80
 
 
+def test_factors_of_other_examples_are_refused_with_both_counts(lowerbound, place, images) -> None:
+    Path("factors.csv").write_text("row,column\n1,2\n3,4\n")
+    data = place / "images.npy"
+    done = lowerbound("evaluate", images, "--data", data, "--factors", "factors.csv")
+    assert done.code == 1 and "'factors.csv' has 2 rows, and" in done.err, done.err
+
+
 def test_evaluate_speaks_json(lowerbound, images: Path, table: Path) -> None:
     found = json.loads(lowerbound("evaluate", images, "--samples", 5, "--json").out)
     assert set(found) >= FIGURES

@@ -8,7 +8,7 @@ import lowerbound as lb
 from lowerbound.core import UNTOLD
 from lowerbound.data import condition_codes
 from lowerbound.data.schema import Schema
-from lowerbound.errors import SettingError, UnknownNameError
+from lowerbound.errors import DataError, SettingError, UnknownNameError
 from lowerbound.training.step import forgetting
 
 
@@ -40,6 +40,21 @@ def test_what_cannot_be_told_is_refused():
         lb.read(rows, condition="class")
     with pytest.raises(SettingError, match="a condition is 'class'"):
         lb.read("digits", limit=50, condition="colour")
+
+
+def test_a_column_of_numbers_that_hardly_repeat_is_no_condition():
+    # each of 240 measurements became a class of its own
+    numbers = np.random.default_rng(0).normal(size=100).tolist()
+    table = {"a": numbers, "b": list(range(100)), "c": [0.5, 1.5] * 50}
+    with pytest.raises(DataError, match="'a' has 100 values in 100 rows, most of them once"):
+        lb.read(table, condition="a")
+    assert lb.read(table, condition="c").schema.told[0].levels == 2
+
+
+def test_a_condition_is_told_once(digits):
+    # of class=7 and class=3 the last was drawn, without a word
+    with pytest.raises(SettingError, match="class is told twice"):
+        condition_codes("class=7,class=3", digits.schema, 3)
 
 
 def test_a_condition_is_written_by_name(digits):

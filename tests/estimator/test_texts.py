@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lowerbound as lb
-from lowerbound.errors import DataError
+from lowerbound.errors import DataError, SupportError
 
 TEXTS = [f"{a} {b}" for a in ("red", "green", "blue", "grey") for b in ("hat", "coat", "shoe")]
 SMALL = {"hidden": 8, "embedding": 4}
@@ -21,6 +21,20 @@ def test_texts_come_out_as_texts(vae):
         assert texts.shape == (3,)
         assert all(isinstance(text, str) for text in texts)
     assert vae.score_samples(np.array(TEXTS)).shape == (12,)
+
+
+def test_a_column_of_a_data_frame_is_a_list_of_texts(vae):
+    pandas = pytest.importorskip("pandas")
+    assert np.array_equal(vae.transform(pandas.Series(TEXTS)), vae.transform(TEXTS))
+
+
+def test_odd_texts_are_detected():
+    # "Sequence has dependent cells", for cells that nobody had asked for
+    settings = {"epochs": 1, "samples": 3, "folds": 1, "random_state": 0, "settings": SMALL}
+    detector = lb.VAEDetector(**settings).fit(TEXTS)
+    assert set(detector.predict([*TEXTS[:2], "\u6f22" * 5])) <= {-1, 1}
+    with pytest.raises(SupportError, match="dependent cells"):
+        detector.cells(TEXTS)
 
 
 def test_a_model_of_texts_is_saved_and_loaded(vae, tmp_path):

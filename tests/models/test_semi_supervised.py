@@ -10,6 +10,7 @@ import lowerbound as lb
 from lowerbound.applications import encode, generate
 from lowerbound.core import UNTOLD, Told, View
 from lowerbound.data import Examples
+from lowerbound.errors import SettingError
 from lowerbound.evaluation.accuracy import accuracy
 from lowerbound.likelihoods import Fields
 from lowerbound.models import VAE, SemiSupervised
@@ -178,3 +179,27 @@ def test_pictures_of_a_folder_called_unlabelled_have_no_class(tmp_path):
     assert data.schema.told[0].categories == ("cat", "dog")
     parts = [part.load().condition for part in (data.train, data.validation, data.test)]
     assert sorted(torch.cat(parts).flatten().tolist()) == [-1] * 10 + [0] * 10 + [1] * 10
+
+
+def test_a_model_with_classes_says_its_factors_and_not_its_modules():
+    # forty lines of "(0): Linear(in_features=..."
+    text = str(mixture()[0])
+    assert len(text.splitlines()) <= 10 and "p(y)" in text and "q(y|x)" in text
+
+
+def test_a_refit_is_refused_before_the_training():
+    # after it, without evaluation and report
+    schema = lb.read({"a": [*range(40)], "kind": ["x", "y"] * 20}, condition="kind").schema
+    with pytest.raises(SettingError, match="no prior that can be replaced"):
+        lb.catalogue.assemble("semi-supervised", schema, {"refit": "mixture"})
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [{"prior": "given"}, {"prior": "exemplar"}, {"prior": "bernoulli", "posterior": "bernoulli"}],
+)
+def test_a_prior_that_does_not_go_with_a_sum_over_classes_is_refused(parts):
+    table = {"a": list(range(40)), "kind": ["x", "y"] * 20}
+    schema = lb.read(table, condition="kind").schema
+    with pytest.raises(SettingError, match="use prior=mixture"):
+        lb.catalogue.build("semi-supervised", schema, latents=2, **parts)

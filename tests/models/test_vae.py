@@ -9,7 +9,7 @@ from lowerbound.errors import SettingError, ShapeError
 from lowerbound.likelihoods import Bernoulli, Fields, Gaussian
 from lowerbound.models import VAE
 from lowerbound.networks import MLP
-from lowerbound.posteriors import DiagonalGaussian
+from lowerbound.posteriors import BernoulliPosterior, DiagonalGaussian
 from lowerbound.priors import StandardNormal
 from lowerbound.testing import LinearGaussian, given_noise
 
@@ -32,6 +32,13 @@ def test_parts_that_disagree_on_a_shape_are_refused_with_both_sides():
         model_of(likelihood=3).trace(batch)
     with pytest.raises(SettingError, match="at least 1"):
         model_of().trace(batch, 0)
+
+
+def test_a_prior_of_other_values_than_the_posterior_is_refused():
+    # tunes were trained with bits under a Gaussian prior: a bound of nothing
+    law = Fields(MLP((2,), (1, 3), (4,)), Bernoulli())
+    with pytest.raises(SettingError, match="gives bits, and the prior is a law of reals"):
+        VAE(StandardNormal(2), BernoulliPosterior(MLP((3,), (2,), (4,))), law)
 
 
 def test_a_vae_is_a_latent_variable_model_and_says_what_it_is():

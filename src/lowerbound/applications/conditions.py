@@ -72,13 +72,21 @@ def condition_of(text: str, schema: Schema) -> Condition:
     30.5 where it is stored as a real.
 
     Raises:
-        SettingError: It cannot be read, or asks for a gap or a value.
+        SettingError: It cannot be read, asks for a gap or a value, or there are no columns.
         UnknownNameError: There is no such column, or no such word in it.
     """
     name, equals, told = text.partition("=")
     if not equals or not told.strip():
         raise SettingError(f"a condition is COLUMN=VALUE, A|B or LOW..HIGH, got {text!r}")
-    fields = {field.name: field for field in schema.modelled} if schema.is_table else {}
+    if name in [field.name for field in schema.told]:
+        raise SettingError(
+            f"{name!r} is no cell of a row: the model is told it; use --condition {text}"
+        )
+    if not schema.is_table:
+        raise SettingError(
+            f"a condition on cells is for tables; the model takes {schema.describe()}"
+        )
+    fields = {field.name: field for field in schema.modelled}
     if name not in fields:
         raise UnknownNameError("column", name, fields)
     field = fields[name]

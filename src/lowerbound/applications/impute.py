@@ -88,7 +88,7 @@ def impute(
             are independent, as Rubin's rules need them.
 
     Raises:
-        SettingError: An impossible number or point, or no model.
+        SettingError: An impossible number or point, no model, or texts or tunes.
         DataError: A row is so extreme that none of its draws has a weight.
 
     Source: Rubin (1987), "The calculation of posterior distributions by data augmentation",
@@ -100,6 +100,8 @@ def impute(
         raise SettingError(f"draws must be a whole number from 0 on, got {draws!r}")
     if point not in POINTS:
         raise SettingError(f"point is one of {', '.join(POINTS)}, got {point!r}")
+    if schema.is_sequence:
+        raise SettingError(f"{schema.describe()} have no gaps that could be filled")
     models = [model] if isinstance(model, Model) else list(model)
     if not models:
         raise SettingError("give at least one model to impute with")

@@ -9,11 +9,12 @@ import torch
 from lowerbound import likelihoods, priors
 from lowerbound.catalogue.policy import SMALL_IMAGE, USUAL_UPDATES, choose, training_for
 from lowerbound.catalogue.recipe import Recipe, recipe_named
+from lowerbound.catalogue.refit import check_replaceable
 from lowerbound.catalogue.settings import Setting, check_settings, settings_of
 from lowerbound.catalogue.slots import SLOTS, Choice
 from lowerbound.core import Model
 from lowerbound.data import Schema
-from lowerbound.errors import SettingError
+from lowerbound.errors import LowerboundError, SettingError
 from lowerbound.objectives import Objective
 from lowerbound.seeding import seeded
 from lowerbound.training import Training
@@ -93,9 +94,23 @@ def assemble(
     training = Training(**{**by_size, **own, **trained})
     if training.mirror and not schema.is_image:
         raise SettingError(f"mirror is for images, and the data is {schema.describe()}; leave it")
+    if schema.is_sequence and resolved.get("prior") == "vamp":
+        raise SettingError(
+            f"prior 'vamp' learns inputs that are numbers, and the data is {schema.describe()}; "
+            "use prior=mixture"
+        )
     arguments = arguments_of(known, resolved)
-    with torch.device("meta"):  # sizes are known before any memory is taken
-        count = sum(p.numel() for p in recipe(schema, **arguments)[0].parameters())
+    try:
+        with torch.device("meta"):  # sizes are known before any memory is taken
+            count = sum(p.numel() for p in recipe(schema, **arguments)[0].parameters())
+    except LowerboundError:
+        raise
+    except (RuntimeError, ValueError, ZeroDivisionError) as error:  # of torch, of such sizes
+        sizes = [f"{key}={given[key]}" for key in given if known[key].group == "model"]
+        if not sizes:
+            raise
+        line = str(error).partition("\n")[0]
+        raise SettingError(f"no model can be made with {', '.join(sizes)}: {line}") from error
     if count > MOST_PARAMETERS:
         raise SettingError(
             f"this model would have {count:,} parameters, more than {MOST_PARAMETERS:,}; choose "
@@ -112,6 +127,7 @@ def assemble(
     if refit == "none" or ("refit" not in given and replaced):
         refit = ""
     if refit:
+        check_replaceable(model)
         noun = {"auto": "new prior", "autoregressive": "prior of codes, each given those before"}
         kind = noun.get(refit, refit)
         words = (*words, f"After training a {kind} is fitted to the encodings, if it is better.")

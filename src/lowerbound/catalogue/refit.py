@@ -35,6 +35,8 @@ FEWEST = 100
 MOST, MOST_JUDGED = 20_000, 5_000
 #: With fewer encodings a unit, mixtures without correlations are tried, too.
 FEW = 50
+#: Examples that are encoded at a time.
+CHUNK = 500
 #: Weight, within a class, of the components of all classes.
 STRAY = 1e-3
 #: Rounds of expectation maximisation at most, and nats that a round gains at least.
@@ -101,7 +103,8 @@ def refit(
 
     Raises:
         UnknownNameError: Another prior.
-        SettingError: The model's latents are no vector, or of other values than the prior's.
+        SettingError: The model's latents are no vector, or of other values than the prior's; or
+            its prior cannot be replaced.
         DataError: There are too few examples.
 
     Source: Ghosh et al. (2020), section 4 (a density fitted after training), arXiv 1903.12436;
@@ -109,6 +112,7 @@ def refit(
     """
     if prior not in (*REFITTED, "auto"):
         raise UnknownNameError("prior to refit", prior, [*REFITTED, "auto"])
+    check_replaceable(model)
     name, space = next(iter(model.latents.items()))
     if len(space.shape) != 1:
         raise SettingError(f"a prior is refitted to a vector of latents; group '{name}' is none")
@@ -124,7 +128,9 @@ def refit(
         )
     with seeded(seed, stream="refit"):
         known, _, codes = encodings(model, data.train, name, MOST, seed, MOST)
-        judged, old, told = encodings(model, data.validation, name, MOST_JUDGED, seed)
+        judged, old, told = encodings(
+            model, data.validation, name, MOST_JUDGED, seed, stream="judged encodings"
+        )
     if any(field.kind == "count" for field in data.schema.told):
         codes = None  # a total is no class
     makers: dict[str, Callable[..., Candidates]] = {
@@ -145,6 +151,7 @@ def refit(
                 break
             with torch.no_grad():
                 gains = log_prob(made(told), judged.to(dtype_of(made))) - old
+                gains = _by_example(gains, len(data.validation.few(MOST_JUDGED)))
             gain = float(gains.mean())
             size, shape = list(settings.values())[:2]
             tried.append((size, shape, gain))
@@ -160,6 +167,12 @@ def refit(
         return None
     tensors = {key: value.detach().clone() for key, value in made.state_dict().items()}
     return Refit(kind, settings, tensors, gain, error, tuple(tried))
+
+
+def check_replaceable(model: Model) -> None:
+    """Raise `SettingError` for a model whose prior cannot be replaced, before one is fitted."""
+    if type(model).with_prior is Model.with_prior:
+        model.with_prior(Mixture(1, 1))
 
 
 def refit_after(
@@ -256,7 +269,13 @@ def _by_class(rows: list[Tensor], seed: int) -> Candidates:
 
 @torch.no_grad()
 def encodings(
-    model: Model, examples: Source, name: str, most: int, seed: int, least: int = 2000
+    model: Model,
+    examples: Source,
+    name: str,
+    most: int,
+    seed: int,
+    least: int = 2000,
+    stream: str = "encodings",
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Draw z ~ q(z|x) of a group, and log p(z) under the model's own prior.
 
@@ -267,6 +286,8 @@ def encodings(
         most: How many examples at most.
         seed: Of the draws.
         least: Up to ten draws of each are made to have as many as this.
+        stream: Of the random numbers; examples that judge a fit have another than those it saw,
+            or a mixture that learned the noise by heart would be praised for it.
 
     Returns:
         `(N, D)` and `(N,)`, float64, and what the model was told of each, `(N, C)`; on the CPU.
@@ -276,9 +297,9 @@ def encodings(
     drawn: list[Tensor] = []
     log_p: list[Tensor] = []
     told: list[Tensor] = []
-    with on(model) as device, seeded(seed, device, stream="encodings"):
-        for start in range(0, len(few), 500):
-            batch = few.batch(slice(start, start + 500))
+    with on(model) as device, seeded(seed, device, stream=stream):
+        for start in range(0, len(few), CHUNK):
+            batch = few.batch(slice(start, start + CHUNK))
             trace = model.trace(batch.to(device), draws)
             if batch.condition is not None:
                 told.append(batch.condition.repeat(draws, 1))
@@ -286,6 +307,13 @@ def encodings(
             drawn.append(latent.z.flatten(end_dim=1).double().cpu())
             log_p.append(latent.log_p.flatten().double().cpu())
     return torch.cat(drawn), torch.cat(log_p), torch.cat(told) if told else None
+
+
+def _by_example(values: Tensor, examples: int) -> Tensor:
+    """Average the draws of each example: they are alike, and no sample of examples."""
+    draws = len(values) // examples
+    chunks = values.split(CHUNK * draws)
+    return torch.cat([chunk.view(draws, -1).mean(dim=0) for chunk in chunks])
 
 
 def fitted(z: Tensor, components: int, covariance: Covariance, seed: int) -> Mixture:

@@ -40,14 +40,20 @@ def semi_supervised(
         **parts: Of the model: see `flat`.
 
     Raises:
-        SettingError: The data has no classes.
+        SettingError: The data has no classes, or p(z) does not go with a sum over them.
     """
     if len(schema.told) != 1 or not schema.told[0].levels:
         raise SettingError(
             "recipe semi-supervised needs classes, of which some may be unknown; give --condition "
             "class for folders, or --condition COLUMN for a table"
         )
+    top = Choice.of(parts.get("prior", "standard-normal")).name
     vae = flat(schema, **parts)
+    if top in ("exemplar", "given") or vae.prior.values in ("classes", "bits", "codes"):
+        raise SettingError(
+            f"recipe semi-supervised sums over classes, beside a p(z) of numbers that is the same "
+            f"for all examples: prior '{top}' is none; use prior=mixture"
+        )
     chosen = Choice.of(parts.get("network", "auto"))
     name = network_for(schema) if chosen.name == "auto" else chosen.name
     pair: Pair = SLOTS["network"].builders[name](**chosen.settings)

@@ -2,7 +2,7 @@
 
 import inspect
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -137,7 +137,7 @@ def check_settings(recipe: Recipe, given: Mapping[str, Any]) -> dict[str, Any]:
     for short, value in _spread(given).items():
         name = full_name(short, known)
         if name is None:
-            having = [o.name for o in recipes() if full_name(short, settings_of(o)) is not None]
+            having = [other.name for other in recipes() if knows(other, [short])]
             if having:
                 raise SettingError(
                     f"recipe {recipe.name!r} has no setting {short!r}; give --model with one that "
@@ -174,6 +174,12 @@ def full_name(short: str, known: Mapping[str, Setting]) -> str | None:
         return short
     ends = [name for name in known if name.endswith(f".{short}")]
     return ends[0] if len(ends) == 1 else None
+
+
+def knows(recipe: Recipe, names: Iterable[str]) -> bool:
+    """Whether a recipe has settings of these names, full or short."""
+    known = settings_of(recipe)
+    return all(full_name(name, known) is not None for name in names)
 
 
 def _check_builder(known: Mapping[str, Setting], found: Mapping[str, Any], name: str) -> None:

@@ -45,8 +45,9 @@ Examples:
   lowerbound generate runs/one --count 64       new examples in samples.png
   lowerbound evaluate runs/one --json           bounds on log p(x) as JSON
 
-DATA is a named set; a folder or .zip of images, arrays or tables; a folder that data pack wrote;
-or a .csv, .tsv, .parquet, .feather, .jsonl, .npy, .npz, .safetensors or picture file of many pages.
+DATA is a named set; a folder or .zip of images, arrays, tables or tunes (.mid); a folder that data
+pack wrote; a .csv, .tsv, .parquet, .feather, .jsonl, .npy, .npz, .safetensors, .h5ad, .ts or
+picture file of many pages; or texts: lines of .txt, .smi or .fasta, a column as table.csv#column.
 
 Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted, 143 terminated.
 """

@@ -81,8 +81,12 @@ def command(
         data = read(source, stream=stream, progress=work.stage, **reading)
         assembly = assemble("auto", data.schema, examples=len(data.train), seed=0)
     if json:
-        chosen = {name: assembly.settings[name] for name in ("likelihood", "network", "latents")}
-        say_json({**about(data), **chosen, "words": list(assembly.words)})
+        # recipes of texts and tunes have one likelihood and one network, and no name for them
+        names = ("likelihood", "network", "latents")
+        chosen = {name: assembly.settings.get(name) for name in names}
+        chosen["latents"] = chosen["latents"] or next(iter(assembly.model.latents.values())).units
+        words = {"recipe": assembly.recipe.name, "words": list(assembly.words)}
+        say_json({**about(data), **chosen, **words})
         return
     counts = data.split["counts"]
     say(f"{data.source}: {sum(counts.values()):,} examples")
@@ -170,5 +174,5 @@ def list_named(json: bool) -> None:
         if not known.available():
             say(f"  to get it: {known.how_to_get}")
         say()
-    say("Or a folder or zip of images, arrays or tables; a .csv, .parquet, .npy, .npz file; see")
-    say("docs/data.md for how each is read.")
+    say("Or a folder or zip of images, arrays, tables or tunes; a .csv, .parquet, .npy, .npz,")
+    say(".txt, .mid, .h5ad or .ts file; see docs/data.md for how each is read.")

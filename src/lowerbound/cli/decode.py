@@ -28,7 +28,10 @@ def command(
     ],
     out: Annotated[
         Path | None,
-        out_option("decoded.png, .npy, a folder (images); .csv, .parquet, .npy (other data)."),
+        out_option(
+            "decoded.png, .npy, a folder (images); .txt (texts); .mid, .wav, .png (tunes); .csv, "
+            ".parquet, .npy (other data)."
+        ),
     ] = None,
     draw: Annotated[
         bool, option("--draw/--mean", None, "Draw x from p(x|z), or give its mean.")

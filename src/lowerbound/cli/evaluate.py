@@ -168,5 +168,11 @@ def _factors(run: "Run", source: str, table: str) -> "Disentanglement":
     values = open_source(table).values
     if not np.isfinite(values).all():
         raise DataError(f"{table!r} has gaps; give every factor of every example")
-    z = encode(run.model, read_for(source, run.schema)).mean.double().numpy()
+    examples = read_for(source, run.schema)
+    if len(values) != len(examples):
+        raise DataError(
+            f"{table!r} has {len(values):,} rows, and {source!r} {len(examples):,} examples; give "
+            "the factors of each example in a row, in their order"
+        )
+    z = encode(run.model, examples).mean.double().numpy()
     return disentangled(z, values)

@@ -1,5 +1,6 @@
 """`lowerbound generate`: new examples."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,7 +33,10 @@ def command(
     count: Annotated[int, typer.Option("--count", "-n", metavar="N", help="How many.")] = 64,
     out: Annotated[
         Path | None,
-        out_option("samples.png, .npy, a folder (images); .csv, .parquet, .npy (other data)."),
+        out_option(
+            "samples.png, .npy, a folder (images); .txt (texts); .mid, .wav, .png (tunes); .csv, "
+            ".parquet, .npy (other data)."
+        ),
     ] = None,
     draw: Annotated[
         bool | None, option("--draw/--mean", None, "Draw x from p(x|z), or give its mean.")
@@ -55,7 +59,8 @@ def command(
         bool, option("--gaps/--no-gaps", None, "Leave cells empty as the data does, or none.")
     ] = True,
     told: Annotated[
-        str | None, option("--condition", "NAME=VALUE", "Told to a conditional model: class=Bag.")
+        list[str] | None,
+        option("--condition", "NAME=VALUE", "Told to a conditional model: class=Bag."),
     ] = None,
     force: Force = False,
     seed: Seed = None,
@@ -91,6 +96,11 @@ def command(
     from lowerbound.cli.examples import check_count, lines_of, place, write_examples
     from lowerbound.processes import current
 
+    if temperature is not None and not (math.isfinite(temperature) and temperature > 0):
+        raise SettingError(
+            f"--temperature is a number above 0, got {temperature:g}; --mean gives the most "
+            "probable tokens"
+        )
     if temperature is not None and draw is False:
         raise SettingError("--temperature is of draws; leave --mean out")
     chosen = seed_of(seed)
@@ -104,7 +114,7 @@ def command(
     check_count(count, run.schema, form)
     from lowerbound.data import condition_codes
 
-    codes = condition_codes(told, run.schema, count, chosen)
+    codes = condition_codes(",".join(told) if told else None, run.schema, count, chosen)
     wanted = _conditions(run.schema, where or [], like, vary)
     law = run.gaps if gaps and form != ".npy" else None
     if law is None and any(one.gap for one in wanted):
@@ -146,7 +156,8 @@ def command(
         write_examples(target, form, x, run.schema, observed=known, seed=chosen)
     for line in lines_of(x[:PRINTED]) if run.schema.is_text else ():
         tell(f"  {line}")
-    tell(f"{count:,} examples, {'drawn from' if drawn else 'means of'} p(x|z), seed {chosen}")
+    means = "the most probable under" if run.schema.is_sequence else "means of"
+    tell(f"{count:,} examples, {'drawn from' if drawn else means} p(x|z), seed {chosen}")
     say(target)
 
 

@@ -20,7 +20,10 @@ def command(
     steps: Annotated[int, option("--steps", "N", "Points on the way, both ends included.")] = 8,
     out: Annotated[
         Path | None,
-        out_option("interpolation.png, .npy, a folder; .txt (texts); .csv, .parquet, .npy."),
+        out_option(
+            "interpolation.png, .npy, a folder (images); .txt (texts); .mid, .wav, .png (tunes); "
+            ".csv, .parquet, .npy (other)."
+        ),
     ] = None,
     force: Force = False,
     device: Device = "auto",

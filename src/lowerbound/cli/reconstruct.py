@@ -24,7 +24,10 @@ def command(
     ] = None,
     out: Annotated[
         Path | None,
-        out_option("reconstructions.png, .npy, a folder (images); .csv, .parquet, .npy (other)."),
+        out_option(
+            "reconstructions.png, .npy, a folder (images); .txt (texts); .mid, .wav, .png (tunes); "
+            ".csv, .parquet, .npy (other)."
+        ),
     ] = None,
     count: Annotated[
         int | None,

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lowerbound.catalogue import Assembly, assemble, recipe_named
+from lowerbound.catalogue import Assembly, assemble, recipe_named, recipes
 from lowerbound.catalogue.assemble import check_values
 from lowerbound.catalogue.gaps import fit_gaps
 from lowerbound.catalogue.refit import Refit, apply, refit_after
-from lowerbound.catalogue.settings import check_settings
+from lowerbound.catalogue.settings import check_settings, knows
 from lowerbound.cli.common import device_of
 from lowerbound.cli.console import say, say_json, tell, warn, working, wrapped
 from lowerbound.cli.figures import show_evaluation
@@ -181,6 +181,8 @@ def refitted(options: FitOptions, data: Data, out: Path, result: Fit, prior: str
 def check_before_reading(options: FitOptions, settings: dict[str, str]) -> None:
     """Refuse a recipe, a setting or a place that is wrong whatever the data is."""
     recipe = recipe_named(options.model)
+    if options.model == "auto":  # the recipe that the data will choose may have settings of its own
+        recipe = next((one for one in recipes() if knows(one, settings)), recipe)
     check_values(recipe, check_settings(recipe, settings))
     if not current().first:
         return  # which need not see where the run is written

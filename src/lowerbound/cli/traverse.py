@@ -22,7 +22,10 @@ def command(
     reach: Annotated[float, option("--reach", "R", "From -R to R standard deviations.")] = 3.0,
     out: Annotated[
         Path | None,
-        out_option("traversal.png, .npy, a folder (images); .csv, .parquet, .npy (other data)."),
+        out_option(
+            "traversal.png, .npy, a folder (images); .txt (texts); .mid, .wav, .png (tunes); .csv, "
+            ".parquet, .npy (other data)."
+        ),
     ] = None,
     force: Force = False,
     device: Device = "auto",

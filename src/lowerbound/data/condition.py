@@ -104,6 +104,11 @@ def told_column(raw: Raw, name: str, words: tuple[str, ...] | None = None) -> Ra
     words = here if words is None else words
     if not 2 <= len(words) <= MOST_CLASSES:
         raise DataError(f"condition {name!r} has {len(words)} values; it takes 2 to {MOST_CLASSES}")
+    if words is here and 2 * len(here) > len(codes):
+        raise DataError(
+            f"condition {name!r} has {len(here)} values in {len(codes)} rows, most of them once: "
+            "it takes classes, so give it in groups"
+        )
     every = np.full(len(raw), UNTOLD)
     places = np.array([words.index(one) if one in words else UNTOLD for one in here], np.int64)
     every[known & np.isfinite(cells)] = places[codes]
@@ -178,7 +183,7 @@ def condition_codes(
         Codes `(N, C)`, -1 where nothing is told; None for no text, and no total that is drawn.
 
     Raises:
-        SettingError: The model has no condition.
+        SettingError: The model has no condition, or one is told twice.
         UnknownNameError: There is no such condition or value; names its neighbours.
     """
     fields = schema.told
@@ -195,6 +200,8 @@ def condition_codes(
         names = [field.name for field in fields]
         if name not in names:
             raise UnknownNameError("condition", name, names)
+        if codes[names.index(name)] != UNTOLD:
+            raise SettingError(f"{name} is told twice; an example has one")
         if names.index(name) in totals:
             if not value.isdigit() or int(value) < 1:
                 raise SettingError(f"{name} is a whole number from 1 on, got {value!r}")

@@ -15,7 +15,7 @@ from lowerbound.data.raw import Raw
 from lowerbound.data.read.locate import locate
 from lowerbound.data.read.named import named_sets
 from lowerbound.data.read.source import is_pictures, open_source
-from lowerbound.data.reading import Binarize, Reading, Written, reading
+from lowerbound.data.reading import OTHERS, Binarize, Reading, Written, reading
 from lowerbound.data.rows import ArrayRows
 from lowerbound.data.schema import Schema
 from lowerbound.data.source import Source
@@ -73,6 +73,7 @@ def read(
         raise SettingError("limit is for data in memory; leave it or stream out")
     stream = False if binarize == "dynamic" else stream
     raw = _opened(source, options, stream, limit, progress)
+    options.refuse(*OTHERS[raw.kind], where=raw.where)
     if options.condition is not None:
         raw = told_column(raw, options.condition)
     if raw.pictures and len(raw) == 1:

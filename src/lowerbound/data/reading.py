@@ -20,6 +20,18 @@ ONLY = {
     "table": {"header", "decimal", "row_names", "columns", "time", "device"},
     "picture": {"image_size", "fit", "pages", "intensity", "low", "high"},
     "array": {"axes"},
+    "series": {"window", "stride"},
+    "number": {"binarize"},
+    "text or music": {"longest"},
+    "music": {"bars", "transpose"},
+    "single-cell": {"most_genes"},
+}
+#: By the kind that a format says: what is told of other sources. None are numbers, in any form.
+OTHERS: Mapping[str | None, tuple[str, ...]] = {
+    None: ("text or music", "music", "single-cell"),
+    "byte": ("picture", "array", "series", "number", "music", "single-cell"),
+    "note": ("table", "picture", "series", "number", "single-cell"),
+    "count": ("text or music", "music"),
 }
 #: Kinds whose columns can be written in one way only.
 KINDS_ARE = {"categorical": "words or numbers"} | dict.fromkeys(
@@ -170,6 +182,8 @@ class Reading:
             raise SettingError(f"channels is a whole number of 1 to 4096, got {self.channels!r}")
         if self.bars is not None and not _whole(self.bars, 1, 256):
             raise SettingError(f"bars is a whole number of 1 to 256, got {self.bars!r}")
+        if self.longest is not None and not _whole(self.longest, 1, 2**31):
+            raise SettingError(f"longest is a whole number from 1 on, got {self.longest!r}")
         if self.most_genes is not None and not _whole(self.most_genes, 1, 2**20):
             raise SettingError(f"most_genes is a whole number from 1 on, got {self.most_genes!r}")
         for name in ("window", "stride"):
@@ -205,7 +219,7 @@ class Reading:
         return next((one.how for one in self.written if one.column == column), None)
 
     def refuse(self, *others: str, where: str) -> None:
-        """Refuse what was told of other sources: "table", "picture" or "array"."""
+        """Refuse what was told of other sources, such as "table" or "music": see `ONLY`."""
         for other in others if not self.recorded else ():
             for name in sorted(ONLY[other] & set(self.told())):
                 raise SettingError(f"{name} is for {other} files, not for {where}; leave it out")

@@ -19,6 +19,7 @@ from lowerbound.data.rows import Block, blocks
 from lowerbound.data.schema import Schema
 from lowerbound.data.sketch import KEPT
 from lowerbound.data.splits import Hashes, Split, split
+from lowerbound.errors import DataError
 
 Stage = Callable[[str, int, int], None]
 
@@ -109,7 +110,13 @@ def survey(
     for start, block in blocks(raw.rows):
         hashes.add(start, fitting(block))
         tell("hashing", start + len(block), len(raw))
-    made = split(hashes, where=raw.where, row_bytes=fitting.row_bytes, test=test)
+    try:
+        made = split(hashes, where=raw.where, row_bytes=fitting.row_bytes, test=test)
+    except DataError as error:  # of what is left of the rows
+        name = next((one.name for one in raw.left_out if one.kind == "text"), None)
+        if name is None:
+            raise
+        raise DataError(f"{error}; column {name!r} is left out, FILE#{name} reads it") from error
     training = np.ones(len(raw), bool)
     for rows in made.held.values():
         training[rows] = False

@@ -3,7 +3,7 @@
 from lowerbound.distributions.autocorrelated import Autocorrelated, fill
 from lowerbound.distributions.binned import Binned, Layout
 from lowerbound.distributions.bins import Bins
-from lowerbound.distributions.centre import centre, expected, spread, tempered
+from lowerbound.distributions.centre import centre, endless, expected, spread, tempered
 from lowerbound.distributions.codes import Codes, OneHot, Settled, is_discrete
 from lowerbound.distributions.continuous_bernoulli import ContinuousBernoulli
 from lowerbound.distributions.detach import detached
@@ -69,6 +69,7 @@ __all__ = [
     "analytic_kl",
     "centre",
     "detached",
+    "endless",
     "expected",
     "fill",
     "is_discrete",

@@ -1,4 +1,4 @@
-"""The points that stand for a whole distribution, its spread, and a narrower distribution."""
+"""Laws of z seen whole: the points that stand for them, their spread, and narrower ones."""
 
 import math
 from functools import singledispatch
@@ -110,6 +110,12 @@ def spread(distribution: Distribution) -> Tensor:
 @spread.register
 def _(distribution: Independent) -> Tensor:
     return spread(distribution.base_dist)
+
+
+@singledispatch
+def endless(distribution: Distribution) -> Distribution:
+    """Return a law of z whose density counts every unit: itself, but for series that have ended."""
+    return distribution
 
 
 @singledispatch

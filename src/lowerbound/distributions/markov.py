@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from lowerbound.distributions.centre import expected, spread, tempered
+from lowerbound.distributions.centre import endless, expected, spread, tempered
 from lowerbound.distributions.independent import accumulate
 from lowerbound.distributions.normal import LOG_NORMALIZER
 
@@ -126,8 +126,29 @@ class Markov(Distribution):
         cells = 0.5 * (ratio + apart - 1.0 - ratio.log())
         return accumulate(self._counted(cells), 0).flatten(start_dim=-2)
 
+    def endless(self) -> "Markov":
+        """Return the same law with a density of all steps, those that do not count by `after`.
+
+        What a draw weighs under the laws of series of other lengths can be compared in it alone.
+        """
+        if self.counts is None:
+            return self
+        counts, after = self.counts.unsqueeze(-1), self.after or self.step
+
+        def step(before: Tensor, at: slice) -> tuple[Tensor, Tensor]:
+            pairs = zip(self.step(before, at), after(before, at), strict=True)
+            mean, scale = (torch.where(counts[..., at, :], *pair) for pair in pairs)
+            return mean, scale
+
+        return Markov(step, self.zero, temperature=self.temperature)
+
     def _counted(self, cells: Tensor) -> Tensor:
         return cells if self.counts is None else torch.where(self.counts[..., None], cells, 0.0)
+
+
+@endless.register
+def _(distribution: Markov) -> Distribution:
+    return distribution.endless()
 
 
 @expected.register

@@ -116,7 +116,10 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             # in float64, so that a row's score does not depend on how many others come along
             models.append(copy.deepcopy(model).double())
             schemas.append(spec.schema)
-            calibrations.append(calibrate(models[-1], data.validation, samples=samples, seed=seed))
+            cells = not spec.schema.is_sequence  # a text has scores, and no cells by themselves
+            calibrations.append(
+                calibrate(models[-1], data.validation, samples=samples, seed=seed, cells=cells)
+            )
         self.models_, self.schemas_, self.calibrations_ = models, schemas, calibrations
         held = self._held()
         place = math.ceil((len(held) + 1) * (1 - self.false_alarms))

@@ -25,7 +25,7 @@ from lowerbound.data import (
 from lowerbound.data.read.arrays import as_array
 from lowerbound.data.read.arrays import check_array as checked_array
 from lowerbound.data.read.source import open_source
-from lowerbound.data.read.text import is_texts, raw_of_texts
+from lowerbound.data.read.text import raw_of_texts, texts_in
 from lowerbound.data.rows import ArrayRows
 from lowerbound.errors import DataError
 from lowerbound.estimator.frames import check_names, is_array, without_index
@@ -34,8 +34,8 @@ from lowerbound.estimator.frames import check_names, is_array, without_index
 def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Check X by scikit-learn: a finite numeric array, `(N, D)` or with the axes of images.
 
-    Texts, a list or an array `(N,)` of strings, become an array of strings. Data frames with words,
-    dates or gaps stay as they are.
+    Texts, a list, an array `(N,)` or a column of strings, become an array of strings. Data frames
+    with words, dates or gaps stay as they are.
 
     The estimator's names and number of features are set (`reset`), or compared.
     """
@@ -44,10 +44,10 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
             f"AutoVAE takes arrays and tables, got the path {os.fsdecode(X)!r}; read it first: "
             "lowerbound.read(path).train.x"
         )
-    if is_texts(X):
+    if (texts := texts_in(X)) is not None:
         if reset:
             estimator.n_features_in_ = 1
-        return np.asarray(X, dtype=object)
+        return np.asarray(texts, dtype=object)
     if not is_array(X):
         check_names(estimator, X, reset=reset)
         return X

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from lowerbound.core import Model, Trace, on
+from lowerbound.core import Latent, Model, Trace, on
 from lowerbound.data import Batch, Source
-from lowerbound.distributions import log_prob
+from lowerbound.distributions import endless, log_prob
 from lowerbound.errors import DataError, SettingError
 from lowerbound.evaluation.estimate import Estimate
 from lowerbound.evaluation.evidence import chunk_sizes
@@ -116,8 +116,8 @@ def information(
             raise SettingError("a model that infers its groups bottom-up has no q(z) by groups")
         z = {name: torch.cat([t.latents[name].z[0] for t in traces]) for name in names}
         own, prior = (
-            [torch.cat([getattr(t.latents[n], side)[0] for t in traces]).cpu() for n in names]
-            for side in ("log_q", "log_p")
+            [torch.cat([_log(t.latents[n], side)[0] for t in traces]).cpu() for n in names]
+            for side in ("q", "p")
         )
         columns = [_pairs(model, b, t, z) for b, t in zip(batches, traces, strict=True)]
     every = [torch.cat(parts, dim=1) for parts in zip(*columns, strict=True)]
@@ -129,6 +129,16 @@ def information(
     whole = found[names[-1]]
     groups = found if len(names) > 1 else {}
     return Information(whole.mutual_information, whole.mismatch, count, groups)
+
+
+def _log(latent: Latent, side: str) -> Tensor:
+    """Return log q or log p of a draw; of series that have ended, that of all steps.
+
+    In a draw's own two laws the steps after the end are alike; another series may have them.
+    """
+    law = getattr(latent, side)
+    whole = endless(law)
+    return getattr(latent, f"log_{side}") if whole is law else log_prob(whole, latent.z)
 
 
 def _between(own: Tensor, prior: Tensor, every: Tensor) -> tuple[Between, Between]:
@@ -156,7 +166,7 @@ def _pairs(model: Model, batch: Batch, trace: Trace, z: dict[str, Tensor]) -> li
     for start in range(0, len(z[top]), rows):
         some = {name: part[start : start + rows].unsqueeze(1) for name, part in z.items()}
         if not below:  # q of the top group is the same for every draw
-            found[top].append(log_prob(first.q, some[top]).cpu())
+            found[top].append(log_prob(endless(first.q), some[top]).cpu())
             continue
 
         def weigh(name: str, p: Distribution, q: Distribution | None, some=some) -> Tensor:  # type: ignore[no-untyped-def]

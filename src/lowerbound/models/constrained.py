@@ -60,6 +60,10 @@ class Constrained(Model):
         made.log_multiplier = self.log_multiplier
         return made
 
+    def __str__(self) -> str:
+        """What the model inside says of itself."""
+        return str(self.model)
+
     def describe(self) -> list[Factor]:
         """List the factors of the model inside."""
         return self.model.describe()

@@ -61,6 +61,14 @@ class SemiSupervised(Model):
         """See `Model.check`: the likelihood knows."""
         self.vae.check(x, observed, name)
 
+    def __str__(self) -> str:
+        """The factorisation, and how large each factor is."""
+        lines = ["classes and z: p(x, y, z) = p(y) p(z) p(x|z, y), with q(y|x) q(z|x, y)"]
+        for one in self.describe()[:2]:
+            size = f"{one.parameters:,} parameters"
+            lines.append(f"  {one.name:<10} {one.symbol:<6} = {one.formula:<36} {size:>18}")
+        return "\n".join([*lines, str(self.vae)])
+
     def describe(self) -> list[Factor]:
         """List the factors of the VAE, p(y) and q(y|x)."""
         own = ("classes", "p(y)", self.classes), ("classifier", "q(y|x)", self.classifier)

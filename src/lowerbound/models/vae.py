@@ -8,6 +8,7 @@ from torch.distributions import Distribution
 
 from lowerbound.core import Batch, Choose, Conditional, Factor, Model, Space, Told, View
 from lowerbound.distributions import is_discrete, surface
+from lowerbound.errors import SettingError
 
 
 class VAE(Model):
@@ -24,6 +25,9 @@ class VAE(Model):
         told: Turns the condition c of a conditional model p(x|c), with p(x|z, c) and q(z|x, c),
             into numbers for both networks; None for a model that is told nothing. An example
             whose condition is not told has the law p(x) of the same model.
+
+    Raises:
+        SettingError: Prior and posterior are laws of different values.
 
     Source: Kingma & Welling (2014), arXiv 1312.6114; Rezende, Mohamed & Wierstra (2014),
         arXiv 1401.4082. With a condition: Sohn, Lee & Yan (2015), section 4.1, NeurIPS.
@@ -50,6 +54,11 @@ class VAE(Model):
         told: Told | None = None,
     ) -> None:
         super().__init__()
+        if prior.values != posterior.values:
+            raise SettingError(
+                f"the posterior gives {posterior.values}, and the prior is a law of "
+                f"{prior.values}; use a prior of {posterior.values}"
+            )
         self.prior = prior
         self.posterior = posterior
         self.likelihood = likelihood

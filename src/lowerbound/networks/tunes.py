@@ -33,6 +33,7 @@ class TuneReader(Network):
         embedding: int = 64, channels: int = 64, dropout: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__()
+        self.outputs = tuple(outputs)
         self.embed = nn.Embedding(levels, embedding)
         seen = (longest, embedding)
         self.net = SeriesEncoder(seen, outputs, longest, channels, hidden, dropout)

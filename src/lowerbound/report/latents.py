@@ -80,8 +80,8 @@ def unit_bars(latents: Latents) -> Panel | Missing:
     """Draw the rate of each unit, sorted."""
     if latents.rates is None:
         return Missing(
-            "The rate of single units is not shown: without the data it is not known, and a "
-            "posterior that correlates the units has none."
+            "The rate of single units is not shown: without the data it is not known, and units "
+            "have none where the prior (a mixture, as after a refit) or the posterior ties them."
         )
     order = latents.order
     shown = order[:MOST_BARS]

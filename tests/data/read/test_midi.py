@@ -47,9 +47,16 @@ def test_broken_silent_and_endless_files_are_named_and_passed_over(tmp_path, tun
     long.tracks.append(symusic.Track())
     long.tracks[0].notes.append(symusic.Note(2**27, 10, 60, 60))
     long.dump_midi(folder / "endless.mid")
+    header, track = b"MThd\0\0\0\6\0\0\0\1\0\0", b"MTrk\0\0\0\4\0\xff\x2f\0"
+    (folder / "timeless.mid").write_bytes(header + track)  # no ticks in a quarter: by zero divided
+    drums = symusic.Score(480)
+    drums.tracks.append(symusic.Track(is_drum=True))
+    drums.tracks[0].notes.append(symusic.Note(0, 480, 36, 60))
+    drums.dump_midi(folder / "drums.mid")
     data = lb.read(str(folder))
     notes = " ".join(map(str, data.notes))
-    assert "passed over: broken (broken.mid)" in notes
+    assert "2 files passed over: broken (broken.mid, timeless.mid)" in notes
+    assert "passed over: no notes but drums (drums.mid)" in notes
     assert "passed over: no notes in them (silent.mid)" in notes
     assert "longer than 65,536 sixteenths (endless.mid)" in notes
     assert rows_of(data) == sorted(map(tuple, rows.tolist()))

@@ -158,6 +158,17 @@ def test_an_unknown_column_of_times_and_windows_of_a_table_are_refused(tmp_path)
         lb.read(recording(50), window=0)
 
 
+def test_channels_that_never_vary_are_named_with_the_way_to_leave_them_out():
+    # ten nats a window worse, and not a word
+    values = recording(600)
+    values[:, 1] = 7
+    data = lb.read(table(values, minutes(range(600))), time="when", window=20)
+    assert "--column pressure=skip leaves it out (pressure)" in str(data.notes[-1])
+    data = lb.read(values, window=20)
+    assert "leave it out (channel 2)" in str(data.notes[-1])
+    assert "one value" not in str(lb.read(recording(600), window=20).notes)
+
+
 def test_a_long_gap_ends_a_recording():
     places = [*range(200), *range(5000, 5200)]
     found = recordings_of(
@@ -171,6 +182,14 @@ def test_uneven_times_are_taken_as_they_come_and_it_is_said():
     data = lb.read(table(recording(400), seconds), time="when", window=20)
     assert data.schema.reading.step is None
     assert "not evenly apart" in str(data.notes)
+    assert "(from 0.000487348 to 8.12875, median 0.800471)" in str(data.notes)
+
+
+def test_steps_between_dates_are_told_in_hours_minutes_and_seconds():
+    # in microseconds before: "from 3.15319e+08 to 3.23912e+09"
+    places = np.cumsum(np.random.default_rng(0).integers(5, 50, 400))
+    data = lb.read(table(recording(400), minutes(places)), time="when", window=20)
+    assert "not evenly apart (from 0:05:00 to 0:49:00, median 0:29:00)" in str(data.notes)
 
 
 def test_one_endless_array_is_cut_where_a_window_is_told():

@@ -22,7 +22,13 @@ from lowerbound.data.read.download import cache_folder
 from lowerbound.data.read.files import COLUMNS, RECORDS, TEXT, Entry, entries_of
 from lowerbound.data.read.locate import locate
 from lowerbound.data.read.picture import extensions
-from lowerbound.data.read.source import arranged, guarded, is_pictures, open_source
+from lowerbound.data.read.source import (
+    arranged,
+    guarded,
+    holds_sequences,
+    is_pictures,
+    open_source,
+)
 from lowerbound.data.reading import Reading
 from lowerbound.data.rows import ArrayRows, Block
 from lowerbound.errors import SettingError
@@ -90,6 +96,10 @@ def left_on_disk(
         return None
     if holds_cells(path):
         return None  # sparse in memory, which takes less than rows on disk
+    if not is_packed(path) and holds_sequences(path, key, options):
+        if stream:
+            raise SettingError("texts and tunes are kept in memory; leave stream out")
+        return None
     if is_packed(path):
         return open_packed(path, options)
     if path.suffix.lower() == ".npy":
@@ -138,12 +148,14 @@ def pack(
     Raises:
         DataError: The source cannot be read.
         OutputError: `out` holds other things, or cannot be written.
-        SettingError: An image size is for other things than pictures.
+        SettingError: An image size is for other things than pictures; or these are texts or tunes.
     """
     place = locate(source)
     path = place.path if place.named is None else None
     if options.image_size is not None and not (path is not None and is_pictures(path)):
         raise SettingError("image_size is for picture files; resize arrays before packing them")
+    if path is not None and not is_packed(path) and holds_sequences(path, place.key, options):
+        raise SettingError(f"texts and tunes are kept in memory, unpacked; give {source} itself")
     if path is None:
         parts = [open_source(source, options)]
     elif is_packed(path) or path.suffix.lower() == ".npy":

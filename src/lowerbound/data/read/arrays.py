@@ -57,6 +57,11 @@ def check_array(values: np.ndarray, where: str) -> np.ndarray:
         DataError: It holds no real numbers, is empty, or has too few axes.
     """
     kind = values.dtype.kind
+    if kind == "O" and values.ndim == 0:
+        raise DataError(
+            f"{where} is none, but objects of type {type(values.item()).__name__!r}; give an "
+            "array, a list or a data frame"
+        )
     if kind not in "biuf":
         found = KINDS.get(kind, str(values.dtype))
         raise DataError(f"{where} holds {found}, not plain numbers; convert to int or float arrays")
@@ -101,7 +106,7 @@ def known(
     if out.any():
         values = np.where(out, np.nan, values)  # whole numbers become floats: they have no nan
     gaps = np.isnan(values) if values.dtype.kind == "f" else np.zeros(0, bool)
-    count = int(gaps.sum()) if observed is None else int((~observed).sum())
+    count = int(gaps.sum()) - endless if observed is None else int((~observed).sum())
     if count:
         notes.append(Note("cells empty (NaN or masked), read as gaps", count))
     return values, observed, tuple(notes)

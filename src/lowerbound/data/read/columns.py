@@ -139,21 +139,21 @@ def _left_notes(left: list[LeftOut]) -> tuple[Note, ...]:
     for one in left:
         if one.reason:
             reasons.setdefault(f"{one.kind}: {one.reason}", []).append(one.name)
-    return tuple(
-        Note(f"columns left out, {why}", len(names), tuple(names)) for why, names in reasons.items()
-    )
+    notes = []
+    for why, names in reasons.items():
+        remedy = f"; FILE#{names[0]} reads texts" if why.startswith("text: ") else ""
+        notes.append(Note(f"columns left out, {why}{remedy}", len(names), tuple(names)))
+    return tuple(notes)
 
 
 def gap_notes(values: np.ndarray, names: Sequence[str]) -> tuple[Note, ...]:
     """Make endless numbers `(N, D)` nan, in place, and say how many cells are unknown."""
     endless = np.isinf(values)
-    values[endless] = np.nan
     counts = np.isnan(values).sum(axis=0)
-    if not counts.any():
-        return ()
+    values[endless] = np.nan
     some = [f"{names[j]} {counts[j]:,}" for j in range(len(names)) if counts[j]]
     listed = ", ".join(some[:3]) + ", ..." * (len(some) > 3)
-    notes = [Note(f"cells empty, read as gaps: {listed}", int(counts.sum()))]
+    notes = [Note(f"cells empty, read as gaps: {listed}", int(counts.sum()))] if some else []
     if endless.any():
         notes.append(Note("cells infinite, read as gaps", int(endless.sum())))
     return tuple(notes)

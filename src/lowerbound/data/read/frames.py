@@ -23,6 +23,8 @@ def table_of(source: Any, where: str) -> Any:
     """
     import pyarrow as pa
 
+    if hasattr(source, "to_frame") and not hasattr(source, "columns"):
+        source = source.to_frame()  # a single column
     if not isinstance(source, Mapping) and hasattr(source, "__arrow_c_stream__"):
         try:
             return pa.table(source)

@@ -53,21 +53,23 @@ def read_midi(entries: Sequence[Entry], options: Reading, where: str) -> Raw:
     tally, pieces = Tally(), []
     for entry in entries:
         try:
-            found = list(_pieces(symusic.Score.from_midi(entry.content()), entry.name))
+            score: Any = symusic.Score.from_midi(entry.content())
+            found = list(_pieces(score, entry.name))
         except DataError as error:
             tally.add(f"files passed over: {error}", entry.name)
             continue
-        except (RuntimeError, ValueError, TypeError, OverflowError):  # as symusic calls it
+        except (RuntimeError, ValueError, TypeError, ArithmeticError):  # as symusic calls it
             tally.add("files passed over: broken", entry.name)
             continue
         if not found:
-            tally.add("files passed over: no notes in them", entry.name)
+            what = "no notes but drums" if any(map(_sounds, score.tracks)) else "no notes in them"
+            tally.add(f"files passed over: {what}", entry.name)
         pieces += found
     return raw_of_pieces(pieces, options, where, tally)
 
 
 def _pieces(score: Any, name: str) -> Iterator[Piece]:
-    scale = 4 / score.ticks_per_quarter
+    scale = 4 / score.ticks_per_quarter  # a broken file may have none
     if not score.end() * scale <= LONGEST:
         raise DataError(f"longer than {LONGEST:,} sixteenths")
     changes = {
@@ -76,15 +78,19 @@ def _pieces(score: Any, name: str) -> Iterator[Piece]:
         if one.denominator
     }
     for number, track in enumerate(score.tracks):
-        notes = track.notes.numpy()
-        if track.is_drum or not len(notes["time"]):
+        if track.is_drum or not _sounds(track):
             continue
+        notes = track.notes.numpy()
         start, length = notes["time"] * scale, notes["duration"] * scale
         if start.min() < 0 or length.min() < 0:
             raise DataError("notes before its beginning")
         voice = top_voice(start, start + length, notes["pitch"])
         label = name if len(score.tracks) == 1 else f"{name}, {track.name or f'track {number + 1}'}"
         yield Piece(label, name, voice, _bars(changes, len(voice.pitch)))
+
+
+def _sounds(track: Any) -> bool:
+    return len(track.notes) > 0
 
 
 def _bars(changes: dict[int, int], end: int) -> list[int]:
@@ -158,7 +164,7 @@ def raw_of_pieces(pieces: Sequence[Piece], options: Reading, where: str, tally: 
             sources.append(piece.source)
     if not rows:
         raise DataError(
-            f"{where} holds no melody of {count} bars with {FEWEST} notes or more"
+            f"{where} holds no melody of {count} bar{'s' * (count > 1)} with {FEWEST} notes or more"
             + "".join(f"; {note}" for note in tally.notes()[:3])
         )
     width = (longest if options.recorded else max(map(len, rows))) + 1
@@ -168,7 +174,7 @@ def raw_of_pieces(pieces: Sequence[Piece], options: Reading, where: str, tally: 
     part, notes = None, tally.notes()
     if not options.recorded:
         part = _parts(sources)
-        what = f"windows of {count} bars from {len(set(sources)):,} pieces"
+        what = f"windows of {count} bar{'s' * (count > 1)} from {len(set(sources)):,} pieces"
         kept = "; no piece is both learned from and held out" if part is not None else ""
         notes += (Note(f"{what}, the top voice of each track on a grid of sixteenths{kept}"),)
     if not options.recorded and options.transpose:

@@ -1,5 +1,6 @@
 """Recordings of sensors, cut into windows: tables with a column of times, and files of series."""
 
+import datetime
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -197,6 +198,7 @@ def raw_of_recordings(found: Recordings, label_names: tuple[str, ...] | None = N
         held = found.held([i for i, one in enumerate(each) if len(one) >= (options.window or 1)])
         how = "whole recordings" if held else "the end of each recording"
         notes.append(Note(f"validation and test are {how}: no step lies in two parts"))
+        notes += _never_vary(each, options)
     label = None
     names = label_names or tuple(sorted({one.label for one in each if one.label is not None}))
     if names and all(one.label in names for one in each):
@@ -213,6 +215,18 @@ def raw_of_recordings(found: Recordings, label_names: tuple[str, ...] | None = N
         notes=(*found.notes, *notes),
         reading=options,
     )
+
+
+def _never_vary(each: Sequence[Recording], options: Reading) -> list[Note]:
+    """Name the channels of one value: a density of it has no upper limit."""
+    low = np.min([np.nanmin(one.values, axis=0, initial=np.inf) for one in each], axis=0)
+    high = np.max([np.nanmax(one.values, axis=0, initial=-np.inf) for one in each], axis=0)
+    names = options.sensors or tuple(f"channel {place + 1}" for place in range(len(low)))
+    still = tuple(name for name, same in zip(names, low == high, strict=True) if same)
+    if not still:
+        return []
+    how = f"--column {still[0]}=skip leaves it" if options.sensors else "leave it"
+    return [Note(f"channels of one value, of no use to a density: {how} out", len(still), still)]
 
 
 def with_window(options: Reading, longest: int) -> Reading:
@@ -284,7 +298,7 @@ def recordings_of_tables(
             rows = which == one
             parts.append((" ".join(w for w in (name, one) if w), times[rows], values[rows]))
     options = with_window(options, max(len(values) for _, _, values in parts))
-    each, step, more = _gridded(parts, options, where)
+    each, step, more = _gridded(parts, options, where, form)
     if form is not None:
         others = tuple(one for one in options.written if one.column != time)
         options = replace(options, written=(*others, Written(time, form)))
@@ -314,12 +328,25 @@ def _times(
         values, form = told.values, told.form
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
-        raise DataError(f"row {bad[0] + 1} of {where} has no time in column {name!r}")
+        raise DataError(
+            f"row {bad[0] + 1} of {where} has no time in column {name!r}; take such rows out"
+        )
     return values, form
 
 
+def _apart(step: float, form: str | None) -> str:
+    """Write a step from one time to the next; of dates, in microseconds, as hours and so on."""
+    if form is None:
+        return f"{step:g}"
+    digits = 0 if step >= 1e7 else 3
+    return str(datetime.timedelta(seconds=round(float(step) / 1e6, digits)))
+
+
 def _gridded(
-    parts: Sequence[tuple[str, np.ndarray, np.ndarray]], options: Reading, where: str
+    parts: Sequence[tuple[str, np.ndarray, np.ndarray]],
+    options: Reading,
+    where: str,
+    form: str | None,
 ) -> tuple[list[Recording], float | None, tuple[Note, ...]]:
     """Put each recording in the order of its times, on a grid where they have one."""
     notes: list[Note] = []
@@ -334,7 +361,7 @@ def _gridded(
             raise DataError(
                 f"{where} has two rows{of} of one time, row {int(order[twice[0]]) + 1} and row "
                 f"{int(order[twice[0] + 1]) + 1}; if they are of several devices, name the column "
-                "that tells them apart with --id (device=)"
+                "that tells them apart with --id (device=), else keep one of them"
             )
         ordered.append((name, times, values))
         steps.append(np.diff(times))
@@ -348,12 +375,13 @@ def _gridded(
     regular = float((np.abs(every - multiple * step) <= SLACK * step).mean()) >= SHARE
     if options.step is not None and not regular:
         raise DataError(
-            f"the steps of {where} are not those of the training data, {step:g} apart (median "
-            f"{np.median(every):g}); give data measured as often"
+            f"the steps of {where} are not those of the training data, {_apart(step, form)} apart "
+            f"(median {_apart(np.median(every), form)}); give data measured as often"
         )
     if not regular:
-        text = f"times are not evenly apart (from {every.min():g} to {every.max():g}, median "
-        notes.append(Note(f"{text}{step:g}): steps are taken as they come"))
+        low, high, middle = (_apart(one, form) for one in (every.min(), every.max(), step))
+        text = f"times are not evenly apart (from {low} to {high}, median {middle})"
+        notes.append(Note(f"{text}: steps are taken as they come"))
         taken = [Recording(name, values, times) for name, times, values in ordered]
         return taken, None, tuple(notes)
     found, missing, cuts = [], 0, 0

@@ -35,11 +35,11 @@ from lowerbound.data.read.suspects import suspects
 from lowerbound.data.read.text import (
     STRINGS,
     is_prose,
-    is_texts,
     raw_of_texts,
     read_column,
     read_lines,
     read_strings,
+    texts_in,
 )
 from lowerbound.data.read.ts import is_ucr, recordings_of_files
 from lowerbound.data.reading import Reading
@@ -79,8 +79,8 @@ def open_source(source: Any, options: Reading | None = None, *, limit: int | Non
     if place.path is not None:
         path = place.path
         return guarded(path, lambda: _open_path(path, place.key, options, limit))
-    if is_texts(source):
-        return raw_of_texts(source, options, "the list of texts")
+    if (texts := texts_in(source)) is not None:
+        return raw_of_texts(texts, options, "the list of texts")
     if is_frame(source) and options.time is not None:
         return raw_of_recordings(recordings_of(source, options))
     if is_frame(source):
@@ -108,6 +108,18 @@ def is_pictures(path: Path) -> bool:
     return not (path.is_dir() and find_idx(path)) and any(
         entry.suffix in extensions() for entry in guarded(path, lambda: entries_of(path))
     )
+
+
+def holds_sequences(path: Path, key: str | None, options: Reading) -> bool:
+    """Whether a path holds texts or tunes, whose rows of bytes stay in memory."""
+    kind, entries, _ = guarded(path, lambda: chosen(path))
+    if kind not in ("tables", "texts"):
+        return kind in ("midi", "strings") or options.axes == "roll"
+    return key is not None or _is_prose(entries, options)
+
+
+def _is_prose(entries: list[Entry], options: Reading) -> bool:
+    return all(entry.suffix == ".txt" and is_prose(entry, options) for entry in entries)
 
 
 def chosen(path: Path) -> tuple[str, list[Entry], Tally]:
@@ -184,9 +196,8 @@ def _open_path(path: Path, key: str | None, options: Reading, limit: int | None)
     elif key is not None and kind in ("tables", "texts"):
         return read_column(read_table(entries[0], options)[0], key, options, where)
     elif kind in ("tables", "texts"):
-        prose = [entry for entry in entries if entry.suffix == ".txt" and is_prose(entry, options)]
-        if prose and len(prose) == len(entries):
-            return read_lines(prose, options, where)
+        if _is_prose(entries, options):
+            return read_lines(entries, options, where)
         raw = _with_suspects(stack_tables(entries, options, where))
     else:
         raw = whole(arrays_of(kind, path, key, entries, options))

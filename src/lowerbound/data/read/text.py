@@ -1,5 +1,6 @@
 """Texts: lines of a file, a column of a table, sequences of FASTA and SMILES files; as bytes."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -43,7 +44,10 @@ def read_lines(entries: Sequence[Entry], options: Reading, where: str) -> Raw:
             content = content.decode("latin-1").encode("utf-8")
             tally.add("files not in UTF-8, read as Latin-1", entry.name)
         lines += content.splitlines()
-    return raw_of_texts(lines, options, where, tally.notes())
+    notes = tally.notes()
+    if len(entries) > 1 and not options.recorded:
+        notes = (Note(f"each line of {len(entries):,} files is a text, and no file is one"), *notes)
+    return raw_of_texts(lines, options, where, notes)
 
 
 def read_column(table: Any, name: str, options: Reading, where: str) -> Raw:
@@ -62,29 +66,39 @@ def read_column(table: Any, name: str, options: Reading, where: str) -> Raw:
 def read_strings(entries: Sequence[Entry], options: Reading, where: str) -> Raw:
     """Read FASTA files, whose sequences may run over lines, and SMILES, one a line.
 
-    Words after a SMILES on its line are its name. Letters are kept as they are, large or small.
+    Words after a SMILES on its line are its name, the first word after ">" that of a sequence.
+    Letters are kept as they are, large or small.
 
     Raises:
         DataError: There is no sequence.
     """
     texts: list[bytes] = []
+    names: list[str] = []
     for entry in entries:
         lines = entry.content().splitlines()
         if entry.suffix in SMILES:
-            texts += [line.split()[0] for line in lines if line.strip()]
+            for text, *words in filter(None, map(bytes.split, lines)):
+                texts.append(text)
+                names.append(b" ".join(words).decode("utf-8", "replace"))
             continue
-        parts: list[bytes] = []
+        name, parts = "", list[bytes]()
         for line in [*lines, b">"]:
-            if line.startswith((b">", b";")):
-                texts += [b"".join(parts)] * bool(parts)
-                parts = []
-            else:
+            if not line.startswith((b">", b";")):
                 parts.append(line.strip())
-    return raw_of_texts(texts, options, where)
+                continue
+            if parts:
+                texts.append(b"".join(parts))
+                names.append(name)
+            name, parts = line[1:].decode("utf-8", "replace").partition(" ")[0].strip(), []
+    return raw_of_texts(texts, options, where, names=names if any(names) else None)
 
 
 def raw_of_texts(
-    texts: Iterable[bytes | str], options: Reading, where: str, notes: tuple[Note, ...] = ()
+    texts: Iterable[bytes | str],
+    options: Reading,
+    where: str,
+    notes: tuple[Note, ...] = (),
+    names: Sequence[str] | None = None,
 ) -> Raw:
     """Store texts as rows of bytes, each ended and filled by 0.
 
@@ -94,13 +108,15 @@ def raw_of_texts(
             on, and cut in data for a trained model.
         where: The name in messages.
         notes: Decisions so far.
+        names: Of the texts, where the source says them.
 
     Raises:
-        DataError: There is no text, or all are too long.
+        DataError: There is no text, all are too long, or one is no Unicode.
     """
-    found = [text.encode() if isinstance(text, str) else text for text in texts]
+    found = [_encoded(text, where) if isinstance(text, str) else text for text in texts]
     every = [text.replace(b"\0", b"").rstrip(b"\r\n") for text in found]
-    kept = every if options.recorded else [text for text in every if text.strip()]
+    rows = [row for row, text in enumerate(every) if options.recorded or text.strip()]
+    kept = [every[row] for row in rows]
     if len(kept) < len(every):
         notes += (Note("empty lines passed over", len(every) - len(kept)),)
     longest = LONGEST if options.longest is None else options.longest
@@ -109,11 +125,18 @@ def raw_of_texts(
         kept = [text[:longest] for text in kept]
         notes += (Note(f"texts cut after {longest} bytes, the longest of the training", over),)
     elif over:
-        kept = [text for text in kept if len(text) <= longest]
+        rows = [row for row in rows if len(every[row]) <= longest]
+        kept = [every[row] for row in rows]
         how = "--longest BYTES (longest=) keeps longer ones"
         notes += (Note(f"texts of over {longest} bytes left out; {how}", over),)
+    if not kept and over:
+        most = max(map(len, every))
+        raise DataError(
+            f"{where} holds no text of up to {longest} bytes; --longest {most} (longest={most}) "
+            "keeps all of it"
+        )
     if not kept:
-        raise DataError(f"{where} holds no text of 1 to {longest} bytes")
+        raise DataError(f"{where} holds no text: its lines are empty")
     width = (longest if options.recorded else max(map(len, kept))) + 1
     refuse_oversize(len(kept) * width, where)
     return Raw(
@@ -121,18 +144,42 @@ def raw_of_texts(
         ArrayRows(_packed(kept, width)),
         levels=BYTES,
         kind="byte",
+        row_names=None if names is None else tuple(names[row] for row in rows),
+        row_label=None if names is None else "name",
         notes=notes,
         reading=replace(options, longest=width - 1),
     )
 
 
-def is_texts(source: object) -> bool:
-    """Whether an object in memory is a list, or an array `(N,)`, of texts."""
-    if isinstance(source, np.ndarray) and source.ndim == 1 and source.dtype.kind in "UO":
-        source = source.tolist()
-    return isinstance(source, list | tuple) and bool(source) and all(
-        isinstance(one, str) for one in source
-    )  # fmt: skip
+def _encoded(text: str, where: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:  # half of a character, which no file of text can hold
+        raise DataError(f"a text of {where} is not Unicode: {text[:60]!a}; mend it") from error
+
+
+def texts_in(source: object) -> list[str] | None:
+    """Return the texts of a list, an array `(N,)` or a column of a data frame; None if none are.
+
+    Those that are missing (None, nan) are empty.
+    """
+    if isinstance(source, np.ndarray):
+        source = source.tolist() if source.ndim == 1 and source.dtype.kind in "UO" else None
+    elif not isinstance(source, list | tuple) and not hasattr(source, "columns"):
+        # Series of pandas and polars, arrays of pyarrow
+        names = ("to_list", "to_pylist")
+        listed: Any = next((getattr(source, name) for name in names if hasattr(source, name)), None)
+        source = None if listed is None else listed()
+    if not isinstance(source, list | tuple) or not any(isinstance(one, str) for one in source):
+        return None
+    known = all(isinstance(one, str) or _is_missing(one) for one in source)
+    return [one if isinstance(one, str) else "" for one in source] if known else None
+
+
+def _is_missing(cell: object) -> bool:
+    if type(cell).__name__ in ("NoneType", "NAType", "NaTType"):
+        return True
+    return isinstance(cell, float) and math.isnan(cell)
 
 
 def is_prose(entry: Entry, options: Reading) -> bool:
