@@ -102,10 +102,14 @@ def choose(
         return given.get(name) in (None, "auto")
 
     if schema.is_sequence:
-        own, token = ("text-vae", "byte") if schema.is_text else ("music-vae", "sixteenth")
+        own, told = (
+            ("text-vae", "Each byte given those before it and z")
+            if schema.is_text
+            else ("music-vae", "Each sixteenth given z")
+        )
         if recipe not in ("auto", own):
             raise SettingError(f"recipe '{recipe}' is not for {schema.describe()}; use {own}")
-        words = f"Each {token} given those before it and z, by recipe {own}."
+        words = f"{told}, by recipe {own}."
         why = [f"The data is {schema.describe()}.", words]
         if (given.get("tokens") or BYTES) > BYTES:
             why[1] = words.replace("byte", "piece")

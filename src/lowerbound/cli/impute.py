@@ -121,7 +121,8 @@ def command(
         )
     if cut:
         count, many = _write_recordings(source, run.schema, found, target, errors)
-        tell(f"{count:,} gaps in {many:,} recordings filled, seed {chosen}")
+        where = f"{many:,} recordings" if many > 1 else "one recording"
+        tell(f"{count:,} gaps in {where} filled, seed {chosen}")
         for written in (target, *([errors] if errors is not None else [])):
             say(written)
         return

@@ -187,8 +187,9 @@ def raw_of_recordings(found: Recordings, label_names: tuple[str, ...] | None = N
     sides = np.array([side for _, _, side in places], np.int8)
     count = f"{len(each):,} recordings" if len(each) > 1 else "one recording"
     steps = f"{sum(map(len, each)):,} steps"
-    text = f"{count} of {steps}{' in all' * (len(each) > 1)}, cut into {len(places):,} windows of "
-    notes = [Note(f"{text}{options.window}, one every {options.stride} steps")]
+    text = f"{count} of {steps}{' in all' * (len(each) > 1)}, cut into "
+    every = f"{len(places):,} windows" if len(places) > 1 else "one window"
+    notes = [Note(f"{text}{every} of {options.window}, one every {options.stride} steps")]
     if all(len(one) == options.window for one in each):
         notes = [Note(f"{count} of {options.window} steps, each an example")]
     if not options.recorded:
