@@ -2,8 +2,9 @@
 
     python benchmarks/music.py ROLLS.npz [--name jsb] [--method NAME ...] [--epochs N]
 
-A file has `x_train`, `x_valid`, `x_test` `(N, T, 88)` and `mask_test` `(N, T)`; silence at the end
-of a piece for training is no part of it. Lengths are given: no end is predicted. Compared:
+A file has `x_train`, `x_valid`, `x_test` `(N, T, 88)` and `mask_test` `(N, T)`, and silence at the
+end of a piece for training is no part of it; or it is a .mat file with `traindata`, `validdata` and
+`testdata`, pieces `(T, 88)` that are whole. Lengths are given: no end is predicted. Compared:
 
     independent     each note by its frequency
     gru             the network of `dmm` with context at z = 0, trained alone: its figure is exact
@@ -25,6 +26,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import results
 import torch
+from scipy.io import loadmat
 
 import lowerbound as lb
 from lowerbound.catalogue import assemble
@@ -42,11 +44,12 @@ METHODS = {
 
 @dataclass(frozen=True)
 class Moved(Examples):
-    """Rolls that a training sees moved by some semitones."""
+    """Rolls that a training sees moved by some semitones, batches no longer than their longest."""
 
     def draw(self, index):
         """Take the examples at `index`, each moved by -5 to +6 semitones."""
-        batch = self.batch(index)
+        batch, longest = self.batch(index), int(self.lengths[index].max())
+        batch = replace(batch, x=batch.x[:, :longest], observed=batch.observed[:, :longest])
         shift = torch.randint(-5, 7, (len(batch), 1))
         place = torch.arange(NOTES) - shift
         fits = (place >= 0) & (place < NOTES)
@@ -54,8 +57,20 @@ class Moved(Examples):
         return replace(batch, x=batch.x.gather(2, at) * fits[:, None].to(batch.x.dtype))
 
 
+def whole(path):
+    """Return rolls and lengths of the three parts of a .mat file."""
+    file, found = loadmat(path), {}
+    for part in ("train", "valid", "test"):
+        pieces = [torch.from_numpy(one.astype(np.uint8)) for one in file[f"{part}data"][0]]
+        lengths = torch.tensor([len(one) for one in pieces])
+        found[part] = torch.nn.utils.rnn.pad_sequence(pieces, batch_first=True), lengths
+    return found
+
+
 def rolls(path):
     """Return rolls and lengths of the three parts."""
+    if path.endswith(".mat"):
+        return whole(path)
     file = np.load(path)
     found = {}
     for part in ("train", "valid", "test"):
