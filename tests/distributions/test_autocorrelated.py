@@ -17,27 +17,35 @@ class Means(torch.nn.Module):
         return z.reshape(*z.shape[:-1], 1, STEPS, CHANNELS)
 
 
-@pytest.fixture
-def parts():
+@pytest.fixture(params=["scales of all series alike", "scales that follow z"])
+def parts(request):
     torch.manual_seed(0)
+    latents = CELLS if "follow" in request.param else 0
     unit = torch.tensor([[2.0, 0.1]], dtype=torch.float64)
     location = torch.tensor([[5.0, -3.0]], dtype=torch.float64)
-    law = AutocorrelatedGaussian(Means(), (STEPS, CHANNELS), 2, location, unit).double()
+    law = AutocorrelatedGaussian(Means(), (STEPS, CHANNELS), 2, latents, location, unit).double()
     with torch.no_grad():
         law.weights.normal_(0, 0.05)
         law.scales.normal_(0, 0.05)
+        if law.spread is not None:
+            law.spread[-1].bias.normal_(0, 0.5)
+            law.spread[-1].weight.normal_(0, 0.2)
     z = torch.randn(3, CELLS, dtype=torch.float64)
     made = law(z)
-    units = unit.expand(STEPS, CHANNELS).flatten()
-    spread = units[:, None] * torch.linalg.inv(made.whitener.matrix)
+    wide = torch.ones(3, CHANNELS).double()
+    if law.spread is not None:
+        wide = (1.5 * (law.spread(z) / 1.5).tanh()).exp()
+    units = (unit * wide[:, None]).expand(3, STEPS, CHANNELS).flatten(1)
+    spread = units[..., None] * torch.linalg.inv(made.whitener.matrix)
     mean = (location + unit * z.reshape(3, STEPS, CHANNELS)).flatten(1)
-    return made, MultivariateNormal(mean, spread @ spread.T), law
+    return made, MultivariateNormal(mean, spread @ spread.mT), law
 
 
 def test_the_deviations_are_the_autoregression_that_the_weights_say(parts):
     made, _, law = parts
     torch.manual_seed(1)
     r = torch.randn(STEPS, CHANNELS, dtype=torch.float64)
+    assert (law.spread is None) == bool((made.spread == 1).all())
     a = law.weights * 10
     white = (made.whitener.matrix @ r.flatten()).reshape(STEPS, CHANNELS)
     for t in range(STEPS):
@@ -94,11 +102,14 @@ def test_gaps_are_drawn_given_what_was_observed(parts):
     known = torch.ones(CELLS, dtype=torch.bool)
     known[2:5] = False
     cov = exact.covariance_matrix[0]
-    left = cov[~known][:, known] @ torch.linalg.inv(cov[known][:, known])
-    mean = exact.mean[:, ~known] + (x.flatten(1) - exact.mean)[:, known] @ left.T
+    every = exact.covariance_matrix
+    left = every[:, ~known][..., known] @ torch.linalg.inv(every[:, known][..., known])
+    apart = (x.flatten(1) - exact.mean)[:, known]
+    mean = exact.mean[:, ~known] + (left @ apart.unsqueeze(-1)).squeeze(-1)
+    left = left[0]
     narrow = cov[~known][:, ~known] - left @ cov[known][:, ~known]
     torch.manual_seed(2)
-    many = made.expand((4000, 3))
+    many = made.expand((8000, 3))
     drawn, means = fill(many, x, known.reshape(STEPS, CHANNELS).expand_as(x))
     torch.testing.assert_close(means.flatten(2)[0][:, ~known], mean)
     apart = drawn.flatten(2)[:, 0][:, ~known] - mean[0]

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from lowerbound.networks import Reader
+from lowerbound.networks import Reader, RollWriter, StepReader
 from lowerbound.networks.gated import Gated
 
 STEPS, BATCH, INPUTS, HIDDEN = 7, 3, 4, 5
@@ -69,6 +69,42 @@ def test_the_reader_is_a_packed_gru(lengths):
         strict=True,
     ):
         close(one, other)
+
+
+@pytest.mark.parametrize("lengths", [(7, 7, 7), (7, 2, 5), (1, 7, 1)])
+def test_the_reader_of_steps_is_a_packed_gru(lengths):
+    torch.manual_seed(0)
+    reader = StepReader(INPUTS, (2,), hidden=HIDDEN).double()
+    x = torch.randn(BATCH, STEPS, INPUTS, dtype=torch.float64)
+    gru = nn.GRU(INPUTS, HIDDEN, batch_first=True, bidirectional=True).double()
+    gru.load_state_dict(reader.gru.state_dict())
+    packed = pack_padded_sequence(x, torch.tensor(lengths), True, enforce_sorted=False)
+    states, _ = pad_packed_sequence(gru(packed)[0], batch_first=True)
+    expected = reader.last(torch.cat([states, x], dim=-1))
+    found = reader(x, torch.tensor(lengths))
+    close(found, expected)
+    if min(lengths) == STEPS:
+        close(reader(x), expected)
+    for one, other in zip(
+        torch.autograd.grad(found.square().sum(), list(reader.parameters())),
+        torch.autograd.grad(
+            expected.square().sum(), [*gru.parameters(), *reader.last.parameters()]
+        ),
+        strict=True,
+    ):
+        close(one, other)
+
+
+def test_the_writer_of_rolls_reads_the_steps_before_as_torch_does():
+    torch.manual_seed(0)
+    writer = RollWriter(2, INPUTS, hidden=HIDDEN, dropout=0.0).double()
+    gru = nn.GRU(INPUTS, HIDDEN, batch_first=True).double()
+    gru.load_state_dict(writer.gru.state_dict())
+    x = torch.randint(0, 2, (BATCH, STEPS, INPUTS)).double()
+    z = torch.randn(BATCH, STEPS * 2, dtype=torch.float64)
+    states = gru(nn.functional.pad(x[:, :-1], (0, 0, 1, 0)))[0]
+    told = writer.context(torch.cat([states, z.unflatten(-1, (-1, 2))], dim=-1))
+    close(writer.logits(z, x), writer.head(told, x, writer.weights()))
 
 
 def test_both_ways_are_those_of_torch():

@@ -28,8 +28,8 @@ USUAL_ORDER = 8
     formula=ELBO.formula,
     use="Windows of sensors and other series of one length, with gaps or without.",
     avoid="For series whose lengths differ much, and for texts.",
-    differs="Deviations from the mean are a vector autoregression, whose numbers do not follow z; "
-    "cells and stretches of some examples are hidden in training.",
+    differs="Deviations from the mean are a vector autoregression, of which z says only how large "
+    "those of each channel are; cells and stretches of some examples are hidden in training.",
     training={
         "hide": 0.1,
         "batch_size": 64,
@@ -65,7 +65,9 @@ def series_vae(
         order = USUAL_ORDER if schema.dimensions <= MOST_TOGETHER else 0
     if order and isinstance(law, Fields) and isinstance(cells := law.parts[0], Gaussian):
         steps, channels = schema.shape
+        latents = sum(space.units for space in model.latents.values())
+        told = 0 if model.told is None else model.told.size
         model.likelihood = AutocorrelatedGaussian(
-            law.network, (steps, channels), order, cells.location, cells.unit
+            law.network, (steps, channels), order, latents + told, cells.location, cells.unit
         )
     return model, guided(ELBO(), beta_warm_up)

@@ -35,20 +35,25 @@ class Whitener:
 
 
 class Autocorrelated(Distribution):
-    """N(m, u W^-1 W^-T u) over the cells of a series, event `(T, C)`.
+    """N(m, u s W^-1 W^-T s u) over the cells of a series, event `(T, C)`.
 
     Cells that were not observed are integrated out exactly, and drawn given those that were.
 
     Args:
         mean: m in units u from a location, `(*batch, T, C)`.
-        whitener: W, of deviations in these units.
+        whitener: W, of deviations in units s u.
         location: Broadcasts against the mean.
         unit: u, positive, likewise.
+        spread: s, how large the deviations of this series are, positive; broadcasts likewise.
     """
 
-    def __init__(self, mean: Tensor, whitener: Whitener, location: Tensor, unit: Tensor) -> None:
+    def __init__(
+        self, mean: Tensor, whitener: Whitener, location: Tensor, unit: Tensor,
+        spread: Tensor | None = None,
+    ) -> None:  # fmt: skip
         self.centre, self.whitener = mean, whitener
         self.location, self.unit = location, unit
+        self.spread = torch.ones_like(mean[..., :1, :1]) if spread is None else spread
         super().__init__(mean.shape[:-2], mean.shape[-2:], validate_args=False)
 
     @property
@@ -64,7 +69,8 @@ class Autocorrelated(Distribution):
     def expand(self, batch_shape, _instance=None):  # type: ignore[no-untyped-def]
         """Return the same law under a larger batch shape."""
         mean = self.centre.expand(*batch_shape, *self.event_shape)
-        return Autocorrelated(mean, self.whitener, self.location, self.unit)
+        spread = self.spread.expand(*batch_shape, *self.spread.shape[-2:])
+        return Autocorrelated(mean, self.whitener, self.location, self.unit, spread)
 
     @property
     def mean(self) -> Tensor:
@@ -76,20 +82,21 @@ class Autocorrelated(Distribution):
         """Standard deviation of each cell, the others not known."""
         eye = torch.eye(len(self.whitener.matrix), device=self.centre.device)
         eye = eye.to(self.whitener.matrix.dtype)
-        spread = torch.linalg.solve_triangular(self.whitener.matrix, eye, upper=False).norm(dim=1)
-        return (self.unit * spread.reshape(self.event_shape)).expand_as(self.centre)
+        wide = torch.linalg.solve_triangular(self.whitener.matrix, eye, upper=False).norm(dim=1)
+        wide = self.unit * self.spread * wide.reshape(self.event_shape)
+        return wide.expand_as(self.centre)
 
     def _apart(self, value: Tensor, observed: Tensor | None = None) -> Tensor:
-        """Deviations from the mean in units, `(..., n)`; 0 where not observed."""
+        """Deviations from the mean in units s u, `(..., n)`; 0 where not observed."""
         apart = (value - self.location) / self.unit
-        apart = apart.to(self.centre.dtype) - self.centre
+        apart = (apart.to(self.centre.dtype) - self.centre) / self.spread
         if observed is not None:
             apart = torch.where(observed, apart, 0.0)
         return apart.flatten(start_dim=-2)
 
     def log_prob(self, value: Tensor, observed: Tensor | None = None) -> Tensor:
         """Return the log-density of the observed cells, `(...)`, nats, float64."""
-        units = accumulate(self.unit.expand(self.event_shape).log(), 0) + LOG_NORMALIZER
+        units = self._log_units() + LOG_NORMALIZER
         known, lost = None, 0.0
         if observed is None:
             apart = self._apart(value)
@@ -97,12 +104,18 @@ class Autocorrelated(Distribution):
             known = observed.expand(value.shape)
             apart, lost = self._filled(torch.where(known, value, self.location), known)
         white = apart @ self.whitener.matrix.T
-        total = accumulate(white.square() * -0.5, 1) + self.whitener.log_volume - units.sum()
+        total = accumulate(white.square() * -0.5, 1) + self.whitener.log_volume
+        total = total - accumulate(units, 2)
         if known is None:
             return total
         # every cell was counted: those that are not known are taken away again
         gone = accumulate(torch.where(known, 0.0, units), 2)
         return total + gone - 0.5 * lost
+
+    def _log_units(self) -> Tensor:
+        """Logarithms of s u, `(*batch, T, C)`, float64."""
+        units = self.unit.expand(self.event_shape).log() + self.spread.log()
+        return accumulate(units.expand_as(self.centre), 0)
 
     def cells(self, value: Tensor, observed: Tensor | None = None) -> Tensor:
         """Return log p of each cell given z and all other observed cells, `(..., T, C)`, nats.
@@ -117,7 +130,7 @@ class Autocorrelated(Distribution):
         scale = torch.diagonal(precision).rsqrt()
         odd = (apart.double() @ precision) * scale
         found = odd.square() * -0.5 - scale.log() - LOG_NORMALIZER
-        found = found.unflatten(-1, self.event_shape) - self.unit.expand(self.event_shape).log()
+        found = found.unflatten(-1, self.event_shape) - self._log_units()
         return found if observed is None else torch.where(observed, found, 0.0)
 
     def _filled(
@@ -126,7 +139,8 @@ class Autocorrelated(Distribution):
         """Put means, or draws, given the observed cells where there are gaps.
 
         Returns:
-            Deviations `(..., n)`; and log det of the precision of the gaps of each row.
+            Deviations in units s u, `(..., n)`; and log det of the precision of the gaps of each
+            row, in these.
         """
         apart = self._apart(value, observed)
         gaps = ~observed.flatten(start_dim=-2).reshape(-1, apart.shape[-1])
@@ -155,7 +169,9 @@ class Autocorrelated(Distribution):
         known = observed.expand(value.shape)
         value = torch.where(known, value, self.location)
         both = [self._filled(value, known, draw=draw)[0] for draw in (True, False)]
-        drawn, mean = (part.unflatten(-1, self.event_shape) + self.centre for part in both)
+        drawn, mean = (
+            part.unflatten(-1, self.event_shape) * self.spread + self.centre for part in both
+        )
         return self.location + self.unit * drawn, self.location + self.unit * mean
 
     @torch.no_grad()
@@ -165,7 +181,7 @@ class Autocorrelated(Distribution):
         noise = torch.randn(shape, dtype=self.centre.dtype, device=self.centre.device)
         flat = noise.flatten(start_dim=-2).reshape(-1, len(self.whitener.matrix))
         apart = torch.linalg.solve_triangular(self.whitener.matrix, flat.T, upper=False).T
-        return self.location + self.unit * (self.centre + apart.reshape(shape))
+        return self.location + self.unit * (self.centre + self.spread * apart.reshape(shape))
 
 
 @expected.register

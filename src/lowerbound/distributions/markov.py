@@ -176,9 +176,14 @@ def gated(numbers: Callable[[], tuple[Tensor, Tensor, Tensor]]) -> Step:
         numbers: Returns g, c and s, `(..., T, Z)` each; called when a density or draw is wanted.
     """
     once = cache(numbers)
+    # cut once: the gradient of a slice is as long as the series, and there is one for each step
+    each = cache(lambda: list(zip(*(part.split(1, dim=-2) for part in once()), strict=True)))
 
     def step(before: Tensor, at: slice) -> tuple[Tensor, Tensor]:
-        gate, shift, scale = once()
-        return gate[..., at, :] * before + shift[..., at, :], scale[..., at, :]
+        if at.stop - at.start == 1:
+            gate, shift, scale = each()[at.start]
+        else:
+            gate, shift, scale = (part[..., at, :] for part in once())
+        return gate * before + shift, scale
 
     return step

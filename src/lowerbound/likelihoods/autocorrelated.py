@@ -8,25 +8,32 @@ from lowerbound.distributions import Autocorrelated
 from lowerbound.distributions.autocorrelated import Whitener
 from lowerbound.errors import ShapeError
 from lowerbound.likelihoods.gaussian import check_finite
+from lowerbound.networks.pair import start_small
 
 #: Factor on weights and logarithms of scales, so that they learn faster: they start
 #: far from where they end.
 PACE = 10.0
 #: The least log scale, in units of the data.
 LEAST = -7.0
+#: Hidden units of the network that says how large the deviations of a series are, and the most
+#: that the logarithm of that is, either way: a window that is taken for one at rest, and is not,
+#: costs less.
+INNER, MOST = 64, 1.5
 
 
 class AutocorrelatedGaussian(Conditional):
-    """p(x|z) = N(x; m(z), S): deviations r = x - m(z) are a vector autoregression.
+    """p(x|z) = N(x; m(z), S(z)): deviations (x - m(z)) / s(z) are a vector autoregression.
 
     r_t = A_1 r_{t-1} + ... + A_p r_{t-p} + A_0 r_t + e_t, with A_0 strictly lower triangular and
     e_t of independent cells, one scale a channel; the first p steps have scales of their own. A
-    and the scales do not follow z.
+    and these scales do not follow z. s(z) is a number for each channel: a device at rest deviates
+    less from its mean than one that is shaken.
 
     Args:
         network: Computes m(z), `(..., 1, T, C)`.
         shape: `(T, C)`.
         order: p.
+        latents: Size of z; 0 for s = 1.
         location: Where a mean of 0 lies; broadcasts against the cells.
         unit: Standard deviation of the data, positive, likewise.
 
@@ -35,7 +42,7 @@ class AutocorrelatedGaussian(Conditional):
     """
 
     name = "autocorrelated-gaussian"
-    formula = "N(x; m(z), S), S of a vector autoregression"
+    formula = "N(x; m(z), S(z)), S of a vector autoregression"
     location: Tensor
     unit: Tensor
     lag: Tensor
@@ -45,6 +52,7 @@ class AutocorrelatedGaussian(Conditional):
         network: nn.Module,
         shape: tuple[int, int],
         order: int = 8,
+        latents: int = 0,
         location: float | Tensor = 0.0,
         unit: float | Tensor = 1.0,
     ) -> None:
@@ -55,6 +63,11 @@ class AutocorrelatedGaussian(Conditional):
         self.scales = nn.Parameter(torch.zeros(self.order + 1, channels))
         self.register_buffer("location", torch.as_tensor(location).detach().clone())
         self.register_buffer("unit", torch.as_tensor(unit).detach().clone())
+        self.spread: nn.Module | None = None
+        if latents:
+            last = nn.Linear(INNER, channels)
+            start_small(last)
+            self.spread = nn.Sequential(nn.Linear(latents, INNER), nn.ReLU(), last)
         place = torch.arange(steps)
         self.register_buffer("lag", place[:, None] - place, persistent=False)
 
@@ -74,8 +87,10 @@ class AutocorrelatedGaussian(Conditional):
         """Return the law of x given z, `(..., D)`: batch `(...)`, event `(T, C)`."""
         if context is None:
             raise ShapeError(f"likelihood '{self.name}' needs a latent z as its context, got None")
-        mean = self.network(context).squeeze(-3)
-        return Autocorrelated(mean, self.whitener(), self.location, self.unit)
+        mean, spread = self.network(context).squeeze(-3), None
+        if self.spread is not None:
+            spread = (MOST * (self.spread(context) / MOST).tanh()).exp().unsqueeze(-2)
+        return Autocorrelated(mean, self.whitener(), self.location, self.unit, spread)
 
     def check(self, x: Tensor, observed: Tensor | None = None, name: str = "x") -> None:
         """Raise `SupportError` unless every value is finite."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from lowerbound.networks.gated import Gated
 from lowerbound.networks.pair import Init, Network, start_small
 
 #: The least standard deviation of a latent given the step before it.
@@ -17,7 +17,7 @@ LEAST = 0.01
 class StepReader(nn.Module):
     """A bidirectional GRU over the steps of a series: numbers for q at each of them.
 
-    Steps after the end are packed away: no state sees them.
+    The way back begins at each series' own end: no state sees the steps after it.
 
     Args:
         inputs: Numbers that are seen of a step.
@@ -28,7 +28,7 @@ class StepReader(nn.Module):
     def __init__(self, inputs: int, outputs: Sequence[int], hidden: int = 128) -> None:
         super().__init__()
         self.outputs = tuple(outputs)
-        self.gru = nn.GRU(inputs, hidden, batch_first=True, bidirectional=True)
+        self.gru = Gated(inputs, hidden, both=True)
         self.last = nn.Linear(2 * hidden + inputs, math.prod(self.outputs))
         start_small(self.last)
 
@@ -43,14 +43,15 @@ class StepReader(nn.Module):
             lengths: Steps of each series, `(B,)`; None where all have T.
         """
         if lengths is None:
-            states, _ = self.gru(x)
-        else:
-            # a series of which nothing was seen is read as one step of nothing
-            some = lengths.clamp(min=1).cpu()
-            packed = pack_padded_sequence(x, some, batch_first=True, enforce_sorted=False)
-            states, _ = pad_packed_sequence(
-                self.gru(packed)[0], batch_first=True, total_length=x.shape[1]
-            )
+            lengths = torch.full_like(x[:, 0, 0], x.shape[1], dtype=torch.int64)
+        place = torch.arange(x.shape[1], device=x.device)
+        inside = place < lengths.unsqueeze(1)
+        # where a step of each series is in its way back, and the other way round
+        back = torch.where(inside, lengths.unsqueeze(1) - 1 - place, place).unsqueeze(-1)
+        ways = torch.stack([x, x.gather(1, back.expand_as(x))]).permute(2, 0, 1, 3)
+        ahead, behind = self.gru(ways).permute(1, 2, 0, 3)
+        behind = behind.gather(1, back.expand_as(behind))
+        states = torch.cat([ahead, behind], dim=-1).masked_fill(~inside.unsqueeze(-1), 0.0)
         return self.last(torch.cat([states, x], dim=-1)).unflatten(-1, self.outputs)
 
 
@@ -154,7 +155,7 @@ class RollWriter(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         self.units, self.channels, self.each = units, channels, each
-        self.gru = nn.GRU(channels, hidden, batch_first=True)
+        self.gru = Gated(channels, hidden)
         self.drop = nn.Dropout(dropout)
         self.context = nn.Linear(hidden + units, channels * (1 + each))
         self.pairs = nn.Parameter(torch.zeros(1 + 2 * each, channels, channels))
@@ -191,8 +192,8 @@ class RollWriter(nn.Module):
 
     def logits(self, z: Tensor, x: Tensor) -> Tensor:
         """Predict every note of `(B, T, C)`: `(..., B, T, C)` for z `(..., B, T Z)`."""
-        before = nn.functional.pad(x[:, :-1], (0, 0, 1, 0))
-        states = self.drop(self.gru(before)[0])
+        before = nn.functional.pad(x[:, :-1], (0, 0, 1, 0)).transpose(0, 1).unsqueeze(1)
+        states = self.drop(self.gru(before).squeeze(1).transpose(0, 1))
         z = z.unflatten(-1, (-1, self.units))
         every = states.expand(*z.shape[:-1], -1)
         return self.head(self.context(torch.cat([every, z], dim=-1)), x, self.weights())
@@ -203,6 +204,6 @@ class RollWriter(nn.Module):
 
     def told(self, z: Tensor, before: Tensor, state: Tensor, t: int) -> tuple[Tensor, Tensor]:
         """Return what the head is told at step t, `(N, ...)`, after `before`, and the state."""
-        out, state = self.gru(before.unsqueeze(1), state)
+        state = self.gru(before.unsqueeze(0).unsqueeze(0), None, state)[0]
         own = z.unflatten(-1, (-1, self.units))[:, t]
-        return self.context(torch.cat([out[:, 0], own], dim=-1)), state
+        return self.context(torch.cat([state[0], own], dim=-1)), state
