@@ -1,6 +1,7 @@
 """Networks: any size in, any size out, every row by itself."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -8,7 +9,8 @@ from torch import nn
 
 from lowerbound.errors import SettingError, ShapeError
 from lowerbound.networks import MLP, ResidualDecoder, ResidualEncoder
-from lowerbound.networks.residual import SMALLEST, stages
+from lowerbound.networks.cosines import Cosines
+from lowerbound.networks.residual import CONTRAST, SMALLEST, stages
 from lowerbound.testing import assert_close_gradient
 
 SIZES = [
@@ -158,7 +160,7 @@ def test_a_way_past_the_convolutions_is_linear():
     decoder = ResidualDecoder((3,), (1, 1, 57, 64), channels=4)
     encoder = ResidualEncoder((1, 57, 64), (3,), channels=4)
     with torch.no_grad():
-        decoder.head.weight[:, :-16] = 0  # those that look at features
+        decoder.head.weight.zero_()
         encoder.head.weight.zero_()
     for network, one, other in (
         (decoder, torch.randn(3), torch.randn(3)),
@@ -168,6 +170,40 @@ def test_a_way_past_the_convolutions_is_linear():
         sums = network(one) + network(other) - zero
         assert torch.allclose(network(one + other), sums, atol=1e-5)
         assert not torch.allclose(network(one), zero, atol=1e-3)
+
+
+@pytest.mark.parametrize(("channels", "size"), [(3, (64, 64)), (1, (57, 90)), (2, (5, 3))])
+def test_an_even_pair_starts_as_the_slowest_cosines_there_and_back(channels, size):
+    torch.manual_seed(0)
+    image, latents = (channels, *size), 30
+    encoder = ResidualEncoder(image, (2, latents), channels=4)
+    decoder = ResidualDecoder((latents,), (2, *image), channels=4)
+    for network in (encoder, decoder):
+        network.start("even")
+        network.head.weight.data.zero_()
+        network.head.bias.data.zero_()
+    z = torch.randn(7, min(latents, math.prod(image)))
+    location, scale = decoder(nn.functional.pad(z, (0, latents - z.shape[1]))).unbind(dim=1)
+    assert not bool(scale.any())
+    back = encoder(location / CONTRAST)
+    assert torch.allclose(back[:, 0, : z.shape[1]], z, atol=1e-4)
+    assert not bool(back[:, 1].any())
+
+
+def test_cosines_of_photographs_have_variance_one_together_and_whitened():
+    cosines = Cosines((40, 12))
+    assert cosines.shape == (16, 12)
+    small = Cosines((12, 16))  # all of them are kept
+    cells = small.image(torch.eye(12 * 16).reshape(-1, 12, 16)).square().sum(dim=0)
+    assert cells.mean().item() == pytest.approx(1, abs=1e-5)
+    x = torch.randn(5, 2, 12, 16)
+    assert torch.allclose(small.image(small.of(x)), x, atol=1e-4)
+    ways, lengths = small.largest(3, 3 * 12 * 16)
+    flat = ways.flatten(start_dim=1)
+    assert torch.allclose(flat @ flat.T, torch.eye(len(flat)), atol=1e-5)
+    assert torch.allclose(ways[0, :, 0, 0], torch.full((3,), 3**-0.5))  # brightness is the first
+    sizes = lengths * (ways.square().sum(dim=1).flatten(start_dim=1) @ small.sizes.flatten())
+    assert bool((sizes.diff() <= 1e-5).all())
 
 
 @pytest.mark.parametrize(

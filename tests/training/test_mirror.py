@@ -1,4 +1,4 @@
-"""Images turned around in training: about half of them, whole ones, and no others than images."""
+"""Images turned around and moved in training: whole ones, and no others than images."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ import lowerbound as lb
 from lowerbound.data import Batch
 from lowerbound.errors import SettingError
 from lowerbound.seeding import seeded
-from lowerbound.training.step import mirrored
+from lowerbound.training.step import mirrored, shifted
 
 X = torch.arange(2000 * 2 * 3 * 4).reshape(2000, 2, 3, 4)
 
@@ -42,7 +42,42 @@ def test_a_training_learns_mirror_images_only_where_it_is_told():
     assert right[False] == 0 and 80 < right[True] < 170
 
 
-def test_only_images_can_be_turned_around():
+def test_images_are_moved_by_every_number_of_cells_alike_and_mirrored_at_edges():
+    x = torch.arange(8.0).reshape(8, 1) * 10 + torch.arange(4.0)
+    x = x.expand(3000, 1, 8, 4)
+    with seeded(0):
+        seen = shifted(Batch(x, x % 3 > 0), 0.25)  # two rows and one column
+    assert torch.equal(seen.observed, seen.x % 3 > 0)
+    corners = seen.x[:, 0, 3, 1]  # inside, where no edge comes in: the move itself
+    down, right = 3 - corners.div(10, rounding_mode="floor"), 1 - corners % 10
+    for moves, most in ((down, 2), (right, 1)):
+        shares = torch.stack([(moves == one).double().mean() for one in range(-most, most + 1)])
+        even = 1 / len(shares)
+        assert (shares - even).abs().max() < 4.9 * (even * (1 - even) / 3000) ** 0.5
+    assert abs(float((down * right).mean())) < 4.9 * (2 * 2 / 3 / 3000) ** 0.5  # apart
+    by_two = seen.x[(down == 2) & (right == 1), 0][0]
+    rows, columns = torch.tensor([2, 1, 0, 1, 2, 3, 4, 5]), torch.tensor([1, 0, 1, 2])
+    assert torch.equal(by_two, x[0, 0][rows][:, columns])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 1), (1, 5), (3, 3)])
+def test_no_image_is_too_small_to_be_moved(size):
+    x = torch.randint(0, 256, (50, 3, *size), dtype=torch.uint8)
+    seen = shifted(Batch(x), 0.5)
+    assert seen.x.shape == x.shape and seen.x.dtype == x.dtype
+    assert seen.observed is None
+    assert all(
+        bool(torch.isin(after, before).all()) for before, after in zip(x, seen.x, strict=True)
+    )
+
+
+@pytest.mark.parametrize(("name", "value"), [("mirror", True), ("shift", 0.1)])
+def test_only_images_can_be_turned_around_or_moved(name, value):
     table = lb.read(torch.randn(40, 3).numpy())
-    with pytest.raises(SettingError, match="mirror is for images"):
-        lb.catalogue.assemble("vae", table.schema, {"mirror": True}, examples=32)
+    with pytest.raises(SettingError, match=f"{name} is for images"):
+        lb.catalogue.assemble("vae", table.schema, {name: value}, examples=32)
+
+
+def test_no_image_is_moved_by_more_than_half():
+    with pytest.raises(SettingError, match=r"shift must lie in \[0, 0.5\]"):
+        lb.Training(shift=0.6)

@@ -92,8 +92,10 @@ def assemble(
     cells = schema.dimensions if large else None
     by_size = training_for(examples, most, seen, updates, cells)
     training = Training(**{**by_size, **own, **trained})
-    if training.mirror and not schema.is_image:
-        raise SettingError(f"mirror is for images, and the data is {schema.describe()}; leave it")
+    for one in ("mirror", "shift"):
+        if getattr(training, one) and not schema.is_image:
+            about = f"{one} is for images, and the data is {schema.describe()}; leave it"
+            raise SettingError(about)
     if schema.is_sequence and resolved.get("prior") == "vamp":
         raise SettingError(
             f"prior 'vamp' learns inputs that are numbers, and the data is {schema.describe()}; "
@@ -124,6 +126,9 @@ def assemble(
     if training.mirror and "mirror" not in given:
         words = (*words, f"Training mirrors images at random, as there are only {examples:,}: "
                  "mirror=false where left and right differ.")  # fmt: skip
+    if training.shift and "shift" not in given:
+        words = (*words, f"Training moves images by up to {training.shift:.0%} of their sides, "
+                 "anew each time: shift=0 where places must stay.")  # fmt: skip
     if refit == "none" or ("refit" not in given and replaced):
         refit = ""
     if refit:

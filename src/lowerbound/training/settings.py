@@ -32,6 +32,8 @@ class Training:
             learns p(x), too.
         mirror: Show each image as it is or its mirror image, at random, anew each time: few images
             count as twice as many. Not where left and right differ, as in letters.
+        shift: Move each image up or down and to a side at random, anew each time, by at most this
+            fraction of its height and width; what comes in at an edge mirrors what is there.
         clip: Longest gradient allowed, in the l2 norm; None to leave gradients alone. One that is
             longer and a thousand times as long as usual is an accident: its batch is skipped.
         average: Decay of the exponential moving average of the weights, which is what is
@@ -66,6 +68,7 @@ class Training:
     hide: float = 0.0
     untold: float = 0.1
     mirror: bool = False
+    shift: float = 0.0
     clip: float | None = 100.0
     average: float | None = 0.999
     keep: Literal["best", "last"] = "best"
@@ -93,6 +96,8 @@ class Training:
             raise SettingError(f"untold must lie in [0, 1], got {self.untold!r}")
         if not (_number(self.hide) and 0 <= self.hide <= 1):
             raise SettingError(f"hide must lie in [0, 1], got {self.hide!r}")
+        if not (_number(self.shift) and 0 <= self.shift <= 0.5):
+            raise SettingError(f"shift must lie in [0, 0.5], got {self.shift!r}")
         for name in ("decay", "keep", "precision", "compile"):
             value, choices = getattr(self, name), get_args(get_type_hints(Training)[name])
             if value not in choices:

@@ -90,6 +90,7 @@ class Stepper:
             on the device; zeros if the batch was skipped.
         """
         batch = mirrored(batch) if self.training.mirror else batch
+        batch = shifted(batch, self.training.shift)
         batch = forgetting(hiding(batch, self.training.hide), self.training.untold)
         training, share = self.training, share or Share(slice(0, len(batch)), len(batch), True)
         schedule = training.schedule(fraction)
@@ -194,6 +195,31 @@ def mirrored(batch: Batch) -> Batch:
 
     observed = None if batch.observed is None else some(batch.observed)
     return replace(batch, x=some(batch.x), observed=observed)
+
+
+def shifted(batch: Batch, share: float) -> Batch:
+    """Move images `(B, C, H, W)`, each by its own number of cells; edges mirror what is there.
+
+    Args:
+        batch: `B` images.
+        share: Of height and width, that they are moved by at most; rounded to whole cells.
+    """
+    if share == 0:
+        return batch
+    places = []
+    for size in batch.x.shape[-2:]:
+        most = min(round(share * size), size - 1)
+        by = torch.randint(-most, most + 1, (len(batch), 1), device=batch.x.device)
+        at = (torch.arange(size, device=batch.x.device) + by).abs()
+        places.append(size - 1 - (size - 1 - at).abs())
+    rows, columns = places[0][:, None, :, None], places[1][:, None, None, :]
+
+    def moved(cells: Tensor) -> Tensor:
+        cells = cells.gather(-2, rows.expand(cells.shape))
+        return cells.gather(-1, columns.expand(cells.shape))
+
+    observed = None if batch.observed is None else moved(batch.observed)
+    return replace(batch, x=moved(batch.x), observed=observed)
 
 
 def hiding(batch: Batch, chance: float) -> Batch:
