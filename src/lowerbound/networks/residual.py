@@ -5,9 +5,10 @@ ends in one fully connected layer; the decoder goes back through exactly the sam
 heights and widths work, down to 1x1. Its first convolution has stride 2, or 4 for images that
 would be halved `DEEP` times or more, and the decoder ends in squares of so many cells: most of the
 work was there, at the sizes where neighbours say least that is new. Beside the convolutions goes a
-linear way: from the slowest cosines of the image, and to those of what the decoder puts out, which
-no square interrupts. It may start as the map of each latent unit to one cosine, nearly the
-principal components of images; the convolutions learn what these leave.
+linear way: of small images from means of 4x4 cells, and to some channels of the decoder's last map.
+Of those that end in squares of 4x4 it goes from the slowest cosines, and to those of what the
+decoder puts out, which no square interrupts. There it may start as the map of each latent unit to
+one cosine, nearly the principal components of images; the convolutions learn what these leave.
 
 All of it suits a processor that multiplies matrices of bfloat16 far faster than it does anything
 else: channels are multiples of 32, nonlinearities are cheap, and few maps are large.
@@ -34,6 +35,9 @@ from lowerbound.networks.pair import Init, Network, Pair, start_small
 SMALLEST = 7
 #: Halvings from which on the first two are one.
 DEEP = 4
+#: Of small images: sides of the squares whose means the linear way starts at, and channels where it
+#: ends. Garments of 28x28 are learned better so than by cosines, which are for photographs.
+POOL, PAST = 4, 16
 #: Standard deviation in which cosines start in the decoder: grey levels reach from -1 to 1.
 CONTRAST = 0.3
 #: Channels never grow beyond this multiple of the first stage's.
@@ -133,8 +137,10 @@ class ResidualEncoder(Network):
             before = after
         self.convolutions = nn.Sequential(*layers)
         self.head = nn.Linear(before * math.prod(self.sizes[-1]), size)
-        self.cosines = Cosines(self.inputs[1:])
-        self.past = nn.Linear(self.inputs[0] * math.prod(self.cosines.shape), size, bias=False)
+        self.cosines = Cosines(self.inputs[1:]) if self.stride > 2 else None
+        means = [-(-side // POOL) for side in self.inputs[1:]]
+        seen = means if self.cosines is None else self.cosines.shape
+        self.past = nn.Linear(self.inputs[0] * math.prod(seen), size, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """From `(..., C, H, W)` to `(..., *outputs)`."""
@@ -143,8 +149,12 @@ class ResidualEncoder(Network):
         batch = x.shape[:-3]
         flat = x.reshape(-1, *self.inputs).to(self.head.weight.dtype)
         features = F.relu(self.convolutions(flat)).flatten(start_dim=1)
-        slow = self.cosines.of(flat).flatten(start_dim=1)
-        return (self.head(features) + self.past(slow)).reshape(*batch, *self.outputs)
+        if self.cosines is None:
+            slow = F.avg_pool2d(flat, POOL, ceil_mode=True)
+        else:
+            slow = self.cosines.of(flat)
+        past = self.past(slow.flatten(start_dim=1))
+        return (self.head(features) + past).reshape(*batch, *self.outputs)
 
     def start(self, init: Init) -> None:
         """Give the layers their first weights; blocks start as the identity.
@@ -160,14 +170,18 @@ class ResidualEncoder(Network):
         _check_start(init)
         if init == "even":
             _start_even(self)
+        if init == "even" and self.cosines is not None:
             ways, lengths = self.cosines.largest(self.inputs[0], self.outputs[-1])
             with torch.no_grad():
                 self.past.weight.zero_()
                 self.past.weight[: len(ways)] = ways.flatten(start_dim=1) / lengths[:, None]
 
     def start_small(self) -> None:
-        """Start the last layer of the convolutions near zero."""
+        """Start the last layers near zero; cosines start at their size."""
         start_small(self.head)
+        if self.cosines is None:
+            with torch.no_grad():
+                self.past.weight.mul_(0.1)
 
     def start_at(self, values: Tensor, place: int = 0) -> None:
         """Start the last biases at some outputs, the first of them at `place`."""
@@ -212,16 +226,19 @@ class ResidualDecoder(Network):
         self.sizes, widths = sizes[::-1], widths[::-1]
         self.small = (widths[0], *self.sizes[0])
         self.stem = nn.Linear(self.inputs[0], math.prod(self.small))
-        self.cosines = Cosines(self.outputs[2:])
+        self.cosines = Cosines(self.outputs[2:]) if self.square > 2 else None
         planes = math.prod(self.outputs[:2])
-        slow = planes * math.prod(self.cosines.shape)
-        self.past = nn.Linear(self.inputs[0], slow, bias=False)
+        if self.cosines is None:
+            self.slow, beside = (PAST, *self.sizes[-1]), PAST
+        else:
+            self.slow, beside = (planes, *self.cosines.shape), 0
+        self.past = nn.Linear(self.inputs[0], math.prod(self.slow), bias=self.cosines is None)
         self.stages, self.narrow = nn.ModuleList(), nn.ModuleList()
         for before, after in zip(widths, [*widths[1:], None], strict=True):
             self.stages.append(nn.Sequential(*[ResidualBlock(before) for _ in range(blocks)]))
             if after is not None:
                 self.narrow.append(nn.Conv2d(before, after, 1))
-        self.head = nn.Conv2d(widths[-1], planes * self.square**2, 3, padding=1)
+        self.head = nn.Conv2d(widths[-1] + beside, planes * self.square**2, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
         """From `(..., D)` to `(..., parameters, C, H, W)`."""
@@ -234,23 +251,28 @@ class ResidualDecoder(Network):
             # twice the size, then cut: the encoder rounded up, so at most one row is too many
             h = F.interpolate(narrow(F.relu(h)), scale_factor=2, mode="nearest")
             h = stage(h[..., : size[0], : size[1]])
-        x = F.pixel_shuffle(self.head(F.relu(h)), self.square)
+        h, slow = F.relu(h), self.past(flat).unflatten(-1, self.slow)
+        if self.cosines is None:
+            h = torch.cat([h, slow.to(h.dtype)], dim=1)
+        x = F.pixel_shuffle(self.head(h), self.square)
         x = x[..., : self.outputs[2], : self.outputs[3]]
-        slow = self.past(flat).unflatten(-1, (x.shape[1], *self.cosines.shape))
-        return (x + self.cosines.image(CONTRAST * slow)).reshape(*batch, *self.outputs)
+        if self.cosines is not None:
+            x = x + self.cosines.image(CONTRAST * slow)
+        return x.reshape(*batch, *self.outputs)
 
     def start(self, init: Init) -> None:
         """See `ResidualEncoder.start`; the last layer starts near zero if others start even.
 
-        Each latent unit starts as the cosine that the encoder starts it at, of the first of the
-        parameters, which is the location of a law that has one. Scales of a law are exponentials:
-        such as differ by a factor of ten from pixel to pixel would make the first bound absurd, and
-        bfloat16 too coarse for it.
+        Where there are cosines, each latent unit starts as the one that the encoder starts it at,
+        of the first of the parameters, which is the location of a law that has one. Scales of a law
+        are exponentials: such as differ by a factor of ten from pixel to pixel would make the first
+        bound absurd, and bfloat16 too coarse for it.
         """
         _check_start(init)
         if init == "even":
             _start_even(self)
             self.start_small()
+        if init == "even" and self.cosines is not None:
             ways, lengths = self.cosines.largest(self.outputs[1], self.inputs[0])
             first = (ways.flatten(start_dim=1) * lengths[:, None]).T
             with torch.no_grad():
@@ -260,7 +282,8 @@ class ResidualDecoder(Network):
         """Start the last layers near zero."""
         with torch.no_grad():
             self.head.weight.mul_(0.1)
-            self.past.weight.zero_()
+            if self.cosines is not None:
+                self.past.weight.zero_()
 
     def start_at(self, values: Tensor, place: int = 0) -> None:
         """Start the biases of channels at the means of outputs, `(some, C, H, W)`."""
