@@ -32,18 +32,20 @@ from lowerbound.training import trainer
 LARGER: dict[str, list[dict[str, Any]]] = {
     "faces": [
         {},
+        {"latents": 32},
+        {"shift": 0.0},
         {"network": "mlp"},
         {"mirror": False},
-        {"latents": 128},
         {"likelihood": "logistic-mixture", "likelihood.logistics": 2},
         {"likelihood": "gaussian", "likelihood.scale": "per-dimension"},
     ],
     "food": [
         {},
+        {"latents": 32},
+        {"shift": 0.0},
         {"network": "mlp"},
         {"likelihood": "discretized-logistic"},
         {"mirror": False},
-        {"latents": 128},
         {"likelihood": "logistic-mixture", "likelihood.logistics": 3},
         {"likelihood": "gaussian", "likelihood.scale": "per-dimension"},
     ],

@@ -10,7 +10,7 @@ from lowerbound import likelihoods, networks, objectives, posteriors
 from lowerbound.catalogue import Choice, assemble, build, recipes
 from lowerbound.catalogue.flat import flat
 from lowerbound.catalogue.laws import COLOURS, check_law, fitting, law_for
-from lowerbound.catalogue.policy import ENOUGH, latents_for
+from lowerbound.catalogue.policy import ENOUGH, MOST_OF_IMAGES, MOVED, latents_for
 from lowerbound.data import KINDS, Batch, Field, Schema
 from lowerbound.errors import SettingError
 from lowerbound.likelihoods.bernoulli import LEAST
@@ -90,9 +90,17 @@ def test_large_images_are_trained_for_as_long_as_their_cells_allow(
     made = assemble("auto", image_of(3, side), {"latents": 2, **small}, examples=examples)
     training = made.training
     assert (training.epochs, training.batch_size, training.mirror) == (epochs, batch, mirror)
-    assert ("mirrors" in " ".join(made.words)) == mirror
-    asked = assemble("auto", image_of(3, side), {"mirror": False, **small}, examples=examples)
-    assert not asked.training.mirror
+    assert training.shift == (MOVED if mirror else 0)
+    words = " ".join(made.words)
+    assert ("mirrors" in words) == ("moves images by up to 6%" in words) == mirror
+    still = {"mirror": False, "shift": 0, **small}
+    asked = assemble("auto", image_of(3, side), still, examples=examples)
+    assert not asked.training.mirror and not asked.training.shift
+
+
+def test_large_images_get_more_latents():
+    assert latents_for(image_of(1, 32)) == 32
+    assert latents_for(image_of(3, 32)) == MOST_OF_IMAGES == 128
 
 
 def test_a_gaussian_is_in_the_units_of_the_data():

@@ -13,6 +13,9 @@ from lowerbound.networks import Init
 
 #: Latent units beyond this are not chosen by themselves: the ELBO leaves those it cannot use idle.
 MOST_LATENTS = 32
+#: Latent units of images beyond small ones, likewise: 32 say colours and coarse shapes. 128 are
+#: ahead on faces, and no worse on food (benchmarks/results/networks.json, "larger").
+MOST_OF_IMAGES = 128
 #: Latent units of series, likewise: fewer where a step says much of the next one by itself.
 MOST_OF_SERIES, MOST_WHERE_TOGETHER = 64, 16
 #: Latent units of each step of a deep Markov model.
@@ -36,6 +39,8 @@ LARGE_ENOUGH, MANY_MINUTES = 400, 5.0
 #: the processor waiting, large ones leave too few updates.
 MOST_CELLS = 2_000_000_000
 BATCH_OF_IMAGES = (32, 64)
+#: How far fewer large images than `ENOUGH` are moved in training, as a fraction of their sides.
+MOVED = 1 / 16
 #: With fewer training examples hidden layers start small. A choice between two measurements:
 #: 1,439 digits do not gain from even ones, 5,400 garments do (benchmarks/results/starts.json).
 ENOUGH = 3000
@@ -171,7 +176,8 @@ def for_series(schema: Schema, examples: int | None = None) -> dict[str, Any]:
 
 def latents_for(schema: Schema) -> int:
     """Return the number of latent units that data of a schema is given by itself."""
-    return max(1, min(MOST_LATENTS, (schema.dimensions + 1) // 2))
+    large = schema.is_image and schema.dimensions > SMALL_IMAGE
+    return max(1, min(MOST_OF_IMAGES if large else MOST_LATENTS, (schema.dimensions + 1) // 2))
 
 
 def network_for(schema: Schema, examples: int | None = None, minutes: float | None = None) -> str:
@@ -208,14 +214,14 @@ def training_for(
 
     So many epochs as make `updates`; with `seen`, as few as go through so many examples, where that
     is less. With `cells`, those of an image beyond small ones: as many as `MOST_CELLS` allow, one
-    at least, and fewer images than `ENOUGH` are mirrored.
+    at least, and fewer images than `ENOUGH` are mirrored and moved.
     """
     if examples is None:
         return {}
     fewest, least, more = FEWEST_EPOCHS, 16, {}
     if cells is not None:
         fewest, (least, most), seen = 1, BATCH_OF_IMAGES, MOST_CELLS // cells
-        more = {"mirror": True} if examples < ENOUGH else {}
+        more = {"mirror": True, "shift": MOVED} if examples < ENOUGH else {}
     batch_size = max(least, min(most, examples // 20))
     per_epoch = math.ceil(examples / batch_size)
     epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, math.ceil(updates / per_epoch)))
