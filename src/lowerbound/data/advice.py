@@ -37,9 +37,10 @@ def gap_notes(facts: Facts, raw: Raw) -> tuple[Note, ...]:
     if raw.rows.in_memory:
         return ()
     cells = facts.count * math.prod(facts.shape)
+    empty = cells - int(facts.known.sum()) - facts.endless
     notes = (
         Note("cells infinite, read as gaps", facts.endless),
-        Note("cells empty (NaN or masked), read as gaps", cells - int(facts.known.sum())),
+        Note("cells empty (NaN or masked), read as gaps", empty),
     )
     return tuple(note for note in notes if note.count)
 
