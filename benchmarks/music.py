@@ -46,7 +46,7 @@ NOTES = 88
 METHODS = {
     "independent": None,
     "gru": {"context": True, "alone": 1, "learning_rate": 3e-3},
-    "dmm": {"hidden": 200, "latents": 64, "learning_rate": 2e-3},
+    "dmm": {"hidden": 200, "latents": 64, "learning_rate": 5e-3},
     "dmm, context": {"context": True, "learning_rate": 3e-3},
 }
 
